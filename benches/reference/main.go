@@ -1,0 +1,150 @@
+// The same work by the Go reference library, for comparison:
+//
+//	reference write raw|maps INPUT ROOT   StreamWriteRecords, from JSON texts or from decoded maps
+//	reference read ROOT                            Latest and Read
+//	reference commits COUNT ROOT WARMUP            COUNT commits of one record each, each timed, after WARMUP more
+//
+// Each prints one JSON object on a line. Times are in nanoseconds and leave out reading INPUT and decoding it into maps.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/pithecene-io/lode/lode"
+)
+
+type result struct {
+	NS      int64   `json:"ns,omitempty"`
+	Records int64   `json:"records,omitempty"`
+	Commits []int64 `json:"commits,omitempty"`
+}
+
+type sliceIterator struct {
+	records []any
+	index   int
+}
+
+func (s *sliceIterator) Next() bool  { s.index++; return s.index <= len(s.records) }
+func (s *sliceIterator) Record() any { return s.records[s.index-1] }
+func (s *sliceIterator) Err() error  { return nil }
+
+func open(root string) (lode.Dataset, error) {
+	if err := os.MkdirAll(root, 0o777); err != nil {
+		return nil, err
+	}
+	return lode.NewDataset("bench", lode.NewFSFactory(root), lode.WithCodec(lode.NewJSONLCodec()))
+}
+
+func load(path string, maps bool) ([]any, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var records []any
+	for line := range bytes.Lines(data) {
+		text := bytes.TrimSuffix(line, []byte("\n"))
+		if !maps {
+			records = append(records, json.RawMessage(text))
+			continue
+		}
+		var record map[string]any
+		if err := json.Unmarshal(text, &record); err != nil {
+			return nil, err
+		}
+		records = append(records, record)
+	}
+	return records, nil
+}
+
+func write(form, input, root string) (result, error) {
+	if form != "raw" && form != "maps" {
+		return result{}, fmt.Errorf("unknown form %q: raw or maps", form)
+	}
+	records, err := load(input, form == "maps")
+	if err != nil {
+		return result{}, err
+	}
+	start := time.Now()
+	dataset, err := open(root)
+	if err != nil {
+		return result{}, err
+	}
+	snapshot, err := dataset.StreamWriteRecords(context.Background(), &sliceIterator{records: records}, lode.Metadata{})
+	if err != nil {
+		return result{}, err
+	}
+	return result{NS: time.Since(start).Nanoseconds(), Records: snapshot.Manifest.RowCount}, nil
+}
+
+func read(root string) (result, error) {
+	start := time.Now()
+	dataset, err := open(root)
+	if err != nil {
+		return result{}, err
+	}
+	snapshot, err := dataset.Latest(context.Background())
+	if err != nil {
+		return result{}, err
+	}
+	records, err := dataset.Read(context.Background(), snapshot.ID)
+	if err != nil {
+		return result{}, err
+	}
+	return result{NS: time.Since(start).Nanoseconds(), Records: int64(len(records))}, nil
+}
+
+func commits(count, root, warmup string) (result, error) {
+	timed, err := strconv.Atoi(count)
+	if err != nil {
+		return result{}, err
+	}
+	before, err := strconv.Atoi(warmup)
+	if err != nil {
+		return result{}, err
+	}
+	dataset, err := open(root)
+	if err != nil {
+		return result{}, err
+	}
+	var took []int64
+	for i := -before; i < timed; i++ {
+		record := json.RawMessage(fmt.Sprintf(`{"id":%d,"event":"purchase","user":"user-1","amount":1}`, i+before+1))
+		start := time.Now()
+		if _, err := dataset.StreamWriteRecords(context.Background(), &sliceIterator{records: []any{record}}, lode.Metadata{}); err != nil {
+			return result{}, err
+		}
+		if i >= 0 {
+			took = append(took, time.Since(start).Nanoseconds())
+		}
+	}
+	return result{Commits: took}, nil
+}
+
+func run(arguments []string) (result, error) {
+	switch {
+	case len(arguments) == 4 && arguments[0] == "write":
+		return write(arguments[1], arguments[2], arguments[3])
+	case len(arguments) == 2 && arguments[0] == "read":
+		return read(arguments[1])
+	case len(arguments) == 4 && arguments[0] == "commits":
+		return commits(arguments[1], arguments[2], arguments[3])
+	}
+	return result{}, fmt.Errorf("wrong arguments %q; the file's first comment says which there are", arguments)
+}
+
+func main() {
+	measured, err := run(os.Args[1:])
+	if err == nil {
+		err = json.NewEncoder(os.Stdout).Encode(measured)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "reference:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,50 @@
+#!/bin/sh
+# Sees that a tool is there, installs it where that is possible, and else says what is missing and how to get it.
+#
+#   need.sh COMMAND PACKAGE... -- WHAT IT IS AND HOW TO GET IT
+#   need.sh --rust CARGO VERSION
+set -u
+
+install_packages() {
+    [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null 2>&1 || return 1
+    echo "installing $*" >&2
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get install -y -qq "$@" > /dev/null 2>&1 ||
+        { apt-get update -qq > /dev/null 2>&1 && apt-get install -y -qq "$@" > /dev/null 2>&1; }
+}
+
+if [ "$1" = --rust ]; then
+    cargo=$2
+    needed=$3
+    how="Rust $needed or newer is needed (https://rustup.rs: rustup toolchain install stable)"
+    command -v "$cargo" > /dev/null 2>&1 || install_packages cargo rustc || true
+    if ! command -v "$cargo" > /dev/null 2>&1; then
+        echo "missing: $cargo. $how" >&2
+        exit 1
+    fi
+    found=$("$cargo" --version | cut -d ' ' -f 2)
+    newest=$(printf '%s\n%s\n' "$needed" "$found" | sort -t . -k 1,1n -k 2,2n -k 3,3n | tail -n 1)
+    if [ "$newest" != "$found" ]; then
+        echo "too old: $cargo $found. $how" >&2
+        exit 1
+    fi
+    exit 0
+fi
+
+tool=$1
+shift
+packages=
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    packages="$packages $1"
+    shift
+done
+[ $# -gt 0 ] && shift
+# $tool and $packages are split on purpose: CC may hold flags, and there may be several packages.
+# shellcheck disable=SC2086
+set -- "$*" $tool
+command -v "$2" > /dev/null 2>&1 && exit 0
+# shellcheck disable=SC2086
+install_packages $packages
+command -v "$2" > /dev/null 2>&1 && exit 0
+echo "missing: $2. What it is and how to get it: $1" >&2
+exit 1

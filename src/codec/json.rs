@@ -1,0 +1,179 @@
+//! The one check of a JSON document: bytes in, verdict with position out.
+//!
+//! A record is stored as the caller gave it, so it has to be exactly one JSON document (RFC 8259, strict
+//! UTF-8) that every reader of the format can take: the nesting and the range of numbers are bounded by what
+//! the reference reader accepts. The check is iterative, allocates nothing per document and runs in one pass
+//! over the bytes, eight at a time where it can; what is wrong is worked out on a cold path.
+//!
+//! Beyond the grammar it accepts what RFC 8259 leaves open and the reference reads: duplicate keys, any value
+//! at the top, `\u0000`, lone surrogate escapes (`\ud800`; most readers turn them into U+FFFD), numbers too
+//! small for a float64 (they read as zero). It refuses numbers too large for one, which the reference cannot
+//! read.
+
+mod fault;
+mod keys;
+mod scan;
+#[cfg(test)]
+mod tests;
+
+use crate::error::{Error, Result, Status};
+use keys::Keys;
+use scan::Cursor;
+
+/// The deepest nesting of arrays and objects accepted: the reference reads no deeper.
+pub(crate) const MAX_DEPTH: usize = 10_000;
+
+/// Levels of nesting that one word of the stack holds.
+const LEVELS_PER_WORD: usize = u64::BITS as usize;
+
+/// What a valid document looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Whether it holds line breaks between tokens (a valid document holds none inside one).
+    pub has_line_breaks: bool,
+}
+
+/// Why bytes are not exactly one valid JSON document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where, in bytes from the beginning of the document: the first byte that no valid document could have
+    /// there; the document's length where it ends early; a number's first byte where its value is at fault.
+    pub offset: usize,
+    /// What, for a person.
+    pub reason: &'static str,
+}
+
+/// Checks documents; one is kept for many, since it owns the memory that deep nesting needs.
+#[derive(Debug)]
+pub struct Checker {
+    /// Outer levels, one bit each (1: object, 0: array), `LEVELS_PER_WORD` a word, outermost first. The
+    /// innermost levels are in a local variable of the running check.
+    outer: Vec<u64>,
+    keys: Keys,
+}
+
+impl Checker {
+    /// A checker; it takes about 8 KiB of memory and never more.
+    ///
+    /// # Errors
+    /// [`Status::NoMemory`].
+    pub fn new() -> Result<Self> {
+        let no_memory = |_| {
+            Error::new(Status::NoMemory, "no memory for checking JSON documents; free some and try again")
+        };
+        let mut outer = Vec::new();
+        outer.try_reserve_exact(MAX_DEPTH.div_ceil(LEVELS_PER_WORD)).map_err(no_memory)?;
+        Ok(Checker { outer, keys: Keys::new().map_err(no_memory)? })
+    }
+
+    /// Whether `bytes` are exactly one JSON document, white space around it allowed.
+    ///
+    /// # Errors
+    /// Where and why not.
+    pub fn check(&mut self, bytes: &[u8]) -> std::result::Result<Document, Fault> {
+        let mut cursor = Cursor::new(bytes);
+        if let Err(fault) = self.document(&mut cursor) {
+            return Err(fault::earliest(bytes, fault));
+        }
+        // Bytes above 0x7f can only stand in strings by now; most documents have none.
+        if cursor.may_hold_non_ascii()
+            && let Err(error) = std::str::from_utf8(bytes)
+        {
+            return Err(Fault { offset: error.valid_up_to(), reason: fault::NOT_UTF8 });
+        }
+        Ok(Document { has_line_breaks: cursor.has_line_breaks() })
+    }
+
+    /// One document and nothing after it, but for the validity of its UTF-8.
+    #[inline]
+    fn document(&mut self, cursor: &mut Cursor<'_>) -> std::result::Result<(), Fault> {
+        self.outer.clear();
+        self.keys.begin();
+        let mut depth = 0usize;
+        // The innermost levels, the lowest bit being the array (0) or object (1) we are in.
+        let mut levels = 0u64;
+
+        'value: loop {
+            let mut token = cursor.token();
+            loop {
+                match token {
+                    b'"' => cursor.string()?,
+                    b'0'..=b'9' | b'-' => cursor.number()?,
+                    b'{' | b'[' => {
+                        if depth == MAX_DEPTH {
+                            return Err(cursor.fault(fault::TOO_DEEP));
+                        }
+                        if depth != 0 && depth.is_multiple_of(LEVELS_PER_WORD) {
+                            // Never more words than were reserved: the depth is bounded.
+                            self.outer.push(levels);
+                        }
+                        let is_object = token == b'{';
+                        levels = levels << 1 | u64::from(is_object);
+                        depth += 1;
+                        cursor.advance();
+                        token = cursor.token();
+                        if is_object {
+                            if token == b'"' {
+                                self.keys.enter_object(depth);
+                                cursor.key(&mut self.keys)?;
+                                continue 'value;
+                            }
+                            if token != b'}' {
+                                return Err(cursor.fault(fault::KEY_OR_END));
+                            }
+                        } else if token != b']' {
+                            // The token begins the first element, or is at fault.
+                            continue;
+                        }
+                        cursor.advance();
+                        depth -= 1;
+                        levels = self.leave(levels, depth);
+                    }
+                    b't' => cursor.literal(b"true")?,
+                    b'f' => cursor.literal(b"false")?,
+                    b'n' => cursor.literal(b"null")?,
+                    _ => return Err(cursor.fault(fault::VALUE)),
+                }
+                break;
+            }
+
+            // A value is complete: what follows it, in whatever it stands in?
+            loop {
+                if depth == 0 {
+                    return cursor.end();
+                }
+                let token = cursor.token();
+                if levels & 1 == 1 {
+                    if token == b',' {
+                        cursor.advance();
+                        if cursor.token() != b'"' {
+                            return Err(cursor.fault(fault::KEY));
+                        }
+                        cursor.key(&mut self.keys)?;
+                        continue 'value;
+                    }
+                    if token != b'}' {
+                        return Err(cursor.fault(fault::COMMA_OR_OBJECT_END));
+                    }
+                } else {
+                    if token == b',' {
+                        cursor.advance();
+                        continue 'value;
+                    }
+                    if token != b']' {
+                        return Err(cursor.fault(fault::COMMA_OR_ARRAY_END));
+                    }
+                }
+                cursor.advance();
+                depth -= 1;
+                levels = self.leave(levels, depth);
+            }
+        }
+    }
+
+    /// The levels once the innermost is left and `depth` remain.
+    #[inline(always)]
+    fn leave(&mut self, levels: u64, depth: usize) -> u64 {
+        if depth.is_multiple_of(LEVELS_PER_WORD) { self.outer.pop().unwrap_or(0) } else { levels >> 1 }
+    }
+}

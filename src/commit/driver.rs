@@ -1,0 +1,473 @@
+//! Runs the commit machine on a store: does what it asks, and tells it what came of it.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::machine::{
+    Action, Event, Goal, Head, Id, Kind, Knowledge, Machine, ManifestFacts, Outcome, Publication, PutAnswer, Read,
+    Reason, Slot, SwapAnswer,
+};
+use super::lookup::{Decision, MANIFEST_MAX, Site};
+use super::slot;
+use crate::error::{Error, Result, Status};
+use crate::id;
+use crate::manifest::Manifest;
+use crate::options::Control;
+use crate::store::{Backend, Durability, LockWait, LogLevel, Put, Swap};
+
+/// A parent this far ahead of the clock is worth a warning.
+const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What is to be committed.
+pub trait Content {
+    /// Makes the data files durable; gives the id that they lie under and its time. Asked again after a commit
+    /// that failed, it answers the same.
+    ///
+    /// # Errors
+    /// Whatever went wrong; nothing is committed then.
+    fn finish_data(&mut self) -> Result<Head>;
+
+    /// The manifest for this slot's child.
+    ///
+    /// # Errors
+    /// `NoMemory`.
+    fn manifest(&self, slot: &Slot) -> Result<Manifest>;
+}
+
+/// A commit that is decided.
+pub struct Decided {
+    /// The manifest's bytes.
+    pub payload: Arc<Vec<u8>>,
+    /// The snapshot.
+    pub slot: Slot,
+    /// How far it is published.
+    pub publication: Publication,
+}
+
+/// How a resolution ended.
+pub enum Resolved {
+    /// It is committed.
+    Committed,
+    /// It is not, and cannot be any more.
+    Impossible,
+}
+
+/// A machine being run.
+struct Driver<'a> {
+    site: Site<'a>,
+    control: &'a Control,
+    content: Option<&'a mut dyn Content>,
+    machine: Machine,
+    /// The payload of our own attempt.
+    own: Option<Decision>,
+    /// The payload of the slot read last.
+    seen: Option<Decision>,
+    /// Why the last request failed.
+    error: Option<Error>,
+}
+
+/// Commits `content`; learns into `knowledge`; leaves in `pending` what nobody knows the outcome of.
+///
+/// # Errors
+/// Certainly not committed, but for `CommitUnknown`.
+pub fn commit(
+    site: Site<'_>,
+    control: &Control,
+    expected: Option<Option<Id>>,
+    content: &mut dyn Content,
+    knowledge: &mut Knowledge,
+    pending: &mut Option<Decision>,
+) -> Result<Decided> {
+    let goal = Goal::Commit { expected };
+    let settled = pending.clone();
+    let machine = match &settled {
+        Some(pending) => Machine::settle(goal, knowledge.clone(), site.retry.attempts, pending.slot.clone()),
+        None => Machine::new(goal, knowledge.clone(), site.retry.attempts),
+    };
+    let mut driver =
+        Driver { site, control, content: Some(content), machine, own: settled, seen: None, error: None };
+    let ended = driver.run();
+    *knowledge = driver.machine.knowledge().clone();
+    match ended {
+        Ok(Outcome::Committed(slot, publication)) => {
+            let payload = driver.own.take().map(|own| own.payload).unwrap_or_default();
+            *pending = None;
+            Ok(Decided { payload, slot, publication })
+        }
+        Ok(Outcome::Unknown(slot)) => {
+            *pending = driver.own.take();
+            Err(driver.unknown(&slot.child))
+        }
+        Ok(Outcome::NotCommitted(reason)) => {
+            *pending = None;
+            Err(driver.refusal(reason))
+        }
+        Ok(Outcome::Resolved | Outcome::Impossible | Outcome::Undecided) => {
+            Err(Error::new(Status::Internal, "a commit ended as a resolution"))
+        }
+        Err(error) => {
+            *pending = None;
+            Err(error)
+        }
+    }
+}
+
+/// Finds out whether `id` is committed, and makes it impossible if it is not.
+///
+/// # Errors
+/// `CommitUnknown` if still nobody can say; what stands in the way of walking the history otherwise.
+pub fn resolve(site: Site<'_>, control: &Control, id: &str, knowledge: &mut Knowledge) -> Result<Resolved> {
+    let id = Id::from(id);
+    let machine = Machine::new(Goal::Resolve { id: id.clone() }, knowledge.clone(), site.retry.attempts);
+    let mut driver = Driver { site, control, content: None, machine, own: None, seen: None, error: None };
+    let ended = driver.run();
+    *knowledge = driver.machine.knowledge().clone();
+    match ended {
+        Ok(Outcome::Resolved) => Ok(Resolved::Committed),
+        Ok(Outcome::Impossible) => Ok(Resolved::Impossible),
+        Ok(Outcome::NotCommitted(reason)) => Err(driver.refusal(reason)),
+        Ok(_) => Err(driver.unknown(&id)),
+        Err(error) => Err(error.with_status(Status::CommitUnknown).with_snapshot_id(&*id)),
+    }
+}
+
+/// The current Unix time in nanoseconds.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+impl Driver<'_> {
+    fn run(&mut self) -> Result<Outcome> {
+        let mut event = Event::Start;
+        loop {
+            let action = self.machine.step(event);
+            if self.machine.may_stop() && !matches!(action, Action::Finish(_)) {
+                self.control.check("committing").map_err(|error| self.named(error))?;
+            }
+            event = match action {
+                Action::Finish(outcome) => return Ok(outcome),
+                action => self.perform(action),
+            };
+        }
+    }
+
+    fn perform(&mut self, action: Action) -> Event {
+        match action {
+            Action::ReadLatest => Event::Latest(self.read_latest()),
+            Action::ListHead => Event::Listed(self.list_head()),
+            Action::ReadManifest(id) => Event::Manifest(self.read_manifest_facts(&id)),
+            Action::ReadSlot(parent) => Event::Slot(self.read_slot(parent.as_deref())),
+            Action::FindNamer(child) => Event::Namer(self.find_namer(&child)),
+            Action::FinishData => self.finish_data(),
+            Action::Draw => self.draw(),
+            Action::PutSlot(slot) => Event::Put(self.put_slot(&slot)),
+            Action::PutManifest(slot) => Event::Put(self.put_manifest(&slot)),
+            Action::PersistSlot(parent) => Event::Persisted(self.persist_slot(parent.as_deref())),
+            Action::PersistManifest(id) => {
+                let key = self.site.layout.manifest_path(self.site.dataset, &id);
+                Event::Persisted(self.persist(&key))
+            }
+            Action::PersistLatest => {
+                let key = self.site.layout.latest_path(self.site.dataset);
+                Event::Persisted(self.persist(&key))
+            }
+            Action::Swap { expected, value } => Event::Swapped(self.swap(expected.as_deref(), &value)),
+            Action::Pause(tries) => Event::Paused { stop: !self.pause(tries) },
+            Action::Finish(_) => unreachable!("the loop ends with it"),
+        }
+    }
+
+    fn backend(&self) -> &dyn Backend {
+        self.site.backend()
+    }
+
+    fn read<T>(&mut self, result: Result<Option<T>>) -> Read<T> {
+        match result {
+            Ok(Some(found)) => Read::Found(found),
+            Ok(None) => Read::Absent,
+            Err(error) => {
+                self.error = Some(error);
+                Read::Failed
+            }
+        }
+    }
+
+    fn read_latest(&mut self) -> Read<Vec<u8>> {
+        let result = self.site.latest();
+        self.read(result)
+    }
+
+    fn list_head(&mut self) -> Read<Id> {
+        let result = self.site.greatest_manifest();
+        self.read(result.map(|id| id.map(Id::from)))
+    }
+
+    fn read_manifest_facts(&mut self, id: &str) -> Read<ManifestFacts> {
+        let result = self.site.manifest(id).map(|found| {
+            found.map(|(_, manifest)| ManifestFacts {
+                parent: manifest.parent_snapshot_id.as_deref().map(Id::from),
+                created_at: manifest.created_at,
+            })
+        });
+        self.read(result)
+    }
+
+    fn read_slot(&mut self, parent: Option<&str>) -> Read<Slot> {
+        let result = self.site.slot(parent);
+        self.see(result)
+    }
+
+    /// Keeps the payload that was read: it may have to be published.
+    fn see(&mut self, result: Result<Option<Decision>>) -> Read<Slot> {
+        if let Ok(Some(decision)) = &result {
+            self.seen = Some(decision.clone());
+        }
+        self.read(result.map(|found| found.map(|decision| decision.slot)))
+    }
+
+    fn find_namer(&mut self, child: &str) -> Read<Slot> {
+        let result = self.site.namer(child);
+        self.see(result)
+    }
+
+    fn finish_data(&mut self) -> Event {
+        let Some(content) = &mut self.content else { return Event::DataFailed };
+        match content.finish_data() {
+            Ok(head) => Event::DataFinished(head.id, head.created_at),
+            Err(error) => {
+                self.error = Some(error);
+                Event::DataFailed
+            }
+        }
+    }
+
+    fn draw(&self) -> Event {
+        let now = now();
+        if let Some(head) = self.machine.head()
+            && head.created_at.saturating_sub(now) > i64::try_from(AHEAD.as_nanos()).unwrap_or(i64::MAX)
+        {
+            let message = format!(
+                "dataset {:?}: the snapshot {} is dated more than 24 h ahead of this machine's clock; new snapshots \
+                 will be dated after it. Check the clocks of all writers",
+                self.site.dataset, head.id
+            );
+            self.site.store.log(LogLevel::Warning, &message);
+        }
+        Event::Drawn { now, random: id::fresh_random(), nonce: id::fresh_nonce() }
+    }
+
+    /// The bytes that this slot decides.
+    fn payload(&mut self, slot: &Slot) -> Result<Arc<Vec<u8>>> {
+        for known in [&self.own, &self.seen].into_iter().flatten() {
+            if known.slot.nonce == slot.nonce {
+                return Ok(known.payload.clone());
+            }
+        }
+        let manifest = match (slot.kind, &self.content) {
+            (Kind::Commit, Some(content)) => content.manifest(slot)?,
+            _ => {
+                let parent = slot.parent.as_deref().unwrap_or_default();
+                let missing = || Error::new(Status::Corrupt, format!("the manifest of {parent} is missing"));
+                let (_, manifest) = self.site.manifest(parent)?.ok_or_else(missing)?;
+                manifest.noop_of(&slot.child, parent, slot.created_at)
+            }
+        };
+        let payload = Arc::new(manifest.encode());
+        self.own = Some(Decision { slot: slot.clone(), payload: payload.clone() });
+        Ok(payload)
+    }
+
+    fn put_slot(&mut self, slot: &Slot) -> PutAnswer {
+        let payload = match self.payload(slot) {
+            Ok(payload) => payload,
+            Err(error) => {
+                self.error = Some(error);
+                return PutAnswer::Failed;
+            }
+        };
+        let place = self.site.place(slot.parent.as_deref());
+        if let Some(key) = slot::payload_key(place, slot, &payload) {
+            let put = self.backend().put_if_absent(&key, &payload, self.site.durability);
+            // Taken: by an earlier try of this very attempt, since the nonce is in the name.
+            match self.answer(put) {
+                PutAnswer::Done | PutAnswer::Exists => {}
+                _ => return PutAnswer::Failed,
+            }
+        }
+        let bytes = slot::encode(place, slot, &payload);
+        let key = place.key();
+        let put = self.backend().put_if_absent(&key, &bytes, self.site.durability);
+        self.answer(put)
+    }
+
+    fn put_manifest(&mut self, slot: &Slot) -> PutAnswer {
+        let payload = match self.payload(slot) {
+            Ok(payload) => payload,
+            Err(error) => {
+                self.error = Some(error);
+                return PutAnswer::Failed;
+            }
+        };
+        let key = self.site.layout.manifest_path(self.site.dataset, &slot.child);
+        let put = self.backend().put_if_absent(&key, &payload, self.site.durability);
+        match self.answer(put) {
+            PutAnswer::Exists => match self.backend().get(&key, MANIFEST_MAX) {
+                Ok(Some(there)) if there == *payload => PutAnswer::Exists,
+                Ok(Some(_)) => PutAnswer::Differs,
+                Ok(None) => PutAnswer::Unknown,
+                Err(error) => {
+                    self.error = Some(error);
+                    PutAnswer::Unknown
+                }
+            },
+            answer => answer,
+        }
+    }
+
+    fn answer(&mut self, put: Put) -> PutAnswer {
+        let (answer, error) = match put {
+            Put::Done => return PutAnswer::Done,
+            Put::Exists => return PutAnswer::Exists,
+            Put::Failed(error) => (PutAnswer::Failed, error),
+            Put::Unknown(error) => (PutAnswer::Unknown, error),
+            Put::Doubtful(error) => (PutAnswer::Doubtful, error),
+        };
+        self.error = Some(error);
+        answer
+    }
+
+    fn persist_slot(&mut self, parent: Option<&str>) -> bool {
+        if self.site.durability == Durability::Process || !self.backend().persists() {
+            return true;
+        }
+        let key = self.site.place(parent).key();
+        let seen = self.seen.as_ref().filter(|seen| seen.slot.parent.as_deref() == parent).cloned();
+        let found = match seen {
+            Some(seen) => Ok(Some(seen)),
+            None => self.site.slot(parent),
+        };
+        let payload_key = match found {
+            Ok(Some(found)) => slot::payload_key(self.site.place(parent), &found.slot, &found.payload),
+            Ok(None) => {
+                let message = format!("the slot {key} is missing, but its child is there");
+                self.error = Some(Error::new(Status::Corrupt, message).with_path(key));
+                return false;
+            }
+            Err(error) => {
+                self.error = Some(error);
+                return false;
+            }
+        };
+        payload_key.is_none_or(|payload| self.persist(&payload)) && self.persist(&key)
+    }
+
+    fn persist(&mut self, key: &str) -> bool {
+        if self.site.durability == Durability::Process || !self.backend().persists() {
+            return true;
+        }
+        match self.backend().persist(key) {
+            Ok(()) => true,
+            Err(error) => {
+                self.error = Some(error);
+                false
+            }
+        }
+    }
+
+    fn swap(&mut self, expected: Option<&[u8]>, value: &str) -> SwapAnswer {
+        let key = self.site.layout.latest_path(self.site.dataset);
+        let wait = LockWait {
+            control: self.control,
+            attempts: self.site.retry.attempts,
+            base: self.site.retry.base,
+            cap: self.site.retry.cap,
+        };
+        let expected = expected.unwrap_or_default();
+        match self.backend().compare_and_swap(&key, expected, value.as_bytes(), self.site.durability, &wait) {
+            Swap::Done => SwapAnswer::Done,
+            Swap::Mismatch(current) => SwapAnswer::Mismatch(current),
+            Swap::Busy(error) | Swap::Failed(error) => {
+                self.error = Some(error);
+                SwapAnswer::Failed
+            }
+            Swap::Unknown(error) => {
+                self.error = Some(error);
+                SwapAnswer::Unknown
+            }
+        }
+    }
+
+    /// Waits before the next try; whether there may be one.
+    fn pause(&mut self, tries: u32) -> bool {
+        let time = self.site.retry.pause(tries, id::fresh_random());
+        match self.control.sleep(time, "waiting for an answer") {
+            Ok(()) => true,
+            Err(error) => {
+                self.error.get_or_insert(error);
+                false
+            }
+        }
+    }
+
+    fn named(&self, error: Error) -> Error {
+        error.context(format_args!("dataset {:?}", self.site.dataset))
+    }
+
+    fn unknown(&mut self, id: &str) -> Error {
+        let cause = self.error.take().map_or_else(|| "no answer".to_owned(), |error| error.message().to_owned());
+        let message = format!(
+            "dataset {:?}: nobody can say yet whether the snapshot {id} is committed ({cause}); its data are kept. \
+             Repeat the commit, or resolve this id",
+            self.site.dataset
+        );
+        Error::new(Status::CommitUnknown, message).with_snapshot_id(id)
+    }
+
+    fn refusal(&mut self, reason: Reason) -> Error {
+        let expected = match self.machine.goal() {
+            Goal::Commit { expected: Some(expected) } => expected.clone(),
+            _ => None,
+        };
+        let text = |id: Option<&str>| id.map_or_else(|| "no snapshot at all".to_owned(), |id| format!("the snapshot {id}"));
+        let error = match reason {
+            Reason::Failed => {
+                self.error.take().unwrap_or_else(|| Error::new(Status::Internal, "a request failed without an error"))
+            }
+            Reason::Conflict(head) => {
+                let message = format!(
+                    "the head is {}, expected was {}; read the head and decide again",
+                    text(head.as_deref()),
+                    text(expected.as_deref())
+                );
+                let error = Error::new(Status::Conflict, message);
+                match head {
+                    Some(head) => error.with_snapshot_id(&*head),
+                    None => error,
+                }
+            }
+            Reason::NeedsRepair(head) => {
+                let message = format!(
+                    "the head {head} was not written by this library: the dataset has snapshots that no commit slot \
+                     names. It can be read; to write, use another dataset"
+                );
+                Error::new(Status::NeedsRepair, message).with_snapshot_id(&*head)
+            }
+            Reason::Missing(id) => {
+                let path = self.site.layout.manifest_path(self.site.dataset, &id);
+                let message = format!("the pointer names the snapshot {id}, but its manifest {path} is missing");
+                Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(&*id)
+            }
+            Reason::Differs(id) => {
+                let path = self.site.layout.manifest_path(self.site.dataset, &id);
+                let message = format!("the manifest {path} is not the one that its commit slot decided");
+                Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(&*id)
+            }
+            Reason::Unorderable(id) => {
+                let message = format!("no new id sorts after the parent {id:?}: its form or its time leaves no room");
+                Error::new(Status::UnorderableParent, message).with_snapshot_id(&*id)
+            }
+        };
+        self.named(error)
+    }
+}

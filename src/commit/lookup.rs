@@ -1,0 +1,165 @@
+//! Reading the objects of a history: manifests, slots, and the greatest of each.
+
+use std::sync::Arc;
+
+use super::machine::Slot;
+use super::slot::{self, Place, ROOT};
+use crate::dataset::Retry;
+use crate::error::{Error, Result, Status};
+use crate::id::{Form, form};
+use crate::layout::Layout;
+use crate::manifest::Manifest;
+use crate::store::{Backend, Durability, Store};
+
+/// The longest manifest that is read.
+pub const MANIFEST_MAX: u64 = 256 << 20;
+
+/// `latest` holds one id; more is no pointer.
+const POINTER_MAX: u64 = 4 << 10;
+
+/// The dataset, and how to work on it.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    /// Where it is.
+    pub store: &'a Store,
+    /// Its id.
+    pub dataset: &'a str,
+    /// Where its objects lie.
+    pub layout: Layout,
+    /// What a commit must survive.
+    pub durability: Durability,
+    /// How often to try again.
+    pub retry: Retry,
+}
+
+/// Whether these bytes are the beginning of a JSON document.
+fn is_cut_short(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<&serde_json::value::RawValue>(bytes).is_err_and(|error| error.is_eof())
+}
+
+/// A slot with the payload that it decides.
+#[derive(Clone)]
+pub struct Decision {
+    /// The slot.
+    pub slot: Slot,
+    /// The child's manifest.
+    pub payload: Arc<Vec<u8>>,
+}
+
+impl<'a> Site<'a> {
+    /// What does the work.
+    pub fn backend(&self) -> &'a dyn Backend {
+        self.store.backend()
+    }
+
+    /// Where the slot of this parent belongs.
+    pub fn place<'b>(&self, parent: Option<&'b str>) -> Place<'b>
+    where
+        'a: 'b,
+    {
+        Place { dataset: self.dataset, layout: self.layout, parent }
+    }
+
+    /// The bytes of `latest`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn latest(&self) -> Result<Option<Vec<u8>>> {
+        self.backend().get(&self.layout.latest_path(self.dataset), POINTER_MAX)
+    }
+
+    /// A manifest, as bytes and as a value.
+    ///
+    /// # Errors
+    /// The store's; `ManifestInvalid`.
+    pub fn manifest(&self, id: &str) -> Result<Option<(Vec<u8>, Manifest)>> {
+        let key = self.layout.manifest_path(self.dataset, id);
+        let Some(bytes) = self.backend().get(&key, MANIFEST_MAX)? else { return Ok(None) };
+        let manifest = Manifest::parse(&bytes, self.dataset, id, &key)?;
+        Ok(Some((bytes, manifest)))
+    }
+
+    /// A manifest like [`Site::manifest`]; `Some(None)`: the Go library's writer, which does not write at once, has
+    /// left or is leaving it incomplete.
+    ///
+    /// # Errors
+    /// As [`Site::manifest`], for what is whole but wrong.
+    pub fn manifest_or_torn(&self, id: &str) -> Result<Option<Option<(Vec<u8>, Manifest)>>> {
+        let key = self.layout.manifest_path(self.dataset, id);
+        let Some(bytes) = self.backend().get(&key, MANIFEST_MAX)? else { return Ok(None) };
+        match Manifest::parse(&bytes, self.dataset, id, &key) {
+            Ok(manifest) => Ok(Some(Some((bytes, manifest)))),
+            Err(_) if is_cut_short(&bytes) && !matches!(form(id), Form::Ours { .. }) => Ok(Some(None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The slot of this parent, checked, with its payload.
+    ///
+    /// # Errors
+    /// The store's; `Unsupported`, `LayoutMismatch`, `Corrupt`.
+    pub fn slot(&self, parent: Option<&str>) -> Result<Option<Decision>> {
+        let place = self.place(parent);
+        let key = place.key();
+        let Some(bytes) = self.backend().get(&key, slot::SLOT_MAX)? else { return Ok(None) };
+        let envelope = slot::decode(place, &bytes)?;
+        let object = match envelope.payload_object() {
+            None => None,
+            Some((payload_key, len)) => {
+                let payload = self.backend().get(payload_key, len.min(MANIFEST_MAX))?;
+                let missing = || {
+                    let message = format!("slot {key} names the payload {payload_key}, which is missing");
+                    Error::new(Status::Corrupt, message).with_path(payload_key)
+                };
+                Some(payload.ok_or_else(missing)?)
+            }
+        };
+        let (slot, payload) = envelope.with_payload(place, object)?;
+        Ok(Some(Decision { slot, payload: Arc::new(payload) }))
+    }
+
+    /// The slot that names this child: that of the greatest slot name below it.
+    ///
+    /// # Errors
+    /// As [`Site::slot`].
+    pub fn namer(&self, child: &str) -> Result<Option<Decision>> {
+        let mut greatest: Option<String> = None;
+        self.backend().list_names(&self.layout.slots_prefix(self.dataset), &mut |name| {
+            let is_slot = !name.ends_with(".payload") && !name.starts_with('.') && name != ROOT;
+            if is_slot && name < child && greatest.as_deref().is_none_or(|greatest| greatest < name) {
+                greatest = Some(name.to_owned());
+            }
+            true
+        })?;
+        let found = self.slot(greatest.as_deref())?;
+        Ok(found.filter(|decision| *decision.slot.child == *child))
+    }
+
+    /// The ids that may have a manifest, in no order.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn listed_ids(&self) -> Result<Vec<String>> {
+        let mut ids = Vec::new();
+        self.backend().list_names(&self.layout.snapshots_prefix(self.dataset), &mut |name| {
+            ids.push(name.to_owned());
+            true
+        })?;
+        Ok(ids)
+    }
+
+    /// The greatest id whose manifest is there.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn greatest_manifest(&self) -> Result<Option<String>> {
+        let mut ids = self.listed_ids()?;
+        ids.sort_unstable();
+        while let Some(id) = ids.pop() {
+            if self.backend().open(&self.layout.manifest_path(self.dataset, &id))?.is_some() {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+}

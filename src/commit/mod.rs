@@ -1,0 +1,11 @@
+//! The commit protocol (`commit.md`): how a snapshot becomes visible, durable and the one successor of its
+//! parent. [`machine`] decides what to do next and knows nothing of bytes, clocks or stores; [`driver`] does it
+//! on a store, reading by [`lookup`]; [`slot`] is the object that decides a commit, as bytes.
+
+pub(crate) mod driver;
+pub(crate) mod lookup;
+pub(crate) mod machine;
+pub(crate) mod slot;
+
+#[cfg(test)]
+mod model;

@@ -1,0 +1,175 @@
+//! The model check: every interleaving of the production `step` function with a store that loses, delays and
+//! does not answer, with crashes, a Go reader's repairs and resets of the pointer; breadth-first, so that the
+//! trace of a violation is a shortest one. And the mutants: seeded faults that the check must catch.
+
+mod world;
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use xxhash_rust::xxh3::Xxh3;
+
+use super::machine::Mutant;
+use world::{Doubt, Plan, Scenario, World};
+
+struct Explored {
+    states: usize,
+    violation: Option<String>,
+}
+
+fn fingerprint(world: &World) -> u128 {
+    let mut hasher = Xxh3::new();
+    world.hash(&mut hasher);
+    hasher.digest128()
+}
+
+/// Visits every state, level by level.
+fn explore(scenario: &Scenario, most: usize) -> Explored {
+    // Of each state: its predecessor, and the number of the step that led here.
+    let mut origins: Vec<(u32, u16)> = Vec::new();
+    let mut seen: HashMap<u128, u32> = HashMap::new();
+    let start = World::new(scenario);
+    seen.insert(fingerprint(&start), 0);
+    origins.push((0, 0));
+    let mut level = vec![(0_u32, start)];
+    while !level.is_empty() {
+        let mut next_level = Vec::new();
+        for (index, world) in level {
+            let steps = world.steps(scenario);
+            if steps.is_empty()
+                && let Err(fault) = world.check_live(scenario)
+            {
+                return Explored { states: seen.len(), violation: Some(trace(scenario, &origins, index, None, &fault)) };
+            }
+            for (number, (label, result)) in steps.into_iter().enumerate() {
+                let next = match result {
+                    Ok(next) => next,
+                    Err(fault) => {
+                        let violation = trace(scenario, &origins, index, Some(label), &fault);
+                        return Explored { states: seen.len(), violation: Some(violation) };
+                    }
+                };
+                let place = u32::try_from(origins.len()).expect("fewer states than 2^32");
+                if let std::collections::hash_map::Entry::Vacant(vacant) = seen.entry(fingerprint(&next)) {
+                    vacant.insert(place);
+                    origins.push((index, u16::try_from(number).expect("few steps")));
+                    next_level.push((place, next));
+                }
+            }
+            assert!(seen.len() <= most, "more than {most} states: the scenario is too large");
+        }
+        level = next_level;
+    }
+    Explored { states: seen.len(), violation: None }
+}
+
+fn trace(scenario: &Scenario, origins: &[(u32, u16)], at: u32, last: Option<String>, fault: &str) -> String {
+    let mut numbers = Vec::new();
+    let mut index = at;
+    while index != 0 {
+        let (origin, number) = origins[index as usize];
+        numbers.push(number);
+        index = origin;
+    }
+    let mut world = World::new(scenario);
+    let mut lines = Vec::new();
+    for number in numbers.into_iter().rev() {
+        let (label, result) = world.steps(scenario).swap_remove(number as usize);
+        lines.push(label);
+        world = result.unwrap_or_else(|fault| panic!("the replay fails: {fault}"));
+    }
+    lines.extend(last);
+    format!("{fault}\n  {}", lines.join("\n  "))
+}
+
+fn plan(clock: i64, commits: u8, doubt: Doubt) -> Plan {
+    Plan { clock, commits, doubt, expects: false }
+}
+
+fn base() -> Scenario {
+    Scenario {
+        writers: vec![plan(1_000, 1, Doubt::Repeat), plan(5, 1, Doubt::Resolve)],
+        faults: 1,
+        crashes: 0,
+        repairs: 0,
+        resets: 0,
+        mutant: None,
+    }
+}
+
+fn scenarios() -> Vec<(&'static str, Scenario)> {
+    vec![
+        ("two writers, two faults", Scenario { faults: 2, ..base() }),
+        ("two writers, two crashes and two faults", Scenario { crashes: 2, faults: 2, ..base() }),
+        ("two writers, three faults", Scenario { faults: 3, ..base() }),
+        (
+            "a pointer reset, a Go reader's repair and a crash",
+            Scenario { crashes: 1, repairs: 1, resets: 2, faults: 1, ..base() },
+        ),
+        (
+            "two commits by one, resets",
+            Scenario {
+                writers: vec![plan(1_000, 2, Doubt::Resolve), plan(5, 1, Doubt::Repeat)],
+                resets: 1,
+                faults: 1,
+                crashes: 1,
+                ..base()
+            },
+        ),
+        (
+            "writers that expect a parent",
+            Scenario {
+                writers: vec![
+                    Plan { expects: true, ..plan(1_000, 2, Doubt::Repeat) },
+                    Plan { expects: true, ..plan(5, 1, Doubt::Resolve) },
+                ],
+                ..base()
+            },
+        ),
+        (
+            "three writers",
+            Scenario {
+                writers: vec![plan(7, 1, Doubt::Repeat), plan(5, 1, Doubt::Resolve), plan(6, 1, Doubt::Repeat)],
+                faults: 0,
+                ..base()
+            },
+        ),
+    ]
+}
+
+#[test]
+fn every_interleaving_keeps_the_protocols_promises() {
+    for (name, scenario) in scenarios() {
+        let explored = explore(&scenario, 20_000_000);
+        println!("{name}: {} states", explored.states);
+        assert!(explored.violation.is_none(), "{name}: {}", explored.violation.unwrap_or_default());
+    }
+}
+
+#[test]
+fn every_seeded_fault_is_caught() {
+    let mutants = [
+        Mutant::NoHelping,
+        Mutant::ManifestBeforeSlot,
+        Mutant::ExistsMeansLost,
+        Mutant::UnknownMeansFailed,
+        Mutant::IdBelowParent,
+        Mutant::StaleIdKept,
+        Mutant::PointerBackwards,
+        Mutant::PointerBeforeManifest,
+        Mutant::FreshNonceOnResend,
+        Mutant::ResolveWithoutSeal,
+        Mutant::RefusalAfterOpenMeansFailed,
+        Mutant::DeadlineMeansFailed,
+        Mutant::UnpublishedIsKnown,
+        Mutant::UnpublishedMeansPublished,
+    ];
+    for mutant in mutants {
+        let caught = scenarios().into_iter().find_map(|(name, scenario)| {
+            let explored = explore(&Scenario { mutant: Some(mutant), ..scenario }, 20_000_000);
+            explored.violation.map(|violation| (name, violation))
+        });
+        let Some((name, violation)) = caught else { panic!("{mutant:?} is not caught") };
+        println!("{mutant:?} is caught by \"{name}\": {}", violation.lines().next().unwrap_or_default());
+    }
+}

@@ -1,0 +1,593 @@
+//! The world that the machines run in: a store whose requests may be lost, delayed or answered by nobody,
+//! writers that crash, a Go reader that repairs the pointer, somebody who resets the pointer.
+
+use std::collections::BTreeMap;
+
+use crate::id::compose;
+
+use super::super::machine::{
+    Action, Event, Goal, Id, Knowledge, Kind, Machine, ManifestFacts, Mutant, Outcome, Publication,
+    PutAnswer, Read, Reason, Slot, SwapAnswer,
+};
+
+/// What is explored.
+#[derive(Clone)]
+pub struct Scenario {
+    /// Each writer: its clock, how many commits it makes, whether it repeats (or resolves) a commit in doubt.
+    pub writers: Vec<Plan>,
+    /// Requests that are refused, unanswered or delayed; deadlines; failed syncs.
+    pub faults: u8,
+    /// Writers that crash, and are replaced by fresh ones.
+    pub crashes: u8,
+    /// Runs of a Go reader, which repairs a dangling pointer.
+    pub repairs: u8,
+    /// Resets of the pointer, to nothing or to any snapshot.
+    pub resets: u8,
+    /// The seeded fault.
+    pub mutant: Option<Mutant>,
+}
+
+/// What a writer does.
+#[derive(Clone)]
+pub struct Plan {
+    /// Its clock stands still.
+    pub clock: i64,
+    /// How many commits.
+    pub commits: u8,
+    /// What it does about a commit in doubt.
+    pub doubt: Doubt,
+    /// It expects the head that it last committed itself, and after a conflict any.
+    pub expects: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Doubt {
+    Repeat,
+    Resolve,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Request {
+    Slot(Slot),
+    Manifest(Slot),
+    Swap { expected: Option<Vec<u8>>, value: Id },
+}
+
+#[derive(Clone, Hash, PartialEq, Eq)]
+struct Writer {
+    machine: Option<Machine>,
+    action: Option<Action>,
+    knowledge: Knowledge,
+    commits: u8,
+    draws: u8,
+    lives: u8,
+    last: Option<Id>,
+    doubt: Option<Slot>,
+}
+
+#[derive(Clone, Hash, PartialEq, Eq)]
+enum Reader {
+    Idle,
+    Scanning { observed: Option<Vec<u8>> },
+    Repairing { observed: Option<Vec<u8>>, found: Id },
+}
+
+/// One state of the whole.
+#[derive(Clone, Hash, PartialEq, Eq)]
+pub struct World {
+    latest: Option<Vec<u8>>,
+    slots: BTreeMap<Option<Id>, Slot>,
+    manifests: BTreeMap<Id, Slot>,
+    delayed: Vec<Request>,
+    writers: Vec<Writer>,
+    reader: Reader,
+    faults: u8,
+    crashes: u8,
+    repairs: u8,
+    resets: u8,
+    disturbed: bool,
+    acknowledged: Vec<Id>,
+    refused: Vec<u128>,
+    /// Of each nonce: which writer's, in which life, for which commit.
+    owners: BTreeMap<u128, (usize, u8, u8)>,
+}
+
+/// One step, and where it leads; or the fault that it shows.
+pub type Step = (String, Result<World, String>);
+
+impl World {
+    pub fn new(scenario: &Scenario) -> Self {
+        World {
+            latest: None,
+            slots: BTreeMap::new(),
+            manifests: BTreeMap::new(),
+            delayed: Vec::new(),
+            writers: scenario.writers.iter().map(|_| Writer::new(0)).collect(),
+            reader: Reader::Idle,
+            faults: scenario.faults,
+            crashes: scenario.crashes,
+            repairs: scenario.repairs,
+            resets: scenario.resets,
+            disturbed: false,
+            acknowledged: Vec::new(),
+            refused: Vec::new(),
+            owners: BTreeMap::new(),
+        }
+    }
+
+    /// Every step that can come next.
+    pub fn steps(&self, scenario: &Scenario) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for index in 0..self.writers.len() {
+            self.writer_steps(scenario, index, &mut steps);
+        }
+        for index in 0..self.delayed.len() {
+            let mut next = self.clone();
+            let request = next.delayed.remove(index);
+            let label = format!("a delayed request arrives: {}", describe(&request));
+            let result = next.apply(&request).map(|_| next);
+            steps.push((label, result));
+        }
+        self.reader_steps(&mut steps);
+        if self.resets > 0 {
+            let values = std::iter::once(None).chain(self.manifests.keys().map(|id| Some(id.as_bytes().to_vec())));
+            for value in values.filter(|value| *value != self.latest) {
+                let mut next = self.clone();
+                next.resets -= 1;
+                next.disturbed = true;
+                let label = format!("the pointer is reset to {}", text(&value));
+                next.latest = value;
+                steps.push((label, Ok(next)));
+            }
+        }
+        for (_, result) in &mut steps {
+            if let Ok(world) = result
+                && let Err(fault) = world.check()
+            {
+                *result = Err(fault);
+            }
+        }
+        steps
+    }
+
+    fn writer_steps(&self, scenario: &Scenario, index: usize, steps: &mut Vec<Step>) {
+        let writer = &self.writers[index];
+        let plan = &scenario.writers[index];
+        let Some(action) = writer.action.clone() else {
+            if let Some(next) = self.begin(scenario, index) {
+                steps.push((format!("writer {index} begins"), Ok(next)));
+            }
+            return;
+        };
+        let mut answers: Vec<(String, Result<World, String>, Event)> = Vec::new();
+        let plain = |event: Event| (String::new(), Ok(self.clone()), event);
+        let faulty = |what: &str, event: Event| {
+            let mut next = self.clone();
+            next.faults -= 1;
+            (what.to_string(), Ok(next), event)
+        };
+        let faults = self.faults > 0;
+        match &action {
+            Action::ReadLatest => {
+                answers.push(plain(Event::Latest(read(self.latest.clone()))));
+                if faults {
+                    answers.push(faulty("fails", Event::Latest(Read::Failed)));
+                }
+            }
+            Action::ListHead => {
+                answers.push(plain(Event::Listed(read(self.manifests.keys().next_back().cloned()))));
+            }
+            Action::ReadManifest(id) => {
+                let facts = self.manifests.get(id).map(|slot| ManifestFacts {
+                    parent: slot.parent.clone(),
+                    created_at: slot.created_at,
+                });
+                answers.push(plain(Event::Manifest(read(facts))));
+            }
+            Action::ReadSlot(parent) => {
+                answers.push(plain(Event::Slot(read(self.slots.get(parent).cloned()))));
+                if faults {
+                    answers.push(faulty("fails", Event::Slot(Read::Failed)));
+                }
+            }
+            Action::FindNamer(child) => {
+                let below = self.slots.iter().rfind(|(parent, _)| parent.as_ref().is_none_or(|p| p < child));
+                let namer = below.map(|(_, slot)| slot.clone()).filter(|slot| slot.child == *child);
+                answers.push(plain(Event::Namer(read(namer))));
+            }
+            Action::FinishData => {
+                let id = Id::from(compose(plan.clock.unsigned_abs(), self.random(index)).expect("a small time"));
+                answers.push(plain(Event::DataFinished(id, plan.clock)));
+            }
+            Action::Draw => {
+                let random = self.random(index);
+                let nonce = u128::from(random);
+                answers.push(plain(Event::Drawn { now: plan.clock, random, nonce }));
+            }
+            Action::PersistSlot(_) | Action::PersistManifest(_) | Action::PersistLatest => {
+                answers.push(plain(Event::Persisted(true)));
+                if faults {
+                    answers.push(faulty("fails", Event::Persisted(false)));
+                }
+            }
+            Action::Pause(_) => {
+                answers.push(plain(Event::Paused { stop: false }));
+                if faults {
+                    answers.push(faulty("ends at the deadline", Event::Paused { stop: true }));
+                }
+            }
+            Action::PutSlot(slot) => {
+                self.requests(&Request::Slot(slot.clone()), faults, &mut answers, true);
+            }
+            Action::PutManifest(slot) => {
+                self.requests(&Request::Manifest(slot.clone()), faults, &mut answers, false);
+            }
+            Action::Swap { expected, value } => {
+                let request = Request::Swap { expected: expected.clone(), value: value.clone() };
+                self.requests(&request, faults, &mut answers, false);
+            }
+            Action::Finish(_) => unreachable!("handled when it was given"),
+        }
+        for (how, world, event) in answers {
+            let label = format!("writer {index}: {action:?} {how} -> {event:?}");
+            let result = world.and_then(|mut world| {
+                world.answer(scenario, index, event)?;
+                Ok(world)
+            });
+            steps.push((label, result));
+        }
+        if self.crashes > 0 {
+            let mut next = self.clone();
+            next.crashes -= 1;
+            next.writers[index] = Writer {
+                commits: writer.commits,
+                draws: writer.draws,
+                ..Writer::new(writer.lives + 1)
+            };
+            steps.push((format!("writer {index} crashes before {action:?}"), Ok(next)));
+        }
+    }
+
+    /// The ways in which a writing request may go.
+    fn requests(
+        &self,
+        request: &Request,
+        faults: bool,
+        answers: &mut Vec<(String, Result<World, String>, Event)>,
+        doubtful: bool,
+    ) {
+        let mut next = self.clone();
+        let applied = next.apply(request);
+        match applied {
+            Err(fault) => answers.push((String::new(), Err(fault), Event::Start)),
+            Ok(event) => {
+                if faults {
+                    let mut unanswered = next.clone();
+                    unanswered.faults -= 1;
+                    answers.push(("is applied, unanswered".into(), Ok(unanswered), unknown(request)));
+                }
+                if faults && doubtful && event == Event::Put(PutAnswer::Done) {
+                    let mut doubt = next.clone();
+                    doubt.faults -= 1;
+                    answers.push(("is not durable".into(), Ok(doubt), Event::Put(PutAnswer::Doubtful)));
+                }
+                answers.push((String::new(), Ok(next), event));
+            }
+        }
+        if faults {
+            let mut later = self.clone();
+            later.faults -= 1;
+            later.delayed.push(request.clone());
+            answers.push(("is delayed or lost".into(), Ok(later), unknown(request)));
+            let mut refused = self.clone();
+            refused.faults -= 1;
+            let event = match request {
+                Request::Swap { .. } => Event::Swapped(SwapAnswer::Failed),
+                _ => Event::Put(PutAnswer::Failed),
+            };
+            answers.push(("is refused".into(), Ok(refused), event));
+        }
+    }
+
+    /// Does to the store what the request asks, and gives the store's answer.
+    fn apply(&mut self, request: &Request) -> Result<Event, String> {
+        Ok(match request {
+            Request::Slot(slot) => {
+                if self.slots.contains_key(&slot.parent) {
+                    return Ok(Event::Put(PutAnswer::Exists));
+                }
+                if self.refused.contains(&slot.nonce) {
+                    return Err(format!("{} was said to be impossible, and is committed after all", slot.child));
+                }
+                self.slots.insert(slot.parent.clone(), slot.clone());
+                Event::Put(PutAnswer::Done)
+            }
+            Request::Manifest(slot) => match self.manifests.get(&slot.child) {
+                Some(there) if there == slot => Event::Put(PutAnswer::Exists),
+                Some(_) => Event::Put(PutAnswer::Differs),
+                None => {
+                    self.manifests.insert(slot.child.clone(), slot.clone());
+                    Event::Put(PutAnswer::Done)
+                }
+            },
+            Request::Swap { expected, value } => {
+                if self.latest != *expected {
+                    return Ok(Event::Swapped(SwapAnswer::Mismatch(self.latest.clone())));
+                }
+                let path = self.path();
+                let place = |id: &[u8]| path.iter().position(|slot| slot.child.as_bytes() == id);
+                if let Some(old) = expected.as_deref().and_then(place)
+                    && place(value.as_bytes()).is_none_or(|new| new < old)
+                {
+                    return Err(format!("the pointer goes back to {value}"));
+                }
+                self.latest = Some(value.as_bytes().to_vec());
+                Event::Swapped(SwapAnswer::Done)
+            }
+        })
+    }
+
+    fn random(&self, index: usize) -> u64 {
+        (index as u64 + 1) * 100 + u64::from(self.writers[index].draws)
+    }
+
+    fn begin(&self, scenario: &Scenario, index: usize) -> Option<World> {
+        let mut next = self.clone();
+        let plan = &scenario.writers[index];
+        let writer = &mut next.writers[index];
+        let knowledge = writer.knowledge.clone();
+        let any = Goal::Commit { expected: None };
+        let machine = match writer.doubt.take() {
+            Some(slot) if plan.doubt == Doubt::Repeat => Machine::settle(any, knowledge, 2, slot),
+            Some(slot) => Machine::new(Goal::Resolve { id: slot.child }, knowledge, 2),
+            None if writer.commits == plan.commits => return None,
+            None => {
+                writer.commits += 1;
+                let expected = plan.expects.then(|| writer.last.clone());
+                Machine::new(Goal::Commit { expected }, knowledge, 2)
+            }
+        };
+        let mut machine = machine.with_mutant(scenario.mutant);
+        writer.action = Some(machine.step(Event::Start));
+        writer.machine = Some(machine);
+        Some(next)
+    }
+
+    /// Gives a writer its answer; if that ends its commit, notes what it was told.
+    fn answer(&mut self, scenario: &Scenario, index: usize, event: Event) -> Result<(), String> {
+        let writer = &mut self.writers[index];
+        if let Event::Drawn { nonce, .. } = event {
+            self.owners.insert(nonce, (index, writer.lives, writer.commits));
+        }
+        if matches!(event, Event::Drawn { .. } | Event::DataFinished(..)) {
+            writer.draws += 1;
+        }
+        let Some(machine) = &mut writer.machine else { return Ok(()) };
+        let action = machine.step(event);
+        let Action::Finish(outcome) = action else {
+            writer.action = Some(action);
+            return Ok(());
+        };
+        writer.knowledge = machine.knowledge().clone();
+        writer.action = None;
+        let ended = writer.machine.take();
+        match outcome {
+            Outcome::Committed(slot, publication) => {
+                self.writers[index].last = Some(slot.child.clone());
+                if self.slots.get(&slot.parent) != Some(&slot) {
+                    return Err(format!("{} is acknowledged, but its slot is not its own", slot.child));
+                }
+                if publication == Publication::Published && !self.manifests.contains_key(&slot.child) {
+                    return Err(format!("{} is acknowledged as published, but has no manifest", slot.child));
+                }
+                if publication == Publication::Published && !self.disturbed && !self.points_at_or_beyond(&slot.child) {
+                    return Err(format!("{} is acknowledged as published, but the pointer is behind", slot.child));
+                }
+                if publication == Publication::BesideForeign && !self.disturbed {
+                    return Err(format!("{} is said to stand beside a foreign writer; there is none", slot.child));
+                }
+                self.acknowledged.push(slot.child);
+            }
+            Outcome::NotCommitted(reason) => {
+                let expects = scenario.writers[index].expects;
+                if !matches!(reason, Reason::Failed | Reason::Conflict(_)) || (reason != Reason::Failed && !expects) {
+                    return Err(format!("writer {index} is told {reason:?}"));
+                }
+                if let Reason::Conflict(head) = reason {
+                    self.writers[index].last = head;
+                }
+                // Every attempt of this writer that is not acknowledged is refused by this answer.
+                let attempt = ended.as_ref().and_then(Machine::attempt);
+                if let Some(nonce) = attempt.map(|slot| slot.nonce) {
+                    if self.slots.values().any(|slot| slot.nonce == nonce) {
+                        return Err(format!("writer {index} is told that nothing was committed, but it was"));
+                    }
+                    self.refused.push(nonce);
+                }
+            }
+            Outcome::Unknown(slot) => self.writers[index].doubt = Some(slot),
+            Outcome::Impossible => {
+                let Some(Goal::Resolve { id }) = ended.map(|machine| machine.goal().clone()) else {
+                    return Err("a commit ended as a resolution".into());
+                };
+                if self.slots.values().any(|slot| slot.child == id) {
+                    return Err(format!("{id} is said to be impossible, but it is committed"));
+                }
+                let open: Vec<u128> = self
+                    .delayed
+                    .iter()
+                    .filter_map(|request| match request {
+                        Request::Slot(slot) if slot.child == id => Some(slot.nonce),
+                        _ => None,
+                    })
+                    .collect();
+                self.refused.extend(open);
+            }
+            Outcome::Resolved => {
+                let id = ended.map(|machine| machine.goal().clone());
+                let Some(Goal::Resolve { id }) = id else {
+                    return Err("a commit ended as a resolution".into());
+                };
+                self.acknowledged.push(id);
+            }
+            Outcome::Undecided => {}
+        }
+        Ok(())
+    }
+
+    fn points_at_or_beyond(&self, id: &Id) -> bool {
+        let path = self.path();
+        let place = |id: &[u8]| path.iter().position(|slot| slot.child.as_bytes() == id);
+        match (self.latest.as_deref().and_then(place), place(id.as_bytes())) {
+            (Some(pointer), Some(id)) => pointer >= id,
+            _ => false,
+        }
+    }
+
+    fn reader_steps(&self, steps: &mut Vec<Step>) {
+        let dangling = match &self.latest {
+            None => true,
+            Some(raw) => !self.manifests.keys().any(|id| id.as_bytes() == &raw[..]),
+        };
+        let mut next = self.clone();
+        match &self.reader {
+            Reader::Idle if self.repairs > 0 && dangling => {
+                next.repairs -= 1;
+                next.reader = Reader::Scanning { observed: self.latest.clone() };
+                steps.push(("a Go reader finds the pointer dangling".into(), Ok(next)));
+            }
+            Reader::Idle => {}
+            Reader::Scanning { observed } => {
+                next.reader = match self.manifests.keys().next_back() {
+                    None => Reader::Idle,
+                    Some(id) => Reader::Repairing { observed: observed.clone(), found: id.clone() },
+                };
+                steps.push(("the Go reader scans".into(), Ok(next)));
+            }
+            Reader::Repairing { observed, found } => {
+                if self.latest == *observed {
+                    next.latest = Some(found.as_bytes().to_vec());
+                    next.disturbed = true;
+                }
+                next.reader = Reader::Idle;
+                steps.push(("the Go reader repairs the pointer".into(), Ok(next)));
+            }
+        }
+    }
+
+    /// The decided snapshots, from the first on.
+    fn path(&self) -> Vec<&Slot> {
+        let mut path = Vec::new();
+        let mut parent = None;
+        while let Some(slot) = self.slots.get(&parent) {
+            path.push(slot);
+            parent = Some(slot.child.clone());
+        }
+        path
+    }
+
+    /// What must hold in every state.
+    fn check(&self) -> Result<(), String> {
+        let path = self.path();
+        if path.len() != self.slots.len() {
+            return Err("a slot is not on the path from the root".into());
+        }
+        for (older, newer) in path.iter().zip(path.iter().skip(1)) {
+            if older.child >= newer.child || older.created_at >= newer.created_at {
+                return Err(format!("{} is not after its parent {}", newer.child, older.child));
+            }
+            if !self.manifests.contains_key(&older.child) {
+                return Err(format!("{} is built on {}, which is not published", newer.child, older.child));
+            }
+        }
+        if let Some(id) = self.manifests.keys().find(|id| !path.iter().any(|slot| slot.child == **id)) {
+            return Err(format!("the manifest of {id} is there, but no slot names it"));
+        }
+        if let Some(raw) = &self.latest
+            && !self.manifests.keys().any(|id| id.as_bytes() == &raw[..])
+        {
+            return Err(format!("the pointer names {}, which has no manifest", String::from_utf8_lossy(raw)));
+        }
+        if let Some(id) = self.acknowledged.iter().find(|id| !path.iter().any(|slot| slot.child == **id)) {
+            return Err(format!("{id} was acknowledged, and is not on the path"));
+        }
+        let mut owners: Vec<_> = path
+            .iter()
+            .filter(|slot| slot.kind == Kind::Commit)
+            .map(|slot| self.owners.get(&slot.nonce))
+            .collect();
+        owners.sort_unstable();
+        if owners.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err("one commit is on the path twice".into());
+        }
+        if let Some(slot) = path.iter().find(|slot| self.refused.contains(&slot.nonce)) {
+            return Err(format!("{} was refused, and is on the path", slot.child));
+        }
+        Ok(())
+    }
+
+    /// A dead writer blocks nobody: a fresh one, undisturbed, commits and publishes all.
+    pub fn check_live(&self, scenario: &Scenario) -> Result<(), String> {
+        let mut world = self.clone();
+        (world.faults, world.crashes, world.repairs, world.resets) = (0, 0, 0, 0);
+        world.delayed.clear();
+        world.reader = Reader::Idle;
+        world.writers = vec![Writer { draws: 90, ..Writer::new(u8::MAX) }];
+        let plan = Plan { clock: 1, commits: 1, doubt: Doubt::Repeat, expects: false };
+        let scenario = Scenario { writers: vec![plan], ..scenario.clone() };
+        let before = world.slots.len();
+        while let Some((label, result)) = world.steps(&scenario).into_iter().next() {
+            world = result.map_err(|fault| format!("afterwards a fresh {label}: {fault}"))?;
+        }
+        let path = world.path();
+        let last = path.last().ok_or("afterwards a fresh writer could not commit")?;
+        if world.slots.len() != before + 1 || path.iter().any(|slot| !world.manifests.contains_key(&slot.child)) {
+            return Err("afterwards a fresh writer could not commit and publish".into());
+        }
+        if world.latest.as_deref() != Some(last.child.as_bytes()) {
+            return Err("afterwards the pointer is not at the head".into());
+        }
+        Ok(())
+    }
+}
+
+impl Writer {
+    fn new(lives: u8) -> Self {
+        Writer {
+            machine: None,
+            action: None,
+            knowledge: Knowledge::default(),
+            commits: 0,
+            draws: 0,
+            lives,
+            last: None,
+            doubt: None,
+        }
+    }
+}
+
+fn read<T>(found: Option<T>) -> Read<T> {
+    found.map_or(Read::Absent, Read::Found)
+}
+
+fn unknown(request: &Request) -> Event {
+    match request {
+        Request::Swap { .. } => Event::Swapped(SwapAnswer::Unknown),
+        _ => Event::Put(PutAnswer::Unknown),
+    }
+}
+
+fn text(raw: &Option<Vec<u8>>) -> String {
+    raw.as_ref().map_or("nothing".into(), |raw| String::from_utf8_lossy(raw).into_owned())
+}
+
+fn describe(request: &Request) -> String {
+    match request {
+        Request::Slot(slot) => format!("slot of {:?} for {} ({})", slot.parent, slot.child, match slot.kind {
+            Kind::Commit => "commit",
+            Kind::Noop => "noop",
+        }),
+        Request::Manifest(slot) => format!("manifest of {}", slot.child),
+        Request::Swap { value, .. } => format!("swap to {value}"),
+    }
+}

@@ -1,0 +1,309 @@
+//! The slot, as bytes (`commit.md`, Objects): one JSON header line, then the child's manifest, or the key of the
+//! object that holds it.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::machine::{Id, Kind, Slot};
+use crate::error::{Error, Result, Status};
+use crate::layout::Layout;
+use crate::manifest::Manifest;
+
+/// A payload over this many bytes stands in an object of its own.
+pub const INLINE_MAX: usize = 1 << 20;
+
+/// The longest header line that is read.
+const HEADER_MAX: usize = 16 << 10;
+
+/// The longest slot that is read.
+pub const SLOT_MAX: u64 = (INLINE_MAX + HEADER_MAX) as u64;
+
+/// The name of the slot of the first commit.
+pub const ROOT: &str = "root";
+
+const VERSION: u64 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    lode_slot: u64,
+    kind: String,
+    layout: String,
+    child: String,
+    parent: String,
+    nonce: String,
+    len: u64,
+    sha256: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    payload: Option<String>,
+}
+
+/// Where a slot belongs, against which its content is checked.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The dataset.
+    pub dataset: &'a str,
+    /// Its layout.
+    pub layout: Layout,
+    /// Whose slot it is.
+    pub parent: Option<&'a str>,
+}
+
+impl Place<'_> {
+    /// The slot's key.
+    pub fn key(&self) -> String {
+        self.layout.slot_path(self.dataset, self.parent.unwrap_or(ROOT))
+    }
+}
+
+/// A slot that was read; its payload may still have to be.
+pub struct Envelope {
+    header: Header,
+    nonce: u128,
+    inline: Vec<u8>,
+}
+
+fn hex(digest: &[u8]) -> String {
+    use std::fmt::Write;
+    digest.iter().fold(String::with_capacity(2 * digest.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The nonce as it stands in names and headers.
+pub fn nonce_text(nonce: u128) -> String {
+    format!("{nonce:032x}")
+}
+
+/// The key of the payload object of a slot, if the payload is too long to stand in the slot.
+pub fn payload_key(place: Place<'_>, slot: &Slot, payload: &[u8]) -> Option<String> {
+    (payload.len() > INLINE_MAX)
+        .then(|| place.layout.payload_path(place.dataset, &slot.child, &nonce_text(slot.nonce)))
+}
+
+/// The slot's bytes.
+pub fn encode(place: Place<'_>, slot: &Slot, payload: &[u8]) -> Vec<u8> {
+    let payload_key = payload_key(place, slot, payload);
+    let header = Header {
+        lode_slot: VERSION,
+        kind: match slot.kind {
+            Kind::Commit => "commit".into(),
+            Kind::Noop => "noop".into(),
+        },
+        layout: place.layout.name().into(),
+        child: slot.child.to_string(),
+        parent: slot.parent.as_deref().unwrap_or(ROOT).into(),
+        nonce: nonce_text(slot.nonce),
+        len: payload.len() as u64,
+        sha256: hex(&Sha256::digest(payload)),
+        payload: payload_key,
+    };
+    // A struct of strings and numbers always has a JSON form.
+    let mut bytes = serde_json::to_vec(&header).unwrap_or_default();
+    bytes.push(b'\n');
+    if header.payload.is_none() {
+        bytes.extend_from_slice(payload);
+    }
+    bytes
+}
+
+/// Reads the header of a slot and checks what can be checked without the payload.
+///
+/// # Errors
+/// `Unsupported` for another version or kind, `LayoutMismatch`, `Corrupt`.
+pub fn decode(place: Place<'_>, bytes: &[u8]) -> Result<Envelope> {
+    let key = place.key();
+    let corrupt = |what: String| Error::new(Status::Corrupt, format!("slot {key}: {what}")).with_path(&*key);
+    let end = bytes.iter().take(HEADER_MAX).position(|&byte| byte == b'\n');
+    let end = end.ok_or_else(|| corrupt("it has no header line".into()))?;
+    let value: serde_json::Value = serde_json::from_slice(&bytes[..end])
+        .map_err(|error| corrupt(format!("its header is no JSON object: {error}")))?;
+    // Of another version nothing but the version can be relied on.
+    match value.get("lode_slot").and_then(serde_json::Value::as_u64) {
+        Some(VERSION) => {}
+        Some(version) => {
+            let message = format!("slot {key} has version {version}; this library knows version {VERSION}: update it");
+            return Err(Error::new(Status::Unsupported, message).with_path(key));
+        }
+        None => return Err(corrupt("its header has no version".into())),
+    }
+    let header: Header =
+        serde_json::from_value(value).map_err(|error| corrupt(format!("its header is incomplete: {error}")))?;
+    if !matches!(&*header.kind, "commit" | "noop") {
+        let message = format!("slot {key} is of the kind {:?}, which this library does not know: update it", header.kind);
+        return Err(Error::new(Status::Unsupported, message).with_path(key));
+    }
+    if header.layout != place.layout.name() {
+        let message = format!(
+            "slot {key} is of the layout {:?}, but the dataset was opened with {:?}",
+            header.layout,
+            place.layout.name()
+        );
+        return Err(Error::new(Status::LayoutMismatch, message).with_path(key));
+    }
+    let parent = place.parent.unwrap_or(ROOT);
+    if header.parent != parent {
+        return Err(corrupt(format!("its parent is {:?}, expected {parent:?}", header.parent)));
+    }
+    let nonce = (header.nonce.len() == 32).then(|| u128::from_str_radix(&header.nonce, 16).ok()).flatten();
+    let nonce = nonce.ok_or_else(|| corrupt(format!("its nonce {:?} is not 32 hex digits", header.nonce)))?;
+    let inline = bytes[end + 1..].to_vec();
+    match &header.payload {
+        Some(_) if !inline.is_empty() => return Err(corrupt("bytes follow its header".into())),
+        Some(path) => {
+            let expected = place.layout.payload_path(place.dataset, &header.child, &header.nonce);
+            if *path != expected {
+                return Err(corrupt(format!("it names the payload {path:?}, expected {expected:?}")));
+            }
+        }
+        None => {}
+    }
+    Ok(Envelope { header, nonce, inline })
+}
+
+impl Envelope {
+    /// The key of the payload's object, if it has one, and how long it is.
+    pub fn payload_object(&self) -> Option<(&str, u64)> {
+        self.header.payload.as_deref().map(|key| (key, self.header.len))
+    }
+
+    /// Checks the payload (`object`: the bytes of its object, if it has one) and gives slot and payload.
+    ///
+    /// # Errors
+    /// `Corrupt`, naming what differs.
+    pub fn with_payload(self, place: Place<'_>, object: Option<Vec<u8>>) -> Result<(Slot, Vec<u8>)> {
+        let key = place.key();
+        let corrupt = |what: String| Error::new(Status::Corrupt, format!("slot {key}: {what}")).with_path(&*key);
+        let payload = object.unwrap_or(self.inline);
+        if payload.len() as u64 != self.header.len {
+            return Err(corrupt(format!("its payload has {} bytes, expected {}", payload.len(), self.header.len)));
+        }
+        let sha256 = hex(&Sha256::digest(&payload));
+        if sha256 != self.header.sha256 {
+            return Err(corrupt(format!("its payload has the SHA-256 {sha256}, expected {}", self.header.sha256)));
+        }
+        let path = place.layout.manifest_path(place.dataset, &self.header.child);
+        let manifest = Manifest::parse(&payload, place.dataset, &self.header.child, &path)
+            .map_err(|error| corrupt(format!("its payload: {}", error.message())))?;
+        if manifest.parent_snapshot_id.as_deref() != place.parent {
+            return Err(corrupt(format!(
+                "its payload names the parent {:?}, expected {:?}",
+                manifest.parent_snapshot_id.as_deref().unwrap_or("none"),
+                place.parent.unwrap_or("none")
+            )));
+        }
+        let kind = if self.header.kind == "noop" { Kind::Noop } else { Kind::Commit };
+        let slot = Slot {
+            kind,
+            parent: place.parent.map(Id::from),
+            child: Id::from(self.header.child),
+            created_at: manifest.created_at,
+            nonce: self.nonce,
+        };
+        Ok((slot, payload))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::Metadata;
+
+    const PARENT: &str = "1700000000000000000-00000000000000aa";
+    const CHILD: &str = "1700000000000000001-00000000000000bb";
+
+    fn place() -> Place<'static> {
+        Place { dataset: "events", layout: Layout::Default, parent: Some(PARENT) }
+    }
+
+    fn manifest(metadata: Metadata) -> Manifest {
+        Manifest {
+            dataset_id: "events".into(),
+            snapshot_id: CHILD.into(),
+            created_at: 1_700_000_000_000_000_001,
+            metadata,
+            files: Vec::new(),
+            parent_snapshot_id: Some(PARENT.into()),
+            row_count: 0,
+            min_timestamp: None,
+            max_timestamp: None,
+            codec: Some("jsonl".into()),
+            compressor: "noop".into(),
+            partitioner: "noop".into(),
+            checksum_algorithm: None,
+            unknown: Vec::new(),
+        }
+    }
+
+    fn slot() -> Slot {
+        Slot {
+            kind: Kind::Commit,
+            parent: Some(PARENT.into()),
+            child: CHILD.into(),
+            created_at: 1_700_000_000_000_000_001,
+            nonce: 0xabc,
+        }
+    }
+
+    fn read(bytes: &[u8], object: Option<Vec<u8>>) -> Result<(Slot, Vec<u8>)> {
+        decode(place(), bytes)?.with_payload(place(), object)
+    }
+
+    #[test]
+    fn a_slot_reads_back_as_it_was_written() {
+        let payload = manifest(Metadata::empty()).encode();
+        let bytes = encode(place(), &slot(), &payload);
+        let header = std::str::from_utf8(&bytes).unwrap().lines().next().unwrap();
+        assert!(
+            header.starts_with(&format!(
+                "{{\"lode_slot\":1,\"kind\":\"commit\",\"layout\":\"default\",\"child\":\"{CHILD}\",\
+                 \"parent\":\"{PARENT}\",\"nonce\":\"00000000000000000000000000000abc\",\"len\":{},\"sha256\":\"",
+                payload.len()
+            )),
+            "{header}"
+        );
+        assert_eq!(read(&bytes, None).unwrap(), (slot(), payload));
+    }
+
+    #[test]
+    fn a_large_payload_stands_in_its_own_object() {
+        let text = format!("{{\"note\":\"{}\"}}", "x".repeat(INLINE_MAX));
+        let payload = manifest(Metadata::parse(&text).unwrap()).encode();
+        let key = payload_key(place(), &slot(), &payload).unwrap();
+        assert_eq!(key, format!("datasets/events/_commits/{CHILD}-00000000000000000000000000000abc.payload"));
+        let bytes = encode(place(), &slot(), &payload);
+        assert!(bytes.len() < 1000 && bytes.ends_with(b"\n"));
+        let header = decode(place(), &bytes).unwrap();
+        assert_eq!(header.payload_object(), Some((&*key, payload.len() as u64)));
+        assert_eq!(read(&bytes, Some(payload.clone())).unwrap(), (slot(), payload));
+    }
+
+    #[test]
+    fn a_slot_that_is_not_right_is_refused_with_what_is_wrong() {
+        let payload = manifest(Metadata::empty()).encode();
+        let good = String::from_utf8(encode(place(), &slot(), &payload)).unwrap();
+        let cases: [(&str, &str, Status, &str); 13] = [
+            ("\n", " ", Status::Corrupt, "its header is no JSON object"),
+            ("{\"lode_slot\":1", "{\"lode_slot\":2", Status::Unsupported, "has version 2"),
+            ("\"lode_slot\":1,", "", Status::Corrupt, "no version"),
+            ("\"nonce\":\"00", "\"nonce\":\"0", Status::Corrupt, "is not 32 hex digits"),
+            ("\"nonce\":", "\"once\":", Status::Corrupt, "its header is incomplete"),
+            ("\"kind\":\"commit\"", "\"kind\":\"branch\"", Status::Unsupported, "of the kind \"branch\""),
+            ("\"layout\":\"default\"", "\"layout\":\"hive\"", Status::LayoutMismatch, "of the layout \"hive\""),
+            (&format!("\"parent\":\"{PARENT}\",\"nonce\""), "\"parent\":\"root\",\"nonce\"", Status::Corrupt, "its parent"),
+            ("\"row_count\": 0", "\"row_count\": 1", Status::Corrupt, "has the SHA-256"),
+            ("\"row_count\": 0", "\"row_count\": 10", Status::Corrupt, "bytes, expected"),
+            (&format!("\"child\":\"{CHILD}\""), "\"child\":\"other\"", Status::Corrupt, "its payload: invalid manifest"),
+            ("\"sha256\":", "\"payload\":\"a\",\"sha256\":", Status::Corrupt, "bytes follow its header"),
+            ("{\"lode_slot\"", "{{\"lode_slot\"", Status::Corrupt, "its header is no JSON object"),
+        ];
+        for (from, to, status, message) in cases {
+            assert!(good.contains(from), "{from}");
+            let bad = good.replacen(from, to, 1);
+            let error = read(bad.as_bytes(), None).expect_err(message);
+            assert_eq!(error.status(), status, "{error}");
+            assert!(error.message().contains(message), "{error}");
+            assert!(error.message().contains("datasets/events/_commits/"), "{error}");
+        }
+    }
+}

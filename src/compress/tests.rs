@@ -1,0 +1,261 @@
+//! There and back, in pieces; what is no valid file; how much stack it takes.
+
+use super::{Compressor, Decoder, Encoder};
+use crate::error::{Error, Result, Status};
+
+const ALL: [(Compressor, &[i32]); 3] =
+    [(Compressor::None, &[0]), (Compressor::Gzip, &[0, 1, 6, 9]), (Compressor::Zstd, &[0, -5, 1, 3, 9, 19])];
+
+/// Some compressible text, some noise.
+fn sample(length: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut data = Vec::with_capacity(length + 100);
+    while data.len() < length {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        data.extend_from_slice(format!(r#"{{"id":{},"name":"n{}"}}"#, data.len(), state >> 50).as_bytes());
+        if state >> 60 == 0 {
+            data.extend_from_slice(&state.to_le_bytes());
+        }
+    }
+    data.truncate(length);
+    data
+}
+
+fn compress(compressor: Compressor, level: i32, data: &[u8], piece: usize) -> Vec<u8> {
+    let mut stored = Vec::new();
+    let mut encoder = Encoder::new(compressor, level).unwrap();
+    let mut sink = |bytes: &[u8]| {
+        stored.extend_from_slice(bytes);
+        Ok(())
+    };
+    for piece in data.chunks(piece) {
+        encoder.write(piece, &mut sink).unwrap();
+    }
+    encoder.finish(&mut sink).unwrap();
+    assert_eq!(encoder.taken(), data.len() as u64);
+    stored
+}
+
+fn decompress(compressor: Compressor, stored: &[u8], piece: usize, room: usize) -> Result<Vec<u8>> {
+    let mut decoder = Decoder::new(compressor)?;
+    let mut data = Vec::new();
+    let mut output = vec![0; room];
+    for piece in stored.chunks(piece) {
+        let mut rest = piece;
+        loop {
+            let done = decoder.decode(rest, &mut output)?;
+            data.extend_from_slice(&output[..done.produced]);
+            rest = &rest[done.consumed..];
+            if rest.is_empty() && done.produced < output.len() {
+                break;
+            }
+            assert!(done.consumed + done.produced > 0, "no progress");
+        }
+    }
+    decoder.finish()?;
+    Ok(data)
+}
+
+fn refused(compressor: Compressor, stored: &[u8]) -> Error {
+    let whole = decompress(compressor, stored, usize::MAX, 1000).unwrap_err();
+    let bytewise = decompress(compressor, stored, 1, 7).unwrap_err();
+    assert_eq!(whole.status(), bytewise.status());
+    whole
+}
+
+#[test]
+fn what_goes_in_comes_out_however_it_is_cut() {
+    for (compressor, levels) in ALL {
+        for level in levels {
+            for length in [0, 1, 1000, 200_000] {
+                let data = sample(length);
+                for piece in [1000, 70_001, usize::MAX] {
+                    let stored = compress(compressor, *level, &data, piece);
+                    for (piece, room) in [(usize::MAX, 1 << 16), (1000, 333), (77, 100_000)] {
+                        let back = decompress(compressor, &stored, piece, room).unwrap();
+                        assert!(back == data, "{compressor:?} {level}, {length} bytes");
+                    }
+                }
+            }
+        }
+        let stored = compress(compressor, 0, &sample(300), 1);
+        assert_eq!(decompress(compressor, &stored, 1, 1).unwrap(), sample(300), "{compressor:?} bytewise");
+    }
+}
+
+#[test]
+fn without_a_compressor_the_bytes_pass_through_as_they_are() {
+    let data = sample(1000);
+    let mut encoder = Encoder::new(Compressor::None, 0).unwrap();
+    let mut places = Vec::new();
+    let mut take = |bytes: &[u8]| {
+        places.push(bytes.as_ptr_range());
+        Ok(())
+    };
+    encoder.write(&data, &mut take).unwrap();
+    encoder.finish(&mut take).unwrap();
+    assert_eq!(places, [data.as_ptr_range()]);
+}
+
+#[test]
+fn an_empty_stream_becomes_an_empty_member_or_frame() {
+    assert_eq!(compress(Compressor::Gzip, 0, b"", 1)[..3], [0x1f, 0x8b, 8]);
+    assert_eq!(compress(Compressor::Zstd, 0, b"", 1)[..4], [0x28, 0xb5, 0x2f, 0xfd]);
+    assert!(compress(Compressor::None, 0, b"", 1).is_empty());
+}
+
+#[test]
+fn several_members_or_frames_are_all_read() {
+    for compressor in [Compressor::Gzip, Compressor::Zstd] {
+        let parts = [&b"first "[..], b"", b"second ", &sample(5000), b""];
+        let stored: Vec<u8> = parts.iter().flat_map(|part| compress(compressor, 0, part, 100)).collect();
+        for (piece, room) in [(usize::MAX, 1 << 16), (1, 1), (1, 10_000), (100, 6)] {
+            assert_eq!(
+                decompress(compressor, &stored, piece, room).unwrap(),
+                parts.concat(),
+                "{compressor:?}"
+            );
+        }
+    }
+    let skippable =
+        [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3][..], &compress(Compressor::Zstd, 0, b"data", 9)];
+    assert_eq!(decompress(Compressor::Zstd, &skippable.concat(), 1, 100).unwrap(), b"data");
+}
+
+#[test]
+fn a_file_cut_short_is_corrupt() {
+    for compressor in [Compressor::Gzip, Compressor::Zstd] {
+        let stored = compress(compressor, 0, &sample(300), 300);
+        for length in 1..stored.len() {
+            let error = decompress(compressor, &stored[..length], usize::MAX, 1000).unwrap_err();
+            assert_eq!(error.status(), Status::Corrupt, "{compressor:?}, {length} bytes: {error}");
+        }
+    }
+    assert_eq!(refused(Compressor::Gzip, b"").status(), Status::Corrupt);
+    assert_eq!(decompress(Compressor::Zstd, b"", 1, 1).unwrap(), b"");
+}
+
+#[test]
+fn what_is_no_member_or_frame_is_corrupt() {
+    for compressor in [Compressor::Gzip, Compressor::Zstd] {
+        let stored = compress(compressor, 0, &sample(300), 300);
+        for garbage in [&b"\0\0\0\0\0\0\0\0"[..], b"garbage", b"{\"a\":1}\n", b"\x1f"] {
+            assert_eq!(refused(compressor, garbage).status(), Status::Corrupt, "{compressor:?} {garbage:?}");
+            let trailing = [&stored, garbage].concat();
+            assert_eq!(
+                refused(compressor, &trailing).status(),
+                Status::Corrupt,
+                "{compressor:?} {garbage:?}"
+            );
+        }
+    }
+    let mut damaged = compress(Compressor::Gzip, 0, &sample(300), 300);
+    let checksum = damaged.len() - 8;
+    damaged[checksum] ^= 1;
+    assert_eq!(refused(Compressor::Gzip, &damaged).status(), Status::Corrupt);
+}
+
+#[test]
+fn a_frame_that_wants_too_much_memory_is_refused() {
+    // A frame header whose window descriptor asks for 2 GiB.
+    let error = refused(Compressor::Zstd, &[0x28, 0xb5, 0x2f, 0xfd, 0, 21 << 3, 1, 0, 0]);
+    assert_eq!(error.status(), Status::Unsupported, "{error}");
+    assert!(error.message().contains("128 MiB"), "{error}");
+}
+
+#[test]
+fn a_sink_that_fails_gets_the_same_bytes_again() {
+    for (compressor, level) in [(Compressor::None, 0), (Compressor::Gzip, 1), (Compressor::Zstd, 1)] {
+        // Noise, so that chunks fill up.
+        let data: Vec<u8> = sample(700_000)
+            .iter()
+            .zip(sample(700_001)[1..].iter())
+            .map(|(a, b)| a.wrapping_mul(*b) ^ 0x5a)
+            .collect();
+        let data = [data.clone(), data].concat();
+        let mut stored = Vec::new();
+        let mut encoder = Encoder::new(compressor, level).unwrap();
+        let mut failures = 0;
+        let mut calls = 0;
+        let mut sink = |bytes: &[u8]| {
+            calls += 1;
+            if calls % 2 == 1 {
+                return Err(Error::new(Status::NoSpace, "full"));
+            }
+            stored.extend_from_slice(bytes);
+            Ok(())
+        };
+        while encoder.taken() < data.len() as u64 {
+            if let Err(error) = encoder.write(&data[encoder.taken() as usize..], &mut sink) {
+                assert_eq!(error.status(), Status::NoSpace);
+                failures += 1;
+            }
+        }
+        while encoder.finish(&mut sink).is_err() {
+            failures += 1;
+        }
+        assert!(failures > 0);
+        assert!(decompress(compressor, &stored, usize::MAX, 1 << 16).unwrap() == data, "{compressor:?}");
+        assert_eq!(encoder.write(b"x", &mut |_| Ok(())).unwrap_err().status(), Status::State);
+        encoder.finish(&mut |_| panic!("there is nothing left to hand over")).unwrap();
+    }
+}
+
+#[test]
+fn levels_are_checked_and_the_range_named() {
+    for (compressor, levels) in ALL {
+        for level in levels {
+            compressor.check_level(*level).unwrap();
+        }
+    }
+    for (compressor, level, range) in [
+        (Compressor::None, 1, "leave it 0"),
+        (Compressor::Gzip, 10, "1 to 9"),
+        (Compressor::Gzip, -1, "1 to 9"),
+        (Compressor::Zstd, 23, "to 22"),
+        (Compressor::Zstd, i32::MIN, "to 22"),
+    ] {
+        for error in
+            [compressor.check_level(level).unwrap_err(), Encoder::new(compressor, level).unwrap_err()]
+        {
+            assert_eq!(error.status(), Status::InvalidArgument);
+            assert!(
+                error.message().contains(range) && error.message().contains(&level.to_string()),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn names_are_those_of_the_manifest() {
+    for (compressor, name, extension) in [
+        (Compressor::None, "noop", ""),
+        (Compressor::Gzip, "gzip", ".gz"),
+        (Compressor::Zstd, "zstd", ".zst"),
+    ] {
+        assert_eq!(compressor.manifest_name(), name);
+        assert_eq!(Compressor::from_manifest_name(name), Some(compressor));
+        assert_eq!(compressor.extension(), extension);
+    }
+    assert_eq!(Compressor::from_manifest_name("snappy"), None);
+}
+
+/// A thread's stack holds its thread-local data and the frames of its start as well.
+#[test]
+fn every_level_runs_on_a_small_stack() {
+    let data = sample(600_000);
+    for (compressor, levels) in ALL {
+        for level in levels {
+            std::thread::scope(|scope| {
+                let there_and_back = || {
+                    let stored = compress(compressor, *level, &data, 100_000);
+                    decompress(compressor, &stored, 100_000, 65_536).unwrap() == data
+                };
+                let thread = std::thread::Builder::new().stack_size(24 * 1024);
+                let thread = thread.spawn_scoped(scope, there_and_back).unwrap();
+                assert!(thread.join().unwrap(), "{compressor:?} {level}");
+            });
+        }
+    }
+}

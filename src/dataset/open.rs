@@ -1,0 +1,211 @@
+//! Opening a dataset: what it is told, checked, without any I/O.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::checksum::Checksum;
+use crate::codec::Codec;
+use crate::codec::jsonl::MAX_RECORD_BYTES_DEFAULT;
+use crate::commit::lookup::Site;
+use crate::commit::machine::Knowledge;
+use crate::compress::Compressor;
+use crate::error::{Error, Result, Status};
+use crate::id;
+use crate::layout::Layout;
+use crate::store::{Durability, Store};
+
+/// How often and how fast to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Tries of a request that was not answered, and, without a deadline, of taking the lock of `latest`.
+    pub attempts: u32,
+    /// The first pause; it doubles with each try, and is jittered.
+    pub base: Duration,
+    /// The longest pause.
+    pub cap: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Retry { attempts: 12, base: Duration::from_millis(2), cap: Duration::from_millis(500) }
+    }
+}
+
+impl Retry {
+    /// How long to wait before try number `tries` + 1: between half and all of the doubled base.
+    #[must_use]
+    pub fn pause(&self, tries: u32, random: u64) -> Duration {
+        let doubled = self.base.saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
+        let whole = doubled.min(self.cap);
+        let half = whole / 2;
+        let jitter = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
+        half + Duration::from_nanos(random % jitter.saturating_add(1))
+    }
+}
+
+/// How a dataset is written. What is read follows each snapshot's own manifest.
+#[derive(Clone, Debug)]
+pub struct DatasetOptions {
+    /// How records are laid out; [`Codec::None`]: a dataset of raw blobs.
+    pub codec: Codec,
+    /// What data files go through.
+    pub compressor: Compressor,
+    /// The compressor's level; 0: its default.
+    pub compression_level: i32,
+    /// What data files are checked by.
+    pub checksum: Checksum,
+    /// Where the objects lie.
+    pub layout: Layout,
+    /// What a commit must survive.
+    pub durability: Durability,
+    /// How often to try again.
+    pub retry: Retry,
+    /// The longest record that is written or read, in bytes, its line break not counted. The Go library reads no
+    /// longer ones than the default.
+    pub max_record_bytes: u64,
+}
+
+impl Default for DatasetOptions {
+    fn default() -> Self {
+        DatasetOptions {
+            codec: Codec::None,
+            compressor: Compressor::None,
+            compression_level: 0,
+            checksum: Checksum::Xxh3,
+            layout: Layout::Default,
+            durability: Durability::Full,
+            retry: Retry::default(),
+            max_record_bytes: MAX_RECORD_BYTES_DEFAULT,
+        }
+    }
+}
+
+/// A dataset in a store; clones are the same dataset, and threads may share it.
+#[derive(Clone)]
+pub struct Dataset {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    id: String,
+    options: DatasetOptions,
+    /// What this handle knows of the history. Never held while waiting for anything.
+    knowledge: Mutex<Knowledge>,
+}
+
+impl Dataset {
+    /// Opens a dataset, which need not exist yet. No I/O.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for an id that is no path segment (`format.md` 2), a level that the compressor lacks, no
+    /// attempt at all, or a record limit of 0.
+    pub fn open(store: &Store, id: &str, options: DatasetOptions) -> Result<Self> {
+        id::check_dataset_id(id)?;
+        options.compressor.check_level(options.compression_level)?;
+        if options.retry.attempts == 0 {
+            return Err(Error::new(Status::InvalidArgument, "retry attempts: 0 is no try at all; give 1 or more"));
+        }
+        if options.max_record_bytes == 0 {
+            return Err(Error::new(Status::InvalidArgument, "max_record_bytes: 0 leaves room for no record"));
+        }
+        let knowledge = Mutex::new(Knowledge::default());
+        Ok(Dataset { inner: Arc::new(Inner { store: store.clone(), id: id.to_owned(), options, knowledge }) })
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    /// How it is written.
+    #[must_use]
+    pub fn options(&self) -> &DatasetOptions {
+        &self.inner.options
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(super) fn site(&self) -> Site<'_> {
+        let options = &self.inner.options;
+        Site {
+            store: &self.inner.store,
+            dataset: &self.inner.id,
+            layout: options.layout,
+            durability: options.durability,
+            retry: options.retry,
+        }
+    }
+
+    pub(super) fn knowledge(&self) -> Knowledge {
+        // Each state of the value is a right one, whoever panicked beside it.
+        self.inner.knowledge.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Adds what a commit has learnt: threads that share the handle may have learnt more meanwhile.
+    pub(super) fn learn(&self, learnt: Knowledge) {
+        let mut known = self.inner.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
+        known.root |= learnt.root;
+        let newer = match (&known.head, &learnt.head) {
+            (Some(known), Some(learnt)) => learnt.id > known.id,
+            (None, Some(_)) => true,
+            (_, None) => false,
+        };
+        if newer {
+            known.head = learnt.head;
+        }
+    }
+
+    /// A dataset's errors name it.
+    pub(super) fn named(&self, error: Error) -> Error {
+        error.context(format_args!("dataset {:?}", self.inner.id))
+    }
+
+    pub(super) fn require_codec(&self, call: &str) -> Result<()> {
+        match self.inner.options.codec {
+            Codec::Jsonl => Ok(()),
+            Codec::None => {
+                let message = format!("{call} needs a codec, and the dataset was opened without one: open it with JSONL");
+                Err(self.named(Error::new(Status::CodecRequired, message)))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreOptions;
+
+    #[test]
+    fn pauses_double_up_to_the_cap_and_stay_within_half_of_it() {
+        let retry = Retry { attempts: 1, base: Duration::from_millis(8), cap: Duration::from_millis(20) };
+        for random in [0, 1, u64::MAX / 2, u64::MAX] {
+            for (tries, most) in [(1, 8), (2, 16), (3, 20), (33, 20), (u32::MAX, 20)] {
+                let pause = retry.pause(tries, random);
+                let most = Duration::from_millis(most);
+                assert!(pause >= most / 2 && pause <= most, "{tries}: {pause:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn options_that_cannot_work_are_refused_by_name() {
+        let store = Store::open_memory(StoreOptions::default());
+        let cases = [
+            ("", DatasetOptions::default(), "dataset id"),
+            ("a/b", DatasetOptions::default(), "dataset id"),
+            ("a", DatasetOptions { compression_level: 3, ..Default::default() }, "level"),
+            ("a", DatasetOptions { max_record_bytes: 0, ..Default::default() }, "max_record_bytes"),
+            ("a", DatasetOptions { retry: Retry { attempts: 0, ..Retry::default() }, ..Default::default() }, "attempts"),
+        ];
+        for (id, options, message) in cases {
+            let Err(error) = Dataset::open(&store, id, options) else { panic!("{message} is accepted") };
+            assert_eq!(error.status(), Status::InvalidArgument);
+            assert!(error.message().contains(message), "{error}");
+        }
+    }
+}

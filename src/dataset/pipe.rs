@@ -1,0 +1,223 @@
+//! The way of a record into its data file: checked and appended to one buffer of lines, compressed, hashed,
+//! stored (`format.md` 4). One pass over the bytes, one copy, no allocation for each record.
+
+use super::Dataset;
+use crate::checksum::Hasher;
+use crate::codec::jsonl::{Encoder, Rejection};
+use crate::commit::machine::Head;
+use crate::compress;
+use crate::error::{Error, Result, Status};
+use crate::manifest::FileRef;
+use crate::options::Progress;
+use crate::store::{Put, Upload};
+
+/// How many bytes of lines are gathered before they go on their way.
+const CHUNK: usize = 256 << 10;
+
+/// A buffer that one huge record has widened is narrowed again to this.
+const KEPT: usize = 4 * CHUNK;
+
+/// Records on their way into one data file.
+pub(super) struct Pipe {
+    /// The id that the file lies under.
+    home: Head,
+    key: String,
+    upload: Option<Box<dyn Upload>>,
+    encoder: Encoder,
+    max_record_bytes: u64,
+    lines: Vec<u8>,
+    compressor: Option<compress::Encoder>,
+    /// Compressed bytes that the store has not taken yet.
+    compressed: Vec<u8>,
+    hasher: Option<Hasher>,
+    early_writeback: bool,
+    /// The compressor has given its last bytes.
+    complete: bool,
+    stored: u64,
+    counts: Counts,
+}
+
+/// What has gone into a pipe.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub records: u64,
+    pub bytes: u64,
+    pub min_timestamp: Option<i64>,
+    pub max_timestamp: Option<i64>,
+}
+
+/// A data file that is durable.
+#[derive(Clone, Debug)]
+pub(super) struct DataFile {
+    pub home: Head,
+    pub file: FileRef,
+    pub counts: Counts,
+}
+
+impl Pipe {
+    /// A pipe into a new data file under the id `home`. `early_writeback`: the bytes may start for the disk before
+    /// the commit.
+    pub fn open(dataset: &Dataset, home: Head, early_writeback: bool) -> Result<Pipe> {
+        let options = dataset.options();
+        let extension = options.compressor.extension();
+        let key = options.layout.data_path(dataset.id(), &home.id, extension);
+        let compressor = match options.compressor {
+            compress::Compressor::None => None,
+            compressor => Some(compress::Encoder::new(compressor, options.compression_level)?),
+        };
+        let mut lines = Vec::new();
+        lines.try_reserve_exact(CHUNK + CHUNK / 4).map_err(|_| no_memory(CHUNK))?;
+        let encoder = Encoder::new()?;
+        let upload = dataset.store().backend().create(&key, options.durability)?;
+        Ok(Pipe {
+            home,
+            key,
+            upload: Some(upload),
+            encoder,
+            max_record_bytes: options.max_record_bytes,
+            lines,
+            compressor,
+            compressed: Vec::new(),
+            hasher: options.checksum.hasher(),
+            early_writeback,
+            complete: false,
+            stored: 0,
+            counts: Counts::default(),
+        })
+    }
+
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        Progress { records: self.counts.records, bytes_in: self.counts.bytes, bytes_stored: self.stored }
+    }
+
+    /// Whether there is enough for the next step; [`Pipe::flush`] takes it.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.lines.len() >= CHUNK
+    }
+
+    /// Takes a record. A failure takes nothing of it.
+    #[inline]
+    pub fn append(&mut self, record: &[u8], unix_nanos: Option<i64>) -> Result<()> {
+        if self.is_full() {
+            self.flush()?;
+        }
+        if let Err(rejection) = self.encoder.encode(record, self.max_record_bytes, &mut self.lines) {
+            return Err(self.rejected(rejection));
+        }
+        self.counts.records += 1;
+        self.counts.bytes += record.len() as u64;
+        if let Some(time) = unix_nanos {
+            self.counts.min_timestamp = Some(self.counts.min_timestamp.map_or(time, |min| min.min(time)));
+            self.counts.max_timestamp = Some(self.counts.max_timestamp.map_or(time, |max| max.max(time)));
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn rejected(&self, rejection: Rejection) -> Error {
+        let number = self.counts.records;
+        let error = match rejection {
+            Rejection::InvalidRecord(fault) => {
+                let message =
+                    format!("record {number} is not one JSON document: {} at byte {}", fault.reason, fault.offset);
+                Error::new(Status::InvalidRecord, message).with_offset(fault.offset as u64)
+            }
+            Rejection::TooLarge { len, limit } => {
+                let message = format!("record {number} has {len} bytes, the dataset's limit is {limit}");
+                Error::new(Status::RecordTooLarge, message)
+            }
+            Rejection::NoMemory { len } => {
+                Error::new(Status::NoMemory, format!("record {number}: no memory for its {len} bytes"))
+            }
+        };
+        error.with_record(number)
+    }
+
+    /// Sends the gathered lines on. After `NoSpace` it may be called again; nothing is lost.
+    pub fn flush(&mut self) -> Result<()> {
+        let result = self.send_on();
+        if self.early_writeback && result.is_ok() {
+            if let Some(upload) = &mut self.upload { upload.start_writeback() };
+        }
+        result
+    }
+
+    fn send_on(&mut self) -> Result<()> {
+        let Some(compressor) = &mut self.compressor else {
+            return store(&mut self.upload, &mut self.hasher, &mut self.stored, &mut self.lines);
+        };
+        // What an earlier call could not store comes first.
+        store(&mut self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)?;
+        let compressed = &mut self.compressed;
+        compressor.write(&self.lines, &mut |bytes| keep(compressed, bytes))?;
+        clear(&mut self.lines);
+        store(&mut self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)
+    }
+
+    /// Makes the data file durable under its name. After `NoSpace` it may be called again.
+    pub fn finish(&mut self) -> Result<DataFile> {
+        if !self.complete {
+            self.send_on()?;
+            if let Some(compressor) = &mut self.compressor {
+                let compressed = &mut self.compressed;
+                compressor.finish(&mut |bytes| keep(compressed, bytes))?;
+            }
+            self.complete = true;
+        }
+        store(&mut self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)?;
+        let Some(upload)=self.upload.take() else { return Err(Error::new(Status::State, "gone")) };
+        match upload.finish() {
+            Put::Done => {}
+            Put::Failed(error) | Put::Unknown(error) | Put::Doubtful(error) => return Err(error),
+            Put::Exists => {
+                let message = format!("the data file {} is there already", self.key);
+                return Err(Error::new(Status::PathExists, message).with_path(&*self.key));
+            }
+        }
+        let file = FileRef {
+            path: self.key.clone(),
+            size_bytes: self.stored,
+            checksum: self.hasher.take().map(Hasher::finish),
+            stats: None,
+        };
+        Ok(DataFile { home: self.home.clone(), file, counts: self.counts })
+    }
+}
+
+/// Hands the buffer's bytes to the store and empties it; keeps them if the store does not take them.
+fn store(
+    upload: &mut Option<Box<dyn Upload>>,
+    hasher: &mut Option<Hasher>,
+    stored: &mut u64,
+    buffer: &mut Vec<u8>,
+) -> Result<()> {
+    if buffer.is_empty() {
+        return Ok(());
+    }
+    if let Some(upload)=upload { upload.write(buffer)?; }
+    if let Some(hasher) = hasher {
+        hasher.update(buffer);
+    }
+    *stored += buffer.len() as u64;
+    clear(buffer);
+    Ok(())
+}
+
+fn clear(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    if buffer.capacity() > KEPT {
+        buffer.shrink_to(KEPT);
+    }
+}
+
+fn keep(buffer: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
+    buffer.try_reserve(bytes.len()).map_err(|_| no_memory(bytes.len()))?;
+    buffer.extend_from_slice(bytes);
+    Ok(())
+}
+
+fn no_memory(bytes: usize) -> Error {
+    Error::new(Status::NoMemory, format!("no memory for a buffer of {bytes} bytes"))
+}

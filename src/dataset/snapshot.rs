@@ -1,0 +1,248 @@
+//! Finding snapshots (`commit.md`, Reading): the latest, one by its id, all in order. Readers never write.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Dataset;
+use crate::commit::machine::Kind;
+use crate::error::{Error, Result, Status};
+use crate::id::{self, Form, form};
+use crate::manifest::Manifest;
+use crate::options::{CallOptions, Control};
+
+/// How often a manifest is looked for that the pointer names.
+const LOOKS: u32 = 4;
+
+/// A committed snapshot; clones are cheap, threads may share it.
+#[derive(Clone)]
+pub struct Snapshot {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    manifest: Manifest,
+    json: String,
+    locations: Vec<Option<String>>,
+}
+
+impl Snapshot {
+    /// Its manifest.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.inner.manifest
+    }
+
+    /// Its manifest's bytes as stored.
+    #[must_use]
+    pub fn manifest_json(&self) -> &str {
+        &self.inner.json
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.inner.manifest.snapshot_id
+    }
+
+    /// Where another program finds the file of this number, as an absolute path; `None` if the store has no such
+    /// place, or the number is out of range.
+    #[must_use]
+    pub fn location(&self, index: usize) -> Option<&str> {
+        self.inner.locations.get(index)?.as_deref()
+    }
+}
+
+/// What lies under a manifest's key.
+enum Found {
+    Whole(Snapshot),
+    /// Cut short by a writer that does not write at once.
+    Torn,
+    Absent,
+}
+
+impl Dataset {
+    /// The newest snapshot.
+    ///
+    /// # Errors
+    /// `NoSnapshots`; `Corrupt` if the pointer names a snapshot that is not there; `ManifestInvalid`; the store's
+    /// failure (never taken for "no snapshots"); `Deadline`, `Cancelled`.
+    pub fn latest(&self, options: &CallOptions) -> Result<Snapshot> {
+        let control = Control::start(options);
+        let none = || Error::new(Status::NoSnapshots, "it has no snapshot yet");
+        self.find_latest(&control).and_then(|found| found.ok_or_else(none)).map_err(|error| self.named(error))
+    }
+
+    /// The snapshot of this id.
+    ///
+    /// # Errors
+    /// `SnapshotNotFound`; `InvalidArgument` for what no id can be; otherwise as [`Dataset::latest`].
+    pub fn snapshot(&self, id: &str, options: &CallOptions) -> Result<Snapshot> {
+        id::check_snapshot_id(id)?;
+        let control = Control::start(options);
+        let found = control.check("reading a snapshot").and_then(|()| self.find(id));
+        match found.map_err(|error| self.named(error))? {
+            Some(snapshot) => Ok(snapshot),
+            None => {
+                let error = Error::new(Status::SnapshotNotFound, format!("it has no snapshot {id}"));
+                Err(self.named(error.with_snapshot_id(id)))
+            }
+        }
+    }
+
+    /// All snapshots, oldest first, up to the head of this moment. Those that only seal the slot of another (they
+    /// repeat its content) are left out.
+    ///
+    /// # Errors
+    /// As [`Dataset::latest`], but a dataset without snapshots gives none.
+    pub fn snapshots(&self, options: &CallOptions) -> Result<Snapshots> {
+        let control = Control::start(options);
+        self.list(&control).map_err(|error| self.named(error))
+    }
+
+    fn list(&self, control: &Control) -> Result<Snapshots> {
+        let Some(head) = self.find_latest(control)? else {
+            return Ok(Snapshots { dataset: self.clone(), ids: Vec::new(), failed: None });
+        };
+        control.check("listing snapshots")?;
+        let mut ids = self.site().listed_ids()?;
+        ids.retain(|id| **id <= *head.id());
+        if !ids.iter().any(|id| id == head.id()) {
+            ids.push(head.id().to_owned());
+        }
+        // Taken from the end.
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(Snapshots { dataset: self.clone(), ids, failed: None })
+    }
+
+    fn find_latest(&self, control: &Control) -> Result<Option<Snapshot>> {
+        let site = self.site();
+        for look in 1..=LOOKS {
+            control.check("reading the latest snapshot")?;
+            let pointer = site.latest()?.unwrap_or_default();
+            let id = match std::str::from_utf8(&pointer).map(str::trim) {
+                Ok("") => return self.greatest(None),
+                Ok(id) => id.to_owned(),
+                Err(_) => {
+                    let path = self.options().layout.latest_path(self.id());
+                    let message = format!("the pointer {path} is no UTF-8 text");
+                    return Err(Error::new(Status::Corrupt, message).with_path(path));
+                }
+            };
+            // The pointer is somebody's text until it proves to be an id.
+            id::check_snapshot_id(&id).map_err(|error| {
+                let path = self.options().layout.latest_path(self.id());
+                error.with_status(Status::Corrupt).context(format_args!("the pointer {path}")).with_path(path)
+            })?;
+            let ours = matches!(form(&id), Form::Ours { .. });
+            match self.load(&id)? {
+                Found::Whole(snapshot) => return Ok(Some(snapshot)),
+                // Its writer is between pointer and manifest.
+                Found::Torn | Found::Absent if look < LOOKS => {
+                    control.sleep(Duration::from_millis(u64::from(look)), "waiting for a manifest")?;
+                }
+                _ => {
+                    if let Some(snapshot) = self.proven(&id)? {
+                        return Ok(Some(snapshot));
+                    }
+                    if !ours {
+                        return self.greatest(Some(&id));
+                    }
+                    let path = self.options().layout.manifest_path(self.id(), &id);
+                    let message = format!("the pointer names the snapshot {id}, but its manifest {path} is missing");
+                    return Err(Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(id));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The greatest snapshot that is listed and whole, but for `except`.
+    fn greatest(&self, except: Option<&str>) -> Result<Option<Snapshot>> {
+        let mut ids = self.site().listed_ids()?;
+        ids.sort_unstable();
+        while let Some(id) = ids.pop() {
+            if except != Some(&*id)
+                && let Found::Whole(snapshot) = self.load(&id)?
+            {
+                return Ok(Some(snapshot));
+            }
+        }
+        Ok(None)
+    }
+
+    fn find(&self, id: &str) -> Result<Option<Snapshot>> {
+        match self.load(id)? {
+            Found::Whole(snapshot) => Ok(Some(snapshot)),
+            Found::Torn | Found::Absent => self.proven(id),
+        }
+    }
+
+    /// The snapshot as the slot has it that decided it: committed, but not published yet.
+    fn proven(&self, id: &str) -> Result<Option<Snapshot>> {
+        match self.site().namer(id)? {
+            Some(decision) if decision.slot.kind == Kind::Commit => {
+                let path = self.options().layout.manifest_path(self.id(), id);
+                let manifest = Manifest::parse(&decision.payload, self.id(), id, &path)?;
+                Ok(Some(self.assemble(manifest, &decision.payload)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn load(&self, id: &str) -> Result<Found> {
+        match self.site().manifest_or_torn(id)? {
+            Some(Some((bytes, manifest))) => Ok(Found::Whole(self.assemble(manifest, &bytes))),
+            Some(None) => Ok(Found::Torn),
+            None => Ok(Found::Absent),
+        }
+    }
+
+    /// A snapshot from its manifest.
+    pub(super) fn assemble(&self, manifest: Manifest, bytes: &[u8]) -> Snapshot {
+        let backend = self.store().backend();
+        let locations = manifest.files.iter().map(|file| backend.location(&file.path)).collect();
+        let json = String::from_utf8_lossy(bytes).into_owned();
+        Snapshot { inner: Arc::new(Inner { manifest, json, locations }) }
+    }
+}
+
+/// Snapshots, oldest first; the head was fixed when it was made.
+pub struct Snapshots {
+    dataset: Dataset,
+    /// The ids still to come, the next at the end.
+    ids: Vec<String>,
+    failed: Option<Error>,
+}
+
+impl Snapshots {
+    /// The next; `None` at the end.
+    ///
+    /// # Errors
+    /// `ManifestInvalid`, the store's failure. A failure stays.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Result<Option<Snapshot>> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        while let Some(id) = self.ids.pop() {
+            let found = match self.ids.is_empty() {
+                // The head may be decided but not published.
+                true => self.dataset.find(&id),
+                false => self.dataset.load(&id).map(|found| match found {
+                    Found::Whole(snapshot) => Some(snapshot),
+                    Found::Torn | Found::Absent => None,
+                }),
+            };
+            match found {
+                Ok(Some(snapshot)) if snapshot.manifest().is_noop().is_none() => return Ok(Some(snapshot)),
+                Ok(_) => {}
+                Err(error) => {
+                    let error = self.dataset.named(error);
+                    self.failed = Some(error.clone());
+                    return Err(error);
+                }
+            }
+        }
+        Ok(None)
+    }
+}

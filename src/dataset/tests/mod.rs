@@ -1,0 +1,102 @@
+//! What a dataset promises, on the memory store and on simulated disks.
+
+mod commits;
+mod reading;
+
+use super::*;
+use crate::checksum::Checksum;
+use crate::codec::Codec;
+use crate::compress::Compressor;
+use crate::error::{Error, Result};
+use crate::manifest::Metadata;
+use crate::options::{CallOptions, CommitOptions};
+use crate::store::{Store, StoreOptions};
+
+fn memory() -> Store {
+    Store::open_memory(StoreOptions::default())
+}
+
+fn options() -> DatasetOptions {
+    DatasetOptions {
+        codec: Codec::Jsonl,
+        retry: Retry { attempts: 3, base: std::time::Duration::ZERO, cap: std::time::Duration::ZERO },
+        ..DatasetOptions::default()
+    }
+}
+
+fn open(store: &Store) -> Dataset {
+    Dataset::open(store, "events", options()).expect("it opens")
+}
+
+/// A source over owned records, which fails with `failure` at the end, if there is one.
+struct Records {
+    records: std::vec::IntoIter<(Vec<u8>, Option<i64>)>,
+    current: Vec<u8>,
+    failure: Option<Error>,
+    /// It has ended: asking again is a fault of the caller.
+    ended: bool,
+}
+
+fn records(texts: &[&str]) -> Records {
+    let records: Vec<_> = texts.iter().map(|text| (text.as_bytes().to_vec(), None)).collect();
+    Records { records: records.into_iter(), current: Vec::new(), failure: None, ended: false }
+}
+
+impl RecordSource for Records {
+    fn next(&mut self) -> Result<Option<Record<'_>>> {
+        assert!(!self.ended, "it is not asked again after its end");
+        match self.records.next() {
+            Some((data, unix_nanos)) => {
+                self.current = data;
+                Ok(Some(Record { data: &self.current, unix_nanos }))
+            }
+            None => {
+                self.ended = true;
+                self.failure.take().map_or(Ok(None), Err)
+            }
+        }
+    }
+}
+
+fn write(dataset: &Dataset, texts: &[&str]) -> Result<Commit> {
+    dataset.stream_write_records(&mut records(texts), Metadata::empty(), CommitOptions::default())
+}
+
+fn read_all(dataset: &Dataset, snapshot: &Snapshot, options: ReadOptions) -> Result<Vec<String>> {
+    let mut reader = dataset.read(snapshot, options)?;
+    let mut texts = Vec::new();
+    while let Some(record) = reader.next()? {
+        texts.push(String::from_utf8(record.to_vec()).expect("UTF-8"));
+    }
+    Ok(texts)
+}
+
+fn ids(dataset: &Dataset) -> Vec<String> {
+    let mut snapshots = dataset.snapshots(&CallOptions::default()).expect("they can be listed");
+    let mut ids = Vec::new();
+    while let Some(snapshot) = snapshots.next().expect("each can be read") {
+        ids.push(snapshot.id().to_owned());
+    }
+    ids
+}
+
+/// All keys of a store.
+fn keys(store: &Store) -> Vec<String> {
+    let mut keys = Vec::new();
+    store
+        .backend()
+        .list("", &mut |key| {
+            keys.push(key.to_owned());
+            true
+        })
+        .expect("it can be listed");
+    keys.sort();
+    keys
+}
+
+/// Every kind of data file.
+fn formats() -> Vec<(Compressor, Checksum)> {
+    let compressors = [Compressor::None, Compressor::Gzip, Compressor::Zstd];
+    let checksums = [Checksum::None, Checksum::Md5, Checksum::Sha256, Checksum::Xxh3];
+    compressors.into_iter().flat_map(|compressor| checksums.map(|checksum| (compressor, checksum))).collect()
+}

@@ -1,0 +1,244 @@
+//! What is written reads back, and what is damaged is found.
+
+use super::*;
+use crate::error::Status;
+use crate::store::Durability;
+
+/// A dataset with one snapshot whose data file was replaced by `damage(its bytes)`.
+fn damaged(compressor: Compressor, damage: impl Fn(Vec<u8>) -> Vec<u8>) -> (Dataset, Snapshot) {
+    let store = memory();
+    let dataset = Dataset::open(&store, "events", DatasetOptions { compressor, ..options() }).unwrap();
+    let snapshot = write(&dataset, &["{\"a\":1}", "{\"a\":2}", "{\"a\":3}"]).unwrap().snapshot;
+    let path = &snapshot.manifest().files[0].path;
+    let bytes = store.backend().get(path, 1 << 20).unwrap().unwrap();
+    store.backend().delete(path).unwrap();
+    store.backend().put_if_absent(path, &damage(bytes), Durability::Full);
+    (dataset, snapshot)
+}
+
+#[test]
+fn every_kind_of_data_file_reads_back_as_it_was_written() {
+    let texts: Vec<String> = (0..5000).map(|i| format!("{{\"id\":{i},\"text\":\"{}\"}}", "é<>".repeat(i % 90))).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for (compressor, checksum) in formats() {
+        let store = memory();
+        let dataset = Dataset::open(&store, "events", DatasetOptions { compressor, checksum, ..options() }).unwrap();
+        let commit = write(&dataset, &texts).unwrap();
+        assert_eq!(commit.outcome, Outcome::Committed);
+        let manifest = commit.snapshot.manifest();
+        assert_eq!((manifest.row_count, manifest.files.len()), (5000, 1));
+        assert_eq!(manifest.files[0].checksum.is_some(), checksum != Checksum::None);
+        // The reader goes by the manifest, whatever its own options say.
+        let reader = Dataset::open(&store, "events", DatasetOptions::default()).unwrap();
+        let latest = reader.latest(&CallOptions::default()).unwrap();
+        assert_eq!(latest.id(), commit.snapshot.id());
+        for verify in [Verify::Streaming, Verify::First, Verify::SizeOnly] {
+            let options = ReadOptions { verify, ..ReadOptions::default() };
+            assert_eq!(read_all(&reader, &latest, options.clone()).unwrap(), texts, "{compressor:?} {checksum:?}");
+            let mut batches = reader.read(&latest, options).unwrap();
+            let mut count = 0;
+            loop {
+                let batch = batches.next_batch(7).unwrap();
+                if batch.is_empty() {
+                    break;
+                }
+                assert!(batch.len() <= 7);
+                for record in batch.iter() {
+                    assert_eq!(record, texts[count].as_bytes());
+                    count += 1;
+                }
+            }
+            assert_eq!(count, texts.len());
+        }
+    }
+}
+
+#[test]
+fn records_longer_than_the_buffers_pass_through_them() {
+    let long = format!("\"{}\"", "x".repeat(3 << 20));
+    let texts = ["1", &*long, "2", &*long, &*long, "3"];
+    for (compressor, _) in formats() {
+        let store = memory();
+        let dataset = Dataset::open(&store, "events", DatasetOptions { compressor, ..options() }).unwrap();
+        let snapshot = write(&dataset, &texts).unwrap().snapshot;
+        assert!(read_all(&dataset, &snapshot, ReadOptions::default()).unwrap() == texts, "{compressor:?}");
+        let narrow = DatasetOptions { max_record_bytes: 1 << 20, ..options() };
+        let narrow = Dataset::open(&store, "events", narrow).unwrap();
+        let mut reader = narrow.read(&snapshot, ReadOptions::default()).unwrap();
+        assert_eq!(reader.next().unwrap(), Some(&b"1"[..]), "the records before the fault come first");
+        let error = reader.next().unwrap_err();
+        assert_eq!((error.status(), error.record()), (Status::RecordTooLarge, Some(1)));
+        assert!(error.message().contains("limit of 1048576 bytes"), "{error}");
+        assert_eq!(reader.next().unwrap_err().status(), Status::RecordTooLarge, "a failure stays");
+    }
+}
+
+#[test]
+fn an_empty_stream_is_a_snapshot_without_records() {
+    for (compressor, _) in formats() {
+        let dataset = Dataset::open(&memory(), "events", DatasetOptions { compressor, ..options() }).unwrap();
+        let snapshot = write(&dataset, &[]).unwrap().snapshot;
+        assert_eq!(snapshot.manifest().row_count, 0);
+        assert!(read_all(&dataset, &snapshot, ReadOptions::default()).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_changed_byte_is_found_and_named() {
+    let flip = |mut bytes: Vec<u8>| {
+        bytes[5] ^= 1;
+        bytes
+    };
+    let (dataset, snapshot) = damaged(Compressor::None, flip);
+    let mut reader = dataset.read(&snapshot, ReadOptions::default()).unwrap();
+    for _ in 0..3 {
+        assert!(reader.next().unwrap().is_some(), "streamed records come before the verdict");
+    }
+    let error = reader.next().unwrap_err();
+    assert_eq!(error.status(), Status::Corrupt);
+    let file = &snapshot.manifest().files[0];
+    assert_eq!(error.path(), Some(&*file.path));
+    let expected = file.checksum.clone().unwrap();
+    assert!(error.message().contains(&format!("expected {expected}")), "{error}");
+    assert!(error.message().contains("has the checksum"), "{error}");
+    assert!(reader.next().is_err(), "a failure stays");
+
+    let first = ReadOptions { verify: Verify::First, ..ReadOptions::default() };
+    let error = dataset.read(&snapshot, first).unwrap().next().unwrap_err();
+    assert_eq!(error.status(), Status::Corrupt, "the verdict comes before the first record");
+
+    let sizes = ReadOptions { verify: Verify::SizeOnly, ..ReadOptions::default() };
+    assert_eq!(read_all(&dataset, &snapshot, sizes).unwrap().len(), 3, "the size is right");
+}
+
+#[test]
+fn a_file_of_another_size_is_found_whatever_is_checked() {
+    for verify in [Verify::Streaming, Verify::First, Verify::SizeOnly] {
+        for compressor in [Compressor::None, Compressor::Gzip, Compressor::Zstd] {
+            for change in [-1_i64, 1] {
+                let resize = |mut bytes: Vec<u8>| {
+                    let len = usize::try_from(i64::try_from(bytes.len()).unwrap() + change).unwrap();
+                    bytes.resize(len, b' ');
+                    bytes
+                };
+                let (dataset, snapshot) = damaged(compressor, resize);
+                let options = ReadOptions { verify, ..ReadOptions::default() };
+                let error = read_all(&dataset, &snapshot, options).unwrap_err();
+                assert_eq!(error.status(), Status::Corrupt);
+                let size = snapshot.manifest().files[0].size_bytes;
+                assert!(error.message().contains(&format!("expected {size}")), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn damage_inside_compressed_data_is_corrupt_and_names_the_file() {
+    for compressor in [Compressor::Gzip, Compressor::Zstd] {
+        let (dataset, snapshot) = damaged(compressor, |bytes| bytes.iter().map(|byte| byte ^ 0x55).collect());
+        let sizes = ReadOptions { verify: Verify::SizeOnly, ..ReadOptions::default() };
+        let error = read_all(&dataset, &snapshot, sizes).unwrap_err();
+        assert_eq!(error.status(), Status::Corrupt);
+        assert_eq!(error.path(), Some(&*snapshot.manifest().files[0].path));
+    }
+}
+
+#[test]
+fn a_missing_file_and_a_wrong_row_count_are_found() {
+    let store = memory();
+    let dataset = open(&store);
+    let snapshot = write(&dataset, &["1", "2"]).unwrap().snapshot;
+    let manifest_path = format!("datasets/events/snapshots/{}/manifest.json", snapshot.id());
+    let json = snapshot.manifest_json().replace("\"row_count\": 2", "\"row_count\": 5");
+    store.backend().delete(&manifest_path).unwrap();
+    store.backend().put_if_absent(&manifest_path, json.as_bytes(), Durability::Full);
+    let changed = dataset.snapshot(snapshot.id(), &CallOptions::default()).unwrap();
+    let error = read_all(&dataset, &changed, ReadOptions::default()).unwrap_err();
+    assert_eq!(error.status(), Status::Corrupt);
+    assert!(error.message().contains("counts 5 records, but its files hold 2"), "{error}");
+
+    store.backend().delete(&snapshot.manifest().files[0].path).unwrap();
+    let error = read_all(&dataset, &snapshot, ReadOptions::default()).unwrap_err();
+    assert_eq!(error.status(), Status::Corrupt);
+    assert!(error.message().contains("is missing"), "{error}");
+}
+
+#[test]
+fn what_this_build_cannot_read_is_named() {
+    let cases = [
+        ("\"codec\": \"jsonl\"", "\"codec\": \"avro\"", Status::Unsupported, "codec \"avro\""),
+        ("\"compressor\": \"noop\"", "\"compressor\": \"lzma\"", Status::Unsupported, "compressor \"lzma\""),
+        ("\"checksum_algorithm\": \"xxh3\"", "\"checksum_algorithm\": \"crc\"", Status::Unsupported, "checksum \"crc\""),
+        ("  \"codec\": \"jsonl\",\n", "", Status::CodecRequired, "is a raw blob"),
+    ];
+    for (from, to, status, message) in cases {
+        let store = memory();
+        let dataset = open(&store);
+        let snapshot = write(&dataset, &["1"]).unwrap().snapshot;
+        let path = format!("datasets/events/snapshots/{}/manifest.json", snapshot.id());
+        assert!(snapshot.manifest_json().contains(from));
+        let json = snapshot.manifest_json().replace(from, to);
+        store.backend().delete(&path).unwrap();
+        store.backend().put_if_absent(&path, json.as_bytes(), Durability::Full);
+        let changed = dataset.latest(&CallOptions::default()).unwrap();
+        let Err(error) = dataset.read(&changed, ReadOptions::default()) else { panic!("{message} is read") };
+        assert_eq!(error.status(), status);
+        assert!(error.message().contains(message), "{error}");
+    }
+}
+
+#[test]
+fn the_pointer_is_a_hint_and_never_the_truth() {
+    let store = memory();
+    let dataset = open(&store);
+    let none = dataset.latest(&CallOptions::default()).err().unwrap();
+    assert_eq!(none.status(), Status::NoSnapshots);
+    assert!(ids(&dataset).is_empty());
+    let first = write(&dataset, &["1"]).unwrap().snapshot;
+    let second = write(&dataset, &["2"]).unwrap().snapshot;
+    assert_eq!(second.manifest().parent_snapshot_id.as_deref(), Some(first.id()));
+    assert_eq!(ids(&dataset), [first.id(), second.id()]);
+    let latest = "datasets/events/latest";
+    let pointer = store.backend().get(latest, 100).unwrap().unwrap();
+    assert_eq!(pointer, second.id().as_bytes());
+
+    // White space around it is trimmed.
+    store.backend().delete(latest).unwrap();
+    store.backend().put_if_absent(latest, format!(" {}\n", first.id()).as_bytes(), Durability::Full);
+    assert_eq!(dataset.latest(&CallOptions::default()).unwrap().id(), first.id());
+    assert_eq!(ids(&dataset), [first.id()]);
+    // Absent: the greatest listed.
+    store.backend().delete(latest).unwrap();
+    assert_eq!(dataset.latest(&CallOptions::default()).unwrap().id(), second.id());
+    // Naming nothing, by an id of the Go library's form: the greatest; of ours: corrupt.
+    for (id, found) in [("1700000000000000000", true), ("1700000000000000000-0123456789abcdef", false)] {
+        store.backend().put_if_absent(latest, id.as_bytes(), Durability::Full);
+        match dataset.latest(&CallOptions::default()) {
+            Ok(snapshot) => assert!(found && snapshot.id() == second.id()),
+            Err(error) => assert!(!found && error.status() == Status::Corrupt, "{error}"),
+        }
+        store.backend().delete(latest).unwrap();
+    }
+    // No id at all.
+    store.backend().put_if_absent(latest, b"../../x", Durability::Full);
+    assert_eq!(dataset.latest(&CallOptions::default()).err().unwrap().status(), Status::Corrupt);
+}
+
+#[test]
+fn a_snapshot_that_is_decided_but_not_published_is_served_from_its_slot() {
+    let store = memory();
+    let dataset = open(&store);
+    write(&dataset, &["1"]).unwrap();
+    let second = write(&dataset, &["2"]).unwrap().snapshot;
+    store.backend().delete(&format!("datasets/events/snapshots/{}/manifest.json", second.id())).unwrap();
+    for snapshot in [
+        dataset.latest(&CallOptions::default()).unwrap(),
+        dataset.snapshot(second.id(), &CallOptions::default()).unwrap(),
+    ] {
+        assert_eq!(snapshot.manifest_json(), second.manifest_json());
+        assert_eq!(read_all(&dataset, &snapshot, ReadOptions::default()).unwrap(), ["2"]);
+    }
+    assert_eq!(ids(&dataset).len(), 2);
+    let error = dataset.snapshot("nothing", &CallOptions::default()).err().unwrap();
+    assert_eq!((error.status(), error.snapshot_id()), (Status::SnapshotNotFound, Some("nothing")));
+}

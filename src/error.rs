@@ -1,0 +1,298 @@
+//! What can go wrong, as a value: a stable status, what the caller should do next, a message that names
+//! the thing, and the facts (path, record, offset, errno, …) as fields.
+
+use std::fmt;
+
+/// The result of every fallible call of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+macro_rules! statuses {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $c_name:literal, $action:ident;)*) => {
+        /// Why a call failed. The numbers are those of the C API and never change.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        #[repr(i32)]
+        pub enum Status {
+            $($(#[$doc])* $name = $code,)*
+        }
+
+        impl Status {
+            /// Every status, in the order of the table.
+            pub const ALL: &[Status] = &[$(Status::$name),*];
+
+            /// The name of the C constant, such as `LODE_ERR_CONFLICT`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Status::$name => $c_name,)* }
+            }
+
+            /// What to do about it, unless the error itself says otherwise.
+            #[must_use]
+            pub const fn action(self) -> Action {
+                match self { $(Status::$name => Action::$action,)* }
+            }
+        }
+    };
+}
+
+statuses! {
+    /// A failure that this version has no name for.
+    Unknown = -1, "LODE_ERR_UNKNOWN", GiveUp;
+    /// A bug in lode: a panic was caught at the boundary.
+    Internal = -2, "LODE_ERR_INTERNAL", GiveUp;
+    /// An argument is NULL, out of range, or no valid UTF-8; the message names it.
+    InvalidArgument = -3, "LODE_ERR_INVALID_ARGUMENT", GiveUp;
+    /// The handle cannot do this any more, such as a writer after its commit.
+    State = -4, "LODE_ERR_STATE", GiveUp;
+    /// Memory ran out.
+    NoMemory = -5, "LODE_ERR_NO_MEMORY", Retry;
+    /// This build, this store or this version cannot do it; the message names what is missing.
+    Unsupported = -6, "LODE_ERR_UNSUPPORTED", GiveUp;
+    /// The process forked after the handle was made, and this kind of store cannot follow.
+    Forked = -7, "LODE_ERR_FORKED", GiveUp;
+    /// The operating system reported a failure; the errno is in the error.
+    Io = -20, "LODE_ERR_IO", Retry;
+    /// The disk or the quota is full.
+    NoSpace = -21, "LODE_ERR_NO_SPACE", Retry;
+    /// The object does not exist.
+    NotFound = -22, "LODE_ERR_NOT_FOUND", GiveUp;
+    /// The object exists already and is never overwritten.
+    PathExists = -23, "LODE_ERR_PATH_EXISTS", GiveUp;
+    /// The key is empty or would leave the store's root.
+    InvalidPath = -24, "LODE_ERR_INVALID_PATH", GiveUp;
+    /// The caller's own store failed.
+    Store = -25, "LODE_ERR_STORE", Retry;
+    /// The dataset has no snapshot yet.
+    NoSnapshots = -30, "LODE_ERR_NO_SNAPSHOTS", GiveUp;
+    /// No snapshot has this id.
+    SnapshotNotFound = -31, "LODE_ERR_SNAPSHOT_NOT_FOUND", GiveUp;
+    /// A manifest is not one; the message names the field.
+    ManifestInvalid = -32, "LODE_ERR_MANIFEST_INVALID", GiveUp;
+    /// Stored bytes are not what was written; the message names path, expected and found.
+    Corrupt = -33, "LODE_ERR_CORRUPT", GiveUp;
+    /// The layout cannot list datasets.
+    DatasetsNotModeled = -34, "LODE_ERR_DATASETS_NOT_MODELED", GiveUp;
+    /// No iterator, or one without the callbacks that it needs.
+    NilIterator = -40, "LODE_ERR_NIL_ITERATOR", GiveUp;
+    /// The caller's iterator failed; its code and text are in the error.
+    Iterator = -41, "LODE_ERR_ITERATOR", Retry;
+    /// The caller's iterator answered what its contract does not allow.
+    IteratorContract = -42, "LODE_ERR_ITERATOR_CONTRACT", GiveUp;
+    /// Metadata are missing; an empty object will do.
+    MetadataRequired = -50, "LODE_ERR_METADATA_REQUIRED", GiveUp;
+    /// Metadata are not one JSON object.
+    MetadataInvalid = -51, "LODE_ERR_METADATA_INVALID", GiveUp;
+    /// A metadata key begins with `lode.`, which is reserved.
+    MetadataReserved = -52, "LODE_ERR_METADATA_RESERVED", GiveUp;
+    /// The call needs a dataset with a codec.
+    CodecRequired = -60, "LODE_ERR_CODEC_REQUIRED", GiveUp;
+    /// The codec cannot write a stream in one pass.
+    CodecNotStreamable = -61, "LODE_ERR_CODEC_NOT_STREAMABLE", GiveUp;
+    /// A single-pass stream cannot be partitioned.
+    PartitioningNotSupported = -62, "LODE_ERR_PARTITIONING_NOT_SUPPORTED", GiveUp;
+    /// A record is not exactly one valid JSON document; number and byte offset are in the error.
+    InvalidRecord = -70, "LODE_ERR_INVALID_RECORD", GiveUp;
+    /// A record is longer than the dataset's limit.
+    RecordTooLarge = -71, "LODE_ERR_RECORD_TOO_LARGE", GiveUp;
+    /// The head is not the expected parent; it is in the error.
+    Conflict = -80, "LODE_ERR_CONFLICT", Rebase;
+    /// The commit may or may not have happened; its snapshot id is in the error.
+    CommitUnknown = -81, "LODE_ERR_COMMIT_UNKNOWN", Resolve;
+    /// The deadline passed; nothing was committed.
+    Deadline = -82, "LODE_ERR_DEADLINE", Retry;
+    /// The cancel token was cancelled; nothing was committed.
+    Cancelled = -83, "LODE_ERR_CANCELLED", Retry;
+    /// The caller's progress callback stopped the call; nothing was committed.
+    Aborted = -84, "LODE_ERR_ABORTED", Retry;
+    /// Another writer is in the middle of a commit.
+    Busy = -85, "LODE_ERR_BUSY", Retry;
+    /// The history needs a decision by a person; the message names the heads.
+    NeedsRepair = -86, "LODE_ERR_NEEDS_REPAIR", GiveUp;
+    /// The sequence is below the window of remembered ones.
+    SequenceTooOld = -87, "LODE_ERR_SEQUENCE_TOO_OLD", GiveUp;
+    /// The dataset has another layout.
+    LayoutMismatch = -88, "LODE_ERR_LAYOUT_MISMATCH", GiveUp;
+    /// The parent's id has no place in the order of ids.
+    UnorderableParent = -89, "LODE_ERR_UNORDERABLE_PARENT", GiveUp;
+}
+
+/// What the caller should do about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Action {
+    /// Certainly not committed; the same call may work later.
+    Retry = 1,
+    /// Perhaps committed: commit again or resolve; nothing else is safe.
+    Resolve = 2,
+    /// Read the head and decide again.
+    Rebase = 3,
+    /// The same call will fail again.
+    GiveUp = 4,
+}
+
+/// A failure: status, action, message, and the facts as values.
+#[derive(Clone)]
+pub struct Error(Box<Facts>);
+
+#[derive(Clone)]
+struct Facts {
+    status: Status,
+    action: Action,
+    message: String,
+    path: Option<String>,
+    snapshot_id: Option<String>,
+    record: Option<u64>,
+    offset: Option<u64>,
+    errno: Option<i32>,
+    callback_code: Option<i32>,
+}
+
+impl Error {
+    /// A failure with this status; the message says what, which, and what to do.
+    #[must_use]
+    pub fn new(status: Status, message: impl Into<String>) -> Self {
+        Error(Box::new(Facts {
+            status,
+            action: status.action(),
+            message: message.into(),
+            path: None,
+            snapshot_id: None,
+            record: None,
+            offset: None,
+            errno: None,
+            callback_code: None,
+        }))
+    }
+
+    /// The same failure, advising another action.
+    #[must_use]
+    pub fn with_action(mut self, action: Action) -> Self {
+        self.0.action = action;
+        self
+    }
+
+    /// The same failure under another status, with that status's action.
+    #[must_use]
+    pub fn with_status(mut self, status: Status) -> Self {
+        self.0.status = status;
+        self.0.action = status.action();
+        self
+    }
+
+    /// Puts `context` and a colon before the message.
+    #[must_use]
+    pub fn context(mut self, context: impl fmt::Display) -> Self {
+        self.0.message = format!("{context}: {}", self.0.message);
+        self
+    }
+
+    /// Names the path or store key it is about.
+    #[must_use]
+    pub fn with_path(mut self, path: impl Into<String>) -> Self {
+        self.0.path = Some(path.into());
+        self
+    }
+
+    /// Names the snapshot it is about.
+    #[must_use]
+    pub fn with_snapshot_id(mut self, id: impl Into<String>) -> Self {
+        self.0.snapshot_id = Some(id.into());
+        self
+    }
+
+    /// Names the record (counted from 0) it is about.
+    #[must_use]
+    pub fn with_record(mut self, record: u64) -> Self {
+        self.0.record = Some(record);
+        self
+    }
+
+    /// Names the byte offset (within the record or file) it is about.
+    #[must_use]
+    pub fn with_offset(mut self, offset: u64) -> Self {
+        self.0.offset = Some(offset);
+        self
+    }
+
+    /// Keeps the operating system's error number.
+    #[must_use]
+    pub fn with_errno(mut self, errno: i32) -> Self {
+        self.0.errno = Some(errno);
+        self
+    }
+
+    /// Keeps the number that the caller's own callback gave.
+    #[must_use]
+    pub fn with_callback_code(mut self, code: i32) -> Self {
+        self.0.callback_code = Some(code);
+        self
+    }
+
+    /// Why it failed.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.0.status
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        self.0.action
+    }
+
+    /// What happened, to what, and why, for a person.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The path or store key, if it is about one.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        self.0.path.as_deref()
+    }
+
+    /// The snapshot id: ours for `CommitUnknown`, the head for `Conflict`.
+    #[must_use]
+    pub fn snapshot_id(&self) -> Option<&str> {
+        self.0.snapshot_id.as_deref()
+    }
+
+    /// The record's number, counted from 0.
+    #[must_use]
+    pub fn record(&self) -> Option<u64> {
+        self.0.record
+    }
+
+    /// The byte offset within the record or file.
+    #[must_use]
+    pub fn offset(&self) -> Option<u64> {
+        self.0.offset
+    }
+
+    /// The operating system's error number.
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        self.0.errno
+    }
+
+    /// The number that the caller's own callback gave.
+    #[must_use]
+    pub fn callback_code(&self) -> Option<i32> {
+        self.0.callback_code
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.status.name(), self.0.message)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,317 @@
+//! `lode_dataset`: opening it, and settling commits in doubt. Its writing and reading are in `source`,
+//! `writer`, `snapshot` and `reader`.
+
+use std::ffi::c_char;
+use std::time::Duration;
+
+use crate::checksum::Checksum;
+use crate::codec::Codec;
+use crate::compress::Compressor;
+use crate::dataset::{Dataset, DatasetOptions, Resolution, Retry};
+use crate::error::{Error, Result, Status};
+use crate::ffi::boundary::{self, Call};
+use crate::ffi::bytes::Out;
+use crate::ffi::error::lode_error;
+use crate::ffi::handle::{self, Handle, Shared};
+use crate::ffi::options::{Versioned, init, lode_call_options};
+use crate::ffi::snapshot::{give_snapshot, lode_snapshot};
+use crate::ffi::status::{LODE_NOT_COMMITTED, LODE_OK, lode_status};
+use crate::ffi::store::lode_store;
+use crate::manifest::Metadata;
+use crate::store::Durability;
+
+/// No codec: a dataset of raw blobs. The record calls answer LODE_ERR_CODEC_REQUIRED.
+pub const LODE_CODEC_NONE: i32 = 0;
+/// One JSON document a line.
+pub const LODE_CODEC_JSONL: i32 = 1;
+/// Apache Parquet; feature "parquet".
+pub const LODE_CODEC_PARQUET: i32 = 2;
+/// No compression.
+pub const LODE_COMPRESSOR_NONE: i32 = 0;
+/// gzip (RFC 1952).
+pub const LODE_COMPRESSOR_GZIP: i32 = 1;
+/// Zstandard (RFC 8878).
+pub const LODE_COMPRESSOR_ZSTD: i32 = 2;
+/// Every snapshot's files in its own directory, not partitioned.
+pub const LODE_LAYOUT_DEFAULT: i32 = 0;
+/// Partitioned by fields of the records; not in this version.
+pub const LODE_LAYOUT_HIVE: i32 = 1;
+/// The least paths, one dataset known by name; not in this version.
+pub const LODE_LAYOUT_FLAT: i32 = 2;
+/// XXH3, 64 bits: fast, finds damage.
+pub const LODE_CHECKSUM_XXH3: i32 = 0;
+/// No checksum.
+pub const LODE_CHECKSUM_NONE: i32 = 1;
+/// MD5, which the Go library of this format writes.
+pub const LODE_CHECKSUM_MD5: i32 = 2;
+/// SHA-256: finds tampering, too, if the manifest is trusted.
+pub const LODE_CHECKSUM_SHA256: i32 = 3;
+/// A commit that returned survives a power cut.
+pub const LODE_DURABILITY_FULL: i32 = 0;
+/// A commit that returned survives a killed process, not a power cut: nothing is synced.
+pub const LODE_DURABILITY_PROCESS: i32 = 1;
+
+/// A dataset: a chain of immutable snapshots in a store. Threads may share it. Snapshots, writers, readers
+/// and iterators made from it keep what they need of it: it may be freed before them.
+pub struct lode_dataset {
+    _opaque: [u8; 0],
+}
+
+impl Handle for lode_dataset {
+    type Value = Dataset;
+    const NAME: &'static str = "lode_dataset";
+    const TAG: u32 = u32::from_le_bytes(*b"Ldat");
+}
+
+impl Shared for lode_dataset {}
+
+/// How a dataset is written. What is read follows each snapshot's own manifest. All zero but `struct_size`:
+/// no codec, no compression, checksum XXH3, the default layout, full durability.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct lode_dataset_options {
+    /// sizeof(lode_dataset_options), as the caller was compiled.
+    pub struct_size: usize,
+    /// One of LODE_CODEC_*.
+    pub codec: i32,
+    /// One of LODE_COMPRESSOR_*.
+    pub compressor: i32,
+    /// The compressor's level: 1 to 9 for gzip, up to 22 for Zstandard, where levels below 0 are faster
+    /// still. 0: the compressor's default.
+    pub compression_level: i32,
+    /// One of LODE_CHECKSUM_*.
+    pub checksum: i32,
+    /// One of LODE_LAYOUT_*.
+    pub layout: i32,
+    /// One of LODE_DURABILITY_*.
+    pub durability: i32,
+    /// Whether to keep statistics of each file's columns: only 0, no, in this version.
+    pub file_statistics: i32,
+    /// How often one request is tried while it meets other writers or passing failures. 0: a few times.
+    pub retry_attempts: i32,
+    /// Milliseconds before the second try; the pauses double and are jittered. 0: a few.
+    pub retry_base_ms: i32,
+    /// The longest pause, in milliseconds. 0: half a second.
+    pub retry_cap_ms: i32,
+    /// The longest record accepted, in bytes, its line break not counted. 0: the longest that every reader of
+    /// the format takes, about 10 MiB.
+    pub max_record_bytes: i64,
+}
+
+// SAFETY: see the fields: zero is valid for each.
+unsafe impl Versioned for lode_dataset_options {
+    const NAME: &'static str = "lode_dataset_options";
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
+impl Call {
+    #[cold]
+    fn out_of_range(&self, field: &str, value: impl std::fmt::Display, expected: &str) -> Error {
+        self.invalid(format_args!("options.{field} is {value}, expected {expected}"))
+    }
+
+    #[cold]
+    fn not_in_this_build(&self, field: &str, what: &str) -> Error {
+        self.fault(Status::Unsupported, format_args!("options.{field}: this build of lode has no {what}"))
+    }
+
+    /// A count; `None`: the default.
+    fn count(&self, field: &str, value: i32) -> Result<Option<u32>> {
+        match u32::try_from(value) {
+            Ok(0) => Ok(None),
+            Ok(count) => Ok(Some(count)),
+            Err(_) => Err(self.out_of_range(field, value, "0 (the default) or more")),
+        }
+    }
+
+    fn dataset_options(&self, options: &lode_dataset_options) -> Result<DatasetOptions> {
+        let codec = match options.codec {
+            LODE_CODEC_NONE => Codec::None,
+            LODE_CODEC_JSONL => Codec::Jsonl,
+            LODE_CODEC_PARQUET => {
+                return Err(self.not_in_this_build("codec", "LODE_CODEC_PARQUET (feature \"parquet\")"));
+            }
+            other => return Err(self.out_of_range("codec", other, "one of LODE_CODEC_* (0 to 2)")),
+        };
+        let compressor = match options.compressor {
+            LODE_COMPRESSOR_NONE => Compressor::None,
+            LODE_COMPRESSOR_GZIP => Compressor::Gzip,
+            LODE_COMPRESSOR_ZSTD => Compressor::Zstd,
+            other => {
+                return Err(self.out_of_range("compressor", other, "one of LODE_COMPRESSOR_* (0 to 2)"));
+            }
+        };
+        let checksum = match options.checksum {
+            LODE_CHECKSUM_XXH3 => Checksum::Xxh3,
+            LODE_CHECKSUM_NONE => Checksum::None,
+            LODE_CHECKSUM_MD5 => Checksum::Md5,
+            LODE_CHECKSUM_SHA256 => Checksum::Sha256,
+            other => return Err(self.out_of_range("checksum", other, "one of LODE_CHECKSUM_* (0 to 3)")),
+        };
+        match options.layout {
+            LODE_LAYOUT_DEFAULT => {}
+            LODE_LAYOUT_HIVE => return Err(self.not_in_this_build("layout", "LODE_LAYOUT_HIVE")),
+            LODE_LAYOUT_FLAT => return Err(self.not_in_this_build("layout", "LODE_LAYOUT_FLAT")),
+            other => return Err(self.out_of_range("layout", other, "one of LODE_LAYOUT_* (0 to 2)")),
+        }
+        let durability = match options.durability {
+            LODE_DURABILITY_FULL => Durability::Full,
+            LODE_DURABILITY_PROCESS => Durability::Process,
+            other => {
+                return Err(self.out_of_range("durability", other, "one of LODE_DURABILITY_* (0 or 1)"));
+            }
+        };
+        if options.file_statistics != 0 {
+            return Err(self.not_in_this_build("file_statistics", "statistics of columns: set it to 0"));
+        }
+        let defaults = DatasetOptions::default();
+        let milliseconds = |ms: u32| Duration::from_millis(ms.into());
+        let retry = Retry {
+            attempts: self
+                .count("retry_attempts", options.retry_attempts)?
+                .unwrap_or(defaults.retry.attempts),
+            base: self
+                .count("retry_base_ms", options.retry_base_ms)?
+                .map_or(defaults.retry.base, milliseconds),
+            cap: self.count("retry_cap_ms", options.retry_cap_ms)?.map_or(defaults.retry.cap, milliseconds),
+        };
+        let max_record_bytes = match u64::try_from(options.max_record_bytes) {
+            Ok(0) => defaults.max_record_bytes,
+            Ok(bytes) => bytes,
+            Err(_) => {
+                let expected = "0 (the default) or more";
+                return Err(self.out_of_range("max_record_bytes", options.max_record_bytes, expected));
+            }
+        };
+        Ok(DatasetOptions {
+            codec,
+            compressor,
+            compression_level: options.compression_level,
+            checksum,
+            durability,
+            retry,
+            max_record_bytes,
+            ..defaults
+        })
+    }
+
+    /// Metadata for a commit.
+    ///
+    /// # Safety
+    /// `json` is NULL or NUL-terminated.
+    ///
+    /// # Errors
+    /// `MetadataRequired`, `MetadataInvalid`, `MetadataReserved`, `InvalidArgument`.
+    pub(super) unsafe fn metadata(&self, json: *const c_char) -> Result<Metadata> {
+        // SAFETY: as asked of the caller.
+        match unsafe { self.optional_text(json, "metadata_json")? } {
+            Some(json) => Metadata::parse(json),
+            None => Err(self.fault(
+                Status::MetadataRequired,
+                "metadata_json is NULL: give the snapshot's metadata, \"{}\" if there are none",
+            )),
+        }
+    }
+}
+
+/// Fills the options with the defaults: no codec, no compression, checksum XXH3, the default layout, full
+/// durability.
+///
+/// @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+/// @param struct_size sizeof(lode_dataset_options), in bytes; no more is written.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_dataset_options_init(options: *mut lode_dataset_options, struct_size: usize) {
+    // SAFETY: NULL or as long as the caller says, as lode.h asks.
+    unsafe { init(options, struct_size) }
+}
+
+/// Opens a dataset. Does no I/O: a dataset need not be created, its first commit makes it.
+///
+/// @param store the store; the dataset keeps its own hold of it. Not NULL.
+/// @param dataset_id the dataset's id: one path segment of at most 255 bytes, without '/' and control
+///        characters, not "." or ".."; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+/// @param options how it is written. Borrowed for the call. NULL: the defaults, which have no codec: enough
+///        to read.
+/// @param dataset output: the dataset, which the caller owns and frees with lode_dataset_free. Not NULL.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value),
+///         LODE_ERR_UNSUPPORTED (a codec, layout or setting that this build lacks), LODE_ERR_NO_MEMORY.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_dataset_open(
+    store: *mut lode_store,
+    dataset_id: *const c_char,
+    options: *const lode_dataset_options,
+    dataset: *mut *mut lode_dataset,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        boundary::call("lode_dataset_open", error, |call| {
+            let dataset = Out::reset(dataset, std::ptr::null_mut());
+            let store = call.shared(store.cast_const(), "store")?;
+            let id = call.text(dataset_id, "dataset_id")?;
+            let options = call.options(options, "options")?;
+            let options = call.dataset_options(&options)?;
+            let dataset = dataset.required(call, "dataset")?;
+            dataset.set(handle::give(Dataset::open(store, id, options)?)?);
+            Ok(LODE_OK)
+        })
+    }
+}
+
+/// Frees the caller's handle of a dataset. What was made from it goes on working.
+///
+/// @param dataset the dataset; it is not valid afterwards. NULL: nothing happens.
+///
+/// Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_dataset_free(dataset: *mut lode_dataset) {
+    // SAFETY: NULL or a dataset of the caller's, as lode.h asks.
+    unsafe { handle::free(dataset) }
+}
+
+/// Settles a commit that ended in LODE_ERR_COMMIT_UNKNOWN, in this process or an earlier one: finds that it
+/// happened, or makes certain that it cannot any more.
+///
+/// @param dataset the dataset. Not NULL.
+/// @param snapshot_id the snapshot in doubt, from lode_error_snapshot_id; NUL-terminated UTF-8, borrowed for
+///        the call. Not NULL.
+/// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+/// @param snapshot output: the snapshot, if it is committed, which the caller owns and frees with
+///        lode_snapshot_free; else NULL. NULL: not wanted.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_OK: it is committed. LODE_NOT_COMMITTED: it is not, and never will be.
+///         LODE_ERR_COMMIT_UNKNOWN: still in doubt, ask again. LODE_ERR_INVALID_ARGUMENT,
+///         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
+///         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_dataset_resolve_commit(
+    dataset: *mut lode_dataset,
+    snapshot_id: *const c_char,
+    call: *const lode_call_options,
+    snapshot: *mut *mut lode_snapshot,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        boundary::call("lode_dataset_resolve_commit", error, |this| {
+            let snapshot = Out::reset(snapshot, std::ptr::null_mut());
+            let dataset = this.shared(dataset.cast_const(), "dataset")?.clone();
+            let id = this.text(snapshot_id, "snapshot_id")?;
+            let options = this.call_options(call)?;
+            match dataset.resolve_commit(id, &options)? {
+                Resolution::Committed(committed) => {
+                    give_snapshot(committed, &snapshot)?;
+                    Ok(LODE_OK)
+                }
+                Resolution::NotCommitted => Ok(LODE_NOT_COMMITTED),
+            }
+        })
+    }
+}

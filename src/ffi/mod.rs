@@ -1,0 +1,41 @@
+//! The C ABI (`include/lode.h`), and the only unsafe code besides the system calls of the store.
+//!
+//! Every export decodes its arguments, calls the public Rust API and encodes the outcome; there is no logic
+//! here beyond that. One file per C noun, and below them: [`boundary`] (the one fence), [`handle`] (each C
+//! type tied to one Rust type), [`options`] (structs that only grow), [`bytes`], [`strings`].
+//!
+//! The doc comments of this folder are the header's documentation, written for the C programmer: cbindgen
+//! carries them over. That is why they have no `# Safety` sections: the contract stands in the header itself.
+#![allow(non_camel_case_types)]
+#![allow(clippy::missing_safety_doc)]
+
+// cbindgen writes the header's declarations in this order.
+mod version;
+mod status;
+mod bytes;
+mod error;
+mod cancel;
+mod options;
+mod store;
+mod dataset;
+mod source;
+mod writer;
+mod snapshot;
+mod reader;
+
+mod boundary;
+mod handle;
+mod strings;
+
+pub use bytes::*;
+pub use cancel::*;
+pub use dataset::*;
+pub use error::*;
+pub use options::*;
+pub use reader::*;
+pub use snapshot::*;
+pub use source::*;
+pub use status::*;
+pub use store::*;
+pub use version::*;
+pub use writer::*;

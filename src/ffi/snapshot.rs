@@ -1,0 +1,556 @@
+//! `lode_snapshot` with its accessors, the calls that find snapshots, and the iterator over them.
+
+use std::ffi::c_char;
+
+use crate::dataset::{Commit, Outcome, Snapshot, Snapshots};
+use crate::error::{Error, Result, Status};
+use crate::ffi::boundary;
+use crate::ffi::bytes::Out;
+use crate::ffi::dataset::lode_dataset;
+use crate::ffi::error::lode_error;
+use crate::ffi::handle::{self, Exclusive, Handle, Shared};
+use crate::ffi::options::lode_call_options;
+use crate::ffi::source::LODE_NO_TIMESTAMP;
+use crate::ffi::status::{
+    LODE_COMMITTED_BESIDE_FOREIGN, LODE_COMMITTED_UNPUBLISHED, LODE_ITEM, LODE_OK, lode_status,
+};
+use crate::ffi::strings::{Place, Texts};
+
+/// A committed snapshot: what its manifest says. It never changes. Threads may share it; it needs neither
+/// dataset nor store to live on. The texts that it gives out live until it is freed.
+pub struct lode_snapshot {
+    _opaque: [u8; 0],
+}
+
+impl Handle for lode_snapshot {
+    type Value = View;
+    const NAME: &'static str = "lode_snapshot";
+    const TAG: u32 = u32::from_le_bytes(*b"Lsna");
+}
+
+impl Shared for lode_snapshot {}
+
+/// Snapshots of a dataset, oldest first. It belongs to one thread at a time.
+pub struct lode_snapshot_iterator {
+    _opaque: [u8; 0],
+}
+
+impl Handle for lode_snapshot_iterator {
+    type Value = Snapshots;
+    const NAME: &'static str = "lode_snapshot_iterator";
+    const TAG: u32 = u32::from_le_bytes(*b"Lsni");
+}
+
+impl Exclusive for lode_snapshot_iterator {}
+
+/// A snapshot with its texts as C reads them.
+pub(super) struct View {
+    pub(super) snapshot: Snapshot,
+    texts: Texts,
+    id: Place,
+    dataset_id: Place,
+    parent_id: Option<Place>,
+    codec: Option<Place>,
+    compressor: Place,
+    metadata_json: Place,
+    manifest_json: Place,
+    files: Vec<File>,
+}
+
+struct File {
+    path: Place,
+    location: Option<Place>,
+    checksum: Option<Place>,
+    size: u64,
+    row_count: Option<u64>,
+}
+
+impl View {
+    fn new(snapshot: Snapshot) -> Result<Self> {
+        let mut texts = Texts::default();
+        let manifest = snapshot.manifest();
+        let mut files = Vec::new();
+        files
+            .try_reserve_exact(manifest.files.len())
+            .map_err(|_| Error::new(Status::NoMemory, "no memory for a snapshot's files"))?;
+        for (index, file) in manifest.files.iter().enumerate() {
+            files.push(File {
+                path: texts.add(&file.path)?,
+                location: texts.add_some(snapshot.location(index))?,
+                checksum: texts.add_some(file.checksum.as_deref())?,
+                size: file.size_bytes,
+                row_count: file.stats.as_ref().map(|stats| stats.row_count),
+            });
+        }
+        let id = texts.add(&manifest.snapshot_id)?;
+        let dataset_id = texts.add(&manifest.dataset_id)?;
+        let parent_id = texts.add_some(manifest.parent_snapshot_id.as_deref())?;
+        let codec = texts.add_some(manifest.codec.as_deref())?;
+        let compressor = texts.add(&manifest.compressor)?;
+        let metadata_json = texts.add(&manifest.metadata.user_json())?;
+        let manifest_json = texts.add(snapshot.manifest_json())?;
+        Ok(View {
+            snapshot,
+            texts,
+            id,
+            dataset_id,
+            parent_id,
+            codec,
+            compressor,
+            metadata_json,
+            manifest_json,
+            files,
+        })
+    }
+}
+
+/// Gives a snapshot to C if it is wanted.
+///
+/// # Errors
+/// `NoMemory`.
+pub(super) fn give_snapshot(snapshot: Snapshot, out: &Out<*mut lode_snapshot>) -> Result<()> {
+    if out.is_wanted() {
+        out.set(handle::give(View::new(snapshot)?)?);
+    }
+    Ok(())
+}
+
+/// Gives the outcome of a commit to C.
+///
+/// # Errors
+/// `CommitUnknown` if memory ran out only now: the commit stands, and the caller must not make it again.
+pub(super) fn give_commit(commit: Commit, out: &Out<*mut lode_snapshot>) -> Result<lode_status> {
+    let status = match commit.outcome {
+        Outcome::Committed => LODE_OK,
+        Outcome::Unpublished => LODE_COMMITTED_UNPUBLISHED,
+        Outcome::BesideForeign => LODE_COMMITTED_BESIDE_FOREIGN,
+    };
+    let snapshot = commit.snapshot.clone();
+    give_snapshot(commit.snapshot, out).map_err(|error| {
+        let id = &snapshot.manifest().snapshot_id;
+        error
+            .with_status(Status::CommitUnknown)
+            .context(format_args!("snapshot {id} is committed, resolve it to get its handle"))
+            .with_snapshot_id(id.clone())
+    })?;
+    Ok(status)
+}
+
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Finds the newest snapshot of a dataset, its head.
+///
+/// @param dataset the dataset. Not NULL.
+/// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+/// @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_OK; LODE_ERR_NO_SNAPSHOTS (there is none yet), LODE_ERR_INVALID_ARGUMENT,
+///         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID,
+///         LODE_ERR_CORRUPT, LODE_ERR_NEEDS_REPAIR, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_dataset_latest(
+    dataset: *mut lode_dataset,
+    call: *const lode_call_options,
+    snapshot: *mut *mut lode_snapshot,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        boundary::call("lode_dataset_latest", error, |this| {
+            let snapshot = Out::reset(snapshot, std::ptr::null_mut());
+            let dataset = this.shared(dataset.cast_const(), "dataset")?;
+            let options = this.call_options(call)?;
+            let snapshot = snapshot.required(this, "snapshot")?;
+            give_snapshot(dataset.latest(&options)?, &snapshot)?;
+            Ok(LODE_OK)
+        })
+    }
+}
+
+/// Finds one snapshot of a dataset by its id.
+///
+/// @param dataset the dataset. Not NULL.
+/// @param snapshot_id the id; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+/// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+/// @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
+///         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
+///         LODE_ERR_NO_MEMORY.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_dataset_snapshot(
+    dataset: *mut lode_dataset,
+    snapshot_id: *const c_char,
+    call: *const lode_call_options,
+    snapshot: *mut *mut lode_snapshot,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        boundary::call("lode_dataset_snapshot", error, |this| {
+            let snapshot = Out::reset(snapshot, std::ptr::null_mut());
+            let dataset = this.shared(dataset.cast_const(), "dataset")?;
+            let id = this.text(snapshot_id, "snapshot_id")?;
+            let options = this.call_options(call)?;
+            let snapshot = snapshot.required(this, "snapshot")?;
+            give_snapshot(dataset.snapshot(id, &options)?, &snapshot)?;
+            Ok(LODE_OK)
+        })
+    }
+}
+
+/// Begins to list the snapshots of a dataset, oldest first. The last one is the head as it is at this call;
+/// snapshots committed later are not shown. A dataset without snapshots gives an iterator that is at its end.
+///
+/// @param dataset the dataset. Not NULL.
+/// @param call deadline and cancel token, for this call. Borrowed for the call. NULL: the defaults.
+/// @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
+///        Not NULL.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+///         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_NEEDS_REPAIR, LODE_ERR_IO,
+///         LODE_ERR_NO_MEMORY.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_dataset_snapshots(
+    dataset: *mut lode_dataset,
+    call: *const lode_call_options,
+    snapshots: *mut *mut lode_snapshot_iterator,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        boundary::call("lode_dataset_snapshots", error, |this| {
+            let snapshots = Out::reset(snapshots, std::ptr::null_mut());
+            let dataset = this.shared(dataset.cast_const(), "dataset")?;
+            let options = this.call_options(call)?;
+            let snapshots = snapshots.required(this, "snapshots")?;
+            snapshots.set(handle::give(dataset.snapshots(&options)?)?);
+            Ok(LODE_OK)
+        })
+    }
+}
+
+/// Gives the next snapshot.
+///
+/// @param snapshots the iterator. Not NULL.
+/// @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free; NULL at the
+///        end. Not NULL.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_ITEM: there is one. LODE_OK: the end. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call
+///         is using the iterator), LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_SNAPSHOT_NOT_FOUND,
+///         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+///
+/// One thread at a time. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_iterator_next(
+    snapshots: *mut lode_snapshot_iterator,
+    snapshot: *mut *mut lode_snapshot,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        boundary::call("lode_snapshot_iterator_next", error, |this| {
+            let snapshot = Out::reset(snapshot, std::ptr::null_mut());
+            let mut snapshots = this.exclusive(snapshots, "snapshots")?;
+            let snapshot = snapshot.required(this, "snapshot")?;
+            match snapshots.next()? {
+                Some(next) => {
+                    give_snapshot(next, &snapshot)?;
+                    Ok(LODE_ITEM)
+                }
+                None => Ok(LODE_OK),
+            }
+        })
+    }
+}
+
+/// Frees an iterator. The snapshots that it gave live on.
+///
+/// @param snapshots the iterator; it is not valid afterwards. NULL: nothing happens.
+///
+/// Cannot fail. One thread at a time. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_iterator_free(snapshots: *mut lode_snapshot_iterator) {
+    // SAFETY: NULL or an iterator of the caller's, as lode.h asks.
+    unsafe { handle::free(snapshots) }
+}
+
+/// Answers a question about a snapshot; NULL gives `none`.
+///
+/// # Safety
+/// `snapshot` is NULL or a snapshot that was not freed.
+unsafe fn ask<T: Copy>(snapshot: *const lode_snapshot, none: T, what: impl FnOnce(&View) -> T) -> T {
+    // SAFETY: as asked of the caller.
+    boundary::query(none, || unsafe { handle::peek(snapshot) }.map_or(none, what))
+}
+
+/// Answers a question about one file of a snapshot; NULL and an index out of range give `none`.
+///
+/// # Safety
+/// As [`ask`].
+unsafe fn ask_file<T: Copy>(
+    snapshot: *const lode_snapshot,
+    index: usize,
+    none: T,
+    what: impl FnOnce(&View, &File) -> T,
+) -> T {
+    // SAFETY: as asked of the caller.
+    unsafe { ask(snapshot, none, |view| view.files.get(index).map_or(none, |file| what(view, file))) }
+}
+
+/// The snapshot's id. Ids of one dataset, compared as bytes, stand in the order of its history.
+///
+/// @param snapshot the snapshot. NULL: see below.
+/// @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is NULL.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_id(snapshot: *const lode_snapshot) -> *const c_char {
+    // SAFETY: NULL or a snapshot, as lode.h asks.
+    unsafe { ask(snapshot, std::ptr::null(), |view| view.texts.get(view.id)) }
+}
+
+/// The id of the dataset that the snapshot belongs to.
+///
+/// @param snapshot the snapshot. NULL: see below.
+/// @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is NULL.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_dataset_id(snapshot: *const lode_snapshot) -> *const c_char {
+    // SAFETY: NULL or a snapshot, as lode.h asks.
+    unsafe { ask(snapshot, std::ptr::null(), |view| view.texts.get(view.dataset_id)) }
+}
+
+/// The id of the snapshot before this one.
+///
+/// @param snapshot the snapshot. NULL: see below.
+/// @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL for a dataset's first snapshot, or if
+///         `snapshot` is NULL.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_parent_id(snapshot: *const lode_snapshot) -> *const c_char {
+    // SAFETY: NULL or a snapshot, as lode.h asks.
+    unsafe { ask(snapshot, std::ptr::null(), |view| view.texts.get_some(view.parent_id)) }
+}
+
+/// When the snapshot was committed, by the writer's clock.
+///
+/// @param snapshot the snapshot. NULL: see below.
+/// @return nanoseconds since the Unix epoch; LODE_NO_TIMESTAMP if `snapshot` is NULL.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_created_at(snapshot: *const lode_snapshot) -> i64 {
+    // SAFETY: NULL or a snapshot, as lode.h asks.
+    unsafe { ask(snapshot, LODE_NO_TIMESTAMP, |view| view.snapshot.manifest().created_at) }
+}
+
+/// How many records the snapshot holds.
+///
+/// @param snapshot the snapshot. NULL: see below.
+/// @return the number of records, a raw blob counting 1; -1 if `snapshot` is NULL.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_row_count(snapshot: *const lode_snapshot) -> i64 {
+    // SAFETY: NULL or a snapshot, as lode.h asks.
+    unsafe { ask(snapshot, -1, |view| count(view.snapshot.manifest().row_count)) }
+}
+
+/// The earliest time of a record.
+///
+/// @param snapshot the snapshot. NULL: see below.
+/// @return nanoseconds since the Unix epoch; LODE_NO_TIMESTAMP if no record had a time, or if `snapshot` is
+///         NULL.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_min_timestamp(snapshot: *const lode_snapshot) -> i64 {
+    // SAFETY: NULL or a snapshot, as lode.h asks.
+    unsafe {
+        ask(snapshot, LODE_NO_TIMESTAMP, |view| {
+            view.snapshot.manifest().min_timestamp.unwrap_or(LODE_NO_TIMESTAMP)
+        })
+    }
+}
+
+/// The latest time of a record.
+///
+/// @param snapshot the snapshot. NULL: see below.
+/// @return nanoseconds since the Unix epoch; LODE_NO_TIMESTAMP if no record had a time, or if `snapshot` is
+///         NULL.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_max_timestamp(snapshot: *const lode_snapshot) -> i64 {
+    // SAFETY: NULL or a snapshot, as lode.h asks.
+    unsafe {
+        ask(snapshot, LODE_NO_TIMESTAMP, |view| {
+            view.snapshot.manifest().max_timestamp.unwrap_or(LODE_NO_TIMESTAMP)
+        })
+    }
+}
+
+/// The codec that the snapshot was written with, by its name in the manifest.
+///
+/// @param snapshot the snapshot. NULL: see below.
+/// @return "jsonl" or "parquet", owned by the snapshot, until lode_snapshot_free; NULL for a raw blob, or if
+///         `snapshot` is NULL.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_codec(snapshot: *const lode_snapshot) -> *const c_char {
+    // SAFETY: NULL or a snapshot, as lode.h asks.
+    unsafe { ask(snapshot, std::ptr::null(), |view| view.texts.get_some(view.codec)) }
+}
+
+/// The compressor that the snapshot was written with, by its name in the manifest.
+///
+/// @param snapshot the snapshot. NULL: see below.
+/// @return "noop", "gzip" or "zstd", owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is
+///         NULL.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_compressor(snapshot: *const lode_snapshot) -> *const c_char {
+    // SAFETY: NULL or a snapshot, as lode.h asks.
+    unsafe { ask(snapshot, std::ptr::null(), |view| view.texts.get(view.compressor)) }
+}
+
+/// The metadata that came with the commit, as one JSON object with its keys sorted.
+///
+/// @param snapshot the snapshot. NULL: see below.
+/// @return UTF-8, owned by the snapshot, until lode_snapshot_free; "{}" if there are none; NULL if
+///         `snapshot` is NULL.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_metadata_json(snapshot: *const lode_snapshot) -> *const c_char {
+    // SAFETY: NULL or a snapshot, as lode.h asks.
+    unsafe { ask(snapshot, std::ptr::null(), |view| view.texts.get(view.metadata_json)) }
+}
+
+/// The whole manifest, byte for byte as it is stored.
+///
+/// @param snapshot the snapshot. NULL: see below.
+/// @return JSON text, UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is
+///         NULL.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_manifest_json(snapshot: *const lode_snapshot) -> *const c_char {
+    // SAFETY: NULL or a snapshot, as lode.h asks.
+    unsafe { ask(snapshot, std::ptr::null(), |view| view.texts.get(view.manifest_json)) }
+}
+
+/// How many data files the snapshot has.
+///
+/// @param snapshot the snapshot. NULL: see below.
+/// @return the number of files; 0 if `snapshot` is NULL.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_file_count(snapshot: *const lode_snapshot) -> usize {
+    // SAFETY: NULL or a snapshot, as lode.h asks.
+    unsafe { ask(snapshot, 0, |view| view.files.len()) }
+}
+
+/// A data file's key in the store.
+///
+/// @param snapshot the snapshot. NULL: see below.
+/// @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
+/// @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range or
+///         `snapshot` is NULL.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_file_path(
+    snapshot: *const lode_snapshot,
+    index: usize,
+) -> *const c_char {
+    // SAFETY: NULL or a snapshot, as lode.h asks.
+    unsafe { ask_file(snapshot, index, std::ptr::null(), |view, file| view.texts.get(file.path)) }
+}
+
+/// Where another program finds a data file: an absolute path, as of the opening of the store.
+///
+/// @param snapshot the snapshot. NULL: see below.
+/// @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
+/// @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the store has no such place,
+///         if `index` is out of range or `snapshot` is NULL.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_file_location(
+    snapshot: *const lode_snapshot,
+    index: usize,
+) -> *const c_char {
+    // SAFETY: NULL or a snapshot, as lode.h asks.
+    unsafe { ask_file(snapshot, index, std::ptr::null(), |view, file| view.texts.get_some(file.location)) }
+}
+
+/// The checksum of a data file's stored (compressed) bytes, in lower-case hex. Which checksum it is, the
+/// manifest says.
+///
+/// @param snapshot the snapshot. NULL: see below.
+/// @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
+/// @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the file has none, if `index` is
+///         out of range or `snapshot` is NULL.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_file_checksum(
+    snapshot: *const lode_snapshot,
+    index: usize,
+) -> *const c_char {
+    // SAFETY: NULL or a snapshot, as lode.h asks.
+    unsafe { ask_file(snapshot, index, std::ptr::null(), |view, file| view.texts.get_some(file.checksum)) }
+}
+
+/// A data file's size as stored (compressed).
+///
+/// @param snapshot the snapshot. NULL: see below.
+/// @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
+/// @return bytes; -1 if `index` is out of range or `snapshot` is NULL.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_file_size(snapshot: *const lode_snapshot, index: usize) -> i64 {
+    // SAFETY: NULL or a snapshot, as lode.h asks.
+    unsafe { ask_file(snapshot, index, -1, |_, file| count(file.size)) }
+}
+
+/// How many records a data file holds.
+///
+/// @param snapshot the snapshot. NULL: see below.
+/// @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
+/// @return the number of records; -1 if the manifest does not say, if `index` is out of range or `snapshot`
+///         is NULL.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_file_row_count(snapshot: *const lode_snapshot, index: usize) -> i64 {
+    // SAFETY: NULL or a snapshot, as lode.h asks.
+    unsafe { ask_file(snapshot, index, -1, |_, file| file.row_count.map_or(-1, count)) }
+}
+
+/// Frees a snapshot's handle and the texts it gave out. The snapshot itself stays in the store.
+///
+/// @param snapshot the handle; it is not valid afterwards. NULL: nothing happens.
+///
+/// Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_free(snapshot: *mut lode_snapshot) {
+    // SAFETY: NULL or a snapshot of the caller's, as lode.h asks.
+    unsafe { handle::free(snapshot) }
+}

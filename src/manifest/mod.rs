@@ -1,0 +1,222 @@
+//! The manifest: all that is known of one snapshot (`format.md` 3). Its presence in the store is what makes the
+//! snapshot exist, so it is written byte for byte as the format says, and read whole or not at all.
+
+mod json;
+mod metadata;
+mod parse;
+mod time;
+
+pub use metadata::Metadata;
+
+use json::ObjectWriter;
+
+/// The value of `schema_name`.
+const SCHEMA_NAME: &str = "lode-manifest";
+/// The value of `format_version`; a reader accepts every version with the same first number.
+const FORMAT_VERSION: &str = "1.0.0";
+
+/// All that is known of one snapshot. Which codecs, compressors and checksums can be read is not decided here:
+/// their names stay text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// The dataset.
+    pub dataset_id: String,
+    /// The snapshot.
+    pub snapshot_id: String,
+    /// When it was committed, in nanoseconds since the Unix epoch.
+    pub created_at: i64,
+    /// The caller's metadata and the reserved keys.
+    pub metadata: Metadata,
+    /// The data files; encoded in the order of their paths.
+    pub files: Vec<FileRef>,
+    /// The snapshot before this one; `None` for the first.
+    pub parent_snapshot_id: Option<String>,
+    /// How many records; a raw blob counts 1.
+    pub row_count: u64,
+    /// The earliest time of a record, in nanoseconds since the Unix epoch, if any had one. The Go library may write
+    /// times that 64 bits cannot hold: they are read as the nearest that can be told from "none" everywhere,
+    /// `i64::MIN + 1` or `i64::MAX`.
+    pub min_timestamp: Option<i64>,
+    /// The latest time of a record, like [`Manifest::min_timestamp`].
+    pub max_timestamp: Option<i64>,
+    /// The codec's name; `None` for raw blobs.
+    pub codec: Option<String>,
+    /// The compressor's name.
+    pub compressor: String,
+    /// The partitioner's name.
+    pub partitioner: String,
+    /// The name of the checksum that the files have, if they have one.
+    pub checksum_algorithm: Option<String>,
+    /// Keys that this version does not know, in their order, with their values as JSON text without white space:
+    /// written again, after the known ones.
+    pub unknown: Vec<(String, String)>,
+}
+
+/// A data file of a snapshot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileRef {
+    /// Its full store key.
+    pub path: String,
+    /// Its size as stored (compressed), in bytes.
+    pub size_bytes: u64,
+    /// The checksum of its stored bytes, in lower-case hex.
+    pub checksum: Option<String>,
+    /// What its codec counted.
+    pub stats: Option<FileStats>,
+}
+
+/// What a codec counted while it wrote a file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FileStats {
+    /// How many records.
+    pub row_count: u64,
+    /// By column; may be empty.
+    pub columns: Vec<ColumnStats>,
+}
+
+/// What a codec counted of one column.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ColumnStats {
+    /// The column.
+    pub name: String,
+    /// The least value, as JSON text without white space.
+    pub min: Option<String>,
+    /// The greatest value, as JSON text without white space.
+    pub max: Option<String>,
+    /// How many values were null.
+    pub null_count: u64,
+    /// About how many values were different; 0: not counted.
+    pub distinct_count: u64,
+}
+
+impl Manifest {
+    /// The manifest's bytes, as the format wants them: equal manifests are equal bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = String::new();
+        let mut object = ObjectWriter::new(&mut out);
+        object.string("schema_name", SCHEMA_NAME);
+        object.string("format_version", FORMAT_VERSION);
+        object.string("dataset_id", &self.dataset_id);
+        object.string("snapshot_id", &self.snapshot_id);
+        push_time(object.key("created_at"), self.created_at);
+        object.raw("metadata", &self.metadata.json());
+        self.push_files(object.key("files"));
+        if let Some(parent) = &self.parent_snapshot_id {
+            object.string("parent_snapshot_id", parent);
+        }
+        object.number("row_count", self.row_count);
+        if let Some(time) = self.min_timestamp {
+            push_time(object.key("min_timestamp"), time);
+        }
+        if let Some(time) = self.max_timestamp {
+            push_time(object.key("max_timestamp"), time);
+        }
+        if let Some(codec) = &self.codec {
+            object.string("codec", codec);
+        }
+        object.string("compressor", &self.compressor);
+        object.string("partitioner", &self.partitioner);
+        if let Some(algorithm) = &self.checksum_algorithm {
+            object.string("checksum_algorithm", algorithm);
+        }
+        for (key, value) in &self.unknown {
+            object.raw(key, value);
+        }
+        object.end();
+        json::indent(&out).into_bytes()
+    }
+
+    fn push_files(&self, out: &mut String) {
+        let mut files: Vec<&FileRef> = self.files.iter().collect();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        out.push('[');
+        for (i, file) in files.into_iter().enumerate() {
+            if i > 0 {
+                out.push(',');
+            }
+            file.push(out);
+        }
+        out.push(']');
+    }
+
+    /// The manifest of a snapshot `id` that only repeats this one, on top of it, at this time in nanoseconds since
+    /// the Unix epoch: all keys, unknown ones too, but for id, parent, time and the mark in the metadata
+    /// (`commit.md`, "Living with the Go library").
+    #[must_use]
+    pub fn noop_of(&self, id: &str, parent: &str, created_at: i64) -> Manifest {
+        let mut noop = self.clone();
+        id.clone_into(&mut noop.snapshot_id);
+        noop.parent_snapshot_id = Some(parent.to_owned());
+        noop.created_at = created_at;
+        noop.metadata.set_noop(parent);
+        noop
+    }
+
+    /// The snapshot that this one only repeats, if it does.
+    #[must_use]
+    pub fn is_noop(&self) -> Option<String> {
+        self.metadata.noop()
+    }
+}
+
+impl FileRef {
+    fn push(&self, out: &mut String) {
+        let mut object = ObjectWriter::new(out);
+        object.string("path", &self.path);
+        object.number("size_bytes", self.size_bytes);
+        if let Some(checksum) = &self.checksum {
+            object.string("checksum", checksum);
+        }
+        if let Some(stats) = &self.stats {
+            stats.push(object.key("stats"));
+        }
+        object.end();
+    }
+}
+
+impl FileStats {
+    fn push(&self, out: &mut String) {
+        let mut object = ObjectWriter::new(out);
+        object.number("row_count", self.row_count);
+        if !self.columns.is_empty() {
+            let columns = object.key("columns");
+            columns.push('[');
+            for (i, column) in self.columns.iter().enumerate() {
+                if i > 0 {
+                    columns.push(',');
+                }
+                column.push(columns);
+            }
+            columns.push(']');
+        }
+        object.end();
+    }
+}
+
+impl ColumnStats {
+    fn push(&self, out: &mut String) {
+        let mut object = ObjectWriter::new(out);
+        object.string("name", &self.name);
+        if let Some(min) = &self.min {
+            object.raw("min", min);
+        }
+        if let Some(max) = &self.max {
+            object.raw("max", max);
+        }
+        object.number("null_count", self.null_count);
+        if self.distinct_count > 0 {
+            object.number("distinct_count", self.distinct_count);
+        }
+        object.end();
+    }
+}
+
+fn push_time(out: &mut String, unix_nanos: i64) {
+    out.push('"');
+    time::push_rfc3339(out, unix_nanos);
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests;

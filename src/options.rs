@@ -1,0 +1,141 @@
+//! What a caller may say about a call: how long it may take, how to cancel it, who hears of its progress.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result, Status};
+
+/// Cancels calls: one-shot, sticky, shared by clones.
+#[derive(Clone, Debug, Default)]
+pub struct CancelToken(Arc<AtomicBool>);
+
+impl CancelToken {
+    /// A token that is not cancelled.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Cancels every call that has this token: one atomic store, fit for a signal handler.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it was cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Records taken.
+    pub records: u64,
+    /// Their bytes, as given.
+    pub bytes_in: u64,
+    /// Bytes stored (after compression).
+    pub bytes_stored: u64,
+}
+
+/// Deadline and cancelling of a call that can block.
+#[derive(Clone, Debug, Default)]
+pub struct CallOptions {
+    /// How long the call may take, from its start; `None`: no limit; zero: it is over already.
+    pub deadline: Option<Duration>,
+    /// Cancels the call.
+    pub cancel: Option<CancelToken>,
+}
+
+impl CallOptions {
+    /// Whether the call is over before it has begun: cancelled, or given no time at all.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline.is_zero())
+            || self.cancel.as_ref().is_some_and(CancelToken::is_cancelled)
+    }
+}
+
+/// Hears of the progress of a write, and may stop it by answering `false` ([`Status::Aborted`]).
+pub type ProgressFn<'a> = &'a mut dyn FnMut(Progress) -> bool;
+
+/// What a commit may be told.
+#[derive(Default)]
+pub struct CommitOptions<'a> {
+    /// Deadline and cancelling.
+    pub call: CallOptions,
+    /// Told about progress after every chunk of output.
+    pub progress: Option<ProgressFn<'a>>,
+    /// `None`: any parent; `""`: the dataset must have no snapshot yet; an id: the head must be it.
+    pub expected_parent: Option<&'a str>,
+}
+
+/// A running call's deadline and cancel token.
+#[derive(Clone, Debug, Default)]
+pub struct Control {
+    deadline: Option<Instant>,
+    cancel: Option<CancelToken>,
+}
+
+impl Control {
+    /// Starts the clock.
+    #[must_use]
+    pub fn start(options: &CallOptions) -> Self {
+        Control {
+            // A duration too long to add is no limit.
+            deadline: options.deadline.and_then(|d| Instant::now().checked_add(d)),
+            cancel: options.cancel.clone(),
+        }
+    }
+
+    /// Fails with `Deadline` or `Cancelled` once the call should end; `doing` says what it was doing.
+    ///
+    /// # Errors
+    /// [`Status::Cancelled`], [`Status::Deadline`].
+    pub fn check(&self, doing: &str) -> Result<()> {
+        if self.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
+            return Err(Error::new(Status::Cancelled, format!("cancelled while {doing}")));
+        }
+        if self.deadline.is_some_and(|at| Instant::now() >= at) {
+            return Err(Error::new(Status::Deadline, format!("deadline passed while {doing}")));
+        }
+        Ok(())
+    }
+
+    /// Sleeps, but not past the deadline, and looks at the cancel token every few milliseconds.
+    ///
+    /// # Errors
+    /// As [`Control::check`].
+    pub fn sleep(&self, time: Duration, doing: &str) -> Result<()> {
+        let end = Instant::now() + time;
+        loop {
+            self.check(doing)?;
+            let now = Instant::now();
+            if now >= end {
+                return Ok(());
+            }
+            let mut step = end - now;
+            if let Some(deadline) = self.deadline {
+                step = step.min(deadline.saturating_duration_since(now));
+            }
+            if self.cancel.is_some() {
+                step = step.min(Duration::from_millis(5));
+            }
+            std::thread::sleep(step);
+        }
+    }
+
+    /// Whether there is a deadline or a cancel token to look at.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.deadline.is_some() || self.cancel.is_some()
+    }
+
+    /// Whether there is a deadline.
+    #[must_use]
+    pub fn has_deadline(&self) -> bool {
+        self.deadline.is_some()
+    }
+}

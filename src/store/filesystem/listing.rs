@@ -1,0 +1,82 @@
+//! Listing: a walk with its own stack of open directories, as deep as the tree, so that its memory does not
+//! grow with the number of objects. Symbolic links are not followed and not shown, as no key leads through one.
+
+use super::{Core, join};
+use crate::error::Result;
+use crate::store::disk::{Entries, Errno, Kind, retry};
+use crate::store::key::{self, is_temporary};
+
+impl Core {
+    /// The directory that a prefix names, opened; `None` if nothing lies there.
+    fn open_prefix(&self, prefix: &str) -> Result<Option<(String, Entries)>> {
+        let path = prefix.strip_suffix('/').unwrap_or(prefix);
+        if !path.is_empty() {
+            key::check(path)?;
+        }
+        match retry(|| self.disk.open_dir(path).and_then(|dir| dir.entries())) {
+            Ok(entries) => {
+                if path.is_empty() {
+                    self.absent(".")?;
+                }
+                Ok(Some((path.to_owned(), entries)))
+            }
+            Err(Errno::NOENT) => self.absent(path).map(|()| None),
+            Err(errno @ Errno::NOTDIR) => match self.obstacle(path) {
+                Some((_, Kind::Symlink)) => Err(self.failure("list", path, errno)),
+                _ => Ok(None),
+            },
+            Err(errno) => Err(self.failure("list", path, errno)),
+        }
+    }
+
+    pub(super) fn list(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+        let mut stack: Vec<_> = self.open_prefix(prefix)?.into_iter().collect();
+        while let Some((path, entries)) = stack.last_mut() {
+            let entry = match entries.next() {
+                None => {
+                    stack.pop();
+                    continue;
+                }
+                Some(Err(Errno::INTR)) => continue,
+                Some(Err(errno)) => return Err(self.failure("list", path, errno)),
+                Some(Ok(entry)) => entry,
+            };
+            match entry.kind {
+                Kind::File if is_temporary(&entry.name) => {}
+                Kind::File if each(&join(path, &entry.name)) => {}
+                Kind::File => return Ok(()),
+                Kind::Directory => {
+                    let below = join(path, &entry.name);
+                    match retry(|| self.disk.open_dir(&below).and_then(|dir| dir.entries())) {
+                        Ok(entries) => stack.push((below, entries)),
+                        // Gone or replaced since, or deeper than any key can reach.
+                        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => {}
+                        Err(errno) => return Err(self.failure("list", &below, errno)),
+                    }
+                }
+                Kind::Symlink | Kind::Other => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn list_names(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+        let Some((path, entries)) = self.open_prefix(prefix)? else { return Ok(()) };
+        for entry in entries {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(Errno::INTR) => continue,
+                Err(errno) => return Err(self.failure("list", &path, errno)),
+            };
+            let shown = match entry.kind {
+                Kind::File => !is_temporary(&entry.name),
+                Kind::Directory => true,
+                Kind::Symlink | Kind::Other => false,
+            };
+            if shown && !each(&entry.name) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}

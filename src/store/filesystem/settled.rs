@@ -1,0 +1,140 @@
+//! Which directories are known to be durable, and making them so.
+//!
+//! Syncing a directory makes the entries in it durable, not its own entry above it. So before anything is
+//! placed in a directory, the directory above it is synced, and so on up to the root, once per handle: whoever
+//! made them may not have. What this handle has synced it keeps in mind, for a bounded number of directories,
+//! as every snapshot has directories of its own; a forgotten one costs a few syncs, nothing else.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::TryLockError;
+
+use super::{Core, split};
+use crate::error::Result;
+use crate::store::disk::{Dir, Identity, retry};
+
+/// Enough for the working set of some dozens of datasets.
+const CAPACITY: usize = 256;
+
+/// Directories whose own entry, and those of all the directories above them, are durable.
+#[derive(Debug)]
+pub(super) struct Settled(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    dirs: HashMap<String, (Identity, u64)>,
+    /// Counts uses, so that the one unused for longest goes first.
+    clock: u64,
+}
+
+impl Settled {
+    pub(super) fn new() -> Self {
+        Settled(Mutex::new(Known::default()))
+    }
+
+    /// Works on what is known, unless the lock stays taken: in a forked child it may be held by a thread that
+    /// does not exist there. Then nothing is known, which is always safe.
+    fn with<T>(&self, work: impl FnOnce(&mut Known) -> T) -> Option<T> {
+        for _ in 0..1_000 {
+            match self.0.try_lock() {
+                Ok(mut known) => return Some(work(&mut known)),
+                Err(TryLockError::Poisoned(poisoned)) => return Some(work(&mut poisoned.into_inner())),
+                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            }
+        }
+        None
+    }
+
+    /// Whether this very directory is settled. A new one under the name of an old one is not; and as only an
+    /// empty directory can be removed, a new one anywhere above means a new one here.
+    fn contains(&self, path: &str, identity: Identity) -> bool {
+        path.is_empty()
+            || self
+                .with(|known| {
+                    known.clock += 1;
+                    let clock = known.clock;
+                    match known.dirs.get_mut(path) {
+                        Some((settled, used)) if *settled == identity => {
+                            *used = clock;
+                            true
+                        }
+                        _ => false,
+                    }
+                })
+                .unwrap_or(false)
+    }
+
+    fn add(&self, path: &str, identity: Identity) {
+        self.with(|known| {
+            known.clock += 1;
+            let clock = known.clock;
+            if known.dirs.len() >= CAPACITY && !known.dirs.contains_key(path) {
+                let oldest = known.dirs.iter().min_by_key(|(_, (_, used))| *used);
+                if let Some(oldest) = oldest.map(|(path, _)| path.clone()) {
+                    known.dirs.remove(&oldest);
+                }
+            }
+            known.dirs.insert(path.to_owned(), (identity, clock));
+        });
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.with(|known| known.dirs.len()).unwrap_or(0)
+    }
+}
+
+impl Core {
+    /// Makes the entries of a directory and of all those above it durable, as far as this handle does not know
+    /// them to be. The directory's own entries are not synced.
+    pub(super) fn settle(&self, dir_path: &str, dir: &dyn Dir) -> Result<()> {
+        let identity = |path: &str, dir: &dyn Dir| {
+            retry(|| dir.identity()).map_err(|errno| self.failure("look at the directory", path, errno))
+        };
+        if dir_path.is_empty() {
+            return Ok(());
+        }
+        let own = identity(dir_path, dir)?;
+        if self.settled.contains(dir_path, own) {
+            return Ok(());
+        }
+        let mut pending = vec![(dir_path, own)];
+        let mut path = dir_path;
+        loop {
+            path = split(path).0;
+            let above = retry(|| self.disk.open_dir(path))
+                .map_err(|errno| self.failure("open the directory", path, errno))?;
+            let own = if path.is_empty() { None } else { Some(identity(path, &*above)?) };
+            self.sync_dir(path, &*above)?;
+            match own {
+                Some(own) if !self.settled.contains(path, own) => pending.push((path, own)),
+                _ => break,
+            }
+        }
+        for (path, identity) in pending {
+            self.settled.add(path, identity);
+        }
+        Ok(())
+    }
+
+    /// Makes a directory's entries durable. A failure is kept in mind, and never tried again.
+    pub(super) fn sync_dir(&self, path: &str, dir: &dyn Dir) -> Result<()> {
+        self.check_doubt(path)?;
+        retry(|| dir.sync()).map_err(|errno| {
+            self.doubt(path);
+            self.sync_failure(path, errno)
+        })
+    }
+
+    /// Fails if a sync of this file or directory has failed in this process.
+    pub(super) fn check_doubt(&self, path: &str) -> Result<()> {
+        if self.disk.doubts().contains(self.disk.doubt_prefix(), path) {
+            return Err(self.doubt_failure(path));
+        }
+        Ok(())
+    }
+
+    pub(super) fn doubt(&self, path: &str) {
+        self.disk.doubts().add(self.disk.doubt_prefix(), path);
+    }
+}

@@ -1,0 +1,140 @@
+//! An object on its way: written under a temporary name, it appears at [`Upload::finish`] or never.
+
+use std::sync::Arc;
+
+use super::place::Placed;
+use super::{Core, split};
+use crate::error::{Error, Result, Status};
+use crate::store::disk::{Dir, File, retry};
+use crate::store::{Durability, Put, Upload, key};
+
+/// Holds two descriptors: the file's and its directory's. The latter is held from the start, so that after the
+/// object has got its name no lack of descriptors stands in the way of the directory's sync.
+pub(super) struct FileUpload {
+    core: Arc<Core>,
+    key: String,
+    durability: Durability,
+    dir: Box<dyn Dir>,
+    /// The temporary name; `None` once there is nothing left to remove.
+    temporary: Option<String>,
+    /// `None` once closed, or after a failed write.
+    file: Option<Box<dyn File>>,
+    written: u64,
+    /// Up to where write-back was begun.
+    flowing: u64,
+}
+
+impl FileUpload {
+    pub(super) fn begin(core: &Arc<Core>, key: &str, durability: Durability) -> Result<Self> {
+        key::check(key)?;
+        if durability == Durability::Full {
+            core.check_doubt(split(key).0)?;
+        }
+        let (dir, (temporary, file)) = core.in_directory("write", key, Core::create_temporary)?;
+        Ok(FileUpload {
+            core: Arc::clone(core),
+            key: key.to_owned(),
+            durability,
+            dir,
+            temporary: Some(temporary),
+            file: Some(file),
+            written: 0,
+            flowing: 0,
+        })
+    }
+
+    /// Everything that must have happened before the object gets its name.
+    fn complete(&mut self) -> Result<()> {
+        let Some(mut file) = self.file.take() else {
+            let message =
+                format!("cannot finish {:?} in {}: a write of it failed before", self.key, self.core.root);
+            return Err(Error::new(Status::State, message).with_path(&self.key));
+        };
+        if self.durability == Durability::Full {
+            retry(|| file.sync()).map_err(|errno| self.core.failure("sync", &self.key, errno))?;
+        }
+        self.core.close(&self.key, file)?;
+        if self.durability == Durability::Full {
+            // After the file's own sync, which on most file systems has the new directories in its wake.
+            self.core.settle(split(&self.key).0, &*self.dir)?;
+        }
+        Ok(())
+    }
+
+    fn sync_entry(&self) -> Result<()> {
+        match self.durability {
+            Durability::Full => self.core.sync_dir(split(&self.key).0, &*self.dir),
+            Durability::Process => Ok(()),
+        }
+    }
+}
+
+impl Upload for FileUpload {
+    fn write(&mut self, data: &[u8]) -> Result<()> {
+        let Some(file) = &mut self.file else {
+            let message =
+                format!("cannot write {:?} in {}: a write of it failed before", self.key, self.core.root);
+            return Err(Error::new(Status::State, message).with_path(&self.key));
+        };
+        let answer = self.core.write_all(&self.key, &mut **file, data);
+        match &answer {
+            Ok(()) => self.written += data.len() as u64,
+            Err(_) => self.file = None,
+        }
+        answer
+    }
+
+    fn start_writeback(&mut self) {
+        if let Some(file) = &mut self.file
+            && self.written > self.flowing
+        {
+            file.start_writeback(self.flowing, self.written - self.flowing);
+            self.flowing = self.written;
+        }
+    }
+
+    fn finish(mut self: Box<Self>) -> Put {
+        if let Err(error) = self.complete() {
+            return Put::Failed(error);
+        }
+        let Some(temporary) = self.temporary.clone() else {
+            let message = format!("{:?} has no temporary file", self.key);
+            return Put::Failed(Error::new(Status::Internal, message));
+        };
+        match self.core.place(&self.key, &*self.dir, &temporary) {
+            Placed::Here => {
+                self.temporary = None;
+                match self.sync_entry() {
+                    Ok(()) => Put::Done,
+                    Err(error) => {
+                        self.core.doubt(&self.key);
+                        Put::Doubtful(error)
+                    }
+                }
+            }
+            Placed::Taken => {
+                self.temporary = None;
+                match self.sync_entry() {
+                    Ok(()) => Put::Exists,
+                    Err(error) => Put::Failed(error),
+                }
+            }
+            // Dropping it tries to remove the temporary name again, and then the directories.
+            Placed::Failed(error) => Put::Failed(error),
+            Placed::Unknown(error) => {
+                self.temporary = None;
+                Put::Unknown(error)
+            }
+        }
+    }
+}
+
+impl Drop for FileUpload {
+    fn drop(&mut self) {
+        if let Some(temporary) = self.temporary.take() {
+            self.file = None;
+            let _ = Core::unlink(&*self.dir, &temporary);
+            self.core.prune(split(&self.key).0);
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! The state of the simulated disk: what processes see, and what of it is synced.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::store::disk::{Errno, Io, Kind};
+
+/// The root directory's inode number.
+pub(super) const ROOT: u64 = 1;
+
+#[derive(Clone, Debug)]
+pub(super) enum Node {
+    File(FileNode),
+    Dir(DirNode),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct FileNode {
+    pub(super) data: Vec<u8>,
+    /// The bytes as of the last sync.
+    pub(super) synced: Vec<u8>,
+    /// A sync failed: no later one keeps anything, though it may say so.
+    pub(super) stuck: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct DirNode {
+    pub(super) entries: BTreeMap<String, u64>,
+    /// The entries as of the last sync.
+    pub(super) synced: BTreeMap<String, u64>,
+    /// What names have meant since then, the present meaning last; `None`: nothing.
+    pub(super) changes: BTreeMap<String, Vec<Option<u64>>>,
+    /// Names that were unsynced when a sync failed: no later sync settles them.
+    pub(super) stuck: BTreeSet<String>,
+    pub(super) removed: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct World {
+    pub(super) nodes: BTreeMap<u64, Node>,
+    pub(super) next: u64,
+    /// Locked file to the open file and the process that hold the lock.
+    pub(super) locks: BTreeMap<u64, (u64, u64)>,
+    pub(super) hard_links: bool,
+    pub(super) rename_noreplace: bool,
+    pub(super) lockable: bool,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        World {
+            nodes: BTreeMap::from([(ROOT, Node::Dir(DirNode::default()))]),
+            next: ROOT + 1,
+            locks: BTreeMap::new(),
+            hard_links: true,
+            rename_noreplace: true,
+            lockable: true,
+        }
+    }
+
+    pub(super) fn fresh(&mut self) -> u64 {
+        self.next += 1;
+        self.next - 1
+    }
+
+    pub(super) fn kind(&self, inode: u64) -> Kind {
+        match self.nodes.get(&inode) {
+            Some(Node::Dir(_)) => Kind::Directory,
+            _ => Kind::File,
+        }
+    }
+
+    pub(super) fn dir(&mut self, inode: u64) -> Io<&mut DirNode> {
+        match self.nodes.get_mut(&inode) {
+            Some(Node::Dir(dir)) => Ok(dir),
+            Some(Node::File(_)) => Err(Errno::NOTDIR),
+            None => Err(Errno::NOENT),
+        }
+    }
+
+    pub(super) fn file(&mut self, inode: u64) -> Io<&mut FileNode> {
+        match self.nodes.get_mut(&inode) {
+            Some(Node::File(file)) => Ok(file),
+            Some(Node::Dir(_)) => Err(Errno::ISDIR),
+            None => Err(Errno::NOENT),
+        }
+    }
+
+    pub(super) fn lookup(&mut self, dir: u64, name: &str) -> Io<u64> {
+        if name.len() > 255 {
+            return Err(Errno::NAMETOOLONG);
+        }
+        self.dir(dir)?.entries.get(name).copied().ok_or(Errno::NOENT)
+    }
+
+    pub(super) fn resolve(&mut self, path: &str) -> Io<u64> {
+        let mut at = ROOT;
+        for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+            at = self.lookup(at, segment)?;
+        }
+        Ok(at)
+    }
+
+    /// Changes what a name means.
+    pub(super) fn set(&mut self, dir: u64, name: &str, to: Option<u64>) -> Io<()> {
+        let dir = self.dir(dir)?;
+        if dir.removed && to.is_some() {
+            return Err(Errno::NOENT);
+        }
+        match to {
+            Some(inode) => dir.entries.insert(name.to_owned(), inode),
+            None => dir.entries.remove(name),
+        };
+        dir.changes.entry(name.to_owned()).or_default().push(to);
+        Ok(())
+    }
+
+    pub(super) fn add(&mut self, dir: u64, name: &str, node: Node) -> Io<u64> {
+        match self.lookup(dir, name) {
+            Ok(_) => return Err(Errno::EXIST),
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+        let inode = self.next;
+        self.set(dir, name, Some(inode))?;
+        self.nodes.insert(inode, node);
+        self.next += 1;
+        Ok(inode)
+    }
+
+    pub(super) fn link(&mut self, dir: u64, from: &str, to: &str) -> Io<()> {
+        let inode = self.lookup(dir, from)?;
+        match self.lookup(dir, to) {
+            Ok(_) => Err(Errno::EXIST),
+            Err(Errno::NOENT) if self.hard_links => self.set(dir, to, Some(inode)),
+            Err(Errno::NOENT) => Err(Errno::PERM),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    pub(super) fn rename(&mut self, dir: u64, from: &str, to: &str, replace: bool) -> Io<()> {
+        if !replace && !self.rename_noreplace {
+            return Err(Errno::INVAL);
+        }
+        let inode = self.lookup(dir, from)?;
+        match self.lookup(dir, to) {
+            Ok(_) if !replace => return Err(Errno::EXIST),
+            Ok(there) if self.kind(there) == Kind::Directory => return Err(Errno::ISDIR),
+            Ok(_) | Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+        self.set(dir, from, None)?;
+        self.set(dir, to, Some(inode))
+    }
+
+    pub(super) fn unlink(&mut self, dir: u64, name: &str) -> Io<()> {
+        let inode = self.lookup(dir, name)?;
+        if self.kind(inode) == Kind::Directory {
+            return Err(Errno::ISDIR);
+        }
+        self.set(dir, name, None)
+    }
+
+    pub(super) fn remove_dir(&mut self, dir: u64, name: &str) -> Io<()> {
+        let inode = self.lookup(dir, name)?;
+        let node = self.dir(inode)?;
+        if !node.entries.is_empty() {
+            return Err(Errno::NOTEMPTY);
+        }
+        node.removed = true;
+        self.set(dir, name, None)
+    }
+
+    pub(super) fn sync_dir(&mut self, inode: u64) -> Io<()> {
+        let dir = self.dir(inode)?;
+        let changes = std::mem::take(&mut dir.changes);
+        for (name, values) in changes {
+            if dir.stuck.contains(&name) {
+                dir.changes.insert(name, values);
+            } else if let Some(Some(inode)) = values.last() {
+                dir.synced.insert(name, *inode);
+            } else {
+                dir.synced.remove(&name);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn sync_file(&mut self, inode: u64) -> Io<()> {
+        if let Some(Node::Dir(_)) = self.nodes.get(&inode) {
+            return self.sync_dir(inode);
+        }
+        let file = self.file(inode)?;
+        if !file.stuck {
+            file.synced.clone_from(&file.data);
+        }
+        Ok(())
+    }
+
+    /// What a sync was to keep may now be lost whatever later syncs say.
+    pub(super) fn fail_sync(&mut self, inode: u64) {
+        match self.nodes.get_mut(&inode) {
+            Some(Node::File(file)) => file.stuck |= file.synced != file.data,
+            Some(Node::Dir(dir)) => {
+                let unsynced: Vec<_> = dir.changes.keys().cloned().collect();
+                dir.stuck.extend(unsynced);
+            }
+            None => {}
+        }
+    }
+
+    fn walk(&self, mut each: impl FnMut(&str, &Node)) {
+        let mut stack = vec![(String::new(), ROOT)];
+        while let Some((path, inode)) = stack.pop() {
+            let Some(node) = self.nodes.get(&inode) else { continue };
+            each(&path, node);
+            if let Node::Dir(dir) = node {
+                for (name, inode) in &dir.entries {
+                    let below = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
+                    stack.push((below, *inode));
+                }
+            }
+        }
+    }
+
+    pub(super) fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        self.walk(|path, node| {
+            if let Node::File(file) = node {
+                files.insert(path.to_owned(), file.data.clone());
+            }
+        });
+        files
+    }
+
+    pub(super) fn directories(&self) -> Vec<String> {
+        let mut dirs = Vec::new();
+        self.walk(|path, node| {
+            if matches!(node, Node::Dir(_)) && !path.is_empty() {
+                dirs.push(path.to_owned());
+            }
+        });
+        dirs.sort();
+        dirs
+    }
+
+    pub(super) fn plant(&mut self, path: &str, data: &[u8]) {
+        let mut dir = ROOT;
+        let mut segments = path.split('/').peekable();
+        while let Some(name) = segments.next() {
+            let last = segments.peek().is_none();
+            let existing = self.lookup(dir, name).ok().filter(|_| !last);
+            let inode = existing.unwrap_or_else(|| {
+                let inode = self.fresh();
+                let node = if last {
+                    Node::File(FileNode { data: data.to_vec(), synced: data.to_vec(), stuck: false })
+                } else {
+                    Node::Dir(DirNode::default())
+                };
+                self.nodes.insert(inode, node);
+                inode
+            });
+            if let Ok(dir) = self.dir(dir) {
+                dir.entries.insert(name.to_owned(), inode);
+                dir.synced.insert(name.to_owned(), inode);
+                dir.changes.remove(name);
+            }
+            dir = inode;
+        }
+    }
+}

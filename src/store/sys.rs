@@ -1,0 +1,29 @@
+//! The two system calls that no safe crate wraps: a close that tells how it went, and the start of write-back.
+
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+
+use rustix::io::Errno;
+
+fn last_errno() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+}
+
+/// Closes a descriptor. It is closed whatever the answer, and must not be closed again.
+pub(crate) fn close(fd: OwnedFd) -> Result<(), Errno> {
+    let raw = fd.into_raw_fd();
+    // SAFETY: `into_raw_fd` gave up the only owner of this open descriptor, and nothing uses it after this call.
+    if unsafe { libc::close(raw) } == 0 { Ok(()) } else { Err(last_errno()) }
+}
+
+/// Asks for the write-back of a part of a file to begin, where the system can do that; a failure is ignored,
+/// because the sync that follows tells it again.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn start_writeback(fd: BorrowedFd<'_>, offset: u64, length: u64) {
+    let (Ok(offset), Ok(length)) = (offset.try_into(), length.try_into()) else { return };
+    // SAFETY: the descriptor is open for as long as it is borrowed; the call takes no pointers.
+    unsafe { libc::sync_file_range(fd.as_raw_fd(), offset, length, libc::SYNC_FILE_RANGE_WRITE) };
+}
+
+/// This system has no such call; the sync does it all.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn start_writeback(_fd: BorrowedFd<'_>, _offset: u64, _length: u64) {}

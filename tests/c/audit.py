@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""The second auditor: reads a dataset's files, knows nothing of liblode, and says whether its history is whole.
+
+    audit.py ROOT DATASET [--acknowledged FILE] [--length N] [--no-leftovers]
+
+Walks the slots from the root and checks: every slot's header and payload; every manifest on the path, equal to its
+payload; none off it; ids rising; every file there with size, checksum and row count; `latest` on the path; every id in
+FILE on it. A path whose last slot has no manifest, or that `latest` is behind, is a commit that its writer did not live
+to publish: allowed, unless --length or --no-leftovers say that all writers returned. Prints what it found; exit status
+1 if anything is wrong. Standard library only; xxh3 checksums are verified where the module xxhash is installed.
+"""
+
+import argparse
+import gzip
+import hashlib
+import json
+import os
+import re
+import sys
+
+try:
+    import xxhash
+except ImportError:
+    xxhash = None
+
+OUR_ID = re.compile(r"[0-9]{19}-[0-9a-f]{16}")
+TEMPORARY = re.compile(r"\.lode-.*")
+problems = []
+unverified = 0
+
+
+def wrong(text):
+    problems.append(text)
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def digest(algorithm, data):
+    """The checksum as hex digits, or None where no module knows the algorithm."""
+    if algorithm in ("md5", "sha256"):
+        return hashlib.new(algorithm, data).hexdigest()
+    if algorithm == "xxh3":
+        return xxhash.xxh3_64_hexdigest(data) if xxhash else None
+    wrong(f"unknown checksum algorithm {algorithm}")
+    return None
+
+
+def audit_slot(base, root, parent):
+    """Checks the slot of `parent`; gives the child's id and manifest bytes, or None where there is no slot."""
+    path = os.path.join(base, "_commits", parent)
+    if not os.path.exists(path):
+        return None
+    header_line, separator, payload = read(path).partition(b"\n")
+    header = json.loads(header_line)
+    if separator != b"\n":
+        wrong(f"slot {parent}: no line end after the header")
+    if "payload" in header:
+        if payload:
+            wrong(f"slot {parent}: bytes after a header that names a payload object")
+        payload = read(os.path.join(root, header["payload"]))
+    expected = {"lode_slot": 1, "kind": "commit", "layout": "default", "parent": parent}
+    for key, value in expected.items():
+        if header.get(key) != value:
+            wrong(f"slot {parent}: {key} is {header.get(key)!r}, expected {value!r}")
+    if not re.fullmatch(r"[0-9a-f]{32}", header.get("nonce", "")):
+        wrong(f"slot {parent}: nonce {header.get('nonce')!r}")
+    if header.get("len") != len(payload):
+        wrong(f"slot {parent}: len is {header.get('len')}, the payload has {len(payload)} bytes")
+    if header.get("sha256") != hashlib.sha256(payload).hexdigest():
+        wrong(f"slot {parent}: sha256 is not the payload's")
+    return header["child"], payload
+
+
+def audit_files(root, manifest):
+    global unverified
+    algorithm = manifest.get("checksum_algorithm")
+    rows = 0
+    for file in manifest["files"]:
+        path = os.path.join(root, file["path"])
+        if not os.path.exists(path):
+            wrong(f"{file['path']}: missing")
+            continue
+        data = read(path)
+        if len(data) != file["size_bytes"]:
+            wrong(f"{file['path']}: {len(data)} bytes, expected {file['size_bytes']}")
+        if algorithm:
+            found = digest(algorithm, data)
+            if found is None:
+                unverified += 1
+            elif found != file.get("checksum"):
+                wrong(f"{file['path']}: {algorithm} {found}, expected {file.get('checksum')}")
+        if manifest["compressor"] == "gzip":
+            data = gzip.decompress(data)
+        if manifest["compressor"] != "zstd":
+            records = [json.loads(line) for line in data.split(b"\n") if line]
+            rows += len(records)
+    if manifest["compressor"] != "zstd" and rows != manifest["row_count"]:
+        wrong(f"snapshot {manifest['snapshot_id']}: {rows} records, expected {manifest['row_count']}")
+
+
+def walk(base, root, dataset):
+    """Follows the slots from the root; gives the ids on the path, the last one if it has no manifest, and the files named."""
+    path, unpublished, named = [], None, set()
+    parent = "root"
+    while (slot := audit_slot(base, root, parent)) is not None:
+        child, payload = slot
+        manifest = json.loads(payload)
+        if not OUR_ID.fullmatch(child):
+            wrong(f"slot {parent}: the child's id {child!r} is not of our form")
+        if parent != "root" and child <= parent:
+            wrong(f"{child} is not above its parent {parent}")
+        if manifest["snapshot_id"] != child or manifest["dataset_id"] != dataset:
+            wrong(f"slot {parent}: the payload is of {manifest['dataset_id']} {manifest['snapshot_id']}")
+        if manifest.get("parent_snapshot_id", "root") != parent:
+            wrong(f"{child}: the manifest's parent is {manifest.get('parent_snapshot_id')}, the slot's {parent}")
+        if unpublished is not None:
+            wrong(f"{child} was decided while its parent {unpublished} has no manifest")
+        stored = os.path.join(base, "snapshots", child, "manifest.json")
+        if not os.path.exists(stored):
+            unpublished = child
+        elif read(stored) != payload:
+            wrong(f"{child}: the manifest is not the slot's payload")
+        audit_files(root, manifest)
+        named.update(os.path.join(root, file["path"]) for file in manifest["files"])
+        path.append(child)
+        parent = child
+    return path, unpublished, named
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("root")
+    parser.add_argument("dataset")
+    parser.add_argument("--acknowledged", help="a file of snapshot ids that were acknowledged, one a line")
+    parser.add_argument("--length", type=int, help="how many snapshots the path must have, all published")
+    parser.add_argument("--no-leftovers", action="store_true", help="no temporary file and no unnamed data may be there")
+    arguments = parser.parse_args()
+    root, dataset = arguments.root, arguments.dataset
+    base = os.path.join(root, "datasets", dataset)
+
+    path, unpublished, named = walk(base, root, dataset)
+    on_path = set(path)
+    snapshots = os.path.join(base, "snapshots")
+    for id in sorted(os.listdir(snapshots)) if os.path.isdir(snapshots) else []:
+        if os.path.exists(os.path.join(snapshots, id, "manifest.json")) and id not in on_path:
+            wrong(f"{id} has a manifest, and no slot leads to it")
+    slots = os.path.join(base, "_commits")
+    for name in sorted(os.listdir(slots)) if os.path.isdir(slots) else []:
+        if name != "root" and OUR_ID.fullmatch(name) and name not in on_path:
+            wrong(f"the slot of {name} is off the path")
+
+    latest_path = os.path.join(base, "latest")
+    if os.path.exists(latest_path):
+        latest = read(latest_path).decode().strip()
+        if latest not in on_path:
+            wrong(f"latest names {latest}, which is not on the path")
+        elif latest == unpublished:
+            wrong(f"latest names {latest}, which has no manifest")
+    elif len(path) > 1:
+        wrong("no latest, though more than one commit was made")
+
+    if arguments.acknowledged:
+        with open(arguments.acknowledged, encoding="ascii") as file:
+            acknowledged = file.read().split()
+        for id in acknowledged:
+            if id not in on_path:
+                wrong(f"{id} was acknowledged and is not on the path")
+        if len(set(acknowledged)) != len(acknowledged):
+            wrong("an id was acknowledged twice")
+    if arguments.length is not None:
+        if len(path) != arguments.length:
+            wrong(f"the path has {len(path)} snapshots, expected {arguments.length}")
+        if unpublished or not path or read(latest_path).decode().strip() != path[-1]:
+            wrong("the last snapshot is not published")
+    if arguments.no_leftovers:
+        for directory, _, files in os.walk(base):
+            for name in files:
+                full = os.path.join(directory, name)
+                if os.path.basename(os.path.dirname(full)) == "data" and full not in named:
+                    wrong(f"{os.path.relpath(full, root)} is data that no snapshot names")
+                if TEMPORARY.fullmatch(name):
+                    wrong(f"{os.path.relpath(full, root)} is a temporary file")
+
+    for problem in problems:
+        print(f"audit: {problem}")
+    if unverified:
+        print(f"audit: skipped {unverified} xxh3 checksums (the Python module xxhash is not installed)")
+    print(f"audit: {len(path)} snapshots on the path, {len(problems)} problems")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Breaks one commit off at every system call it makes, with strace.
+
+    break_off.py kill|errno COMMIT_ONCE
+
+kill: a child is killed before each system call of a commit in turn.
+errno: each system call of a commit fails in turn with each error it can give.
+
+Each time the dataset is one snapshot old, and afterwards: a commit that said "committed" is there; the next writer
+carries on; the auditor finds the history whole; and no commit that returned has left a temporary file. COMMIT_ONCE is
+the program of commit_once.c. Prints a summary; exit status 1 if anything is wrong.
+"""
+
+import collections
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+AUDIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "audit.py")
+ERRNOS = {
+    "openat": ["EMFILE", "ENOSPC", "EIO", "EROFS"],
+    "openat2": ["EMFILE", "EIO"],
+    "mkdirat": ["ENOSPC", "EDQUOT", "EROFS"],
+    "mkdir": ["ENOSPC", "EDQUOT", "EROFS"],
+    "write": ["ENOSPC", "EDQUOT", "EIO", "EINTR"],
+    "pwrite64": ["ENOSPC", "EIO"],
+    "writev": ["ENOSPC", "EIO"],
+    "fsync": ["EIO", "ENOSPC", "EDQUOT"],
+    "fdatasync": ["EIO", "ENOSPC"],
+    "sync_file_range": ["EIO"],
+    "close": ["EIO", "ENOSPC"],
+    "linkat": ["EIO", "ENOSPC", "EDQUOT", "EMLINK"],
+    "link": ["EIO", "ENOSPC", "EDQUOT", "EMLINK"],
+    "renameat": ["EIO", "ENOSPC"],
+    "renameat2": ["EIO", "ENOSPC"],
+    "rename": ["EIO", "ENOSPC"],
+    "unlinkat": ["EIO", "EROFS"],
+    "unlink": ["EIO", "EROFS"],
+    "flock": ["EINTR", "ENOLCK"],
+    "read": ["EIO", "EINTR"],
+    "pread64": ["EIO", "EINTR"],
+    "fstat": ["EIO"],
+    "newfstatat": ["EIO"],
+    "statx": ["EIO"],
+    "getdents64": ["EIO"],
+    "getrandom": ["EINTR"],
+}
+# Ends the process or has no way to be broken off.
+NOT_BROKEN = {"exit_group", "getppid"}
+
+
+def fresh_root(template):
+    root = tempfile.mkdtemp(prefix="lode-break-")
+    shutil.copytree(template, root, dirs_exist_ok=True)
+    return root
+
+
+def commit(program, root, inject=None):
+    """Runs a commit under strace with one injection, or plainly; gives (exit status, what it said)."""
+    command = [program, root, "broken"]
+    if inject:
+        command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=" + inject, *command]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return done.returncode, (done.stdout + done.stderr).strip()
+
+
+def calls_of_a_commit(program, template):
+    """For each system call's name: how many are made before the work begins, and how many until it ends."""
+    root = fresh_root(template)
+    trace = os.path.join(root, "trace")
+    subprocess.run(["strace", "-f", "-qq", "-o", trace, program, root, "broken"], check=True, capture_output=True)
+    before, until, marks = collections.Counter(), collections.Counter(), 0
+    with open(trace, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            match = re.match(r"\d+\s+(\w+)\(", line)
+            if not match:
+                continue
+            name = match.group(1)
+            marks += name == "getppid"
+            if marks == 0:
+                before[name] += 1
+            if marks < 2:
+                until[name] += 1
+    shutil.rmtree(root)
+    if marks != 2:
+        sys.exit("break_off.py: the trace does not have the two marks")
+    return {name: (before[name], until[name]) for name in until if until[name] > before[name] and name not in NOT_BROKEN}
+
+
+def judge(program, root, what, inject, returncode, said, first):
+    """What is wrong after a broken commit, as a list of texts."""
+    wrong = []
+    killed = returncode < 0 or returncode > 128
+    said_ids = []
+    if killed and "signal" not in inject:
+        wrong.append(f"ended by signal: {returncode} {said}")
+    if said.startswith(("committed ", "unpublished ")):
+        said_ids.append(said.split()[1])
+    elif not killed and not said.startswith(("failed LODE_ERR_", "unknown ")):
+        wrong.append(f"said {said!r}")
+    if said.startswith("failed") and re.search(r"INTERNAL|LODE_ERR_UNKNOWN", said):
+        wrong.append(f"said {said!r}")
+
+    # A commit that returned has cleaned up, unless cleaning up is what failed.
+    if not killed and not re.match(r"unlink", inject):
+        for directory, _, files in os.walk(root):
+            left = [name for name in files if name.startswith(".lode-")]
+            if left:
+                wrong.append(f"left {left} in {directory}; it said {said!r}")
+
+    status, next_said = commit(program, root)
+    if status != 0 or not next_said.startswith("committed "):
+        wrong.append(f"the next commit said {next_said!r}; the broken one {said!r}")
+    else:
+        said_ids.append(next_said.split()[1])
+    acknowledged = os.path.join(root, "acknowledged")
+    with open(acknowledged, "w", encoding="ascii") as file:
+        file.write("\n".join([first, *said_ids]) + "\n")
+    audit = subprocess.run(
+        [sys.executable, AUDIT, root, "broken", "--acknowledged", acknowledged], capture_output=True, text=True)
+    if audit.returncode != 0:
+        wrong.append(f"{audit.stdout.strip()}{audit.stderr.strip()}; the broken commit said {said!r}")
+    return [f"{what}: {text}" for text in wrong]
+
+
+def main():
+    if len(sys.argv) != 3 or sys.argv[1] not in ("kill", "errno"):
+        sys.exit(__doc__)
+    mode, program = sys.argv[1], os.path.abspath(sys.argv[2])
+    template = tempfile.mkdtemp(prefix="lode-break-")
+    status, said = commit(program, template)
+    if status != 0:
+        sys.exit(f"break_off.py: the first commit said {said!r}")
+    first = said.split()[1]
+    calls = calls_of_a_commit(program, template)
+
+    cases = []
+    for name, (before, until) in sorted(calls.items()):
+        for number in range(before + 1, until + 1):
+            if mode == "kill":
+                cases.append((f"killed before {name} {number - before}", f"{name}:signal=KILL:when={number}"))
+            else:
+                for errno in ERRNOS.get(name, []):
+                    cases.append((f"{name} {number - before} fails with {errno}", f"{name}:error={errno}:when={number}"))
+
+    outcomes = collections.Counter()
+
+    def one(case):
+        what, inject = case
+        root = fresh_root(template)
+        try:
+            returncode, said = commit(program, root, inject)
+            outcome = "killed" if returncode < 0 or returncode > 128 else said.split()[0] if said else "silent"
+            outcomes[outcome] += 1
+            return judge(program, root, what, inject, returncode, said, first)
+        except subprocess.TimeoutExpired:
+            return [f"{what}: hangs"]
+        finally:
+            shutil.rmtree(root)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        problems = [text for texts in pool.map(one, cases) for text in texts]
+    shutil.rmtree(template)
+    for text in problems:
+        print(text)
+    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+    print(f"{mode}: {len(cases)} cases ({told}), {len(problems)} problems")
+    if not cases:
+        sys.exit("break_off.py: no case was made")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+/* One commit, for the tests that break it off at every system call.
+ *
+ *   commit_once ROOT DATASET
+ *
+ * Prints "committed ID", "unpublished ID", "unknown ID MESSAGE" or "failed STATUS MESSAGE". Exit status 0 for the first
+ * two, 3 else. A call of getppid marks where the work begins. */
+#include "check.h"
+
+#include <sys/syscall.h>
+
+int main(int argc, char **argv)
+{
+    if (argc != 3) {
+        fprintf(stderr, "usage: commit_once ROOT DATASET\n");
+        return 2;
+    }
+    lode_store *store = NULL;
+    lode_dataset *dataset = NULL;
+    lode_snapshot *snapshot = NULL;
+    lode_error *error = NULL;
+    lode_dataset_options options = jsonl_options();
+    struct feed feed = feed_of(FIVE, 5);
+    lode_record_iterator iterator = feed_iterator(&feed);
+
+    syscall(SYS_getppid);
+    lode_status status = lode_store_open_filesystem(argv[1], NULL, &store, &error);
+    if (status >= 0) {
+        status = lode_dataset_open(store, argv[2], &options, &dataset, &error);
+    }
+    if (status >= 0) {
+        status = lode_dataset_stream_write_records(dataset, &iterator, "{}", NULL, &snapshot, &error);
+    }
+    syscall(SYS_getppid);
+
+    if (status >= 0) {
+        printf("%s %s\n", status == LODE_COMMITTED_UNPUBLISHED ? "unpublished" : "committed", lode_snapshot_id(snapshot));
+    } else if (status == LODE_ERR_COMMIT_UNKNOWN) {
+        printf("unknown %s %s\n", lode_error_snapshot_id(error), lode_error_message(error));
+    } else {
+        printf("failed %s %s\n", lode_status_name(status), lode_error_message(error));
+    }
+    fflush(stdout);
+    lode_error_free(error);
+    lode_snapshot_free(snapshot);
+    lode_dataset_free(dataset);
+    lode_store_free(store);
+    return status >= 0 ? 0 : 3;
+}

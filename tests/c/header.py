@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Walks the public header and says what is not as it should be.
+
+    header.py HEADER LIBRARY USERS...
+
+Every function: has a comment right before it, is called by one of the files USERS (examples and C tests), and is
+exported by the shared library LIBRARY, which exports nothing else. Every status constant: has a comment or its line in
+the status table, and is asked for by a test, unless NOT_IN_THIS_BUILD says why it cannot arise. Exit status 1 if not.
+"""
+
+import re
+import subprocess
+import sys
+
+# Statuses that this build has no way to give: what they speak of is not in the header yet, or no caller can bring it about.
+NOT_IN_THIS_BUILD = {
+    "LODE_ALREADY_COMMITTED": "needs exactly-once keys",
+    "LODE_NONE": "needs exactly-once keys",
+    "LODE_ERR_SEQUENCE_TOO_OLD": "needs exactly-once keys",
+    "LODE_COMMITTED_BESIDE_FOREIGN": "needs a head written by another implementation, which this build refuses to write on",
+    "LODE_ERR_UNORDERABLE_PARENT": "needs a head written by another implementation, which this build refuses to write on",
+    "LODE_ERR_LAYOUT_MISMATCH": "needs more than one layout",
+    "LODE_ERR_PARTITIONING_NOT_SUPPORTED": "needs a partitioned layout",
+    "LODE_ERR_DATASETS_NOT_MODELED": "needs the flat layout",
+    "LODE_ERR_CODEC_NOT_STREAMABLE": "needs a codec that cannot stream",
+    "LODE_ERR_STORE": "needs a store of callbacks",
+    "LODE_ERR_PATH_EXISTS": "needs direct store calls",
+    "LODE_ERR_NOT_FOUND": "needs direct store calls",
+    "LODE_ERR_FORKED": "needs a store that cannot follow a fork",
+    "LODE_ERR_INTERNAL": "a bug in the library",
+    "LODE_ERR_UNKNOWN": "a status of a later version",
+    "LODE_ERR_NO_MEMORY": "brought about by the tests of the library's own language, which can make an allocation fail",
+}
+
+
+def main():
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
+    with open(sys.argv[1], encoding="utf-8") as file:
+        header = file.read()
+    users = {}
+    for path in sys.argv[3:]:
+        with open(path, encoding="utf-8") as file:
+            users[path] = file.read()
+    used = "\n".join(users.values())
+    problems = []
+
+    # A declaration is what stands between a comment's end, a semicolon or a brace, and the next semicolon.
+    without_comments = re.sub(r"/\*.*?\*/|//[^\n]*", "", header, flags=re.S)
+    without_structs = re.sub(r"\{[^{}]*\}", "", without_comments.replace('extern "C" {', ""))
+    functions = re.findall(r"^[\w\s\*]*?\b(lode_\w+)\s*\([^;{]*\)\s*;", without_structs, flags=re.M)
+    functions = sorted(set(functions))
+    if not functions:
+        problems.append("the header declares no function")
+    for name in functions:
+        place = re.search(rf"^[^\n/*]*\b{name}\s*\(", header, flags=re.M)
+        before = header[: place.start()].rstrip() if place else ""
+        if not before.endswith("*/") and not re.search(r"//[^\n]*$", before):
+            problems.append(f"{name} has no comment")
+        else:
+            comment = before[before.rfind("/*"):]
+            if len(comment.split()) < 8:
+                problems.append(f"{name}: the comment says too little: {comment}")
+        if not re.search(rf"\b{name}\s*\(", used):
+            problems.append(f"{name} is called by no example and no C test")
+
+    statuses = re.findall(r"^#define (LODE_(?:ERR_\w+|OK|ITEM|ALREADY_COMMITTED|COMMITTED_\w+|NONE|NOT_COMMITTED))\b", header, flags=re.M)
+    if "LODE_ERR_CONFLICT" not in statuses:
+        problems.append("the header has no status table")
+    for name in statuses:
+        line = re.search(rf"^#define {name}\b([^\n]*)", header, flags=re.M)
+        before = header[: line.start()].rstrip()
+        if "/*" not in line.group(1) and not before.endswith("*/") and not re.search(r"//[^\n]*$", before):
+            problems.append(f"{name} has no line of explanation")
+        tested = re.search(rf"\b{name}\b", used)
+        if not tested and name not in NOT_IN_THIS_BUILD:
+            problems.append(f"{name} is asked for by no C test")
+    for name in NOT_IN_THIS_BUILD:
+        if name not in statuses:
+            problems.append(f"{name} is excused from a test, and is not in the header")
+
+    listed = subprocess.run(["nm", "-D", "--defined-only", sys.argv[2]], capture_output=True, text=True, check=True)
+    exported = {line.split()[-1].split("@")[0] for line in listed.stdout.splitlines() if line.split()[-2] != "A"}
+    for name in sorted(set(functions) - exported):
+        problems.append(f"{name} is declared and not exported")
+    for name in sorted(exported - set(functions)):
+        problems.append(f"{name} is exported and not declared")
+
+    for text in problems:
+        print(f"header: {text}")
+    print(f"header: {len(functions)} functions, {len(statuses)} statuses, {len(problems)} problems")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
