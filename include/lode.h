@@ -7,29 +7,28 @@
  *
  *   #include <lode.h>
  *   #include <stdio.h>
+ *   #include <string.h>
  *
- *   struct lines { FILE *file; char *line; size_t room; ssize_t len; };
+ *   struct lines { FILE *file; char line[4096]; };
  *   static int32_t next(void *ctx) {
  *       struct lines *in = ctx;
- *       in->len = getline(&in->line, &in->room, in->file);
- *       return in->len > 0 ? 1 : ferror(in->file) ? -1 : 0;
+ *       return fgets(in->line, sizeof in->line, in->file) ? 1 : ferror(in->file) ? -1 : 0;
  *   }
  *   static void record(void *ctx, lode_bytes *record) {
- *       struct lines *in = ctx;
- *       record->data = (const uint8_t *)in->line, record->len = (size_t)in->len;
+ *       record->data = (const uint8_t *)((struct lines *)ctx)->line;
+ *       record->len = strlen((const char *)record->data);
  *   }
  *   int main(void) {
- *       struct lines in = { stdin, NULL, 0, 0 };
- *       lode_store *store = NULL; lode_dataset *dataset = NULL; lode_snapshot *snapshot = NULL; lode_error *error = NULL;
- *       lode_dataset_options options = { sizeof options, LODE_CODEC_JSONL };
- *       lode_record_iterator records = { sizeof records, &in, next, record };
- *       if (lode_store_open_filesystem("/srv/lode", NULL, &store, &error) < 0 ||
- *           lode_dataset_open(store, "events", &options, &dataset, &error) < 0 ||
- *           lode_dataset_stream_write_records(dataset, &records, "{}", NULL, &snapshot, &error) < 0)
- *           fprintf(stderr, "%s\n", lode_error_message(error));
- *       else
- *           printf("snapshot %s: %lld records\n", lode_snapshot_id(snapshot), (long long)lode_snapshot_row_count(snapshot));
- *       lode_snapshot_free(snapshot), lode_dataset_free(dataset), lode_store_free(store), lode_error_free(error);
+ *       struct lines in = { stdin, "" };
+ *       lode_dataset_options options = { .struct_size = sizeof options, .codec = LODE_CODEC_JSONL };
+ *       lode_record_iterator lines = { .struct_size = sizeof lines, .ctx = &in, .next = next, .record = record };
+ *       lode_store *store = NULL; lode_dataset *events = NULL; lode_snapshot *snapshot = NULL; lode_error *error = NULL;
+ *       int ok = lode_store_open_filesystem(".", NULL, &store, &error) >= 0
+ *           && lode_dataset_open(store, "events", &options, &events, &error) >= 0
+ *           && lode_dataset_stream_write_records(events, &lines, "{}", NULL, &snapshot, &error) >= 0;
+ *       puts(ok ? lode_snapshot_id(snapshot) : lode_error_message(error));
+ *       lode_error_free(error); lode_snapshot_free(snapshot); lode_dataset_free(events); lode_store_free(store);
+ *       return ok ? 0 : 1;
  *   }
  *
  * CONVENTIONS
@@ -123,1565 +122,1378 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*
- The major version of this header.
- */
+/** The major version of this header. */
 #define LODE_VERSION_MAJOR 0
 
-/*
- The minor version of this header.
- */
+/** The minor version of this header. */
 #define LODE_VERSION_MINOR 1
 
-/*
- The patch version of this header.
- */
+/** The patch version of this header. */
 #define LODE_VERSION_PATCH 0
 
-/*
- The version of this header as one number: 1000000 * major + 1000 * minor + patch.
- */
+/** The version of this header as one number: 1000000 * major + 1000 * minor + patch. */
 #define LODE_VERSION_NUMBER 1000
 
-/*
- Nothing to do: there is no error.
- */
+/** Done. From an iterator or reader: its end. */
+#define LODE_OK 0
+
+/** An iterator or reader has given one item (or one batch); `LODE_OK` is its end. */
+#define LODE_ITEM 1
+
+/** This exactly-once sequence was committed before; nothing was written. */
+#define LODE_ALREADY_COMMITTED 2
+
+/** Committed and durable, but the pointer `latest` could not be moved; the next writer publishes it. */
+#define LODE_COMMITTED_UNPUBLISHED 3
+
+/** Committed here, but a writer that ignores the commit slots (another library) was seen. */
+#define LODE_COMMITTED_BESIDE_FOREIGN 4
+
+/** There is no such thing, and that is an answer: no such producer, no position. */
+#define LODE_NONE 5
+
+/** The commit in doubt did certainly not happen, and cannot any more. */
+#define LODE_NOT_COMMITTED 6
+
+/** A failure that this version has no name for. */
+#define LODE_ERR_UNKNOWN (-1)
+
+/** A bug in lode, caught at its border. The handles of the call can still be freed. */
+#define LODE_ERR_INTERNAL (-2)
+
+/** An argument is NULL, out of range or no valid UTF-8; the message names function and argument. */
+#define LODE_ERR_INVALID_ARGUMENT (-3)
+
+/** The handle cannot do this now or any more, such as a writer after its commit. */
+#define LODE_ERR_STATE (-4)
+
+/** Memory ran out. */
+#define LODE_ERR_NO_MEMORY (-5)
+
+/** This build, this store or this version cannot do it; the message names what is missing. */
+#define LODE_ERR_UNSUPPORTED (-6)
+
+/** The process forked after the handle was made, and this kind of store cannot follow. */
+#define LODE_ERR_FORKED (-7)
+
+/** The operating system reported a failure; see `lode_error_errno`. */
+#define LODE_ERR_IO (-20)
+
+/** The disk or the quota is full. */
+#define LODE_ERR_NO_SPACE (-21)
+
+/** The object or directory does not exist. */
+#define LODE_ERR_NOT_FOUND (-22)
+
+/** The object exists already, and objects are never overwritten. */
+#define LODE_ERR_PATH_EXISTS (-23)
+
+/** The key is empty or would leave the store's root. */
+#define LODE_ERR_INVALID_PATH (-24)
+
+/** A store of the caller's own callbacks failed. */
+#define LODE_ERR_STORE (-25)
+
+/** The dataset has no snapshot yet. */
+#define LODE_ERR_NO_SNAPSHOTS (-30)
+
+/** No snapshot of the dataset has this id. */
+#define LODE_ERR_SNAPSHOT_NOT_FOUND (-31)
+
+/** A stored manifest is not one; the message names its field. */
+#define LODE_ERR_MANIFEST_INVALID (-32)
+
+/** Stored bytes are not those that were written; the message names path, expected and found. */
+#define LODE_ERR_CORRUPT (-33)
+
+/** The dataset's layout cannot list datasets. */
+#define LODE_ERR_DATASETS_NOT_MODELED (-34)
+
+/** There is no iterator, or it lacks the callbacks that it needs. */
+#define LODE_ERR_NIL_ITERATOR (-40)
+
+/** The caller's iterator failed; see `lode_error_callback_code` and the message. */
+#define LODE_ERR_ITERATOR (-41)
+
+/** The caller's iterator answered what its contract does not allow. */
+#define LODE_ERR_ITERATOR_CONTRACT (-42)
+
+/** Metadata are NULL; `"{}"` says that there are none. */
+#define LODE_ERR_METADATA_REQUIRED (-50)
+
+/** Metadata are not one JSON object. */
+#define LODE_ERR_METADATA_INVALID (-51)
+
+/** A metadata key begins with `lode.`, which is reserved. */
+#define LODE_ERR_METADATA_RESERVED (-52)
+
+/** The call needs a dataset with a codec. */
+#define LODE_ERR_CODEC_REQUIRED (-60)
+
+/** The dataset's codec cannot write a stream in one pass. */
+#define LODE_ERR_CODEC_NOT_STREAMABLE (-61)
+
+/** The dataset's layout is partitioned, and a stream in one pass cannot be. */
+#define LODE_ERR_PARTITIONING_NOT_SUPPORTED (-62)
+
+/** A record is not exactly one valid JSON document; see `lode_error_record` and `lode_error_offset`. */
+#define LODE_ERR_INVALID_RECORD (-70)
+
+/** A record is longer than the dataset's limit; see `lode_error_record`. */
+#define LODE_ERR_RECORD_TOO_LARGE (-71)
+
+/** The head is not the expected parent; `lode_error_snapshot_id` is the head. */
+#define LODE_ERR_CONFLICT (-80)
+
+/** The commit may or may not have happened; `lode_error_snapshot_id` is its snapshot's id. */
+#define LODE_ERR_COMMIT_UNKNOWN (-81)
+
+/** The deadline passed; nothing was committed. */
+#define LODE_ERR_DEADLINE (-82)
+
+/** The cancel token was cancelled; nothing was committed. */
+#define LODE_ERR_CANCELLED (-83)
+
+/** The progress callback stopped the call; nothing was committed. */
+#define LODE_ERR_ABORTED (-84)
+
+/** Another writer is in the middle of a commit, and its turn did not end within the tries. */
+#define LODE_ERR_BUSY (-85)
+
+/** The history needs a decision by a person; the message names the heads. */
+#define LODE_ERR_NEEDS_REPAIR (-86)
+
+/** The exactly-once sequence is below the window of remembered ones: nobody can say. */
+#define LODE_ERR_SEQUENCE_TOO_OLD (-87)
+
+/** The dataset was written with another layout. */
+#define LODE_ERR_LAYOUT_MISMATCH (-88)
+
+/** The parent's id has no place in the order of ids. */
+#define LODE_ERR_UNORDERABLE_PARENT (-89)
+
+/** Nothing to do: there is no error. */
 #define LODE_ACTION_NONE 0
 
-/*
- Certainly not committed; the same call may work later.
- */
+/** Certainly not committed; the same call may work later. */
 #define LODE_ACTION_RETRY 1
 
-/*
- Perhaps committed: settle it with `lode_dataset_resolve_commit`, or repeat the writer's commit, which
- settles it first. Nothing else is safe.
+/**
+ * Perhaps committed: settle it with `lode_dataset_resolve_commit`, or repeat the writer's commit, which
+ * settles it first. Nothing else is safe.
  */
 #define LODE_ACTION_RESOLVE 2
 
-/*
- Read the head and decide again.
- */
+/** Read the head and decide again. */
 #define LODE_ACTION_REBASE 3
 
-/*
- The same call will fail again.
- */
+/** The same call will fail again. */
 #define LODE_ACTION_GIVE_UP 4
 
-/*
- No codec: a dataset of raw blobs. The record calls answer LODE_ERR_CODEC_REQUIRED.
- */
+/** No codec: a dataset of raw blobs. The record calls answer LODE_ERR_CODEC_REQUIRED. */
 #define LODE_CODEC_NONE 0
 
-/*
- One JSON document a line.
- */
+/** One JSON document a line. */
 #define LODE_CODEC_JSONL 1
 
-/*
- Apache Parquet; feature "parquet".
- */
+/** Apache Parquet; feature "parquet". */
 #define LODE_CODEC_PARQUET 2
 
-/*
- No compression.
- */
+/** No compression. */
 #define LODE_COMPRESSOR_NONE 0
 
-/*
- gzip (RFC 1952).
- */
+/** gzip (RFC 1952). */
 #define LODE_COMPRESSOR_GZIP 1
 
-/*
- Zstandard (RFC 8878).
- */
+/** Zstandard (RFC 8878). */
 #define LODE_COMPRESSOR_ZSTD 2
 
-/*
- Every snapshot's files in its own directory, not partitioned.
- */
+/** Every snapshot's files in its own directory, not partitioned. */
 #define LODE_LAYOUT_DEFAULT 0
 
-/*
- Partitioned by fields of the records; not in this version.
- */
+/** Partitioned by fields of the records; not in this version. */
 #define LODE_LAYOUT_HIVE 1
 
-/*
- The least paths, one dataset known by name; not in this version.
- */
+/** The least paths, one dataset known by name; not in this version. */
 #define LODE_LAYOUT_FLAT 2
 
-/*
- XXH3, 64 bits: fast, finds damage.
- */
+/** XXH3, 64 bits: fast, finds damage. */
 #define LODE_CHECKSUM_XXH3 0
 
-/*
- No checksum.
- */
+/** No checksum. */
 #define LODE_CHECKSUM_NONE 1
 
-/*
- MD5, which the Go library of this format writes.
- */
+/** MD5, which the Go library of this format writes. */
 #define LODE_CHECKSUM_MD5 2
 
-/*
- SHA-256: finds tampering, too, if the manifest is trusted.
- */
+/** SHA-256: finds tampering, too, if the manifest is trusted. */
 #define LODE_CHECKSUM_SHA256 3
 
-/*
- A commit that returned survives a power cut.
- */
+/** A commit that returned survives a power cut. */
 #define LODE_DURABILITY_FULL 0
 
-/*
- A commit that returned survives a killed process, not a power cut: nothing is synced.
- */
+/** A commit that returned survives a killed process, not a power cut: nothing is synced. */
 #define LODE_DURABILITY_PROCESS 1
 
-/*
- "No timestamp", wherever a time in nanoseconds since the Unix epoch is given or taken.
- */
+/** "No timestamp", wherever a time in nanoseconds since the Unix epoch is given or taken. */
 #define LODE_NO_TIMESTAMP INT64_MIN
 
-/*
- A record that is invalid or too large fails its append; the writer stays usable.
- */
+/** A record that is invalid or too large fails its append; the writer stays usable. */
 #define LODE_BAD_RECORD_FAIL 0
 
-/*
- A record that is invalid or too large is left out and counted; see lode_record_writer_skipped.
- */
+/** A record that is invalid or too large is left out and counted; see lode_record_writer_skipped. */
 #define LODE_BAD_RECORD_SKIP 1
 
-/*
- Cancels calls. One-shot and sticky: once cancelled it stays so, and every call that has it in its options,
- now or later, ends with LODE_ERR_CANCELLED. Threads may share it.
+/**
+ * Cancels calls. One-shot and sticky: once cancelled it stays so, and every call that has it in its options,
+ * now or later, ends with LODE_ERR_CANCELLED. Threads may share it.
  */
 typedef struct lode_cancel_token lode_cancel_token;
 
-/*
- A dataset: a chain of immutable snapshots in a store. Threads may share it. Snapshots, writers, readers and
- iterators made from it keep what they need of it: it may be freed before them.
+/**
+ * A dataset: a chain of immutable snapshots in a store. Threads may share it. Snapshots, writers, readers
+ * and iterators made from it keep what they need of it: it may be freed before them.
  */
 typedef struct lode_dataset lode_dataset;
 
-/*
- What went wrong in one call: status, advised action, message, and the facts as values. Made by the call
- that failed, owned by the caller, independent of every other handle; any thread may read it.
+/**
+ * What went wrong in one call: status, advised action, message, and the facts as values. Made by the call
+ * that failed, owned by the caller, independent of every other handle; any thread may read it.
  */
 typedef struct lode_error lode_error;
 
-/*
- Streams the records of one snapshot, in bounded memory. It belongs to one thread at a time.
- */
+/** Streams the records of one snapshot, in bounded memory. It belongs to one thread at a time. */
 typedef struct lode_record_reader lode_record_reader;
 
-/*
- Takes records as the caller has them, for event loops and daemons, and commits them as one snapshot. It belongs to one
- thread at a time; a call while another one uses it, from a second thread or from a callback of the first, gives
- LODE_ERR_STATE.
-
- After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that failed the
- records are kept and the commit may be repeated; it first settles its own unknown outcome. A failed append took
- nothing of its bad record: LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE and LODE_ERR_NO_SPACE leave the
- writer usable, any other failure stays.
+/**
+ * Takes records as the caller has them, for event loops and daemons, and commits them as one snapshot. It
+ * belongs to one thread at a time; a call while another one uses it, from a second thread or from a callback
+ * of the first, gives LODE_ERR_STATE.
+ *
+ * After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that
+ * failed the records are kept and the commit may be repeated; it first settles its own unknown outcome. A
+ * failed append took nothing of its bad record: LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE and
+ * LODE_ERR_NO_SPACE leave the writer usable, any other failure stays.
  */
 typedef struct lode_record_writer lode_record_writer;
 
-/*
- A committed snapshot: what its manifest says. It never changes. Threads may share it; it needs neither dataset nor
- store to live on. The texts that it gives out live until it is freed.
+/**
+ * A committed snapshot: what its manifest says. It never changes. Threads may share it; it needs neither
+ * dataset nor store to live on. The texts that it gives out live until it is freed.
  */
 typedef struct lode_snapshot lode_snapshot;
 
-/*
- Snapshots of a dataset, oldest first. It belongs to one thread at a time.
- */
+/** Snapshots of a dataset, oldest first. It belongs to one thread at a time. */
 typedef struct lode_snapshot_iterator lode_snapshot_iterator;
 
-/*
- Where objects live: a directory, or this process's memory. Threads may share it. Datasets opened on it keep
- what they need of it: it may be freed before them.
+/**
+ * Where objects live: a directory, or this process's memory. Threads may share it. Datasets opened on it
+ * keep what they need of it: it may be freed before them.
  */
 typedef struct lode_store lode_store;
 
-/*
- The outcome of a call: below 0 a failure, 0 and above a success. Test `status < 0`, never
- `status != LODE_OK`. The numbers are stable; treat one that this header does not list as
- `LODE_ERR_UNKNOWN` if it is below 0 and as `LODE_OK` otherwise.
+/**
+ * The outcome of a call: below 0 a failure, 0 and above a success. Test `status < 0`, never
+ * `status != LODE_OK`. The numbers are stable; treat one that this header does not list as
+ * `LODE_ERR_UNKNOWN` if it is below 0 and as `LODE_OK` otherwise.
  */
 typedef int32_t lode_status;
 
-/*
- How long a call that blocks but does not commit may take, and who may end it. All zero but `struct_size`:
- no limits.
+/**
+ * How long a call that blocks but does not commit may take, and who may end it. All zero but `struct_size`:
+ * no limits.
  */
 typedef struct lode_call_options {
-    /*
-     sizeof(lode_call_options), as the caller was compiled.
-     */
+    /** sizeof(lode_call_options), as the caller was compiled. */
     size_t struct_size;
-    /*
-     Milliseconds from the start of the call. 0: no deadline; below 0: it is already over.
-     */
+    /** Milliseconds from the start of the call. 0: no deadline; below 0: it is already over. */
     int64_t deadline_ms;
-    /*
-     Ends the call when cancelled. Borrowed for the call. NULL: none.
-     */
-    struct lode_cancel_token *cancel;
-    /*
-     Handed to `progress`.
-     */
+    /** Ends the call when cancelled. Borrowed for the call. NULL: none. */
+    lode_cancel_token *cancel;
+    /** Handed to `progress`. */
     void *progress_ctx;
-    /*
-     Told how far a call that moves data has come; answer 0 to go on, anything else to stop it with
-     LODE_ERR_ABORTED. Called on the calling thread. The calls of this version that take these options move
-     no data, so they never call it. NULL: none.
+    /**
+     * Told how far a call that moves data has come; answer 0 to go on, anything else to stop it with
+     * LODE_ERR_ABORTED. Called on the calling thread. The calls of this version that take these options move
+     * no data, so they never call it. NULL: none.
      */
     int32_t (*progress)(void *ctx, int64_t records, int64_t bytes_in, int64_t bytes_stored);
 } lode_call_options;
 
-/*
- How a commit is to be made. All zero but `struct_size`: no limits, any parent.
- */
+/** How a commit is to be made. All zero but `struct_size`: no limits, any parent. */
 typedef struct lode_commit_options {
-    /*
-     sizeof(lode_commit_options), as the caller was compiled.
-     */
+    /** sizeof(lode_commit_options), as the caller was compiled. */
     size_t struct_size;
-    /*
-     Milliseconds from the start of the call. 0: no deadline; below 0: it is already over. A commit that is
-     decided by then stays a success.
+    /**
+     * Milliseconds from the start of the call. 0: no deadline; below 0: it is already over. A commit that is
+     * decided by then stays a success.
      */
     int64_t deadline_ms;
-    /*
-     Ends the call when cancelled. Borrowed for the call. NULL: none.
-     */
-    struct lode_cancel_token *cancel;
-    /*
-     Handed to `progress`.
-     */
+    /** Ends the call when cancelled. Borrowed for the call. NULL: none. */
+    lode_cancel_token *cancel;
+    /** Handed to `progress`. */
     void *progress_ctx;
-    /*
-     Told from time to time how many records were taken, how many bytes they had, and how many bytes were
-     stored (after compression); answer 0 to go on, anything else to stop the call with LODE_ERR_ABORTED, with
-     nothing committed. Called on the calling thread. NULL: none.
+    /**
+     * Told from time to time how many records were taken, how many bytes they had, and how many bytes were
+     * stored (after compression); answer 0 to go on, anything else to stop the call with LODE_ERR_ABORTED,
+     * with nothing committed. Called on the calling thread. NULL: none.
      */
     int32_t (*progress)(void *ctx, int64_t records, int64_t bytes_in, int64_t bytes_stored);
-    /*
-     The snapshot that must be the head for the commit to happen, else LODE_ERR_CONFLICT; NUL-terminated UTF-8,
-     borrowed for the call. NULL: any. "": the dataset must have no snapshot yet.
+    /**
+     * The snapshot that must be the head for the commit to happen, else LODE_ERR_CONFLICT; NUL-terminated
+     * UTF-8, borrowed for the call. NULL: any. "": the dataset must have no snapshot yet.
      */
     const char *expected_parent;
 } lode_commit_options;
 
-/*
- How to open a store. All zero but `struct_size`: no log.
- */
+/** How to open a store. All zero but `struct_size`: no log. */
 typedef struct lode_store_options {
-    /*
-     sizeof(lode_store_options), as the caller was compiled.
-     */
+    /** sizeof(lode_store_options), as the caller was compiled. */
     size_t struct_size;
-    /*
-     Handed to `log` and `log_release`. Borrowed until `log_release`.
-     */
+    /** Handed to `log` and `log_release`. Borrowed until `log_release`. */
     void *log_ctx;
-    /*
-     Told what is worth knowing but fails no call: `level` 1 is a warning, 2 is information; `message` is
-     UTF-8, borrowed for the callback. Called on the thread whose call it is about, so on several at once if
-     threads share the store. It may use any handle but those of the call that it is about. NULL: nobody is told.
+    /**
+     * Told what is worth knowing but fails no call: `level` 1 is a warning, 2 is information; `message` is
+     * UTF-8, borrowed for the callback. Called on the thread whose call it is about, so on several at once
+     * if threads share the store. It may use any handle but those of the call that it is about. NULL: nobody
+     * is told.
      */
     void (*log)(void *ctx, int32_t level, const char *message);
-    /*
-     Called exactly once when `log` will not be called any more: on the thread that frees the last handle
-     of the store (datasets, writers, readers and iterators count), or before an open that fails returns, once
-     `struct_size` was acceptable. NULL: none.
+    /**
+     * Called exactly once when `log` will not be called any more: on the thread that frees the last handle
+     * of the store (datasets, writers, readers and iterators count), or before an open that fails returns,
+     * once `struct_size` was acceptable. NULL: none.
      */
     void (*log_release)(void *ctx);
 } lode_store_options;
 
-/*
- How a dataset is written. What is read follows each snapshot's own manifest. All zero but `struct_size`: no codec,
- no compression, checksum XXH3, the default layout, full durability.
+/**
+ * How a dataset is written. What is read follows each snapshot's own manifest. All zero but `struct_size`:
+ * no codec, no compression, checksum XXH3, the default layout, full durability.
  */
 typedef struct lode_dataset_options {
-    /*
-     sizeof(lode_dataset_options), as the caller was compiled.
-     */
+    /** sizeof(lode_dataset_options), as the caller was compiled. */
     size_t struct_size;
-    /*
-     One of LODE_CODEC_*.
-     */
+    /** One of LODE_CODEC_*. */
     int32_t codec;
-    /*
-     One of LODE_COMPRESSOR_*.
-     */
+    /** One of LODE_COMPRESSOR_*. */
     int32_t compressor;
-    /*
-     The compressor's level, 1 to 9 for gzip, 1 to 22 for Zstandard. 0: the compressor's default.
+    /**
+     * The compressor's level: 1 to 9 for gzip, up to 22 for Zstandard, where levels below 0 are faster
+     * still. 0: the compressor's default.
      */
     int32_t compression_level;
-    /*
-     One of LODE_CHECKSUM_*.
-     */
+    /** One of LODE_CHECKSUM_*. */
     int32_t checksum;
-    /*
-     One of LODE_LAYOUT_*.
-     */
+    /** One of LODE_LAYOUT_*. */
     int32_t layout;
-    /*
-     One of LODE_DURABILITY_*.
-     */
+    /** One of LODE_DURABILITY_*. */
     int32_t durability;
-    /*
-     Whether to keep statistics of each file's columns: only 0, no, in this version.
-     */
+    /** Whether to keep statistics of each file's columns: only 0, no, in this version. */
     int32_t file_statistics;
-    /*
-     How often one request is tried while it meets other writers or passing failures. 0: a few times.
-     */
+    /** How often one request is tried while it meets other writers or passing failures. 0: a few times. */
     int32_t retry_attempts;
-    /*
-     Milliseconds before the second try; the pauses double and are jittered. 0: a few.
-     */
+    /** Milliseconds before the second try; the pauses double and are jittered. 0: a few. */
     int32_t retry_base_ms;
-    /*
-     The longest pause, in milliseconds. 0: half a second.
-     */
+    /** The longest pause, in milliseconds. 0: half a second. */
     int32_t retry_cap_ms;
-    /*
-     The longest record accepted, in bytes, its line break not counted. 0: the longest that every reader of the
-     format takes, about 10 MiB.
+    /**
+     * The longest record accepted, in bytes, its line break not counted. 0: the longest that every reader of
+     * the format takes, about 10 MiB.
      */
     int64_t max_record_bytes;
 } lode_dataset_options;
 
-/*
- A run of bytes that belongs to whoever gave it; it is not NUL-terminated. `data` may be NULL if `len` is
- 0. This struct is frozen: it never grows.
+/**
+ * A run of bytes that belongs to whoever gave it; it is not NUL-terminated. `data` may be NULL if `len` is
+ * 0. This struct is frozen: it never grows.
  */
 typedef struct lode_bytes {
-    /*
-     The first byte.
-     */
+    /** The first byte. */
     const uint8_t *data;
-    /*
-     How many bytes.
-     */
+    /** How many bytes. */
     size_t len;
 } lode_bytes;
 
-/*
- An iterator over records, which the caller implements. It gives either one record at a time, by `next` and
- `record`, or a batch at a time, by `next_batch`. All callbacks come on the thread of the call that was given the
- iterator, never two at once. A callback may use any lode handle; it must not throw or longjmp out of itself.
+/**
+ * An iterator over records, which the caller implements. It gives either one record at a time, by `next` and
+ * `record`, or a batch at a time, by `next_batch`. All callbacks come on the thread of the call that was
+ * given the iterator, never two at once. A callback may use any lode handle; it must not throw or longjmp
+ * out of itself.
  */
 typedef struct lode_record_iterator {
-    /*
-     sizeof(lode_record_iterator), as the caller was compiled.
-     */
+    /** sizeof(lode_record_iterator), as the caller was compiled. */
     size_t struct_size;
-    /*
-     Handed to every callback. Borrowed until `release`.
-     */
+    /** Handed to every callback. Borrowed until `release`. */
     void *ctx;
-    /*
-     Moves to the next record. Answer 1: a record is current; 0: there are no more; below 0: it failed, by the
-     caller's own code, and the call ends with LODE_ERR_ITERATOR. Never called again after 0 or a failure.
+    /**
+     * Moves to the next record. Answer 1: a record is current; 0: there are no more; below 0: it failed, by
+     * the caller's own code, and the call ends with LODE_ERR_ITERATOR. Never called again after 0 or a
+     * failure.
      */
     int32_t (*next)(void *ctx);
-    /*
-     Fills `record` with the current record: exactly one JSON document, without its line break. The bytes stay the
-     caller's; they must not change until the next callback with `ctx`.
+    /**
+     * Fills `record` with the current record: exactly one JSON document, without its line break. The bytes
+     * stay the caller's; they must not change until the next callback with `ctx`.
      */
-    void (*record)(void *ctx, struct lode_bytes *record);
-    /*
-     Says why it failed: asked once, after `next` or `next_batch` answered 0 or less. The answer is NUL-terminated
-     UTF-8, borrowed until `release`; NULL: no error. A text after 0 is a failure, too. NULL: never asked.
+    void (*record)(void *ctx, lode_bytes *record);
+    /**
+     * Says why it failed: asked once, after `next` or `next_batch` answered 0 or less. The answer is
+     * NUL-terminated UTF-8, borrowed until `release`; NULL: no error. A text after 0 is a failure, too.
+     * NULL: never asked.
      */
     const char *(*err)(void *ctx);
-    /*
-     The current record's time, in nanoseconds since the Unix epoch. Called once for each record, after `next` and
-     before `record`. Answer 1: `unix_nanos` was filled; 0: the record has no time. NULL: no record has one.
+    /**
+     * The current record's time, in nanoseconds since the Unix epoch. Called once for each record, after
+     * `next` and before `record`. Answer 1: `unix_nanos` was filled; 0: the record has no time. NULL: no
+     * record has one.
      */
     int32_t (*timestamp)(void *ctx, int64_t *unix_nanos);
-    /*
-     Gives up to `capacity` records at once, in `records`; their bytes must not change until the next callback with
-     `ctx`. Times go to `unix_nanos`, which comes filled with LODE_NO_TIMESTAMP. Answer how many were filled; 0: there
-     are no more; below 0: it failed, as for `next`. If it is there, `next`, `record` and `timestamp` are not called.
-     NULL: one record at a time.
+    /**
+     * Gives up to `capacity` records at once, in `records`; their bytes must not change until the next
+     * callback with `ctx`. Times go to `unix_nanos`, which comes filled with LODE_NO_TIMESTAMP. Answer how
+     * many were filled; 0: there are no more; below 0: it failed, as for `next`. If it is there, `next`,
+     * `record` and `timestamp` are not called. NULL: one record at a time.
      */
-    int64_t (*next_batch)(void *ctx, struct lode_bytes *records, int64_t *unix_nanos, size_t capacity);
-    /*
-     Called exactly once, before the call that was given the iterator returns, whatever its outcome; only if
-     `struct_size` was not acceptable it is not called. NULL: none.
+    int64_t (*next_batch)(void *ctx, lode_bytes *records, int64_t *unix_nanos, size_t capacity);
+    /**
+     * Called exactly once, before the call that was given the iterator returns, whatever its outcome; only
+     * if `struct_size` was not acceptable it is not called. NULL: none.
      */
     void (*release)(void *ctx);
 } lode_record_iterator;
 
-/*
- How a record writer behaves. All zero but `struct_size`: bad records fail their append.
- */
+/** How a record writer behaves. All zero but `struct_size`: bad records fail their append. */
 typedef struct lode_writer_options {
-    /*
-     sizeof(lode_writer_options), as the caller was compiled.
-     */
+    /** sizeof(lode_writer_options), as the caller was compiled. */
     size_t struct_size;
-    /*
-     One of LODE_BAD_RECORD_*.
-     */
+    /** One of LODE_BAD_RECORD_*. */
     int32_t bad_records;
 } lode_writer_options;
 
-/*
- How to read a snapshot. All zero but `struct_size`: no limits, verified as the records stream.
- */
+/** How to read a snapshot. All zero but `struct_size`: no limits, verified as the records stream. */
 typedef struct lode_read_options {
-    /*
-     sizeof(lode_read_options), as the caller was compiled.
-     */
+    /** sizeof(lode_read_options), as the caller was compiled. */
     size_t struct_size;
-    /*
-     Milliseconds for each call on the reader, from the start of that call. 0: no deadline; below 0: it is already
-     over.
+    /**
+     * Milliseconds for each call on the reader, from the start of that call. 0: no deadline; below 0: it is
+     * already over.
      */
     int64_t deadline_ms;
-    /*
-     Ends the call that runs, and every later one, when cancelled. The reader keeps its own hold of it. NULL: none.
+    /**
+     * Ends the call that runs, and every later one, when cancelled. The reader keeps its own hold of it.
+     * NULL: none.
      */
-    struct lode_cancel_token *cancel;
-    /*
-     0: files are checked as they stream, and the verdict on checksum and number of records comes with the end; 1: the
-     whole file is checked before its first record is given; 2: only sizes are checked.
+    lode_cancel_token *cancel;
+    /**
+     * 0: files are checked as they stream, and the verdict on checksum and number of records comes with the
+     * end; 1: the whole file is checked before its first record is given; 2: only sizes are checked.
      */
     int32_t verify;
 } lode_read_options;
 
-/*
- Done. From an iterator or reader: its end.
- */
-#define LODE_OK 0
-
-/*
- An iterator or reader has given one item (or one batch); `LODE_OK` is its end.
- */
-#define LODE_ITEM 1
-
-/*
- This exactly-once sequence was committed before; nothing was written.
- */
-#define LODE_ALREADY_COMMITTED 2
-
-/*
- Committed and durable, but the pointer `latest` could not be moved; the next writer publishes it.
- */
-#define LODE_COMMITTED_UNPUBLISHED 3
-
-/*
- Committed here, but a writer that ignores the commit slots (another library) was seen.
- */
-#define LODE_COMMITTED_BESIDE_FOREIGN 4
-
-/*
- There is no such thing, and that is an answer: no such producer, no position.
- */
-#define LODE_NONE 5
-
-/*
- The commit in doubt did certainly not happen, and cannot any more.
- */
-#define LODE_NOT_COMMITTED 6
-
-/*
- A failure that this version has no name for.
- */
-#define LODE_ERR_UNKNOWN (-1)
-
-/*
- A bug in lode, caught at its border. The handles of the call can still be freed.
- */
-#define LODE_ERR_INTERNAL (-2)
-
-/*
- An argument is NULL, out of range or no valid UTF-8; the message names function and argument.
- */
-#define LODE_ERR_INVALID_ARGUMENT (-3)
-
-/*
- The handle cannot do this now or any more, such as a writer after its commit.
- */
-#define LODE_ERR_STATE (-4)
-
-/*
- Memory ran out.
- */
-#define LODE_ERR_NO_MEMORY (-5)
-
-/*
- This build, this store or this version cannot do it; the message names what is missing.
- */
-#define LODE_ERR_UNSUPPORTED (-6)
-
-/*
- The process forked after the handle was made, and this kind of store cannot follow.
- */
-#define LODE_ERR_FORKED (-7)
-
-/*
- The operating system reported a failure; see `lode_error_errno`.
- */
-#define LODE_ERR_IO (-20)
-
-/*
- The disk or the quota is full.
- */
-#define LODE_ERR_NO_SPACE (-21)
-
-/*
- The object or directory does not exist.
- */
-#define LODE_ERR_NOT_FOUND (-22)
-
-/*
- The object exists already, and objects are never overwritten.
- */
-#define LODE_ERR_PATH_EXISTS (-23)
-
-/*
- The key is empty or would leave the store's root.
- */
-#define LODE_ERR_INVALID_PATH (-24)
-
-/*
- A store of the caller's own callbacks failed.
- */
-#define LODE_ERR_STORE (-25)
-
-/*
- The dataset has no snapshot yet.
- */
-#define LODE_ERR_NO_SNAPSHOTS (-30)
-
-/*
- No snapshot of the dataset has this id.
- */
-#define LODE_ERR_SNAPSHOT_NOT_FOUND (-31)
-
-/*
- A stored manifest is not one; the message names its field.
- */
-#define LODE_ERR_MANIFEST_INVALID (-32)
-
-/*
- Stored bytes are not those that were written; the message names path, expected and found.
- */
-#define LODE_ERR_CORRUPT (-33)
-
-/*
- The dataset's layout cannot list datasets.
- */
-#define LODE_ERR_DATASETS_NOT_MODELED (-34)
-
-/*
- There is no iterator, or it lacks the callbacks that it needs.
- */
-#define LODE_ERR_NIL_ITERATOR (-40)
-
-/*
- The caller's iterator failed; see `lode_error_callback_code` and the message.
- */
-#define LODE_ERR_ITERATOR (-41)
-
-/*
- The caller's iterator answered what its contract does not allow.
- */
-#define LODE_ERR_ITERATOR_CONTRACT (-42)
-
-/*
- Metadata are NULL; `"{}"` says that there are none.
- */
-#define LODE_ERR_METADATA_REQUIRED (-50)
-
-/*
- Metadata are not one JSON object.
- */
-#define LODE_ERR_METADATA_INVALID (-51)
-
-/*
- A metadata key begins with `lode.`, which is reserved.
- */
-#define LODE_ERR_METADATA_RESERVED (-52)
-
-/*
- The call needs a dataset with a codec.
- */
-#define LODE_ERR_CODEC_REQUIRED (-60)
-
-/*
- The dataset's codec cannot write a stream in one pass.
- */
-#define LODE_ERR_CODEC_NOT_STREAMABLE (-61)
-
-/*
- The dataset's layout is partitioned, and a stream in one pass cannot be.
- */
-#define LODE_ERR_PARTITIONING_NOT_SUPPORTED (-62)
-
-/*
- A record is not exactly one valid JSON document; see `lode_error_record` and `lode_error_offset`.
- */
-#define LODE_ERR_INVALID_RECORD (-70)
-
-/*
- A record is longer than the dataset's limit; see `lode_error_record`.
- */
-#define LODE_ERR_RECORD_TOO_LARGE (-71)
-
-/*
- The head is not the expected parent; `lode_error_snapshot_id` is the head.
- */
-#define LODE_ERR_CONFLICT (-80)
-
-/*
- The commit may or may not have happened; `lode_error_snapshot_id` is its snapshot's id.
- */
-#define LODE_ERR_COMMIT_UNKNOWN (-81)
-
-/*
- The deadline passed; nothing was committed.
- */
-#define LODE_ERR_DEADLINE (-82)
-
-/*
- The cancel token was cancelled; nothing was committed.
- */
-#define LODE_ERR_CANCELLED (-83)
-
-/*
- The progress callback stopped the call; nothing was committed.
- */
-#define LODE_ERR_ABORTED (-84)
-
-/*
- Another writer is in the middle of a commit, and its turn did not end within the tries.
- */
-#define LODE_ERR_BUSY (-85)
-
-/*
- The history needs a decision by a person; the message names the heads.
- */
-#define LODE_ERR_NEEDS_REPAIR (-86)
-
-/*
- The exactly-once sequence is below the window of remembered ones: nobody can say.
- */
-#define LODE_ERR_SEQUENCE_TOO_OLD (-87)
-
-/*
- The dataset was written with another layout.
- */
-#define LODE_ERR_LAYOUT_MISMATCH (-88)
-
-/*
- The parent's id has no place in the order of ids.
- */
-#define LODE_ERR_UNORDERABLE_PARENT (-89)
-
 #ifdef __cplusplus
 extern "C" {
-#endif // __cplusplus
+#endif /* __cplusplus */
 
-/*
- The version of the library that is running, such as "0.1.0".
-
- @return a static string, never NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The version of the library that is running, such as "0.1.0".
+ *
+ * @return a static string, never NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
 const char *lode_version(void);
 
-/*
- The version of the library that is running, as one number; compare it with LODE_VERSION_NUMBER, the
- version of the header that the program was compiled with.
-
- @return 1000000 * major + 1000 * minor + patch.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The version of the library that is running, as one number; compare it with LODE_VERSION_NUMBER, the
+ * version of the header that the program was compiled with.
+ *
+ * @return 1000000 * major + 1000 * minor + patch.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
 int32_t lode_version_number(void);
 
-/*
- Whether this build has an optional feature: "parquet" (the Parquet codec) or "object-store" (S3 and
- its like). What a build lacks answers LODE_ERR_UNSUPPORTED, naming the feature.
-
- @param feature the feature's name, NUL-terminated, borrowed for the call. NULL: no feature.
- @return 1 if the build has it; 0 if not, if there is no such feature, or if `feature` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * Whether this build has an optional feature: "parquet" (the Parquet codec) or "object-store" (S3 and
+ * its like). What a build lacks answers LODE_ERR_UNSUPPORTED, naming the feature.
+ *
+ * @param feature the feature's name, NUL-terminated, borrowed for the call. NULL: no feature.
+ * @return 1 if the build has it; 0 if not, if there is no such feature, or if `feature` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
 int32_t lode_has_feature(const char *feature);
 
-/*
- The name of a status, such as "LODE_ERR_CONFLICT", for logs and messages.
-
- @param status any number.
- @return a static string, never NULL: "LODE_ERR_UNKNOWN" for a number that is not listed.
-
- Cannot fail. Any thread, also in a signal handler. Since 0.1.0.
+/**
+ * The name of a status, such as "LODE_ERR_CONFLICT", for logs and messages.
+ *
+ * @param status any number.
+ * @return a static string, never NULL: "LODE_ERR_UNKNOWN" for a number that is not listed.
+ *
+ * Cannot fail. Any thread, also in a signal handler. Since 0.1.0.
  */
 const char *lode_status_name(lode_status status);
 
-/*
- The failure's status, the same that the call returned.
-
- @param error an error that a call gave. NULL: no error.
- @return a status below 0; LODE_OK if `error` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The failure's status, the same that the call returned.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return a status below 0; LODE_OK if `error` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-lode_status lode_error_status(const struct lode_error *error);
+lode_status lode_error_status(const lode_error *error);
 
-/*
- What to do about the failure. A program that retries should look at this, not at the status.
-
- @param error an error that a call gave. NULL: no error.
- @return LODE_ACTION_RETRY, LODE_ACTION_RESOLVE, LODE_ACTION_REBASE or LODE_ACTION_GIVE_UP;
-         LODE_ACTION_NONE if `error` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * What to do about the failure. A program that retries should look at this, not at the status.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return LODE_ACTION_RETRY, LODE_ACTION_RESOLVE, LODE_ACTION_REBASE or LODE_ACTION_GIVE_UP;
+ *         LODE_ACTION_NONE if `error` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-int32_t lode_error_action(const struct lode_error *error);
+int32_t lode_error_action(const lode_error *error);
 
-/*
- What happened, to what, why, and what to do, for a person: one line of English. Its wording may change
- from version to version.
-
- @param error an error that a call gave. NULL: no error.
- @return UTF-8, owned by the error, until lode_error_free; "" if `error` is NULL. Never NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * What happened, to what, why, and what to do, for a person: one line of English. Its wording may change
+ * from version to version.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return UTF-8, owned by the error, until lode_error_free; "" if `error` is NULL. Never NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-const char *lode_error_message(const struct lode_error *error);
+const char *lode_error_message(const lode_error *error);
 
-/*
- The path or store key that the failure is about.
-
- @param error an error that a call gave. NULL: no error.
- @return UTF-8, owned by the error, until lode_error_free; NULL if it is about none, or `error` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The path or store key that the failure is about.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return UTF-8, owned by the error, until lode_error_free; NULL if it is about none, or `error` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-const char *lode_error_path(const struct lode_error *error);
+const char *lode_error_path(const lode_error *error);
 
-/*
- The snapshot that the failure is about: for LODE_ERR_COMMIT_UNKNOWN the one whose commit is in doubt (give
- it to lode_dataset_resolve_commit), for LODE_ERR_CONFLICT the head.
-
- @param error an error that a call gave. NULL: no error.
- @return UTF-8, owned by the error, until lode_error_free; NULL if it is about none, if a conflict met a
-         dataset without snapshots, or if `error` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The snapshot that the failure is about: for LODE_ERR_COMMIT_UNKNOWN the one whose commit is in doubt (give
+ * it to lode_dataset_resolve_commit), for LODE_ERR_CONFLICT the head.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return UTF-8, owned by the error, until lode_error_free; NULL if it is about none, if a conflict met a
+ *         dataset without snapshots, or if `error` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-const char *lode_error_snapshot_id(const struct lode_error *error);
+const char *lode_error_snapshot_id(const lode_error *error);
 
-/*
- The record that the failure is about.
-
- @param error an error that a call gave. NULL: no error.
- @return the record's number in its stream, counted from 0; -1 if it is about none, or `error` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The record that the failure is about.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return the record's number in its stream, counted from 0; -1 if it is about none, or `error` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-int64_t lode_error_record(const struct lode_error *error);
+int64_t lode_error_record(const lode_error *error);
 
-/*
- Where in the record or file the fault lies.
-
- @param error an error that a call gave. NULL: no error.
- @return bytes from the beginning, counted from 0; -1 if there is no such place, or `error` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * Where in the record or file the fault lies.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return bytes from the beginning, counted from 0; -1 if there is no such place, or `error` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-int64_t lode_error_offset(const struct lode_error *error);
+int64_t lode_error_offset(const lode_error *error);
 
-/*
- The operating system's error number, such as ENOSPC.
-
- @param error an error that a call gave. NULL: no error.
- @return an errno value; 0 if the failure did not come from the system, or `error` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The operating system's error number, such as ENOSPC.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return an errno value; 0 if the failure did not come from the system, or `error` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-int32_t lode_error_errno(const struct lode_error *error);
+int32_t lode_error_errno(const lode_error *error);
 
-/*
- The number by which the caller's own callback failed: for LODE_ERR_ITERATOR the answer of `next` (or of
- `next_batch`, cut to 32 bits), for LODE_ERR_ITERATOR_CONTRACT the answer that is not allowed.
-
- @param error an error that a call gave. NULL: no error.
- @return the callback's number; 0 if no callback failed, or `error` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The number by which the caller's own callback failed: for LODE_ERR_ITERATOR the answer of `next` (or of
+ * `next_batch`, cut to 32 bits), for LODE_ERR_ITERATOR_CONTRACT the answer that is not allowed.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return the callback's number; 0 if no callback failed, or `error` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-int32_t lode_error_callback_code(const struct lode_error *error);
+int32_t lode_error_callback_code(const lode_error *error);
 
-/*
- Frees an error and the texts it gave out.
-
- @param error an error that a call gave; it is not valid afterwards. NULL: nothing happens.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * Frees an error and the texts it gave out.
+ *
+ * @param error an error that a call gave; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-void lode_error_free(struct lode_error *error);
+void lode_error_free(lode_error *error);
 
-/*
- Makes a token that is not cancelled.
-
- @param token output: the token, which the caller owns and frees with lode_cancel_token_free. Not NULL.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_NO_MEMORY.
-
- Any thread. Since 0.1.0.
+/**
+ * Makes a token that is not cancelled.
+ *
+ * @param token output: the token, which the caller owns and frees with lode_cancel_token_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
  */
-lode_status lode_cancel_token_new(struct lode_cancel_token **token, struct lode_error **error);
+lode_status lode_cancel_token_new(lode_cancel_token **token, lode_error **error);
 
-/*
- Cancels the calls that have this token. A running call notices soon, at its next step; a commit that is
- decided by then stays a success.
-
- @param token the token. NULL: nothing happens.
-
- Cannot fail. Any thread, also in a signal handler: it is one atomic store. Since 0.1.0.
+/**
+ * Cancels the calls that have this token. A running call notices soon, at its next step; a commit that is
+ * decided by then stays a success.
+ *
+ * @param token the token. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread, also in a signal handler: it is one atomic store. Since 0.1.0.
  */
-void lode_cancel_token_cancel(struct lode_cancel_token *token);
+void lode_cancel_token_cancel(lode_cancel_token *token);
 
-/*
- Frees the caller's token. It cancels nothing: a running call keeps its own hold of the token.
-
- @param token the token; it is not valid afterwards. NULL: nothing happens.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * Frees the caller's token. It cancels nothing: a running call keeps its own hold of the token.
+ *
+ * @param token the token; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-void lode_cancel_token_free(struct lode_cancel_token *token);
+void lode_cancel_token_free(lode_cancel_token *token);
 
-/*
- Fills the options with the defaults: no limits.
-
- @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
- @param struct_size sizeof(lode_call_options), in bytes; no more is written.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * Fills the options with the defaults: no limits.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_call_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-void lode_call_options_init(struct lode_call_options *options, size_t struct_size);
+void lode_call_options_init(lode_call_options *options, size_t struct_size);
 
-/*
- Fills the options with the defaults: no limits, any parent.
-
- @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
- @param struct_size sizeof(lode_commit_options), in bytes; no more is written.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * Fills the options with the defaults: no limits, any parent.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_commit_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-void lode_commit_options_init(struct lode_commit_options *options, size_t struct_size);
+void lode_commit_options_init(lode_commit_options *options, size_t struct_size);
 
-/*
- Fills the options with the defaults: no log.
-
- @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
- @param struct_size sizeof(lode_store_options), in bytes; no more is written.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * Fills the options with the defaults: no log.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_store_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-void lode_store_options_init(struct lode_store_options *options, size_t struct_size);
+void lode_store_options_init(lode_store_options *options, size_t struct_size);
 
-/*
- Opens a store in a directory of the filesystem. Any number of stores, threads and processes may work on one
- directory at once.
-
- @param root the directory, which must exist; NUL-terminated UTF-8, borrowed for the call. A relative path is taken
-        from the working directory of now. Not NULL.
- @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
- @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also if `root` is no directory), LODE_ERR_UNSUPPORTED,
-         LODE_ERR_NOT_FOUND (there is no such directory), LODE_ERR_IO, LODE_ERR_NO_MEMORY.
-
- Any thread. Since 0.1.0.
+/**
+ * Opens a store in a directory of the filesystem. Any number of stores, threads and processes may work on
+ * one directory at once.
+ *
+ * @param root the directory, which must exist; NUL-terminated UTF-8, borrowed for the call. A relative path
+ *        is taken from the working directory of now. Not NULL.
+ * @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
+ * @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also if `root` is no directory), LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_NOT_FOUND (there is no such directory), LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
  */
 lode_status lode_store_open_filesystem(const char *root,
-                                       const struct lode_store_options *options,
-                                       struct lode_store **store,
-                                       struct lode_error **error);
+                                       const lode_store_options *options,
+                                       lode_store **store,
+                                       lode_error **error);
 
-/*
- Makes a store in this process's memory, empty at first and gone with its last handle: for tests, and for
- data that need not last.
-
- @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
- @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_NO_MEMORY.
-
- Any thread. Since 0.1.0.
+/**
+ * Makes a store in this process's memory, empty at first and gone with its last handle: for tests, and for
+ * data that need not last.
+ *
+ * @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
+ * @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
  */
-lode_status lode_store_open_memory(const struct lode_store_options *options,
-                                   struct lode_store **store,
-                                   struct lode_error **error);
+lode_status lode_store_open_memory(const lode_store_options *options,
+                                   lode_store **store,
+                                   lode_error **error);
 
-/*
- Frees the caller's handle of a store. What was opened on it goes on working.
-
- @param store the store; it is not valid afterwards. NULL: nothing happens.
-
- Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
+/**
+ * Frees the caller's handle of a store. What was opened on it goes on working.
+ *
+ * @param store the store; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
  */
-void lode_store_free(struct lode_store *store);
+void lode_store_free(lode_store *store);
 
-/*
- Fills the options with the defaults: no codec, no compression, checksum XXH3, the default layout, full durability.
-
- @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
- @param struct_size sizeof(lode_dataset_options), in bytes; no more is written.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * Fills the options with the defaults: no codec, no compression, checksum XXH3, the default layout, full
+ * durability.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_dataset_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-void lode_dataset_options_init(struct lode_dataset_options *options,
-                               size_t struct_size);
+void lode_dataset_options_init(lode_dataset_options *options, size_t struct_size);
 
-/*
- Opens a dataset. Does no I/O: a dataset need not be created, its first commit makes it.
-
- @param store the store; the dataset keeps its own hold of it. Not NULL.
- @param dataset_id the dataset's id: one path segment of at most 255 bytes, without '/' and control characters, not "."
-        or ".."; NUL-terminated UTF-8, borrowed for the call. Not NULL.
- @param options how it is written. Borrowed for the call. NULL: the defaults, which have no codec: enough to read.
- @param dataset output: the dataset, which the caller owns and frees with lode_dataset_free. Not NULL.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value), LODE_ERR_UNSUPPORTED (a codec,
-         layout or setting that this build lacks), LODE_ERR_NO_MEMORY.
-
- Any thread. Since 0.1.0.
+/**
+ * Opens a dataset. Does no I/O: a dataset need not be created, its first commit makes it.
+ *
+ * @param store the store; the dataset keeps its own hold of it. Not NULL.
+ * @param dataset_id the dataset's id: one path segment of at most 255 bytes, without '/' and control
+ *        characters, not "." or ".."; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param options how it is written. Borrowed for the call. NULL: the defaults, which have no codec: enough
+ *        to read.
+ * @param dataset output: the dataset, which the caller owns and frees with lode_dataset_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value),
+ *         LODE_ERR_UNSUPPORTED (a codec, layout or setting that this build lacks), LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
  */
-lode_status lode_dataset_open(struct lode_store *store,
+lode_status lode_dataset_open(lode_store *store,
                               const char *dataset_id,
-                              const struct lode_dataset_options *options,
-                              struct lode_dataset **dataset,
-                              struct lode_error **error);
+                              const lode_dataset_options *options,
+                              lode_dataset **dataset,
+                              lode_error **error);
 
-/*
- Frees the caller's handle of a dataset. What was made from it goes on working.
-
- @param dataset the dataset; it is not valid afterwards. NULL: nothing happens.
-
- Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
+/**
+ * Frees the caller's handle of a dataset. What was made from it goes on working.
+ *
+ * @param dataset the dataset; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
  */
-void lode_dataset_free(struct lode_dataset *dataset);
+void lode_dataset_free(lode_dataset *dataset);
 
-/*
- Settles a commit that ended in LODE_ERR_COMMIT_UNKNOWN, in this process or an earlier one: finds that it happened,
- or makes certain that it cannot any more.
-
- @param dataset the dataset. Not NULL.
- @param snapshot_id the snapshot in doubt, from lode_error_snapshot_id; NUL-terminated UTF-8, borrowed for the call. Not
-        NULL.
- @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
- @param snapshot output: the snapshot, if it is committed, which the caller owns and frees with lode_snapshot_free;
-        else NULL. NULL: not wanted.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_OK: it is committed. LODE_NOT_COMMITTED: it is not, and never will be. LODE_ERR_COMMIT_UNKNOWN: still in
-         doubt, ask again. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
-         LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
-         LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
-
- Any thread. Since 0.1.0.
+/**
+ * Settles a commit that ended in LODE_ERR_COMMIT_UNKNOWN, in this process or an earlier one: finds that it
+ * happened, or makes certain that it cannot any more.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param snapshot_id the snapshot in doubt, from lode_error_snapshot_id; NUL-terminated UTF-8, borrowed for
+ *        the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, if it is committed, which the caller owns and frees with
+ *        lode_snapshot_free; else NULL. NULL: not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: it is committed. LODE_NOT_COMMITTED: it is not, and never will be.
+ *         LODE_ERR_COMMIT_UNKNOWN: still in doubt, ask again. LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
+ *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
  */
-lode_status lode_dataset_resolve_commit(struct lode_dataset *dataset,
+lode_status lode_dataset_resolve_commit(lode_dataset *dataset,
                                         const char *snapshot_id,
-                                        const struct lode_call_options *call,
-                                        struct lode_snapshot **snapshot,
-                                        struct lode_error **error);
+                                        const lode_call_options *call,
+                                        lode_snapshot **snapshot,
+                                        lode_error **error);
 
-/*
- Fills an iterator with the defaults: no callbacks.
-
- @param iterator the caller's struct; its bytes need not be valid before. NULL: nothing happens.
- @param struct_size sizeof(lode_record_iterator), in bytes; no more is written.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * Fills an iterator with the defaults: no callbacks.
+ *
+ * @param iterator the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_record_iterator), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-void lode_record_iterator_init(struct lode_record_iterator *iterator, size_t struct_size);
+void lode_record_iterator_init(lode_record_iterator *iterator, size_t struct_size);
 
-/*
- Pulls all records from an iterator and commits them as one new snapshot: either all of them and a manifest,
- or nothing. One record (or one batch) is in memory at a time. The stored line is the record's bytes as given, but
- for line breaks between its tokens, which are removed. Blocks until the commit is decided or has failed.
-
- @param dataset the dataset. Not NULL.
- @param records the iterator; the struct is borrowed for the call, which calls `release` before it returns. Not NULL.
- @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the call. Not NULL:
-        "{}" says that there are none. Keys that begin with "lode." are reserved.
- @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the defaults.
- @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL: not wanted.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed. Of the arguments:
-         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_NIL_ITERATOR, LODE_ERR_METADATA_REQUIRED,
-         LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_CODEC_REQUIRED,
-         LODE_ERR_CODEC_NOT_STREAMABLE, LODE_ERR_PARTITIONING_NOT_SUPPORTED. Of the records: LODE_ERR_ITERATOR,
-         LODE_ERR_ITERATOR_CONTRACT, LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE. Of the commit:
-         LODE_ERR_CONFLICT, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
-         LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store:
-         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
-
- Any thread; several may write to one dataset at once. Since 0.1.0.
+/**
+ * Pulls all records from an iterator and commits them as one new snapshot: either all of them and a
+ * manifest, or nothing. One record (or one batch) is in memory at a time. The stored line is the record's
+ * bytes as given, but for line breaks between its tokens, which are removed. Blocks until the commit is
+ * decided or has failed.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param records the iterator; the struct is borrowed for the call, which calls `release` before it returns.
+ *        Not NULL.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed. Of the arguments:
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_NIL_ITERATOR,
+ *         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED,
+ *         LODE_ERR_CODEC_REQUIRED, LODE_ERR_CODEC_NOT_STREAMABLE, LODE_ERR_PARTITIONING_NOT_SUPPORTED. Of
+ *         the records: LODE_ERR_ITERATOR, LODE_ERR_ITERATOR_CONTRACT, LODE_ERR_INVALID_RECORD,
+ *         LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT, LODE_ERR_COMMIT_UNKNOWN,
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
+ *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO,
+ *         LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
  */
-lode_status lode_dataset_stream_write_records(struct lode_dataset *dataset,
-                                              const struct lode_record_iterator *records,
+lode_status lode_dataset_stream_write_records(lode_dataset *dataset,
+                                              const lode_record_iterator *records,
                                               const char *metadata_json,
-                                              const struct lode_commit_options *options,
-                                              struct lode_snapshot **snapshot,
-                                              struct lode_error **error);
+                                              const lode_commit_options *options,
+                                              lode_snapshot **snapshot,
+                                              lode_error **error);
 
-/*
- Fills the options with the defaults: bad records fail their append.
-
- @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
- @param struct_size sizeof(lode_writer_options), in bytes; no more is written.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * Fills the options with the defaults: bad records fail their append.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_writer_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-void lode_writer_options_init(struct lode_writer_options *options, size_t struct_size);
+void lode_writer_options_init(lode_writer_options *options, size_t struct_size);
 
-/*
- Begins a snapshot whose records will be pushed. Nothing is visible to anybody before the commit.
-
- @param dataset the dataset; the writer keeps its own hold of it. Not NULL.
- @param options how the writer behaves. Borrowed for the call. NULL: the defaults.
- @param writer output: the writer, which the caller owns and frees with lode_record_writer_free. Not NULL.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_CODEC_REQUIRED,
-         LODE_ERR_CODEC_NOT_STREAMABLE, LODE_ERR_PARTITIONING_NOT_SUPPORTED, LODE_ERR_IO, LODE_ERR_NO_SPACE,
-         LODE_ERR_NO_MEMORY.
-
- Any thread. Since 0.1.0.
+/**
+ * Begins a snapshot whose records will be pushed. Nothing is visible to anybody before the commit.
+ *
+ * @param dataset the dataset; the writer keeps its own hold of it. Not NULL.
+ * @param options how the writer behaves. Borrowed for the call. NULL: the defaults.
+ * @param writer output: the writer, which the caller owns and frees with lode_record_writer_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_CODEC_REQUIRED,
+ *         LODE_ERR_CODEC_NOT_STREAMABLE, LODE_ERR_PARTITIONING_NOT_SUPPORTED, LODE_ERR_IO,
+ *         LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
  */
-lode_status lode_dataset_record_writer(struct lode_dataset *dataset,
-                                       const struct lode_writer_options *options,
-                                       struct lode_record_writer **writer,
-                                       struct lode_error **error);
+lode_status lode_dataset_record_writer(lode_dataset *dataset,
+                                       const lode_writer_options *options,
+                                       lode_record_writer **writer,
+                                       lode_error **error);
 
-/*
- Adds one record. Never syncs, and never waits for another writer.
-
- @param writer the writer. Not NULL.
- @param data the record: exactly one JSON document, without its line break; borrowed for the call. NULL only if `len`
-        is 0, which is no document.
- @param len its length in bytes.
- @param unix_nanos its time, in nanoseconds since the Unix epoch; LODE_NO_TIMESTAMP: none.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_OK: the record is in, or was skipped by the writer's option. LODE_ERR_INVALID_RECORD (see
-         lode_error_offset), LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE: the writer stays usable, go on with the next
-         record. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
-
- One thread at a time. Since 0.1.0.
+/**
+ * Adds one record. Never syncs, and never waits for another writer.
+ *
+ * @param writer the writer. Not NULL.
+ * @param data the record: exactly one JSON document, without its line break; borrowed for the call. NULL
+ *        only if `len` is 0, which is no document.
+ * @param len its length in bytes.
+ * @param unix_nanos its time, in nanoseconds since the Unix epoch; LODE_NO_TIMESTAMP: none.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: the record is in, or was skipped by the writer's option. LODE_ERR_INVALID_RECORD (see
+ *         lode_error_offset), LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE: the writer stays usable, go on
+ *         with the next record. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * One thread at a time. Since 0.1.0.
  */
-lode_status lode_record_writer_append(struct lode_record_writer *writer,
+lode_status lode_record_writer_append(lode_record_writer *writer,
                                       const void *data,
                                       size_t len,
                                       int64_t unix_nanos,
-                                      struct lode_error **error);
+                                      lode_error **error);
 
-/*
- Adds many records that lie one after the other in one buffer.
-
- @param writer the writer. Not NULL.
- @param data the records, each exactly one JSON document, with nothing between them; borrowed for the call. NULL only
-        if the lengths add up to 0.
- @param lengths `count` lengths in bytes, in order; borrowed for the call. NULL only if `count` is 0.
- @param unix_nanos `count` times, in nanoseconds since the Unix epoch, LODE_NO_TIMESTAMP for none; borrowed for the
-        call. NULL: no record has a time.
- @param count how many records.
- @param taken output, also on failure: how many records were dealt with, those skipped by the writer's option
-        included. If the call fails, record number `taken` is the bad one and those before it are in: go on at
-        `taken` + 1. Not NULL.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_OK: all were dealt with; else as lode_record_writer_append.
-
- One thread at a time. Since 0.1.0.
+/**
+ * Adds many records that lie one after the other in one buffer.
+ *
+ * @param writer the writer. Not NULL.
+ * @param data the records, each exactly one JSON document, with nothing between them; borrowed for the call.
+ *        NULL only if the lengths add up to 0.
+ * @param lengths `count` lengths in bytes, in order; borrowed for the call. NULL only if `count` is 0.
+ * @param unix_nanos `count` times, in nanoseconds since the Unix epoch, LODE_NO_TIMESTAMP for none; borrowed
+ *        for the call. NULL: no record has a time.
+ * @param count how many records.
+ * @param taken output, also on failure: how many records were dealt with, those skipped by the writer's
+ *        option included. If the call fails, record number `taken` is the bad one and those before it are
+ *        in: go on at `taken` + 1. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: all were dealt with; else as lode_record_writer_append.
+ *
+ * One thread at a time. Since 0.1.0.
  */
-lode_status lode_record_writer_append_batch(struct lode_record_writer *writer,
+lode_status lode_record_writer_append_batch(lode_record_writer *writer,
                                             const void *data,
                                             const size_t *lengths,
                                             const int64_t *unix_nanos,
                                             size_t count,
                                             size_t *taken,
-                                            struct lode_error **error);
+                                            lode_error **error);
 
-/*
- Adds the whole lines of a buffer, one record each, without times. Blank lines are no records. What follows the last
- line break is left: it is the beginning of the next buffer. (A last line without its break is given to
- lode_record_writer_append.)
-
- @param writer the writer. Not NULL.
- @param data the buffer; borrowed for the call. NULL only if `len` is 0.
- @param len its length in bytes.
- @param consumed output, also on failure: how many bytes of whole lines were dealt with. If the call fails, the bad line
-        begins there and those before it are in. Not NULL.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_OK: all whole lines were dealt with; else as lode_record_writer_append.
-
- One thread at a time. Since 0.1.0.
+/**
+ * Adds the whole lines of a buffer, one record each, without times. Blank lines are no records. What follows
+ * the last line break is left: it is the beginning of the next buffer. (A last line without its break is
+ * given to lode_record_writer_append.)
+ *
+ * @param writer the writer. Not NULL.
+ * @param data the buffer; borrowed for the call. NULL only if `len` is 0.
+ * @param len its length in bytes.
+ * @param consumed output, also on failure: how many bytes of whole lines were dealt with. If the call fails,
+ *        the bad line begins there and those before it are in. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: all whole lines were dealt with; else as lode_record_writer_append.
+ *
+ * One thread at a time. Since 0.1.0.
  */
-lode_status lode_record_writer_append_lines(struct lode_record_writer *writer,
+lode_status lode_record_writer_append_lines(lode_record_writer *writer,
                                             const void *data,
                                             size_t len,
                                             size_t *consumed,
-                                            struct lode_error **error);
+                                            lode_error **error);
 
-/*
- How many records are in.
-
- @param writer the writer. NULL: see below.
- @return the number of records; -1 if another call is using the writer, or `writer` is NULL.
-
- Cannot fail. One thread at a time. Since 0.1.0.
+/**
+ * How many records are in.
+ *
+ * @param writer the writer. NULL: see below.
+ * @return the number of records; -1 if another call is using the writer, or `writer` is NULL.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
  */
-int64_t lode_record_writer_records(const struct lode_record_writer *writer);
+int64_t lode_record_writer_records(const lode_record_writer *writer);
 
-/*
- How many bad records were left out, which happens with LODE_BAD_RECORD_SKIP only.
-
- @param writer the writer. NULL: see below.
- @return the number of records; -1 if another call is using the writer, or `writer` is NULL.
-
- Cannot fail. One thread at a time. Since 0.1.0.
+/**
+ * How many bad records were left out, which happens with LODE_BAD_RECORD_SKIP only.
+ *
+ * @param writer the writer. NULL: see below.
+ * @return the number of records; -1 if another call is using the writer, or `writer` is NULL.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
  */
-int64_t lode_record_writer_skipped(const struct lode_record_writer *writer);
+int64_t lode_record_writer_skipped(const lode_record_writer *writer);
 
-/*
- How many bytes the records that are in have, before compression.
-
- @param writer the writer. NULL: see below.
- @return bytes; -1 if another call is using the writer, or `writer` is NULL.
-
- Cannot fail. One thread at a time. Since 0.1.0.
+/**
+ * How many bytes the records that are in have, before compression.
+ *
+ * @param writer the writer. NULL: see below.
+ * @return bytes; -1 if another call is using the writer, or `writer` is NULL.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
  */
-int64_t lode_record_writer_bytes(const struct lode_record_writer *writer);
+int64_t lode_record_writer_bytes(const lode_record_writer *writer);
 
-/*
- Commits the records as one new snapshot: all of them and a manifest, or nothing. Blocks until the commit is decided
- or has failed. No records make an empty snapshot.
-
- If it fails the records are kept, and the commit may be repeated, with other options too. A repetition after
- LODE_ERR_COMMIT_UNKNOWN first settles what became of the commit before.
-
- @param writer the writer. Not NULL.
- @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the call. Not NULL:
-        "{}" says that there are none. Keys that begin with "lode." are reserved.
- @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the defaults.
- @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL: not wanted.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed. LODE_ERR_INVALID_ARGUMENT,
-         LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED,
-         LODE_ERR_STATE, LODE_ERR_CONFLICT, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
-         LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH,
-         LODE_ERR_UNORDERABLE_PARENT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE,
-         LODE_ERR_NO_MEMORY.
-
- One thread at a time. Since 0.1.0.
+/**
+ * Commits the records as one new snapshot: all of them and a manifest, or nothing. Blocks until the commit
+ * is decided or has failed. No records make an empty snapshot.
+ *
+ * If it fails the records are kept, and the commit may be repeated, with other options too. A repetition
+ * after LODE_ERR_COMMIT_UNKNOWN first settles what became of the commit before.
+ *
+ * @param writer the writer. Not NULL.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED,
+ *         LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_STATE, LODE_ERR_CONFLICT,
+ *         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
+ *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT,
+ *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * One thread at a time. Since 0.1.0.
  */
-lode_status lode_record_writer_commit(struct lode_record_writer *writer,
+lode_status lode_record_writer_commit(lode_record_writer *writer,
                                       const char *metadata_json,
-                                      const struct lode_commit_options *options,
-                                      struct lode_snapshot **snapshot,
-                                      struct lode_error **error);
+                                      const lode_commit_options *options,
+                                      lode_snapshot **snapshot,
+                                      lode_error **error);
 
-/*
- Gives the records up and removes what was staged. The writer can then only be freed; a second abort does nothing.
-
- @param writer the writer. Not NULL.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_OK; LODE_ERR_STATE (it is committed), LODE_ERR_COMMIT_UNKNOWN (a commit was tried and is still in doubt:
-         its records are kept), LODE_ERR_INVALID_ARGUMENT.
-
- One thread at a time. Since 0.1.0.
+/**
+ * Gives the records up and removes what was staged. The writer can then only be freed; a second abort does
+ * nothing.
+ *
+ * @param writer the writer. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_STATE (it is committed), LODE_ERR_COMMIT_UNKNOWN (a commit was tried and is
+ *         still in doubt: its records are kept), LODE_ERR_INVALID_ARGUMENT.
+ *
+ * One thread at a time. Since 0.1.0.
  */
-lode_status lode_record_writer_abort(struct lode_record_writer *writer,
-                                     struct lode_error **error);
+lode_status lode_record_writer_abort(lode_record_writer *writer, lode_error **error);
 
-/*
- Frees a writer. Records that were not committed are discarded; a free never commits.
-
- @param writer the writer; it is not valid afterwards. NULL: nothing happens. A callback of a call that uses the writer
-        may free it, too: it then lives until that call ends.
-
- Cannot fail. One thread at a time. Since 0.1.0.
+/**
+ * Frees a writer. Records that were not committed are discarded; a free never commits.
+ *
+ * @param writer the writer; it is not valid afterwards. NULL: nothing happens. A callback of a call that
+ *        uses the writer may free it, too: it then lives until that call ends.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
  */
-void lode_record_writer_free(struct lode_record_writer *writer);
+void lode_record_writer_free(lode_record_writer *writer);
 
-/*
- Finds the newest snapshot of a dataset, its head.
-
- @param dataset the dataset. Not NULL.
- @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
- @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_OK; LODE_ERR_NO_SNAPSHOTS (there is none yet), LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
-         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_NEEDS_REPAIR,
-         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
-
- Any thread. Since 0.1.0.
+/**
+ * Finds the newest snapshot of a dataset, its head.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_NO_SNAPSHOTS (there is none yet), LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID,
+ *         LODE_ERR_CORRUPT, LODE_ERR_NEEDS_REPAIR, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
  */
-lode_status lode_dataset_latest(struct lode_dataset *dataset,
-                                const struct lode_call_options *call,
-                                struct lode_snapshot **snapshot,
-                                struct lode_error **error);
+lode_status lode_dataset_latest(lode_dataset *dataset,
+                                const lode_call_options *call,
+                                lode_snapshot **snapshot,
+                                lode_error **error);
 
-/*
- Finds one snapshot of a dataset by its id.
-
- @param dataset the dataset. Not NULL.
- @param snapshot_id the id; NUL-terminated UTF-8, borrowed for the call. Not NULL.
- @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
- @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE,
-         LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
-
- Any thread. Since 0.1.0.
+/**
+ * Finds one snapshot of a dataset by its id.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param snapshot_id the id; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
  */
-lode_status lode_dataset_snapshot(struct lode_dataset *dataset,
+lode_status lode_dataset_snapshot(lode_dataset *dataset,
                                   const char *snapshot_id,
-                                  const struct lode_call_options *call,
-                                  struct lode_snapshot **snapshot,
-                                  struct lode_error **error);
+                                  const lode_call_options *call,
+                                  lode_snapshot **snapshot,
+                                  lode_error **error);
 
-/*
- Begins to list the snapshots of a dataset, oldest first. The last one is the head as it is at this call; snapshots
- committed later are not shown. A dataset without snapshots gives an iterator that is at its end.
-
- @param dataset the dataset. Not NULL.
- @param call deadline and cancel token, for this call. Borrowed for the call. NULL: the defaults.
- @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free. Not NULL.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
-         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_NEEDS_REPAIR, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
-
- Any thread. Since 0.1.0.
+/**
+ * Begins to list the snapshots of a dataset, oldest first. The last one is the head as it is at this call;
+ * snapshots committed later are not shown. A dataset without snapshots gives an iterator that is at its end.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param call deadline and cancel token, for this call. Borrowed for the call. NULL: the defaults.
+ * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
+ *        Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_NEEDS_REPAIR, LODE_ERR_IO,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
  */
-lode_status lode_dataset_snapshots(struct lode_dataset *dataset,
-                                   const struct lode_call_options *call,
-                                   struct lode_snapshot_iterator **snapshots,
-                                   struct lode_error **error);
+lode_status lode_dataset_snapshots(lode_dataset *dataset,
+                                   const lode_call_options *call,
+                                   lode_snapshot_iterator **snapshots,
+                                   lode_error **error);
 
-/*
- Gives the next snapshot.
-
- @param snapshots the iterator. Not NULL.
- @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free; NULL at the end. Not NULL.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_ITEM: there is one. LODE_OK: the end. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call is using the
-         iterator), LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_SNAPSHOT_NOT_FOUND, LODE_ERR_IO,
-         LODE_ERR_NO_MEMORY.
-
- One thread at a time. Since 0.1.0.
+/**
+ * Gives the next snapshot.
+ *
+ * @param snapshots the iterator. Not NULL.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free; NULL at the
+ *        end. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ITEM: there is one. LODE_OK: the end. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call
+ *         is using the iterator), LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_SNAPSHOT_NOT_FOUND,
+ *         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * One thread at a time. Since 0.1.0.
  */
-lode_status lode_snapshot_iterator_next(struct lode_snapshot_iterator *snapshots,
-                                        struct lode_snapshot **snapshot,
-                                        struct lode_error **error);
+lode_status lode_snapshot_iterator_next(lode_snapshot_iterator *snapshots,
+                                        lode_snapshot **snapshot,
+                                        lode_error **error);
 
-/*
- Frees an iterator. The snapshots that it gave live on.
-
- @param snapshots the iterator; it is not valid afterwards. NULL: nothing happens.
-
- Cannot fail. One thread at a time. Since 0.1.0.
+/**
+ * Frees an iterator. The snapshots that it gave live on.
+ *
+ * @param snapshots the iterator; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
  */
-void lode_snapshot_iterator_free(struct lode_snapshot_iterator *snapshots);
+void lode_snapshot_iterator_free(lode_snapshot_iterator *snapshots);
 
-/*
- The snapshot's id. Ids of one dataset, compared as bytes, stand in the order of its history.
-
- @param snapshot the snapshot. NULL: see below.
- @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The snapshot's id. Ids of one dataset, compared as bytes, stand in the order of its history.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-const char *lode_snapshot_id(const struct lode_snapshot *snapshot);
+const char *lode_snapshot_id(const lode_snapshot *snapshot);
 
-/*
- The id of the dataset that the snapshot belongs to.
-
- @param snapshot the snapshot. NULL: see below.
- @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The id of the dataset that the snapshot belongs to.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-const char *lode_snapshot_dataset_id(const struct lode_snapshot *snapshot);
+const char *lode_snapshot_dataset_id(const lode_snapshot *snapshot);
 
-/*
- The id of the snapshot before this one.
-
- @param snapshot the snapshot. NULL: see below.
- @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL for a dataset's first snapshot, or if
-         `snapshot` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The id of the snapshot before this one.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL for a dataset's first snapshot, or if
+ *         `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-const char *lode_snapshot_parent_id(const struct lode_snapshot *snapshot);
+const char *lode_snapshot_parent_id(const lode_snapshot *snapshot);
 
-/*
- When the snapshot was committed, by the writer's clock.
-
- @param snapshot the snapshot. NULL: see below.
- @return nanoseconds since the Unix epoch; LODE_NO_TIMESTAMP if `snapshot` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * When the snapshot was committed, by the writer's clock.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return nanoseconds since the Unix epoch; LODE_NO_TIMESTAMP if `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-int64_t lode_snapshot_created_at(const struct lode_snapshot *snapshot);
+int64_t lode_snapshot_created_at(const lode_snapshot *snapshot);
 
-/*
- How many records the snapshot holds.
-
- @param snapshot the snapshot. NULL: see below.
- @return the number of records, a raw blob counting 1; -1 if `snapshot` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * How many records the snapshot holds.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return the number of records, a raw blob counting 1; -1 if `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-int64_t lode_snapshot_row_count(const struct lode_snapshot *snapshot);
+int64_t lode_snapshot_row_count(const lode_snapshot *snapshot);
 
-/*
- The earliest time of a record.
-
- @param snapshot the snapshot. NULL: see below.
- @return nanoseconds since the Unix epoch; LODE_NO_TIMESTAMP if no record had a time, or if `snapshot` is
-         NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The earliest time of a record.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return nanoseconds since the Unix epoch; LODE_NO_TIMESTAMP if no record had a time, or if `snapshot` is
+ *         NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-int64_t lode_snapshot_min_timestamp(const struct lode_snapshot *snapshot);
+int64_t lode_snapshot_min_timestamp(const lode_snapshot *snapshot);
 
-/*
- The latest time of a record.
-
- @param snapshot the snapshot. NULL: see below.
- @return nanoseconds since the Unix epoch; LODE_NO_TIMESTAMP if no record had a time, or if `snapshot` is
-         NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The latest time of a record.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return nanoseconds since the Unix epoch; LODE_NO_TIMESTAMP if no record had a time, or if `snapshot` is
+ *         NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-int64_t lode_snapshot_max_timestamp(const struct lode_snapshot *snapshot);
+int64_t lode_snapshot_max_timestamp(const lode_snapshot *snapshot);
 
-/*
- The codec that the snapshot was written with, by its name in the manifest.
-
- @param snapshot the snapshot. NULL: see below.
- @return "jsonl" or "parquet", owned by the snapshot, until lode_snapshot_free; NULL for a raw blob, or if
-         `snapshot` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The codec that the snapshot was written with, by its name in the manifest.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return "jsonl" or "parquet", owned by the snapshot, until lode_snapshot_free; NULL for a raw blob, or if
+ *         `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-const char *lode_snapshot_codec(const struct lode_snapshot *snapshot);
+const char *lode_snapshot_codec(const lode_snapshot *snapshot);
 
-/*
- The compressor that the snapshot was written with, by its name in the manifest.
-
- @param snapshot the snapshot. NULL: see below.
- @return "noop", "gzip" or "zstd", owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is
-         NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The compressor that the snapshot was written with, by its name in the manifest.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return "noop", "gzip" or "zstd", owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is
+ *         NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-const char *lode_snapshot_compressor(const struct lode_snapshot *snapshot);
+const char *lode_snapshot_compressor(const lode_snapshot *snapshot);
 
-/*
- The metadata that came with the commit, as one JSON object with its keys sorted.
-
- @param snapshot the snapshot. NULL: see below.
- @return UTF-8, owned by the snapshot, until lode_snapshot_free; "{}" if there are none; NULL if
-         `snapshot` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The metadata that came with the commit, as one JSON object with its keys sorted.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; "{}" if there are none; NULL if
+ *         `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-const char *lode_snapshot_metadata_json(const struct lode_snapshot *snapshot);
+const char *lode_snapshot_metadata_json(const lode_snapshot *snapshot);
 
-/*
- The whole manifest, byte for byte as it is stored.
-
- @param snapshot the snapshot. NULL: see below.
- @return JSON text, UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is
-         NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The whole manifest, byte for byte as it is stored.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return JSON text, UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is
+ *         NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-const char *lode_snapshot_manifest_json(const struct lode_snapshot *snapshot);
+const char *lode_snapshot_manifest_json(const lode_snapshot *snapshot);
 
-/*
- How many data files the snapshot has.
-
- @param snapshot the snapshot. NULL: see below.
- @return the number of files; 0 if `snapshot` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * How many data files the snapshot has.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return the number of files; 0 if `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-size_t lode_snapshot_file_count(const struct lode_snapshot *snapshot);
+size_t lode_snapshot_file_count(const lode_snapshot *snapshot);
 
-/*
- A data file's key in the store.
-
- @param snapshot the snapshot. NULL: see below.
- @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
- @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range or `snapshot`
-         is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * A data file's key in the store.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range or
+ *         `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-const char *lode_snapshot_file_path(const struct lode_snapshot *snapshot, size_t index);
+const char *lode_snapshot_file_path(const lode_snapshot *snapshot, size_t index);
 
-/*
- Where another program finds a data file: an absolute path, as of the opening of the store.
-
- @param snapshot the snapshot. NULL: see below.
- @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
- @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the store has no such place,
-         if `index` is out of range or `snapshot` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * Where another program finds a data file: an absolute path, as of the opening of the store.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the store has no such place,
+ *         if `index` is out of range or `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-const char *lode_snapshot_file_location(const struct lode_snapshot *snapshot, size_t index);
+const char *lode_snapshot_file_location(const lode_snapshot *snapshot, size_t index);
 
-/*
- The checksum of a data file's stored (compressed) bytes, in lower-case hex. Which checksum it is, the manifest says.
-
- @param snapshot the snapshot. NULL: see below.
- @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
- @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the file has none, if `index`
-         is out of range or `snapshot` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * The checksum of a data file's stored (compressed) bytes, in lower-case hex. Which checksum it is, the
+ * manifest says.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the file has none, if `index` is
+ *         out of range or `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-const char *lode_snapshot_file_checksum(const struct lode_snapshot *snapshot,
-                                        size_t index);
+const char *lode_snapshot_file_checksum(const lode_snapshot *snapshot, size_t index);
 
-/*
- A data file's size as stored (compressed).
-
- @param snapshot the snapshot. NULL: see below.
- @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
- @return bytes; -1 if `index` is out of range or `snapshot` is NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * A data file's size as stored (compressed).
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
+ * @return bytes; -1 if `index` is out of range or `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-int64_t lode_snapshot_file_size(const struct lode_snapshot *snapshot, size_t index);
+int64_t lode_snapshot_file_size(const lode_snapshot *snapshot, size_t index);
 
-/*
- How many records a data file holds.
-
- @param snapshot the snapshot. NULL: see below.
- @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
- @return the number of records; -1 if the manifest does not say, if `index` is out of range or `snapshot` is
-         NULL.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * How many records a data file holds.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
+ * @return the number of records; -1 if the manifest does not say, if `index` is out of range or `snapshot`
+ *         is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-int64_t lode_snapshot_file_row_count(const struct lode_snapshot *snapshot, size_t index);
+int64_t lode_snapshot_file_row_count(const lode_snapshot *snapshot, size_t index);
 
-/*
- Frees a snapshot's handle and the texts it gave out. The snapshot itself stays in the store.
-
- @param snapshot the handle; it is not valid afterwards. NULL: nothing happens.
-
- Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
+/**
+ * Frees a snapshot's handle and the texts it gave out. The snapshot itself stays in the store.
+ *
+ * @param snapshot the handle; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
  */
-void lode_snapshot_free(struct lode_snapshot *snapshot);
+void lode_snapshot_free(lode_snapshot *snapshot);
 
-/*
- Fills the options with the defaults: no limits, verified as the records stream.
-
- @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
- @param struct_size sizeof(lode_read_options), in bytes; no more is written.
-
- Cannot fail. Any thread. Since 0.1.0.
+/**
+ * Fills the options with the defaults: no limits, verified as the records stream.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_read_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-void lode_read_options_init(struct lode_read_options *options, size_t struct_size);
+void lode_read_options_init(lode_read_options *options, size_t struct_size);
 
-/*
- Begins to read a snapshot's records, in the order in which they were written. Codec, compressor and checksum are those
- of the snapshot's manifest, whatever the dataset's options are.
-
- @param dataset the dataset that the snapshot belongs to; the reader keeps its own hold of it. Not NULL.
- @param snapshot the snapshot; the reader keeps its own hold of it. Not NULL.
- @param options deadline, cancel token and what to verify. Borrowed for the call. NULL: the defaults.
- @param reader output: the reader, which the caller owns and frees with lode_record_reader_free. Not NULL.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also if the snapshot belongs to another dataset), LODE_ERR_UNSUPPORTED (the
-         snapshot's codec or compressor is none of this build's), LODE_ERR_CODEC_REQUIRED (it is a raw blob),
-         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_NOT_FOUND, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
-
- Any thread. Since 0.1.0.
+/**
+ * Begins to read a snapshot's records, in the order in which they were written. Codec, compressor and
+ * checksum are those of the snapshot's manifest, whatever the dataset's options are.
+ *
+ * @param dataset the dataset that the snapshot belongs to; the reader keeps its own hold of it. Not NULL.
+ * @param snapshot the snapshot; the reader keeps its own hold of it. Not NULL.
+ * @param options deadline, cancel token and what to verify. Borrowed for the call. NULL: the defaults.
+ * @param reader output: the reader, which the caller owns and frees with lode_record_reader_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also if the snapshot belongs to another dataset),
+ *         LODE_ERR_UNSUPPORTED (the snapshot's codec or compressor is none of this build's),
+ *         LODE_ERR_CODEC_REQUIRED (it is a raw blob), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_NOT_FOUND, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
  */
-lode_status lode_dataset_read(struct lode_dataset *dataset,
-                              const struct lode_snapshot *snapshot,
-                              const struct lode_read_options *options,
-                              struct lode_record_reader **reader,
-                              struct lode_error **error);
+lode_status lode_dataset_read(lode_dataset *dataset,
+                              const lode_snapshot *snapshot,
+                              const lode_read_options *options,
+                              lode_record_reader **reader,
+                              lode_error **error);
 
-/*
- Gives the next record.
-
- @param reader the reader. Not NULL.
- @param record output: the record's bytes, without a line break, owned by the reader, until its next call or free; NULL
-        and 0 at the end. Not NULL.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_ITEM: there is one. LODE_OK: the end; all that was to be verified is. LODE_ERR_CORRUPT (the message names
-         path, expected and found), LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call is using the reader),
-         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_NOT_FOUND, LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_IO,
-         LODE_ERR_NO_MEMORY. A failure stays.
-
- One thread at a time. Since 0.1.0.
+/**
+ * Gives the next record.
+ *
+ * @param reader the reader. Not NULL.
+ * @param record output: the record's bytes, without a line break, owned by the reader, until its next call
+ *        or free; NULL and 0 at the end. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ITEM: there is one. LODE_OK: the end; all that was to be verified is. LODE_ERR_CORRUPT (the
+ *         message names path, expected and found), LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call
+ *         is using the reader), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_NOT_FOUND,
+ *         LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_IO, LODE_ERR_NO_MEMORY. A failure stays.
+ *
+ * One thread at a time. Since 0.1.0.
  */
-lode_status lode_record_reader_next(struct lode_record_reader *reader,
-                                    struct lode_bytes *record,
-                                    struct lode_error **error);
+lode_status lode_record_reader_next(lode_record_reader *reader,
+                                    lode_bytes *record,
+                                    lode_error **error);
 
-/*
- Gives the next records, as many as are at hand: a batch may be shorter than `capacity` before the end. Records that come
- before a failure are given first.
-
- @param reader the reader. Not NULL.
- @param records output: an array of the caller's with `capacity` places, of which the first `count` are filled with the
-        records' bytes, without line breaks, owned by the reader, until its next call or free. Not NULL.
- @param capacity how many records the array can hold, at least 1.
- @param count output: how many records there are; 0 at the end. Not NULL.
- @param error output: the error, if the call fails. NULL: not wanted.
- @return LODE_ITEM: there is at least one; else as lode_record_reader_next.
-
- One thread at a time. Since 0.1.0.
+/**
+ * Gives the next records, as many as are at hand: a batch may be shorter than `capacity` before the end.
+ * Records that come before a failure are given first.
+ *
+ * @param reader the reader. Not NULL.
+ * @param records output: an array of the caller's with `capacity` places, of which the first `count` are
+ *        filled with the records' bytes, without line breaks, owned by the reader, until its next call or
+ *        free. Not NULL.
+ * @param capacity how many records the array can hold, at least 1.
+ * @param count output: how many records there are; 0 at the end. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ITEM: there is at least one; else as lode_record_reader_next.
+ *
+ * One thread at a time. Since 0.1.0.
  */
-lode_status lode_record_reader_next_batch(struct lode_record_reader *reader,
-                                          struct lode_bytes *records,
+lode_status lode_record_reader_next_batch(lode_record_reader *reader,
+                                          lode_bytes *records,
                                           size_t capacity,
                                           size_t *count,
-                                          struct lode_error **error);
+                                          lode_error **error);
 
-/*
- Frees a reader and the records that it gave out.
-
- @param reader the reader; it is not valid afterwards. NULL: nothing happens.
-
- Cannot fail. One thread at a time. Since 0.1.0.
+/**
+ * Frees a reader and the records that it gave out.
+ *
+ * @param reader the reader; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
  */
-void lode_record_reader_free(struct lode_record_reader *reader);
+void lode_record_reader_free(lode_record_reader *reader);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+}  /* extern "C" */
+#endif  /* __cplusplus */
 
 #endif  /* LODE_H */

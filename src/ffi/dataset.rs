@@ -315,3 +315,125 @@ pub unsafe extern "C" fn lode_dataset_resolve_commit(
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::error::{lode_error_free, lode_error_message, lode_error_status};
+    use crate::ffi::options::zeroed;
+    use crate::ffi::status::{LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED};
+    use crate::ffi::store::{lode_store_free, lode_store_open_memory};
+    use std::ffi::CStr;
+    use std::ptr;
+
+    const CALL: Call = Call { function: "lode_test" };
+
+    fn options() -> lode_dataset_options {
+        lode_dataset_options { struct_size: size_of::<lode_dataset_options>(), ..zeroed() }
+    }
+
+    #[test]
+    fn zeros_are_the_defaults() {
+        let decoded = CALL.dataset_options(&options()).unwrap();
+        let defaults = DatasetOptions::default();
+        assert_eq!(format!("{decoded:?}"), format!("{defaults:?}"));
+        assert_eq!(decoded.codec, Codec::None);
+        assert_eq!(decoded.checksum, Checksum::Xxh3);
+        assert_eq!(decoded.durability, Durability::Full);
+    }
+
+    #[test]
+    fn every_field_is_taken() {
+        let decoded = CALL
+            .dataset_options(&lode_dataset_options {
+                codec: LODE_CODEC_JSONL,
+                compressor: LODE_COMPRESSOR_ZSTD,
+                compression_level: 7,
+                checksum: LODE_CHECKSUM_SHA256,
+                durability: LODE_DURABILITY_PROCESS,
+                retry_attempts: 3,
+                retry_base_ms: 4,
+                retry_cap_ms: 5,
+                max_record_bytes: 6,
+                ..options()
+            })
+            .unwrap();
+        assert_eq!((decoded.codec, decoded.compressor), (Codec::Jsonl, Compressor::Zstd));
+        assert_eq!((decoded.compression_level, decoded.max_record_bytes), (7, 6));
+        assert_eq!((decoded.checksum, decoded.durability), (Checksum::Sha256, Durability::Process));
+        let (base, cap) = (Duration::from_millis(4), Duration::from_millis(5));
+        assert_eq!(decoded.retry, Retry { attempts: 3, base, cap });
+        for (number, checksum) in [(LODE_CHECKSUM_NONE, Checksum::None), (LODE_CHECKSUM_MD5, Checksum::Md5)] {
+            let given = lode_dataset_options { checksum: number, ..options() };
+            assert_eq!(CALL.dataset_options(&given).unwrap().checksum, checksum);
+        }
+        let given = lode_dataset_options { compressor: LODE_COMPRESSOR_GZIP, ..options() };
+        assert_eq!(CALL.dataset_options(&given).unwrap().compressor, Compressor::Gzip);
+    }
+
+    #[test]
+    fn what_cannot_be_served_is_named() {
+        type Spoil = fn(&mut lode_dataset_options);
+        let cases: &[(Spoil, Status, &str)] = &[
+            (|o| o.codec = 3, Status::InvalidArgument, "options.codec is 3"),
+            (|o| o.codec = -1, Status::InvalidArgument, "options.codec is -1"),
+            (|o| o.codec = LODE_CODEC_PARQUET, Status::Unsupported, "LODE_CODEC_PARQUET"),
+            (|o| o.compressor = 3, Status::InvalidArgument, "options.compressor is 3"),
+            (|o| o.checksum = 4, Status::InvalidArgument, "options.checksum is 4"),
+            (|o| o.layout = LODE_LAYOUT_HIVE, Status::Unsupported, "LODE_LAYOUT_HIVE"),
+            (|o| o.layout = LODE_LAYOUT_FLAT, Status::Unsupported, "LODE_LAYOUT_FLAT"),
+            (|o| o.layout = 9, Status::InvalidArgument, "options.layout is 9"),
+            (|o| o.durability = 2, Status::InvalidArgument, "options.durability is 2"),
+            (|o| o.file_statistics = 1, Status::Unsupported, "options.file_statistics"),
+            (|o| o.file_statistics = -1, Status::Unsupported, "options.file_statistics"),
+            (|o| o.retry_attempts = -2, Status::InvalidArgument, "options.retry_attempts is -2"),
+            (|o| o.retry_base_ms = -3, Status::InvalidArgument, "options.retry_base_ms is -3"),
+            (|o| o.retry_cap_ms = i32::MIN, Status::InvalidArgument, "options.retry_cap_ms is -2147483648"),
+            (|o| o.max_record_bytes = -5, Status::InvalidArgument, "options.max_record_bytes is -5"),
+        ];
+        for (spoil, status, expected) in cases {
+            let mut given = options();
+            spoil(&mut given);
+            let error = CALL.dataset_options(&given).unwrap_err();
+            assert_eq!(error.status(), *status, "{error}");
+            assert!(error.message().starts_with("lode_test: options."), "{error}");
+            assert!(error.message().contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn opening_checks_its_arguments_in_order_and_names_them() {
+        let mut store = ptr::null_mut();
+        // SAFETY: the output may be written.
+        assert_eq!(unsafe { lode_store_open_memory(ptr::null(), &raw mut store, ptr::null_mut()) }, LODE_OK);
+        let parquet = lode_dataset_options { codec: LODE_CODEC_PARQUET, ..options() };
+        let small = lode_dataset_options { struct_size: 8, ..options() };
+        let (events, none) = (c"events".as_ptr(), ptr::null());
+        let cases: &[(*mut lode_store, *const c_char, *const lode_dataset_options, lode_status, &str)] = &[
+            (ptr::null_mut(), none, none.cast(), LODE_ERR_INVALID_ARGUMENT, "store (a lode_store) is NULL"),
+            (store, none, none.cast(), LODE_ERR_INVALID_ARGUMENT, "dataset_id is NULL"),
+            (store, c"\xff".as_ptr(), none.cast(), LODE_ERR_INVALID_ARGUMENT, "dataset_id is no valid UTF-8"),
+            (store, c"a/b".as_ptr(), none.cast(), LODE_ERR_INVALID_ARGUMENT, "a/b"),
+            (store, events, &raw const small, LODE_ERR_INVALID_ARGUMENT, "struct_size 8"),
+            (store, events, &raw const parquet, LODE_ERR_UNSUPPORTED, "LODE_CODEC_PARQUET"),
+        ];
+        for &(store, id, options, expected, words) in cases {
+            let (mut dataset, mut error) = (ptr::dangling_mut(), ptr::null_mut());
+            // SAFETY: handles, texts and structs that live, or NULL; outputs may be written.
+            unsafe {
+                let status = lode_dataset_open(store, id, options, &raw mut dataset, &raw mut error);
+                assert_eq!((status, dataset), (expected, ptr::null_mut()));
+                assert_eq!(lode_error_status(error), expected);
+                let message = CStr::from_ptr(lode_error_message(error)).to_str().unwrap();
+                assert!(message.contains(words), "{message}");
+                lode_error_free(error);
+            }
+        }
+        // SAFETY: as above.
+        unsafe {
+            let status = lode_dataset_open(store, events, ptr::null(), ptr::null_mut(), ptr::null_mut());
+            assert_eq!(status, LODE_ERR_INVALID_ARGUMENT);
+            lode_store_free(store);
+        }
+    }
+}

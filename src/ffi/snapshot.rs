@@ -554,3 +554,6 @@ pub unsafe extern "C" fn lode_snapshot_free(snapshot: *mut lode_snapshot) {
     // SAFETY: NULL or a snapshot of the caller's, as lode.h asks.
     unsafe { handle::free(snapshot) }
 }
+
+#[cfg(test)]
+mod tests;

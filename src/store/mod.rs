@@ -86,7 +86,7 @@ pub trait Object: Send {
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
 }
 
-/// What an implementation of a store gives. Keys have been checked by [`key::check`] by then.
+/// What an implementation of a store gives. Each refuses keys that break the rules (`InvalidPath`) by itself.
 pub trait Backend: Send + Sync {
     /// For messages: kind and place, such as `filesystem /srv/lode`.
     fn describe(&self) -> String;

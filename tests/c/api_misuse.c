@@ -282,6 +282,9 @@ static void structs(void)
         {"lode_read_options", sizeof(lode_read_options), init_lode_read_options, use_read},
     };
     lode_snapshot_free(commit_records(dataset, FIVE, 5)); /* something to read */
+    lode_store_options logged;
+    lode_store_options_init(&logged, sizeof logged);
+    CHECK(logged.log == NULL, "the default is a log");
     for (size_t i = 0; i < sizeof structs / sizeof structs[0]; i++) {
         const char *name = structs[i].name;
         size_t size = structs[i].size;

@@ -2,7 +2,9 @@
  * too large, a symbolic link out of the store, a history without its slots. */
 #include "check.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 
@@ -292,6 +294,41 @@ static void symbolic_links(void)
     lode_dataset_free(dataset);
 }
 
+/* Somebody holds the lock of the pointer: the commit stands, and the next one publishes it. */
+static void locked_pointer(void)
+{
+    lode_dataset *dataset = open_dataset(store, "locked", NULL);
+    lode_snapshot *first = commit_records(dataset, FIVE, 1);
+    char path[300];
+    snprintf(path, sizeof path, "%s/datasets/locked/latest.lock", root);
+    int lock = open(path, O_RDWR | O_CREAT, 0666);
+    REQUIRE(lock >= 0 && flock(lock, LOCK_EX) == 0, "cannot lock %s: %s", path, strerror(errno));
+
+    lode_commit_options options;
+    lode_commit_options_init(&options, sizeof options);
+    options.deadline_ms = 2000;
+    lode_snapshot *second = NULL;
+    GIVES(LODE_COMMITTED_UNPUBLISHED, stream(dataset, &options, &second, error));
+    CHECK(second != NULL && strcmp(lode_snapshot_parent_id(second), lode_snapshot_id(first)) == 0,
+          "an unpublished commit without its snapshot");
+    close(lock);
+
+    /* Another handle, which knows nothing, finds it. */
+    lode_dataset *other = open_dataset(store, "locked", NULL);
+    lode_snapshot *third = commit_records(other, FIVE, 3);
+    CHECK(strcmp(lode_snapshot_parent_id(third), lode_snapshot_id(second)) == 0, "the next commit's parent is %s",
+          lode_snapshot_parent_id(third));
+    size_t count = 0;
+    GIVES(LODE_OK, read_all(other, second, 0, &count, error));
+    CHECK(count == 5, "read %zu records", count);
+    expect_head(dataset, lode_snapshot_id(third), "after the unpublished commit");
+    lode_snapshot_free(first);
+    lode_snapshot_free(second);
+    lode_snapshot_free(third);
+    lode_dataset_free(other);
+    lode_dataset_free(dataset);
+}
+
 static void history_without_slots(void)
 {
     lode_dataset *dataset = open_dataset(store, "foreign", NULL);
@@ -320,6 +357,7 @@ int main(void)
     system_failure();
     full_disk();
     symbolic_links();
+    locked_pointer();
     history_without_slots();
     lode_store_free(store);
     remove_tree(root);

@@ -23,6 +23,7 @@ NOT_IN_THIS_BUILD = {
     "LODE_ERR_PARTITIONING_NOT_SUPPORTED": "needs a partitioned layout",
     "LODE_ERR_DATASETS_NOT_MODELED": "needs the flat layout",
     "LODE_ERR_CODEC_NOT_STREAMABLE": "needs a codec that cannot stream",
+    "LODE_ERR_BUSY": "needs adoption; a commit that waits in vain for the pointer's lock is LODE_COMMITTED_UNPUBLISHED",
     "LODE_ERR_STORE": "needs a store of callbacks",
     "LODE_ERR_PATH_EXISTS": "needs direct store calls",
     "LODE_ERR_NOT_FOUND": "needs direct store calls",
@@ -53,7 +54,7 @@ def main():
     if not functions:
         problems.append("the header declares no function")
     for name in functions:
-        place = re.search(rf"^[^\n/*]*\b{name}\s*\(", header, flags=re.M)
+        place = re.search(rf"^(?!\s*\*)[\w \*]*\b{name}\s*\(", header, flags=re.M)
         before = header[: place.start()].rstrip() if place else ""
         if not before.endswith("*/") and not re.search(r"//[^\n]*$", before):
             problems.append(f"{name} has no comment")

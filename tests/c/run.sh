@@ -39,7 +39,7 @@ check() {
         status=1
     fi
     case $status in
-    0) passed=$((passed + 1)) && echo "ok       $name ($((SECONDS - begun)) s)" && grep 'skipped\|^stack:\|problems$' "$log" ;;
+    0) passed=$((passed + 1)) && echo "ok       $name ($((SECONDS - begun)) s)" && grep 'skipped:\|skipped [0-9]\|^stack:\|^stripped:\| problems$' "$log" ;;
     "$SKIP") skipped=$((skipped + 1)) && echo "skipped  $name: $(tail -n 1 "$log")" ;;
     *) failed=$((failed + 1)) && echo "FAILED   $name" && sed 's/^/         /' "$log" | tail -n 60 ;;
     esac
@@ -264,6 +264,11 @@ memcheck() { # PROGRAM
         --error-exitcode=99 --child-silent-after-fork=yes "$1"
 }
 
+thread_sanitizer() {
+    need nm binutils
+    tests/c/thread_sanitizer.sh "$OUT/thread_sanitizer"
+}
+
 eight_processes() {
     need python3 python3
     compile concurrent || return 1
@@ -303,6 +308,7 @@ check memcheck_example memcheck "$BIN/stream_write_records"
 for test in api_misuse conditions_pull conditions_push conditions_commit conditions_read; do
     check memcheck_$test memcheck "$OUT/$test"
 done
+check thread_sanitizer thread_sanitizer
 check eight_processes eight_processes
 check broken_off_kill broken_off kill
 check broken_off_errno broken_off errno

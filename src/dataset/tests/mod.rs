@@ -1,6 +1,9 @@
 //! What a dataset promises, on the memory store and on simulated disks.
 
+mod audit;
 mod commits;
+mod doubt;
+mod faults;
 mod reading;
 
 use super::*;

@@ -103,13 +103,13 @@ fn open_segment(dir: BorrowedFd<'_>, name: &str, flags: OFlags) -> Io<OwnedFd> {
     let mode = if flags.contains(OFlags::CREATE) { Mode::from_raw_mode(0o666) } else { Mode::empty() };
     fs::openat(dir, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, mode).map_err(|errno| {
         let suspect = matches!(errno, Errno::NOTDIR | Errno::LOOP | Errno::MLINK);
-        match fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if suspect && kind(FileType::from_raw_mode(stat.st_mode)) == Kind::Symlink => {
-                Errno::LOOP
-            }
-            _ => errno,
-        }
+        if suspect && is_symlink(dir, name) { Errno::LOOP } else { errno }
     })
+}
+
+fn is_symlink(dir: BorrowedFd<'_>, name: &str) -> bool {
+    fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|stat| kind(FileType::from_raw_mode(stat.st_mode)) == Kind::Symlink)
 }
 
 /// Opens for reading; where a lease held by a file server forbids opening at once, waits for it to be given up.

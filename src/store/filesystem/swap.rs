@@ -89,7 +89,6 @@ impl Core {
         if durability == Durability::Full
             && let Err(error) = self.sync_dir(dir_path, &*dir)
         {
-            self.doubt(key);
             return Ok(Swap::Unknown(error));
         }
         Ok(Swap::Done)

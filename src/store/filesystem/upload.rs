@@ -106,10 +106,8 @@ impl Upload for FileUpload {
                 self.temporary = None;
                 match self.sync_entry() {
                     Ok(()) => Put::Done,
-                    Err(error) => {
-                        self.core.doubt(&self.key);
-                        Put::Doubtful(error)
-                    }
+                    // The directory is in doubt now, and with it each object in it.
+                    Err(error) => Put::Doubtful(error),
                 }
             }
             Placed::Taken => {

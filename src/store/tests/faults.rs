@@ -69,6 +69,12 @@ impl Case {
         matches!(self.fault, Fault::Fail(Errno::INTR) | Fault::After(Errno::INTR))
     }
 
+    /// Whether it was a real failure of what decides about the object's bytes and name.
+    fn decisive(&self) -> bool {
+        let decides = matches!(self.op, Op::Create | Op::Write | Op::SyncFile | Op::Close | Op::SyncDir);
+        decides && !self.interrupted() && matches!(self.fault, Fault::Fail(_) | Fault::After(_))
+    }
+
     fn told(&self) -> String {
         format!("{:?} at operation {} ({:?}) with {:?}", self.fault, self.number, self.op, self.setting)
     }
@@ -142,6 +148,7 @@ fn a_put_with_a_fault_tells_the_truth_and_leaves_nothing() {
                 }
                 match outcome {
                     Put::Done => {
+                        assert!(!case.decisive(), "{told}");
                         assert_eq!(there.as_deref(), Some(DATA), "{told}");
                         assert!(matches!(put(&case.store, "a/b/k", DATA), Put::Exists), "{told}");
                     }
@@ -174,6 +181,8 @@ fn a_put_with_a_fault_tells_the_truth_and_leaves_nothing() {
                             assert_eq!(again.action(), Action::GiveUp, "{told}");
                         }
                         failed(put(&case.store, "a/b/k", DATA));
+                        failed(put(&case.store, "a/b/beside", DATA));
+                        assert!(!case.disk.files().contains_key("a/b/beside"), "{told}");
                         assert!(matches!(put(&case.elsewhere(), "a/b/k", DATA), Put::Exists), "{told}");
                         case.elsewhere().persist("a/b/k").expect("another process may");
                     }
@@ -229,6 +238,7 @@ fn a_swap_with_a_fault_tells_the_truth_and_leaves_nothing() {
                 let mut doubted = case.op == Op::SyncDir;
                 match outcome {
                     Swap::Done => {
+                        assert!(!case.decisive(), "{told}");
                         doubted = false;
                         assert_eq!(now.as_deref(), Some(&b"two"[..]), "{told}");
                     }
@@ -240,6 +250,9 @@ fn a_swap_with_a_fault_tells_the_truth_and_leaves_nothing() {
                         assert_eq!(case.op, Op::SyncDir, "{told}: {error}");
                         assert_eq!(now.as_deref(), Some(&b"two"[..]), "{told}");
                         assert_status(case.store.persist("a/b/p"), Status::Io);
+                        let again = swap(&case.store, "a/b/p", b"two", b"three", 1);
+                        assert!(matches!(again, Swap::Failed(_)), "{told}: {again:?}");
+                        assert_eq!(case.disk.files()["a/b/p"], b"two", "{told}");
                     }
                     Swap::Mismatch(_) | Swap::Busy(_) => panic!("{told}: {outcome:?}"),
                 }
@@ -417,4 +430,16 @@ fn a_link_of_which_nothing_can_be_learnt_is_unknown() {
         assert!(matches!(outcome, Put::Unknown(_)), "{outcome:?}");
         assert_eq!(disk.files().contains_key("k"), fault == Fault::After(Errno::IO));
     }
+}
+
+/// The link's answer is lost, and the temporary name will not go: a late request could still find it.
+#[test]
+fn an_absent_object_is_unknown_while_its_temporary_name_is_left() {
+    let disk = SimDisk::new();
+    let process = disk.process();
+    let store = Filesystem::with_disk(process.disk(), "/sim");
+    process.plan(|_, step| matches!(step.op, Op::Link | Op::Unlink).then_some(Fault::Fail(Errno::TIMEDOUT)));
+    let outcome = put(&store, "k", DATA);
+    assert!(matches!(outcome, Put::Unknown(_)), "{outcome:?}");
+    assert_eq!(disk.temporaries().len(), 1);
 }

@@ -1,0 +1,53 @@
+//! The auditor: walks a history from its first slot and checks all that the protocol promises (`commit.md`, How it
+//! is built and proved).
+
+use super::*;
+use crate::id::{Form, form};
+
+/// The ids on the path, the first one first; or what is wrong with the history.
+pub(super) fn audit(store: &Store, acknowledged: &[String]) -> std::result::Result<Vec<String>, String> {
+    let dataset = open(store);
+    let site = dataset.site();
+    let text = |error: Error| format!("{error:?}");
+    let mut path: Vec<String> = Vec::new();
+    let mut unpublished = None;
+    while let Some(decision) = site.slot(path.last().map(String::as_str)).map_err(text)? {
+        let child = decision.slot.child.to_string();
+        if let Some(unpublished) = unpublished {
+            return Err(format!("{child} is built on {unpublished}, which has no manifest"));
+        }
+        if path.last().is_some_and(|parent| *parent >= child) || !matches!(form(&child), Form::Ours { .. }) {
+            return Err(format!("{child} does not sort after its parent"));
+        }
+        match site.manifest(&child).map_err(text)? {
+            Some((bytes, _)) if bytes != *decision.payload => {
+                return Err(format!("the manifest of {child} is not what its slot holds"));
+            }
+            Some((_, manifest)) => {
+                let snapshot = dataset.assemble(manifest, &decision.payload);
+                read_all(&dataset, &snapshot, ReadOptions::default()).map_err(text)?;
+            }
+            None => unpublished = Some(child.clone()),
+        }
+        path.push(child);
+    }
+    for id in site.listed_ids().map_err(text)? {
+        if !path.contains(&id) && site.manifest(&id).map_err(text)?.is_some() {
+            return Err(format!("the manifest of {id} is there, but no slot names it"));
+        }
+    }
+    let slots = keys(store).into_iter().filter(|key| key.contains("/_commits/") && !key.ends_with(".payload"));
+    if slots.count() != path.len() {
+        return Err("a slot is not on the path from the root".into());
+    }
+    if let Some(pointer) = site.latest().map_err(text)? {
+        let pointer = String::from_utf8_lossy(&pointer).into_owned();
+        if !path.contains(&pointer) {
+            return Err(format!("the pointer names {pointer}, which is not on the path"));
+        }
+    }
+    if let Some(id) = acknowledged.iter().find(|id| !path.contains(id)) {
+        return Err(format!("{id} was acknowledged, and is not on the path"));
+    }
+    Ok(path)
+}

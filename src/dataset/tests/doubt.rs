@@ -1,0 +1,254 @@
+//! Commits whose outcome is not known: told as such, kept, settled by repeating or by resolving.
+
+use std::sync::{Arc, Mutex};
+
+use super::audit::audit;
+use super::*;
+use crate::error::{Action, Status};
+use crate::store::memory::Memory;
+use crate::store::{Backend, Durability, LockWait, Object, Put, Swap, Upload};
+
+/// What becomes of a put of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// It arrives, and the answer is lost.
+    Unanswered,
+    /// It never arrives, and neither does an answer.
+    Lost,
+    /// As Lost, and the slot cannot be read either.
+    Dark,
+}
+
+/// A memory store that answers for slots as it is told.
+#[derive(Clone)]
+struct Flaky {
+    inner: Arc<Memory>,
+    answers: Arc<Mutex<Vec<Answer>>>,
+    dark: Arc<Mutex<bool>>,
+    swaps: Arc<Mutex<usize>>,
+}
+
+impl Flaky {
+    fn new() -> (Flaky, Store) {
+        let flaky = Flaky {
+            inner: Arc::new(Memory::new()),
+            answers: Arc::default(),
+            dark: Arc::default(),
+            swaps: Arc::default(),
+        };
+        (flaky.clone(), Store::new(Box::new(flaky), StoreOptions::default()))
+    }
+
+    /// The next puts of slots go like this, those after them well.
+    fn answer(&self, answers: &[Answer]) {
+        *self.answers.lock().unwrap() = answers.iter().rev().copied().collect();
+    }
+
+    fn light(&self) {
+        self.answer(&[]);
+        *self.dark.lock().unwrap() = false;
+    }
+}
+
+fn lost() -> Error {
+    Error::new(Status::Io, "the connection was lost")
+}
+
+impl Backend for Flaky {
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+    fn location(&self, key: &str) -> Option<String> {
+        self.inner.location(key)
+    }
+    fn create(&self, key: &str, durability: Durability) -> Result<Box<dyn Upload>> {
+        self.inner.create(key, durability)
+    }
+    fn put_if_absent(&self, key: &str, data: &[u8], durability: Durability) -> Put {
+        let answer = if key.contains("/_commits/") { self.answers.lock().unwrap().pop() } else { None };
+        match answer {
+            None => self.inner.put_if_absent(key, data, durability),
+            Some(Answer::Unanswered) => {
+                self.inner.put_if_absent(key, data, durability);
+                Put::Unknown(lost())
+            }
+            Some(Answer::Lost) => Put::Unknown(lost()),
+            Some(Answer::Dark) => {
+                *self.dark.lock().unwrap() = true;
+                Put::Unknown(lost())
+            }
+        }
+    }
+    fn open(&self, key: &str) -> Result<Option<Box<dyn Object>>> {
+        self.inner.open(key)
+    }
+    fn get(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        if key.contains("/_commits/") && *self.dark.lock().unwrap() {
+            return Err(lost());
+        }
+        self.inner.get(key, limit)
+    }
+    fn list(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+        self.inner.list(prefix, each)
+    }
+    fn list_names(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+        self.inner.list_names(prefix, each)
+    }
+    fn delete(&self, key: &str) -> Result<()> {
+        self.inner.delete(key)
+    }
+    fn compare_and_swap(
+        &self,
+        key: &str,
+        expected: &[u8],
+        value: &[u8],
+        durability: Durability,
+        wait: &LockWait<'_>,
+    ) -> Swap {
+        let mut swaps = self.swaps.lock().unwrap();
+        if *swaps > 0 {
+            *swaps -= 1;
+            return Swap::Busy(Error::new(Status::Busy, "somebody holds the lock"));
+        }
+        self.inner.compare_and_swap(key, expected, value, durability, wait)
+    }
+    fn persist(&self, key: &str) -> Result<()> {
+        self.inner.persist(key)
+    }
+}
+
+fn writer(dataset: &Dataset, text: &str) -> RecordWriter {
+    let mut writer = dataset.record_writer(WriterOptions::default()).unwrap();
+    writer.append(text.as_bytes(), None).unwrap();
+    writer
+}
+
+fn commit(writer: &mut RecordWriter) -> Result<Commit> {
+    writer.commit(Metadata::empty(), CommitOptions::default())
+}
+
+fn resolve(store: &Store, id: &str) -> Result<Resolution> {
+    open(store).resolve_commit(id, &CallOptions::default())
+}
+
+#[test]
+fn an_answer_that_is_lost_is_read_back_and_the_same_slot_sent_again() {
+    use Answer::{Lost, Unanswered};
+    for answers in [&[Unanswered][..], &[Lost], &[Lost, Lost], &[Lost, Unanswered]] {
+        let (flaky, store) = Flaky::new();
+        let dataset = open(&store);
+        write(&dataset, &["0"]).unwrap();
+        flaky.answer(answers);
+        let commit = write(&dataset, &["1"]).unwrap();
+        assert_eq!(commit.outcome, Outcome::Committed);
+        let path = audit(&store, &[commit.snapshot.id().to_owned()]).unwrap();
+        assert_eq!(path.len(), 2, "once, and only once: {answers:?}");
+    }
+}
+
+/// A writer whose commit has ended as unknown, and its id.
+fn in_doubt(flaky: &Flaky, dataset: &Dataset, answer: Answer) -> (RecordWriter, String) {
+    flaky.answer(&[answer; 9]);
+    if answer == Answer::Unanswered {
+        *flaky.dark.lock().unwrap() = true;
+    }
+    let mut writer = writer(dataset, "1");
+    let error = commit(&mut writer).err().unwrap();
+    assert_eq!((error.status(), error.action()), (Status::CommitUnknown, Action::Resolve));
+    assert!(error.message().contains("the connection was lost"), "{error}");
+    assert!(error.message().contains("its data are kept"), "{error}");
+    let id = error.snapshot_id().unwrap().to_owned();
+    let error = writer.abort().unwrap_err();
+    assert_eq!((error.status(), error.snapshot_id()), (Status::CommitUnknown, Some(&*id)));
+    flaky.light();
+    (writer, id)
+}
+
+#[test]
+fn a_commit_in_doubt_that_is_repeated_happens_once() {
+    for answer in [Answer::Unanswered, Answer::Lost, Answer::Dark] {
+        let (flaky, store) = Flaky::new();
+        let dataset = open(&store);
+        let first = write(&dataset, &["0"]).unwrap().snapshot;
+        let (mut writer, id) = in_doubt(&flaky, &dataset, answer);
+        let commit = commit(&mut writer).unwrap();
+        assert_eq!(commit.snapshot.id(), id);
+        assert_eq!(audit(&store, &[id.clone()]).unwrap(), [first.id(), &*id]);
+        assert_eq!(read_all(&dataset, &commit.snapshot, ReadOptions::default()).unwrap(), ["1"]);
+    }
+}
+
+#[test]
+fn a_commit_in_doubt_that_another_has_overtaken_is_rebased_when_repeated() {
+    let (flaky, store) = Flaky::new();
+    let dataset = open(&store);
+    write(&dataset, &["0"]).unwrap();
+    let (mut writer, id) = in_doubt(&flaky, &dataset, Answer::Lost);
+    let other = write(&open(&store), &["2"]).unwrap().snapshot;
+    let commit = commit(&mut writer).unwrap();
+    assert_ne!(commit.snapshot.id(), id);
+    assert_eq!(commit.snapshot.manifest().parent_snapshot_id.as_deref(), Some(other.id()));
+    assert_eq!(audit(&store, &[]).unwrap().len(), 3);
+}
+
+#[test]
+fn a_commit_in_doubt_is_resolved_for_good() {
+    // It had arrived.
+    let (flaky, store) = Flaky::new();
+    let dataset = open(&store);
+    write(&dataset, &["0"]).unwrap();
+    let (writer, id) = in_doubt(&flaky, &dataset, Answer::Unanswered);
+    drop(writer);
+    let Ok(Resolution::Committed(snapshot)) = resolve(&store, &id) else { panic!("it is committed") };
+    assert_eq!(read_all(&dataset, &snapshot, ReadOptions::default()).unwrap(), ["1"], "its data were kept");
+
+    // It had not: the head is sealed, so that it cannot any more.
+    let (flaky, store) = Flaky::new();
+    let dataset = open(&store);
+    let first = write(&dataset, &["0"]).unwrap().snapshot;
+    let (mut writer, id) = in_doubt(&flaky, &dataset, Answer::Lost);
+    assert!(matches!(resolve(&store, &id).unwrap(), Resolution::NotCommitted));
+    assert!(matches!(resolve(&store, &id).unwrap(), Resolution::NotCommitted), "the answer stays");
+    assert_eq!(open(&store).snapshot(&id, &CallOptions::default()).err().unwrap().status(), Status::SnapshotNotFound);
+    let latest = dataset.latest(&CallOptions::default()).unwrap();
+    assert_eq!(latest.manifest().is_noop().as_deref(), Some(first.id()));
+    assert_eq!(read_all(&dataset, &latest, ReadOptions::default()).unwrap(), ["0"], "a seal repeats its parent");
+    assert_eq!(latest.manifest().metadata.user_json(), "{}");
+    assert_eq!(ids(&dataset), [first.id()], "a seal is no snapshot of its own");
+    // Its writer still has the records, and can commit them as another snapshot.
+    let commit = commit(&mut writer).unwrap();
+    assert_ne!(commit.snapshot.id(), id);
+    assert_eq!(ids(&dataset), [first.id(), commit.snapshot.id()]);
+    audit(&store, &[commit.snapshot.id().to_owned()]).unwrap();
+}
+
+#[test]
+fn what_cannot_be_resolved_stays_unknown() {
+    // The first commit of a dataset: there is nothing that a seal could repeat.
+    let (flaky, store) = Flaky::new();
+    let dataset = open(&store);
+    let (_writer, id) = in_doubt(&flaky, &dataset, Answer::Lost);
+    let error = resolve(&store, &id).err().unwrap();
+    assert_eq!((error.status(), error.snapshot_id()), (Status::CommitUnknown, Some(&*id)));
+    // The store cannot be read.
+    *flaky.dark.lock().unwrap() = true;
+    let error = resolve(&store, &id).err().unwrap();
+    assert_eq!(error.status(), Status::CommitUnknown);
+    assert!(error.message().contains("the connection was lost"), "{error}");
+    assert_eq!(resolve(&store, "a/b").err().unwrap().status(), Status::InvalidArgument);
+}
+
+#[test]
+fn a_commit_that_cannot_be_published_is_a_success_and_the_next_writer_publishes_it() {
+    let (flaky, store) = Flaky::new();
+    let dataset = open(&store);
+    let first = write(&dataset, &["0"]).unwrap().snapshot;
+    *flaky.swaps.lock().unwrap() = 1;
+    let second = write(&dataset, &["1"]).unwrap();
+    assert_eq!(second.outcome, Outcome::Unpublished);
+    assert_eq!(dataset.latest(&CallOptions::default()).unwrap().id(), first.id(), "the pointer lags behind");
+    let third = write(&dataset, &["2"]).unwrap();
+    assert_eq!(third.outcome, Outcome::Committed);
+    assert_eq!(ids(&dataset), [first.id(), second.snapshot.id(), third.snapshot.id()]);
+    audit(&store, &[]).unwrap();
+}

@@ -1,0 +1,250 @@
+//! A commit on a simulated disk: each operation fails in each way, the process dies at each, the power is cut after
+//! each; and a sync that is left out is noticed.
+
+use super::audit::audit;
+use super::*;
+use crate::error::{Action, Status};
+use crate::store::filesystem::Filesystem;
+use crate::store::sim::{Errno, Fault, Op, SimDisk, SimProcess};
+
+fn store_of(process: &SimProcess) -> Store {
+    Store::new(Box::new(Filesystem::with_disk(process.disk(), "/sim")), StoreOptions::default())
+}
+
+/// What the process under test does, on a disk that `prepare` has made.
+struct Scene {
+    name: &'static str,
+    /// Makes what is there before; gives the ids that were acknowledged.
+    prepare: fn(&SimDisk) -> Vec<String>,
+    /// The call under test.
+    act: fn(&Dataset) -> Result<Commit>,
+}
+
+fn commit_by(disk: &SimDisk, texts: &[&str]) -> String {
+    write(&open(&store_of(&disk.process())), texts).expect("an undisturbed commit works").snapshot.id().to_owned()
+}
+
+fn pull(dataset: &Dataset) -> Result<Commit> {
+    write(dataset, &["{\"pulled\":1}", "{\"pulled\":2}"])
+}
+
+fn push(dataset: &Dataset) -> Result<Commit> {
+    let mut writer = dataset.record_writer(WriterOptions::default())?;
+    writer.append(b"{\"pushed\":1}", None)?;
+    writer.commit(Metadata::empty(), CommitOptions::default())
+}
+
+fn pull_large(dataset: &Dataset) -> Result<Commit> {
+    let metadata = Metadata::parse(&format!("{{\"note\":\"{}\"}}", "n".repeat((1 << 20) + 1)))?;
+    dataset.stream_write_records(&mut records(&["1"]), metadata, CommitOptions::default())
+}
+
+/// A commit that its process decided but did not live to publish.
+fn half_done(disk: &SimDisk) -> Vec<String> {
+    let before = commit_by(disk, &["0"]);
+    let process = disk.process();
+    // The second link is the slot's.
+    process.fault_on(Op::Link, 1, Fault::CrashAfter);
+    assert!(pull(&open(&store_of(&process))).is_err() && process.is_dead());
+    vec![before]
+}
+
+const SCENES: [Scene; 5] = [
+    Scene { name: "the first commit", prepare: |_| Vec::new(), act: pull },
+    Scene { name: "a later commit, pulled", prepare: |disk| vec![commit_by(disk, &["0"])], act: pull },
+    Scene { name: "a later commit, pushed", prepare: |disk| vec![commit_by(disk, &["0"])], act: push },
+    Scene { name: "a commit after a dead writer's", prepare: half_done, act: pull },
+    Scene { name: "a commit with a large manifest", prepare: |disk| vec![commit_by(disk, &["0"])], act: pull_large },
+];
+
+/// How many operations the scene takes undisturbed.
+fn operations(scene: &Scene) -> usize {
+    let disk = SimDisk::new();
+    (scene.prepare)(&disk);
+    let process = disk.process();
+    (scene.act)(&open(&store_of(&process))).expect("undisturbed it works");
+    process.operations()
+}
+
+#[test]
+fn whatever_operation_fails_a_commit_ends_as_committed_or_as_a_clear_error() {
+    let errnos = [
+        Errno::NOSPC,
+        Errno::IO,
+        Errno::DQUOT,
+        Errno::MFILE,
+        Errno::ROFS,
+        Errno::INTR,
+        Errno::ACCESS,
+        Errno::NOMEM,
+    ];
+    let faults: Vec<Fault> = errnos
+        .iter()
+        .map(|errno| Fault::Fail(*errno))
+        .chain([Fault::After(Errno::IO), Fault::After(Errno::INTR), Fault::Short(1)])
+        .collect();
+    for scene in &SCENES {
+        let count = operations(scene);
+        assert!(count > 30, "{}: {count} operations", scene.name);
+        for number in 0..count {
+            for fault in &faults {
+                let disk = SimDisk::new();
+                let mut acknowledged = (scene.prepare)(&disk);
+                let left_before = disk.temporaries();
+                let process = disk.process();
+                process.fault_at(number, *fault);
+                let result = (scene.act)(&open(&store_of(&process)));
+                let step = process.trace().get(number).cloned();
+                if *fault == Fault::After(Errno::INTR) && step.as_ref().is_some_and(|step| step.op == Op::Write) {
+                    // An interrupted write has written nothing: the system would have told how much.
+                    continue;
+                }
+                let what = format!("{}: {fault:?} at operation {number}, {step:?}", scene.name);
+                process.heal();
+                assert_eq!(disk.temporaries(), left_before, "{what}: a temporary file is left");
+                let after = store_of(&disk.process());
+                let path = audit(&after, &acknowledged).unwrap_or_else(|wrong| panic!("{what}: {wrong}"));
+                let known = acknowledged.len() + usize::from(scene.name.contains("dead"));
+                match &result {
+                    Ok(commit) => acknowledged.push(commit.snapshot.id().to_owned()),
+                    Err(error) if error.status() == Status::CommitUnknown => {
+                        assert_eq!(error.action(), Action::Resolve, "{what}");
+                        let id = error.snapshot_id().expect("it names the snapshot").to_owned();
+                        // Another process can settle it.
+                        let settled = open(&after).resolve_commit(&id, &CallOptions::default());
+                        match settled {
+                            Ok(Resolution::Committed(snapshot)) => acknowledged.push(snapshot.id().to_owned()),
+                            Ok(Resolution::NotCommitted) => {}
+                            Err(error) => assert!(known == 0, "{what}: {error}"),
+                        }
+                    }
+                    Err(error) => {
+                        let clear = [Status::Io, Status::NoSpace, Status::NoMemory, Status::NotFound];
+                        assert!(clear.contains(&error.status()), "{what}: {error:?}");
+                        assert!(error.message().contains("events"), "{what}: {error}");
+                        assert!(path.len() <= known, "{what}: said to have failed, but committed: {error}");
+                        assert!(error.errno().is_some(), "{what}: {error:?} has no errno");
+                    }
+                }
+                let next = write(&open(&after), &["\"next\""]).unwrap_or_else(|error| panic!("{what}: then {error}"));
+                assert_eq!(next.outcome, Outcome::Committed, "{what}");
+                acknowledged.push(next.snapshot.id().to_owned());
+                let path = audit(&after, &acknowledged).unwrap_or_else(|wrong| panic!("{what}: then {wrong}"));
+                assert_eq!(path.last(), acknowledged.last(), "{what}");
+                assert_eq!(open(&after).latest(&CallOptions::default()).expect("readable").id(), next.snapshot.id());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_process_that_dies_at_any_operation_stands_in_nobodys_way() {
+    for scene in &SCENES {
+        for number in 0..operations(scene) {
+            for fault in [Fault::Crash, Fault::CrashAfter] {
+                let disk = SimDisk::new();
+                let mut acknowledged = (scene.prepare)(&disk);
+                let process = disk.process();
+                process.fault_at(number, fault);
+                if let Ok(commit) = (scene.act)(&open(&store_of(&process))) {
+                    acknowledged.push(commit.snapshot.id().to_owned());
+                }
+                process.kill();
+                let what = format!("{}: {fault:?} at operation {number}", scene.name);
+                acknowledged.push(commit_by(&disk, &["\"next\""]));
+                let after = store_of(&disk.process());
+                let path = audit(&after, &acknowledged).unwrap_or_else(|wrong| panic!("{what}: {wrong}"));
+                assert_eq!(path.last(), acknowledged.last(), "{what}");
+            }
+        }
+    }
+}
+
+/// All states that a power cut may leave, of which at most so many; in each, nothing acknowledged is lost and the
+/// next commit works.
+fn survives(disk: &SimDisk, acknowledged: &[String], limit: usize) -> std::result::Result<(), String> {
+    let mut wrong = Ok(());
+    disk.for_each_loss(limit, |after| {
+        if wrong.is_err() {
+            return;
+        }
+        let store = store_of(&after.process());
+        wrong = audit(&store, acknowledged).and_then(|_| {
+            let next = write(&open(&store), &["\"next\""]).map_err(|error| format!("then {error:?}"))?;
+            let mut acknowledged = acknowledged.to_vec();
+            acknowledged.push(next.snapshot.id().to_owned());
+            audit(&store, &acknowledged).map(|_| ())
+        });
+    });
+    wrong
+}
+
+#[test]
+fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
+    for scene in &SCENES {
+        for number in 0..=operations(scene) {
+            let disk = SimDisk::new();
+            let mut acknowledged = (scene.prepare)(&disk);
+            let process = disk.process();
+            process.fault_at(number, Fault::Crash);
+            if let Ok(commit) = (scene.act)(&open(&store_of(&process))) {
+                acknowledged.push(commit.snapshot.id().to_owned());
+            }
+            let lost = survives(&disk, &acknowledged, 40);
+            assert!(lost.is_ok(), "{}: power cut before operation {number}: {}", scene.name, lost.unwrap_err());
+            // The process only died, another commits on what it left, and then the power is cut.
+            process.kill();
+            acknowledged.push(commit_by(&disk, &["\"between\""]));
+            let lost = survives(&disk, &acknowledged, 20);
+            assert!(
+                lost.is_ok(),
+                "{}: died before operation {number}, then a commit, then a power cut: {}",
+                scene.name,
+                lost.unwrap_err()
+            );
+        }
+    }
+}
+
+/// The syncs of a commit on a fresh dataset, with whether leaving one out is noticed after a power cut.
+#[test]
+fn a_sync_that_is_left_out_is_noticed() {
+    let mut syncs = Vec::new();
+    let scene = &SCENES[0];
+    let disk = SimDisk::new();
+    let process = disk.process();
+    (scene.act)(&open(&store_of(&process))).expect("it works");
+    for (number, step) in process.trace().iter().enumerate() {
+        if matches!(step.op, Op::SyncDir | Op::SyncFile) {
+            syncs.push((number, step.clone()));
+        }
+    }
+    let mut noticed = Vec::new();
+    for (number, step) in &syncs {
+        let disk = SimDisk::new();
+        let process = disk.process();
+        process.fault_at(*number, Fault::Skip);
+        let commit = (scene.act)(&open(&store_of(&process))).expect("it is told that all went well");
+        let acknowledged = [commit.snapshot.id().to_owned()];
+        let lost = survives(&disk, &acknowledged, 2_000).is_err();
+        println!("{:?} {}: {}", step.op, step.path, if lost { "noticed" } else { "not noticed" });
+        noticed.push((step.clone(), lost));
+    }
+    let is_noticed = |what: &str, op: Op, end: &str| {
+        let found = noticed.iter().any(|(step, lost)| {
+            *lost && step.op == op && step.path.replace(char::is_numeric, "").ends_with(end)
+        });
+        assert!(found, "{what} can be left out unnoticed: {noticed:#?}");
+    };
+    is_noticed("the sync of the slot's directory", Op::SyncDir, "_commits");
+    for (what, op, part) in [
+        ("the sync of the data file", Op::SyncFile, "data/"),
+        ("the sync of the slot", Op::SyncFile, "_commits/"),
+        ("the sync of the data file's directory", Op::SyncDir, "/data"),
+        ("the sync of the directory of snapshots", Op::SyncDir, "/snapshots"),
+        ("the sync of the directory of datasets", Op::SyncDir, "datasets"),
+    ] {
+        let found = noticed.iter().any(|(step, lost)| *lost && step.op == op && step.path.contains(part));
+        assert!(found, "{what} can be left out unnoticed: {noticed:#?}");
+    }
+}
