@@ -41,7 +41,7 @@ HEADERS := $(wildcard include/*.h include/*.hpp)
 export CC CXX CFLAGS BUILD STATIC_LIBS
 
 .DEFAULT_GOAL := help
-.PHONY: help tools demo lib examples check bench header install uninstall clean soak fuzz
+.PHONY: help tools demo lib examples check bench header install uninstall clean
 
 help:
 	@echo 'make demo       build, and show records going through the library and back'
@@ -52,8 +52,6 @@ help:
 	@echo 'make header     include/lode.h, again from the source'
 	@echo 'make install    to PREFIX=$(PREFIX), below DESTDIR if that is given; also: uninstall'
 	@echo 'make clean      remove what was built'
-	@test ! -d fuzz/fuzz_targets || echo 'make fuzz       fuzz each entry for a while'
-	@test ! -e tests/soak || echo 'make soak       writers under random kills, with an auditor'
 
 # ---- What a build needs: installed where that is possible, else said. ----
 

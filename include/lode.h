@@ -1,9 +1,9 @@
 /*
  * lode.h - datasets as chains of immutable snapshots, for C
  *
- * A store holds datasets; a dataset is a chain of snapshots; a snapshot is a manifest and the data files that it names. A
- * program streams records into a dataset and commits them as one new snapshot: all of them, durably, or none. What was
- * committed is read back verified, by any reader of the Lode format.
+ * A store holds datasets; a dataset is a chain of snapshots; a snapshot is a manifest and the data files that
+ * it names. A program streams records into a dataset and commits them as one new snapshot: all of them, durably,
+ * or none. What was committed is read back verified, by any reader of the Lode format.
  *
  *   #include <lode.h>
  *   #include <stdio.h>
@@ -21,8 +21,10 @@
  *   int main(void) {
  *       struct lines in = { stdin, "" };
  *       lode_dataset_options options = { .struct_size = sizeof options, .codec = LODE_CODEC_JSONL };
- *       lode_record_iterator lines = { .struct_size = sizeof lines, .ctx = &in, .next = next, .record = record };
- *       lode_store *store = NULL; lode_dataset *events = NULL; lode_snapshot *snapshot = NULL; lode_error *error = NULL;
+ *       lode_record_iterator lines =
+ *           { .struct_size = sizeof lines, .ctx = &in, .next = next, .record = record };
+ *       lode_store *store = NULL; lode_dataset *events = NULL;
+ *       lode_snapshot *snapshot = NULL; lode_error *error = NULL;
  *       int ok = lode_store_open_filesystem(".", NULL, &store, &error) >= 0
  *           && lode_dataset_open(store, "events", &options, &events, &error) >= 0
  *           && lode_dataset_stream_write_records(events, &lines, "{}", NULL, &snapshot, &error) >= 0;
@@ -33,35 +35,40 @@
  *
  * CONVENTIONS
  *
- * Status    Every function that can fail returns a lode_status: below 0 a failure, 0 and above a success. Test `< 0`, never
- *           `!= LODE_OK`. Iterators and readers give LODE_ITEM for one item and LODE_OK for the end; after a failure they
- *           give the same failure again. Beside the statuses that each function lists, every one may return
- *           LODE_ERR_INTERNAL, LODE_ERR_UNKNOWN, and statuses of later versions.
+ * Status    Every function that can fail returns a lode_status: below 0 a failure, 0 and above a success.
+ *           Test `< 0`, never `!= LODE_OK`. Iterators and readers give LODE_ITEM for one item and LODE_OK
+ *           for the end; after a failure they give the same failure again. Beside the statuses that each
+ *           function lists, every one may return LODE_ERR_INTERNAL, LODE_ERR_UNKNOWN, and statuses of
+ *           later versions.
  * Errors    The last argument of such a function, `error`, takes a lode_error, which the caller frees with
- *           lode_error_free; NULL if it is not wanted. A call that fails always sets it (when memory ran out, to an
- *           error that was there before), a call that succeeds sets it to NULL. There is no "last error" of a thread.
- *           What to do about a failure is in lode_error_action: retry, resolve, rebase, or give up.
- * Outputs   Outputs, `error` included, are reset when the call begins (nothing is freed by that) and written only on
- *           success, but for `taken` and `consumed`, which count on failure, too. An output must not be NULL unless its
- *           function says so.
- * Handles   Every handle is opaque and freed by the function of its own type, in any order: what was made from a handle
- *           keeps what it needs of it. Freeing NULL does nothing. A free never fails, never commits and never waits for a
- *           network. A handle stays valid until its own free.
- * Threads   Stores, datasets, snapshots, errors and cancel tokens may be used by any number of threads at once. A writer,
- *           reader or iterator belongs to one thread at a time; a second call on it at once gives LODE_ERR_STATE. The
- *           library starts no threads; callbacks come on the thread of the call that they belong to.
- * Lifetimes What a handle gives out as `const char *` lives until the handle is freed. What a reader gives out lives until
- *           its next call. What the caller gives is borrowed for the call, unless its description says longer.
- * Strings   Ids, paths and JSON are NUL-terminated UTF-8, and checked: anything else is LODE_ERR_INVALID_ARGUMENT. Records
- *           are bytes with a length.
- * Structs   A struct that the caller fills begins with `size_t struct_size`, its sizeof as the caller was compiled. All
- *           zero but that is valid and means the defaults; lode_x_init does it. Structs grow at their end only: a size
- *           below the first version's is LODE_ERR_INVALID_ARGUMENT, a field that the library does not know must be zero,
- *           else the answer is LODE_ERR_UNSUPPORTED.
- * Callbacks An exception or a longjmp must not leave a callback. A callback may use any handle but a writer, reader or
- *           iterator that is in the middle of the call it belongs to.
- * Manners   The library prints nothing, reads no environment variable, installs no signal handler and no atexit function,
- *           and goes on working after a fork. `append` never syncs; only a commit waits, and only within its deadline.
+ *           lode_error_free; NULL if it is not wanted. A call that fails always sets it (when memory ran
+ *           out, to an error that was there before), a call that succeeds sets it to NULL. There is no
+ *           "last error" of a thread. What to do about a failure is in lode_error_action: retry, resolve,
+ *           rebase, or give up.
+ * Outputs   Outputs, `error` included, are reset when the call begins (nothing is freed by that) and
+ *           written only on success, but for `taken` and `consumed`, which count on failure, too. An
+ *           output must not be NULL unless its function says so.
+ * Handles   Every handle is opaque and freed by the function of its own type, in any order: what was made
+ *           from a handle keeps what it needs of it. Freeing NULL does nothing. A free never fails, never
+ *           commits and never waits for a network. A handle stays valid until its own free.
+ * Threads   Stores, datasets, snapshots, errors and cancel tokens may be used by any number of threads at
+ *           once. A writer, reader or iterator belongs to one thread at a time; a second call on it at
+ *           once gives LODE_ERR_STATE. The library starts no threads; callbacks come on the thread of the
+ *           call that they belong to.
+ * Lifetimes What a handle gives out as `const char *` lives until the handle is freed. What a reader gives
+ *           out lives until its next call. What the caller gives is borrowed for the call, unless its
+ *           description says longer.
+ * Strings   Ids, paths and JSON are NUL-terminated UTF-8, and checked: anything else is
+ *           LODE_ERR_INVALID_ARGUMENT. Records are bytes with a length.
+ * Structs   A struct that the caller fills begins with `size_t struct_size`, its sizeof as the caller was
+ *           compiled. All zero but that is valid and means the defaults; lode_x_init does it. Structs grow
+ *           at their end only: a size below the first version's is LODE_ERR_INVALID_ARGUMENT, a field that
+ *           the library does not know must be zero, else the answer is LODE_ERR_UNSUPPORTED.
+ * Callbacks An exception or a longjmp must not leave a callback. A callback may use any handle but a
+ *           writer, reader or iterator that is in the middle of the call it belongs to.
+ * Manners   The library prints nothing, reads no environment variable, installs no signal handler and no
+ *           atexit function, and goes on working after a fork. `append` never syncs; only a commit waits,
+ *           and only within its deadline.
  *
  * STATUSES
  *
@@ -113,7 +120,9 @@
  *   LODE_ERR_LAYOUT_MISMATCH                 -88  GIVE_UP  the dataset was written with another layout
  *   LODE_ERR_UNORDERABLE_PARENT              -89  GIVE_UP  the parent's id has no place in the order of ids
  *
- * The action is the usual one; an error may advise another: lode_error_action is right. Made from the Rust source: do not edit.
+ * The action is the usual one; an error may advise another: lode_error_action is right.
+ *
+ * Made by cbindgen from src/ffi: do not edit.
  */
 
 #ifndef LODE_H
@@ -314,7 +323,7 @@
 /** Partitioned by fields of the records; not in this version. */
 #define LODE_LAYOUT_HIVE 1
 
-/** The least paths, one dataset known by name; not in this version. */
+/** The shortest paths, whose datasets cannot be listed; not in this version. */
 #define LODE_LAYOUT_FLAT 2
 
 /** XXH3, 64 bits: fast, finds damage. */
@@ -898,7 +907,8 @@ void lode_dataset_free(lode_dataset *dataset);
  * @return LODE_OK: it is committed. LODE_NOT_COMMITTED: it is not, and never will be.
  *         LODE_ERR_COMMIT_UNKNOWN: still in doubt, ask again. LODE_ERR_INVALID_ARGUMENT,
  *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
- *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_UNORDERABLE_PARENT (no writer of this library made that id), LODE_ERR_MANIFEST_INVALID,
+ *         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1141,7 +1151,7 @@ void lode_record_writer_free(lode_record_writer *writer);
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_NO_SNAPSHOTS (there is none yet), LODE_ERR_INVALID_ARGUMENT,
  *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID,
- *         LODE_ERR_CORRUPT, LODE_ERR_NEEDS_REPAIR, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1180,7 +1190,7 @@ lode_status lode_dataset_snapshot(lode_dataset *dataset,
  *        Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
- *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_NEEDS_REPAIR, LODE_ERR_IO,
+ *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
  *         LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.

@@ -1,12 +1,12 @@
 //! The slot, as bytes (`commit.md`, Objects): one JSON header line, then the child's manifest, or the key of the
 //! object that holds it.
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::machine::{Id, Kind, Slot};
 use crate::error::{Error, Result, Status};
 use crate::layout::Layout;
+use crate::manifest::json::{self, ObjectWriter};
 use crate::manifest::Manifest;
 
 /// A payload over this many bytes stands in an object of its own.
@@ -23,9 +23,7 @@ pub const ROOT: &str = "root";
 
 const VERSION: u64 = 1;
 
-#[derive(Serialize, Deserialize)]
 struct Header {
-    lode_slot: u64,
     kind: String,
     layout: String,
     child: String,
@@ -33,7 +31,6 @@ struct Header {
     nonce: String,
     len: u64,
     sha256: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     payload: Option<String>,
 }
 
@@ -84,27 +81,67 @@ pub fn payload_key(place: Place<'_>, slot: &Slot, payload: &[u8]) -> Option<Stri
 /// The slot's bytes.
 pub fn encode(place: Place<'_>, slot: &Slot, payload: &[u8]) -> Vec<u8> {
     let payload_key = payload_key(place, slot, payload);
-    let header = Header {
-        lode_slot: VERSION,
-        kind: match slot.kind {
-            Kind::Commit => "commit".into(),
-            Kind::Noop => "noop".into(),
-        },
-        layout: place.layout.name().into(),
-        child: slot.child.to_string(),
-        parent: slot.parent.as_deref().unwrap_or(ROOT).into(),
-        nonce: nonce_text(slot.nonce),
-        len: payload.len() as u64,
-        sha256: hex(&Sha256::digest(payload)),
-        payload: payload_key,
-    };
-    // A struct of strings and numbers always has a JSON form.
-    let mut bytes = serde_json::to_vec(&header).unwrap_or_default();
-    bytes.push(b'\n');
-    if header.payload.is_none() {
+    let mut text = String::new();
+    let mut header = ObjectWriter::new(&mut text);
+    header.number("lode_slot", VERSION);
+    header.string("kind", kind_name(slot.kind));
+    header.string("layout", place.layout.name());
+    header.string("child", &slot.child);
+    header.string("parent", slot.parent.as_deref().unwrap_or(ROOT));
+    header.string("nonce", &nonce_text(slot.nonce));
+    header.number("len", payload.len() as u64);
+    header.string("sha256", &hex(&Sha256::digest(payload)));
+    if let Some(key) = &payload_key {
+        header.string("payload", key);
+    }
+    header.end();
+    text.push('\n');
+    let mut bytes = text.into_bytes();
+    if payload_key.is_none() {
         bytes.extend_from_slice(payload);
     }
     bytes
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Commit => "commit",
+        Kind::Noop => "noop",
+    }
+}
+
+/// The values of a header line, by key; or what is wrong with it.
+fn parse_header(line: &[u8]) -> std::result::Result<(u64, Option<Header>, &'static str), String> {
+    let text = std::str::from_utf8(line).map_err(|_| "its header is no UTF-8 text".to_owned())?;
+    let members = json::members(text).map_err(|error| format!("its header is no JSON object: {error}"))?;
+    let value = |key: &str| members.iter().find(|(name, _)| name == key).map(|(_, value)| value.get());
+    let string = |key: &str| {
+        let quoted = value(key)?.strip_prefix('"')?.strip_suffix('"')?;
+        Some(json::unescape(quoted).into_owned())
+    };
+    let number = |key: &str| value(key)?.parse::<u64>().ok();
+    let version = number("lode_slot").ok_or("its header has no version")?;
+    let mut missing = "";
+    let mut named = |key: &'static str| {
+        let found = string(key);
+        if found.is_none() {
+            missing = key;
+        }
+        found
+    };
+    let header = (|| {
+        Some(Header {
+            kind: named("kind")?,
+            layout: named("layout")?,
+            child: named("child")?,
+            parent: named("parent")?,
+            nonce: named("nonce")?,
+            sha256: named("sha256")?,
+            len: number("len")?,
+            payload: string("payload"),
+        })
+    })();
+    Ok((version, header, if missing.is_empty() { "len" } else { missing }))
 }
 
 /// Reads the header of a slot and checks what can be checked without the payload.
@@ -116,19 +153,13 @@ pub fn decode(place: Place<'_>, bytes: &[u8]) -> Result<Envelope> {
     let corrupt = |what: String| Error::new(Status::Corrupt, format!("slot {key}: {what}")).with_path(&*key);
     let end = bytes.iter().take(HEADER_MAX).position(|&byte| byte == b'\n');
     let end = end.ok_or_else(|| corrupt("it has no header line".into()))?;
-    let value: serde_json::Value = serde_json::from_slice(&bytes[..end])
-        .map_err(|error| corrupt(format!("its header is no JSON object: {error}")))?;
+    let (version, header, missing) = parse_header(&bytes[..end]).map_err(corrupt)?;
     // Of another version nothing but the version can be relied on.
-    match value.get("lode_slot").and_then(serde_json::Value::as_u64) {
-        Some(VERSION) => {}
-        Some(version) => {
-            let message = format!("slot {key} has version {version}; this library knows version {VERSION}: update it");
-            return Err(Error::new(Status::Unsupported, message).with_path(key));
-        }
-        None => return Err(corrupt("its header has no version".into())),
+    if version != VERSION {
+        let message = format!("slot {key} has version {version}; this library knows version {VERSION}: update it");
+        return Err(Error::new(Status::Unsupported, message).with_path(key));
     }
-    let header: Header =
-        serde_json::from_value(value).map_err(|error| corrupt(format!("its header is incomplete: {error}")))?;
+    let header = header.ok_or_else(|| corrupt(format!("its header lacks {missing:?}")))?;
     if !matches!(&*header.kind, "commit" | "noop") {
         let message = format!("slot {key} is of the kind {:?}, which this library does not know: update it", header.kind);
         return Err(Error::new(Status::Unsupported, message).with_path(key));
@@ -287,7 +318,7 @@ mod tests {
             ("{\"lode_slot\":1", "{\"lode_slot\":2", Status::Unsupported, "has version 2"),
             ("\"lode_slot\":1,", "", Status::Corrupt, "no version"),
             ("\"nonce\":\"00", "\"nonce\":\"0", Status::Corrupt, "is not 32 hex digits"),
-            ("\"nonce\":", "\"once\":", Status::Corrupt, "its header is incomplete"),
+            ("\"nonce\":", "\"once\":", Status::Corrupt, "its header lacks \"nonce\""),
             ("\"kind\":\"commit\"", "\"kind\":\"branch\"", Status::Unsupported, "of the kind \"branch\""),
             ("\"layout\":\"default\"", "\"layout\":\"hive\"", Status::LayoutMismatch, "of the layout \"hive\""),
             (&format!("\"parent\":\"{PARENT}\",\"nonce\""), "\"parent\":\"root\",\"nonce\"", Status::Corrupt, "its parent"),

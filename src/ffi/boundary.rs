@@ -259,6 +259,34 @@ mod tests {
         unsafe { lode_error_free(error) };
     }
 
+    /// Runs a test of this module in a process of its own and gives what it wrote to standard error.
+    fn stderr_of(test: &str) -> String {
+        let result = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                &format!("{}::{test}", module_path!().split_once("::").unwrap().1),
+                "--nocapture",
+            ])
+            .output()
+            .unwrap();
+        let stdout = String::from_utf8_lossy(&result.stdout);
+        assert!(result.status.success() && stdout.contains("1 passed"), "{stdout}");
+        String::from_utf8_lossy(&result.stderr).into_owned()
+    }
+
+    #[test]
+    fn a_panic_of_the_callers_goes_to_the_callers_hook() {
+        query((), || outside(|| drop(catch_unwind(|| panic!("seen by the caller's hook")))));
+    }
+
+    #[test]
+    fn a_panic_of_ours_prints_nothing_and_one_of_the_callers_does() {
+        let quiet = stderr_of("a_panic_becomes_an_internal_error_that_names_function_and_place");
+        assert!(!quiet.contains("panicked"), "{quiet}");
+        let loud = stderr_of("a_panic_of_the_callers_goes_to_the_callers_hook");
+        assert!(loud.contains("seen by the caller's hook"), "{loud}");
+    }
+
     #[test]
     fn callbacks_run_outside_and_the_depth_comes_back() {
         query((), || {

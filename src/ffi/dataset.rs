@@ -36,7 +36,7 @@ pub const LODE_COMPRESSOR_ZSTD: i32 = 2;
 pub const LODE_LAYOUT_DEFAULT: i32 = 0;
 /// Partitioned by fields of the records; not in this version.
 pub const LODE_LAYOUT_HIVE: i32 = 1;
-/// The least paths, one dataset known by name; not in this version.
+/// The shortest paths, whose datasets cannot be listed; not in this version.
 pub const LODE_LAYOUT_FLAT: i32 = 2;
 /// XXH3, 64 bits: fast, finds damage.
 pub const LODE_CHECKSUM_XXH3: i32 = 0;
@@ -287,7 +287,8 @@ pub unsafe extern "C" fn lode_dataset_free(dataset: *mut lode_dataset) {
 /// @return LODE_OK: it is committed. LODE_NOT_COMMITTED: it is not, and never will be.
 ///         LODE_ERR_COMMIT_UNKNOWN: still in doubt, ask again. LODE_ERR_INVALID_ARGUMENT,
 ///         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
-///         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+///         LODE_ERR_UNORDERABLE_PARENT (no writer of this library made that id), LODE_ERR_MANIFEST_INVALID,
+///         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -165,7 +165,12 @@ pub(super) unsafe fn try_lease<'a, H: Exclusive>(pointer: *const H) -> Option<Le
 /// An exclusive handle's value, for the time of one call.
 ///
 /// It holds a pointer, no reference: its end may free what it points to.
-pub(super) struct Lease<'a, H: Exclusive>(NonNull<Held<H::Value>>, PhantomData<&'a mut H::Value>);
+pub(super) struct Lease<'a, H: Exclusive> {
+    held: NonNull<Held<H::Value>>,
+    /// The thread was unwinding before this call, so its end says nothing about the call.
+    unwinding: bool,
+    borrow: PhantomData<&'a mut H::Value>,
+}
 
 impl<H: Exclusive> Lease<'_, H> {
     /// # Safety
@@ -173,7 +178,7 @@ impl<H: Exclusive> Lease<'_, H> {
     unsafe fn take(held: NonNull<Held<H::Value>>) -> std::result::Result<Self, u32> {
         // SAFETY: as asked of the caller.
         unsafe { state(held) }.compare_exchange(IDLE, IN_USE, Ordering::Acquire, Ordering::Relaxed)?;
-        Ok(Lease(held, PhantomData))
+        Ok(Lease { held, unwinding: std::thread::panicking(), borrow: PhantomData })
     }
 }
 
@@ -189,27 +194,27 @@ impl<H: Exclusive> Deref for Lease<'_, H> {
 
     fn deref(&self) -> &H::Value {
         // SAFETY: `state` gives this lease alone the value.
-        unsafe { &*UnsafeCell::raw_get(&raw const (*self.0.as_ptr()).value) }
+        unsafe { &*UnsafeCell::raw_get(&raw const (*self.held.as_ptr()).value) }
     }
 }
 
 impl<H: Exclusive> DerefMut for Lease<'_, H> {
     fn deref_mut(&mut self) -> &mut H::Value {
         // SAFETY: as above.
-        unsafe { &mut *UnsafeCell::raw_get(&raw const (*self.0.as_ptr()).value) }
+        unsafe { &mut *UnsafeCell::raw_get(&raw const (*self.held.as_ptr()).value) }
     }
 }
 
 impl<H: Exclusive> Drop for Lease<'_, H> {
     fn drop(&mut self) {
         // SAFETY: it lives: a `free` meanwhile leaves it to us.
-        let state = unsafe { state(self.0) };
+        let state = unsafe { state(self.held) };
         // A plain load and store: what happens in between is done by a callback, so on this thread and
         // before.
         if state.load(Ordering::Relaxed) == FREE_LATER {
             // SAFETY: `free` left it to us, and this lease was the last to use it.
-            unsafe { destroy::<H>(self.0.as_ptr()) };
-        } else if std::thread::panicking() {
+            unsafe { destroy::<H>(self.held.as_ptr()) };
+        } else if std::thread::panicking() && !self.unwinding {
             state.store(BROKEN, Ordering::Release);
         } else {
             state.store(IDLE, Ordering::Release);

@@ -1,8 +1,8 @@
 //! The C ABI (`include/lode.h`), and the only unsafe code besides the system calls of the store.
 //!
 //! Every export decodes its arguments, calls the public Rust API and encodes the outcome; there is no logic
-//! here beyond that. One file per C noun, and below them: [`boundary`] (the one fence), [`handle`] (each C
-//! type tied to one Rust type), [`options`] (structs that only grow), [`bytes`], [`strings`].
+//! here beyond that. One file per C noun, and below them: `boundary` (the one fence), `handle` (each C
+//! type tied to one Rust type), `options` (structs that only grow), `bytes`, `strings`.
 //!
 //! The doc comments of this folder are the header's documentation, written for the C programmer: cbindgen
 //! carries them over. That is why they have no `# Safety` sections: the contract stands in the header itself.
@@ -20,6 +20,7 @@ mod store;
 mod dataset;
 mod source;
 mod writer;
+mod history;
 mod snapshot;
 mod reader;
 
@@ -31,6 +32,7 @@ pub use bytes::*;
 pub use cancel::*;
 pub use dataset::*;
 pub use error::*;
+pub use history::*;
 pub use options::*;
 pub use reader::*;
 pub use snapshot::*;

@@ -210,9 +210,8 @@ impl CallerRecords {
                 Ok(1..=BATCH) => batch.filled = answer as usize,
                 Err(_) | Ok(0) => return self.end(answer),
                 Ok(_) => {
-                    let what = format_args!(
-                        "next_batch answered {answer}, expected at most the capacity, {BATCH}, 0 or a code below 0"
-                    );
+                    let expected = "or a code below 0";
+                    let what = format_args!("next_batch answered {answer}, expected 0 to {BATCH} {expected}");
                     return Err(self.broken(what).with_callback_code(cut(answer)));
                 }
             }

@@ -1,7 +1,7 @@
 //! The manifest: all that is known of one snapshot (`format.md` 3). Its presence in the store is what makes the
 //! snapshot exist, so it is written byte for byte as the format says, and read whole or not at all.
 
-mod json;
+pub(crate) mod json;
 mod metadata;
 mod parse;
 mod time;

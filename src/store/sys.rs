@@ -1,6 +1,6 @@
 //! The two system calls that no safe crate wraps: a close that tells how it went, and the start of write-back.
 
-use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 
 use rustix::io::Errno;
 
@@ -19,6 +19,8 @@ pub(crate) fn close(fd: OwnedFd) -> Result<(), Errno> {
 /// because the sync that follows tells it again.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn start_writeback(fd: BorrowedFd<'_>, offset: u64, length: u64) {
+    use std::os::fd::AsRawFd;
+
     let (Ok(offset), Ok(length)) = (offset.try_into(), length.try_into()) else { return };
     // SAFETY: the descriptor is open for as long as it is borrowed; the call takes no pointers.
     unsafe { libc::sync_file_range(fd.as_raw_fd(), offset, length, libc::SYNC_FILE_RANGE_WRITE) };

@@ -4,10 +4,15 @@ use super::*;
 use crate::codec::Codec;
 use crate::dataset::{Dataset, DatasetOptions, WriterOptions};
 use crate::ffi::bytes::lode_bytes;
+use crate::ffi::dataset::lode_dataset;
+use crate::ffi::history::{
+    lode_dataset_latest, lode_dataset_snapshot, lode_dataset_snapshots, lode_snapshot_iterator_free,
+    lode_snapshot_iterator_next,
+};
 use crate::ffi::reader::{
     lode_dataset_read, lode_record_reader_free, lode_record_reader_next, lode_record_reader_next_batch,
 };
-use crate::ffi::status::LODE_ERR_NO_SNAPSHOTS;
+use crate::ffi::status::{LODE_ERR_NO_SNAPSHOTS, LODE_ITEM};
 use crate::manifest::Metadata;
 use crate::options::CommitOptions;
 use crate::store::{Store, StoreOptions};

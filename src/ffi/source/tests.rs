@@ -257,7 +257,8 @@ fn with_next_batch_the_single_callbacks_are_left_alone() {
 #[test]
 fn a_batch_outside_the_contract_is_noticed() {
     let null = lode_bytes { data: ptr::null(), len: 1 };
-    let cases: [(i64, Vec<(lode_bytes, i64)>, usize, &str); 4] = [
+    type Case = (i64, Vec<(lode_bytes, i64)>, usize, &'static str);
+    let cases: [Case; 4] = [
         (BATCH as i64 + 1, Vec::new(), 0, "next_batch answered 65"),
         (i64::MAX, Vec::new(), 0, "next_batch answered 9223372036854775807"),
         (2, vec![(bytes("1"), 0)], 1, "next_batch did not fill its output"),
