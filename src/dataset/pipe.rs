@@ -22,7 +22,7 @@ pub(super) struct Pipe {
     /// The id that the file lies under.
     home: Head,
     key: String,
-    upload: Option<Box<dyn Upload>>,
+    upload: Box<dyn Upload>,
     encoder: Encoder,
     max_record_bytes: u64,
     lines: Vec<u8>,
@@ -72,7 +72,7 @@ impl Pipe {
         Ok(Pipe {
             home,
             key,
-            upload: Some(upload),
+            upload,
             encoder,
             max_record_bytes: options.max_record_bytes,
             lines,
@@ -139,21 +139,21 @@ impl Pipe {
     pub fn flush(&mut self) -> Result<()> {
         let result = self.send_on();
         if self.early_writeback && result.is_ok() {
-            if let Some(upload) = &mut self.upload { upload.start_writeback() };
+            self.upload.start_writeback();
         }
         result
     }
 
     fn send_on(&mut self) -> Result<()> {
         let Some(compressor) = &mut self.compressor else {
-            return store(&mut self.upload, &mut self.hasher, &mut self.stored, &mut self.lines);
+            return store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.lines);
         };
         // What an earlier call could not store comes first.
-        store(&mut self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)?;
+        store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)?;
         let compressed = &mut self.compressed;
         compressor.write(&self.lines, &mut |bytes| keep(compressed, bytes))?;
         clear(&mut self.lines);
-        store(&mut self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)
+        store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)
     }
 
     /// Makes the data file durable under its name. After `NoSpace` it may be called again.
@@ -166,9 +166,8 @@ impl Pipe {
             }
             self.complete = true;
         }
-        store(&mut self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)?;
-        let Some(upload)=self.upload.take() else { return Err(Error::new(Status::State, "gone")) };
-        match upload.finish() {
+        store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)?;
+        match self.upload.finish() {
             Put::Done => {}
             Put::Failed(error) | Put::Unknown(error) | Put::Doubtful(error) => return Err(error),
             Put::Exists => {
@@ -188,7 +187,7 @@ impl Pipe {
 
 /// Hands the buffer's bytes to the store and empties it; keeps them if the store does not take them.
 fn store(
-    upload: &mut Option<Box<dyn Upload>>,
+    upload: &mut dyn Upload,
     hasher: &mut Option<Hasher>,
     stored: &mut u64,
     buffer: &mut Vec<u8>,
@@ -196,7 +195,7 @@ fn store(
     if buffer.is_empty() {
         return Ok(());
     }
-    if let Some(upload)=upload { upload.write(buffer)?; }
+    upload.write(buffer)?;
     if let Some(hasher) = hasher {
         hasher.update(buffer);
     }

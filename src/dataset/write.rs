@@ -9,7 +9,7 @@ use crate::codec::Codec;
 use crate::commit::driver::{self, Content, Decided, Resolved};
 use crate::commit::machine::{Head, Id, Publication, Slot};
 use crate::error::{Error, Result, Status};
-use crate::id;
+use crate::id::{self, Form, form};
 use crate::manifest::{Manifest, Metadata};
 use crate::options::{CallOptions, CommitOptions, Control, ProgressFn};
 
@@ -94,6 +94,12 @@ impl Dataset {
     /// walking the history.
     pub fn resolve_commit(&self, snapshot_id: &str, options: &CallOptions) -> Result<Resolution> {
         id::check_snapshot_id(snapshot_id)?;
+        if !matches!(form(snapshot_id), Form::Ours { .. }) {
+            let message = format!(
+                "{snapshot_id:?} is no id that a commit of this library can have; give the one that is in the error"
+            );
+            return Err(self.named(Error::new(Status::InvalidArgument, message).with_snapshot_id(snapshot_id)));
+        }
         let control = Control::start(options);
         let mut knowledge = self.knowledge();
         let resolved = driver::resolve(self.site(), &control, snapshot_id, &mut knowledge);

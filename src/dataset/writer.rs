@@ -40,6 +40,8 @@ pub(super) struct Staging {
 enum Phase {
     Empty,
     Open(Box<Pipe>),
+    /// Its records are complete, but not durable yet: there was no space.
+    Closed(Box<Pipe>),
     Durable(Box<DataFile>),
     Failed(Error),
     Committed,
@@ -64,7 +66,7 @@ impl Staging {
     fn pipe(&mut self) -> Result<&mut Pipe> {
         match &mut self.phase {
             Phase::Open(pipe) => Ok(pipe),
-            Phase::Durable(_) => Err(state("its records are closed since the commit was tried: commit again, or abort")),
+            Phase::Durable(_) | Phase::Closed(_) => Err(state("its records are closed since the commit was tried: commit again, or abort")),
             Phase::Failed(error) => Err(error.clone()),
             Phase::Committed => Err(state("it has committed: open a new one")),
             Phase::Aborted | Phase::Empty => Err(state("it was aborted: open a new one")),
@@ -76,9 +78,16 @@ impl Staging {
         if let Phase::Durable(data) = &self.phase {
             return Ok(data.home.clone());
         }
-        let pipe = self.pipe()?;
-        let finished = pipe.flush().and_then(|()| report(progress, pipe.progress())).and_then(|()| pipe.finish());
-        let data = finished.inspect_err(|error| self.failed(error))?;
+        if !matches!(self.phase, Phase::Closed(_)) {
+            let pipe = self.pipe()?;
+            let flushed = pipe.flush().and_then(|()| report(progress, pipe.progress()));
+            flushed.inspect_err(|error| self.failed(error))?;
+            if let Phase::Open(pipe) = std::mem::replace(&mut self.phase, Phase::Aborted) {
+                self.phase = Phase::Closed(pipe);
+            }
+        }
+        let Phase::Closed(pipe) = &mut self.phase else { return Err(state("its data are gone")) };
+        let data = pipe.finish().inspect_err(|error| self.failed(error))?;
         let home = data.home.clone();
         self.phase = Phase::Durable(Box::new(data));
         Ok(home)
@@ -86,8 +95,9 @@ impl Staging {
 
     /// A failure after which nothing more can be written sticks.
     fn failed(&mut self, error: &Error) {
-        let usable = [Status::InvalidRecord, Status::RecordTooLarge, Status::NoSpace, Status::Aborted];
-        if matches!(self.phase, Phase::Open(_)) && !usable.contains(&error.status()) {
+        let usable =
+            [Status::InvalidRecord, Status::RecordTooLarge, Status::NoSpace, Status::Aborted, Status::State];
+        if matches!(self.phase, Phase::Open(_) | Phase::Closed(_)) && !usable.contains(&error.status()) {
             self.phase = Phase::Failed(error.clone());
         }
     }
@@ -284,7 +294,7 @@ impl RecordWriter {
     /// The staging, if there is still something to commit.
     pub(super) fn usable(&mut self) -> Result<&mut Staging> {
         match self.staging.phase {
-            Phase::Durable(_) => {}
+            Phase::Durable(_) | Phase::Closed(_) => {}
             _ => {
                 self.staging.pipe()?;
             }

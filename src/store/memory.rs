@@ -197,7 +197,7 @@ impl Upload for MemoryUpload {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> Put {
+    fn finish(&mut self) -> Put {
         let Some(bytes) = self.bytes.take() else { return Put::Failed(self.broken()) };
         let mut objects = lock(&self.objects);
         if objects.contains_key(&self.key) {

@@ -64,14 +64,16 @@ pub trait Upload: Send {
     /// Adds bytes at the end.
     ///
     /// # Errors
-    /// The store's failure; the upload can then only be dropped.
+    /// `NoSpace`: none of them count as added; the same bytes (and perhaps more) may be offered again. After any other
+    /// failure the upload can only be dropped.
     fn write(&mut self, data: &[u8]) -> Result<()>;
 
     /// A hint that the bytes so far may begin their way to the disk. Never waits for them, never fails.
     fn start_writeback(&mut self) {}
 
-    /// Makes the object appear under its key if the key is free.
-    fn finish(self: Box<Self>) -> Put;
+    /// Makes the object appear under its key if the key is free. After `Failed` for want of space it may be called
+    /// again; after anything else the upload is over.
+    fn finish(&mut self) -> Put;
 }
 
 /// An object open for reading.

@@ -6,7 +6,7 @@
 kill: a child is killed before each system call of a commit in turn.
 errno: each system call of a commit fails in turn with each error it can give.
 
-Each time the dataset is one snapshot old, and afterwards: a commit that said "committed" is there; the next writer
+Both the first commit of a dataset and the one after it. Each time, afterwards: a commit that said "committed" is there; the next writer
 carries on; the auditor finds the history whole; and no commit that returned has left a temporary file. COMMIT_ONCE is
 the program of commit_once.c. Prints a summary; exit status 1 if anything is wrong.
 """
@@ -91,13 +91,12 @@ def calls_of_a_commit(program, template):
     return {name: (before[name], until[name]) for name in until if until[name] > before[name] and name not in NOT_BROKEN}
 
 
-def judge(program, root, what, inject, returncode, said, first):
+def judge(program, root, what, inject, killed, said, acknowledged):
     """What is wrong after a broken commit, as a list of texts."""
     wrong = []
-    killed = returncode < 0 or returncode > 128
-    said_ids = []
+    said_ids = list(acknowledged)
     if killed and "signal" not in inject:
-        wrong.append(f"ended by signal: {returncode} {said}")
+        wrong.append(f"ended by a signal; it said {said!r}")
     if said.startswith(("committed ", "unpublished ")):
         said_ids.append(said.split()[1])
     elif not killed and not said.startswith(("failed LODE_ERR_", "unknown ")):
@@ -117,11 +116,10 @@ def judge(program, root, what, inject, returncode, said, first):
         wrong.append(f"the next commit said {next_said!r}; the broken one {said!r}")
     else:
         said_ids.append(next_said.split()[1])
-    acknowledged = os.path.join(root, "acknowledged")
-    with open(acknowledged, "w", encoding="ascii") as file:
-        file.write("\n".join([first, *said_ids]) + "\n")
-    audit = subprocess.run(
-        [sys.executable, AUDIT, root, "broken", "--acknowledged", acknowledged], capture_output=True, text=True)
+    ids = os.path.join(root, "acknowledged")
+    with open(ids, "w", encoding="ascii") as file:
+        file.write("\n".join(said_ids) + "\n")
+    audit = subprocess.run([sys.executable, AUDIT, root, "broken", "--acknowledged", ids], capture_output=True, text=True)
     if audit.returncode != 0:
         wrong.append(f"{audit.stdout.strip()}{audit.stderr.strip()}; the broken commit said {said!r}")
     return [f"{what}: {text}" for text in wrong]
@@ -132,39 +130,17 @@ def main():
         sys.exit(__doc__)
     mode, program = sys.argv[1], os.path.abspath(sys.argv[2])
     template = tempfile.mkdtemp(prefix="lode-break-")
-    status, said = commit(program, template)
+    cases = []
+    add_cases(cases, mode, "first commit", program, template, [])
+    with_one = fresh_root(template)
+    status, said = commit(program, with_one)
     if status != 0:
         sys.exit(f"break_off.py: the first commit said {said!r}")
-    first = said.split()[1]
-    calls = calls_of_a_commit(program, template)
-
-    cases = []
-    for name, (before, until) in sorted(calls.items()):
-        for number in range(before + 1, until + 1):
-            if mode == "kill":
-                cases.append((f"killed before {name} {number - before}", f"{name}:signal=KILL:when={number}"))
-            else:
-                for errno in ERRNOS.get(name, []):
-                    cases.append((f"{name} {number - before} fails with {errno}", f"{name}:error={errno}:when={number}"))
-
-    outcomes = collections.Counter()
-
-    def one(case):
-        what, inject = case
-        root = fresh_root(template)
-        try:
-            returncode, said = commit(program, root, inject)
-            outcome = "killed" if returncode < 0 or returncode > 128 else said.split()[0] if said else "silent"
-            outcomes[outcome] += 1
-            return judge(program, root, what, inject, returncode, said, first)
-        except subprocess.TimeoutExpired:
-            return [f"{what}: hangs"]
-        finally:
-            shutil.rmtree(root)
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        problems = [text for texts in pool.map(one, cases) for text in texts]
+    add_cases(cases, mode, "next commit", program, with_one, [said.split()[1]])
+    problems, outcomes = run_cases(cases, program)
     shutil.rmtree(template)
+    shutil.rmtree(with_one)
+
     for text in problems:
         print(text)
     told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
@@ -172,6 +148,39 @@ def main():
     if not cases:
         sys.exit("break_off.py: no case was made")
     return 1 if problems else 0
+
+
+def add_cases(cases, mode, which, program, template, acknowledged):
+    """A case for each way to break off a commit on a copy of `template`, where `acknowledged` ids must stay."""
+    for name, (before, until) in sorted(calls_of_a_commit(program, template).items()):
+        for number in range(before + 1, until + 1):
+            if mode == "kill":
+                ways = [(f"killed before {name} {number - before}", f"{name}:signal=KILL:when={number}")]
+            else:
+                ways = [(f"{name} {number - before} fails with {errno}", f"{name}:error={errno}:when={number}")
+                        for errno in ERRNOS.get(name, [])]
+            cases += [(f"{which}, {what}", inject, template, acknowledged) for what, inject in ways]
+
+
+def run_cases(cases, program):
+    """Breaks each case off; gives all that was wrong, and how often a commit ended how."""
+    outcomes = collections.Counter()
+
+    def one(case):
+        what, inject, template, acknowledged = case
+        root = fresh_root(template)
+        try:
+            returncode, said = commit(program, root, inject)
+            killed = returncode < 0 or returncode > 128
+            outcomes["killed" if killed else said.split()[0] if said else "silent"] += 1
+            return judge(program, root, what, inject, killed, said, acknowledged)
+        except subprocess.TimeoutExpired:
+            return [f"{what}: hangs"]
+        finally:
+            shutil.rmtree(root)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [text for texts in pool.map(one, cases) for text in texts], outcomes
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 
     header.py HEADER LIBRARY USERS...
 
-Every function: has a comment right before it, is called by one of the files USERS (examples and C tests), and is
+Every function: has a comment right before it that speaks of each parameter, what is returned, the statuses (all of them
+in the status table), the threads and the version; is called by one of the files USERS (examples and C tests), and is
 exported by the shared library LIBRARY, which exports nothing else. Every status constant: has a comment or its line in
 the status table, and is asked for by a test, unless NOT_IN_THIS_BUILD says why it cannot arise. Exit status 1 if not.
 """
@@ -34,6 +35,26 @@ NOT_IN_THIS_BUILD = {
 }
 
 
+def comment_faults(comment, declared, header):
+    """What a function's comment leaves out: a parameter, what is returned, its statuses, threads, the version."""
+    parameters = re.findall(r"(\w+)\s*(?:,|\)$)", re.sub(r"\s+", " ", declared[declared.index("("):]))
+    for parameter in parameters:
+        if parameter != "void" and not re.search(rf"@param {parameter}\b", comment):
+            yield f"the comment does not speak of {parameter}"
+    returns = declared.split("lode_", 1)[0] if not declared.startswith("lode_status") else "lode_status"
+    if "void" not in returns and "@return" not in comment:
+        yield "the comment does not say what is returned"
+    if declared.startswith("lode_status") and not re.search(r"@return.*\bLODE_(OK|ITEM)\b", comment, flags=re.S):
+        yield "the comment does not list the statuses"
+    if not declared.startswith("lode_status") and "Cannot fail" not in comment:
+        yield "the comment does not say whether it can fail"
+    for status in set(re.findall(r"\bLODE_ERR_\w+", comment)):
+        if not re.search(rf"^#define {status}\b", header, flags=re.M):
+            yield f"{status} is not in the status table"
+    if not re.search(r"\bthread\b", comment, flags=re.I) or "Since " not in comment:
+        yield "the comment lacks its threads or its version"
+
+
 def main():
     if len(sys.argv) < 4:
         sys.exit(__doc__)
@@ -62,6 +83,8 @@ def main():
             comment = before[before.rfind("/*"):]
             if len(comment.split()) < 8:
                 problems.append(f"{name}: the comment says too little: {comment}")
+            declared = header[place.start(): header.index(";", place.start())]
+            problems += [f"{name}: {text}" for text in comment_faults(comment, declared, header)]
         if not re.search(rf"\b{name}\s*\(", used):
             problems.append(f"{name} is called by no example and no C test")
 

@@ -235,7 +235,10 @@ fn what_cannot_be_resolved_stays_unknown() {
     let error = resolve(&store, &id).err().unwrap();
     assert_eq!(error.status(), Status::CommitUnknown);
     assert!(error.message().contains("the connection was lost"), "{error}");
-    assert_eq!(resolve(&store, "a/b").err().unwrap().status(), Status::InvalidArgument);
+    for id in ["a/b", "", "nope", "1700000000000000000"] {
+        let error = resolve(&store, id).err().unwrap();
+        assert_eq!(error.status(), Status::InvalidArgument, "{error}");
+    }
 }
 
 #[test]

@@ -248,3 +248,72 @@ fn a_sync_that_is_left_out_is_noticed() {
         assert!(found, "{what} can be left out unnoticed: {noticed:#?}");
     }
 }
+
+#[test]
+fn a_disk_that_is_full_for_a_while_loses_no_record() {
+    let texts: Vec<String> = (0..40_000).map(|number| format!("{{\"number\":{number},\"pad\":\"{:>40}\"}}", "")).collect();
+    for compressor in [Compressor::None, Compressor::Gzip, Compressor::Zstd] {
+        // Without compression the third write; else the first, which comes with the last flush.
+        for (op, number, fault) in [
+            (Op::Write, 2, Fault::Fail(Errno::NOSPC)),
+            (Op::Write, 0, Fault::Fail(Errno::NOSPC)),
+            (Op::Link, 0, Fault::Fail(Errno::NOSPC)),
+            (Op::Link, 0, Fault::Fail(Errno::DQUOT)),
+            (Op::Link, 1, Fault::Fail(Errno::NOSPC)),
+        ] {
+            let disk = SimDisk::new();
+            let process = disk.process();
+            let store = store_of(&process);
+            let dataset = Dataset::open(&store, "events", DatasetOptions { compressor, ..options() }).unwrap();
+            let mut writer = dataset.record_writer(WriterOptions::default()).unwrap();
+            let mut full = 0;
+            process.fault_on(op, number, fault);
+            for text in &texts {
+                while let Err(error) = writer.append(text.as_bytes(), None) {
+                    assert_eq!(error.status(), Status::NoSpace, "{error}");
+                    full += 1;
+                }
+            }
+            let what = format!("{compressor:?} {op:?} {number}");
+            let commit = loop {
+                match writer.commit(Metadata::empty(), CommitOptions::default()) {
+                    Ok(commit) => break commit,
+                    Err(error) => assert_eq!(error.status(), Status::NoSpace, "{error}"),
+                }
+                full += 1;
+                if op == Op::Link {
+                    let error = writer.append(b"1", None).unwrap_err();
+                    assert_eq!(error.status(), Status::State, "{what}: {error}");
+                    assert!(error.message().contains("closed since the commit was tried"), "{error}");
+                }
+            };
+            assert!(full == 1 || (op, number) == (Op::Write, 2) && full == 0, "{what}: {full}");
+            assert_eq!(commit.snapshot.manifest().row_count, texts.len() as u64, "{what}");
+            assert!(read_all(&dataset, &commit.snapshot, ReadOptions::default()).unwrap() == texts, "{what}");
+            assert_eq!(disk.temporaries(), [""; 0], "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_write_that_was_cut_short_by_a_full_disk_goes_on_where_it_was() {
+    let disk = SimDisk::new();
+    let process = disk.process();
+    let dataset = open(&store_of(&process));
+    let mut writer = dataset.record_writer(WriterOptions::default()).unwrap();
+    let text = format!("\"{}\"", "x".repeat(300_000));
+    writer.append(text.as_bytes(), None).unwrap();
+    let mut writes = 0;
+    process.plan(move |_, step| {
+        writes += usize::from(step.op == Op::Write);
+        match (step.op, writes) {
+            (Op::Write, 1) => Some(Fault::Short(1_000)),
+            (Op::Write, 2) => Some(Fault::Fail(Errno::NOSPC)),
+            _ => None,
+        }
+    });
+    assert_eq!(writer.append(b"2", None).unwrap_err().status(), Status::NoSpace);
+    writer.append(b"2", None).unwrap();
+    let commit = writer.commit(Metadata::empty(), CommitOptions::default()).unwrap();
+    assert!(read_all(&dataset, &commit.snapshot, ReadOptions::default()).unwrap() == [&*text, "2"]);
+}

@@ -105,13 +105,19 @@ impl Core {
     }
 
     /// Writes all of `data`.
-    pub(super) fn write_all(&self, key: &str, file: &mut dyn File, mut data: &[u8]) -> Result<()> {
-        while !data.is_empty() {
-            match file.write(data) {
-                Ok(0) => return Err(self.failure("write", key, Errno::NOSPC)),
-                Ok(count) => data = &data[count.min(data.len())..],
+    pub(super) fn write_all(
+        &self,
+        key: &str,
+        file: &mut dyn File,
+        data: &[u8],
+    ) -> std::result::Result<(), (usize, Error)> {
+        let mut done = 0;
+        while done < data.len() {
+            match file.write(&data[done..]) {
+                Ok(0) => return Err((done, self.failure("write", key, Errno::NOSPC))),
+                Ok(count) => done += count.min(data.len() - done),
                 Err(Errno::INTR) => {}
-                Err(errno) => return Err(self.failure("write", key, errno)),
+                Err(errno) => return Err((done, self.failure("write", key, errno))),
             }
         }
         Ok(())
@@ -127,8 +133,8 @@ impl Core {
         }
     }
 
-    /// Gives the file `temporary` its name, if that is free. Unless the outcome is `Unknown` or a removal failed
-    /// twice, the temporary name is gone afterwards.
+    /// Gives the file `temporary` its name, if that is free. Unless there is no space for the name, the outcome is
+    /// `Unknown`, or a removal failed twice, the temporary name is gone afterwards.
     pub(super) fn place(&self, key: &str, dir: &dyn Dir, temporary: &str) -> Placed {
         let (_, name) = split(key);
         if !self.uses_rename() {
@@ -139,6 +145,10 @@ impl Core {
                     return Placed::Here;
                 }
                 Err(errno) if is_unsupported(errno) || errno == Errno::PERM || errno == Errno::MLINK => {}
+                // There may be space for the name later.
+                Err(errno) if is_full(errno) && !Self::is_same(dir, temporary, name) => {
+                    return Placed::Failed(self.failure("write", key, errno));
+                }
                 Err(errno) => return self.examine(key, dir, temporary, None, errno),
             }
         }
@@ -166,6 +176,12 @@ impl Core {
             }
             Err(errno) => self.examine(key, dir, temporary, Some(own), errno),
         }
+    }
+
+    /// Whether two names are those of one file.
+    fn is_same(dir: &dyn Dir, one: &str, other: &str) -> bool {
+        let identity = |name| retry(|| dir.stat(name)).ok().map(|(_, identity)| identity);
+        identity(one).is_some_and(|one| identity(other) == Some(one))
     }
 
     /// What a failed link or rename has done. It may have been carried out all the same: interrupted and
@@ -202,6 +218,11 @@ impl Core {
     pub(super) fn beside(key: &str, name: &str) -> String {
         join(split(key).0, name)
     }
+}
+
+/// Whether there is no space left, or none left for this user.
+fn is_full(errno: Errno) -> bool {
+    matches!(errno, Errno::NOSPC | Errno::DQUOT)
 }
 
 /// Whether the system answers so only when it has done nothing.

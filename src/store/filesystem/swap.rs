@@ -66,6 +66,7 @@ impl Core {
             Self::create_temporary(&*dir).map_err(|errno| self.failure("write", key, errno))?;
         let written = self
             .write_all(key, &mut *file, value)
+            .map_err(|(_, error)| error)
             .and_then(|()| match durability {
                 Durability::Full => retry(|| file.sync()).map_err(|errno| self.failure("sync", key, errno)),
                 Durability::Process => Ok(()),

@@ -20,6 +20,10 @@ pub(super) struct FileUpload {
     /// `None` once closed, or after a failed write.
     file: Option<Box<dyn File>>,
     written: u64,
+    /// How many bytes beyond `written` the file holds of a write for which there was not enough space.
+    ahead: usize,
+    /// All that must happen before the object gets its name has happened.
+    complete: bool,
     /// Up to where write-back was begun.
     flowing: u64,
 }
@@ -39,6 +43,8 @@ impl FileUpload {
             temporary: Some(temporary),
             file: Some(file),
             written: 0,
+            ahead: 0,
+            complete: false,
             flowing: 0,
         })
     }
@@ -76,12 +82,22 @@ impl Upload for FileUpload {
                 format!("cannot write {:?} in {}: a write of it failed before", self.key, self.core.root);
             return Err(Error::new(Status::State, message).with_path(&self.key));
         };
-        let answer = self.core.write_all(&self.key, &mut **file, data);
-        match &answer {
-            Ok(()) => self.written += data.len() as u64,
-            Err(_) => self.file = None,
+        let done = self.ahead.min(data.len());
+        match self.core.write_all(&self.key, &mut **file, &data[done..]) {
+            Ok(()) => {
+                self.written += data.len() as u64;
+                self.ahead = 0;
+                Ok(())
+            }
+            Err((count, error)) => {
+                if error.status() == Status::NoSpace {
+                    self.ahead = done + count;
+                } else {
+                    self.file = None;
+                }
+                Err(error)
+            }
         }
-        answer
     }
 
     fn start_writeback(&mut self) {
@@ -93,13 +109,16 @@ impl Upload for FileUpload {
         }
     }
 
-    fn finish(mut self: Box<Self>) -> Put {
-        if let Err(error) = self.complete() {
-            return Put::Failed(error);
+    fn finish(&mut self) -> Put {
+        if !self.complete {
+            if let Err(error) = self.complete() {
+                return Put::Failed(error);
+            }
+            self.complete = true;
         }
         let Some(temporary) = self.temporary.clone() else {
-            let message = format!("{:?} has no temporary file", self.key);
-            return Put::Failed(Error::new(Status::Internal, message));
+            let message = format!("{:?} in {} is finished already", self.key, self.core.root);
+            return Put::Failed(Error::new(Status::State, message).with_path(&self.key));
         };
         match self.core.place(&self.key, &*self.dir, &temporary) {
             Placed::Here => {
@@ -117,7 +136,7 @@ impl Upload for FileUpload {
                     Err(error) => Put::Failed(error),
                 }
             }
-            // Dropping it tries to remove the temporary name again, and then the directories.
+            // Dropping it removes the temporary name, if that is still there, and then the directories.
             Placed::Failed(error) => Put::Failed(error),
             Placed::Unknown(error) => {
                 self.temporary = None;

@@ -357,6 +357,21 @@ fn an_upload_that_failed_can_only_be_dropped() {
     let process = disk.process();
     let store = Filesystem::with_disk(process.disk(), "/sim");
     let mut upload = store.create("a/k", Durability::Full).expect("create");
+    process.fault_on(Op::Write, 1, Fault::Fail(Errno::IO));
+    upload.write(b"one").expect("the first write goes well");
+    assert_status(upload.write(b"two"), Status::Io);
+    assert_status(upload.write(b"three"), Status::State);
+    assert_eq!(failed(upload.finish()).status(), Status::State);
+    drop(upload);
+    assert_eq!((disk.files().len(), disk.directories().len()), (0, 0));
+}
+
+#[test]
+fn an_upload_that_found_no_space_goes_on_when_there_is_some() {
+    let disk = SimDisk::new();
+    let process = disk.process();
+    let store = Filesystem::with_disk(process.disk(), "/sim");
+    let mut upload = store.create("a/k", Durability::Full).expect("create");
     process.fault_on(Op::Write, 1, Fault::Fail(Errno::NOSPC));
     upload.write(b"one").expect("the first write goes well");
     let error = assert_status(upload.write(b"two"), Status::NoSpace);
@@ -364,9 +379,12 @@ fn an_upload_that_failed_can_only_be_dropped() {
         error.message(),
         "cannot write \"a/k\" in /sim: No space left on device (errno 28); free some space and try again"
     );
-    assert_status(upload.write(b"three"), Status::State);
-    assert_eq!(failed(upload.finish()).status(), Status::State);
-    assert_eq!((disk.files().len(), disk.directories().len()), (0, 0));
+    upload.write(b"two").expect("there is space again");
+    process.fault_on(Op::Link, 0, Fault::Fail(Errno::DQUOT));
+    assert_eq!(failed(upload.finish()).status(), Status::NoSpace);
+    assert!(matches!(upload.finish(), Put::Done));
+    drop(upload);
+    assert_eq!(disk.files().into_iter().collect::<Vec<_>>(), [("a/k".to_owned(), b"onetwo".to_vec())]);
 }
 
 #[test]
