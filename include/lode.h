@@ -419,14 +419,6 @@ typedef struct lode_call_options {
     int64_t deadline_ms;
     /** Ends the call when cancelled. Borrowed for the call. NULL: none. */
     lode_cancel_token *cancel;
-    /** Handed to `progress`. */
-    void *progress_ctx;
-    /**
-     * Told how far a call that moves data has come; answer 0 to go on, anything else to stop it with
-     * LODE_ERR_ABORTED. Called on the calling thread. The calls of this version that take these options move
-     * no data, so they never call it. NULL: none.
-     */
-    int32_t (*progress)(void *ctx, int64_t records, int64_t bytes_in, int64_t bytes_stored);
 } lode_call_options;
 
 /** How a commit is to be made. All zero but `struct_size`: no limits, any parent. */

@@ -22,13 +22,6 @@ pub struct lode_call_options {
     pub deadline_ms: i64,
     /// Ends the call when cancelled. Borrowed for the call. NULL: none.
     pub cancel: *mut lode_cancel_token,
-    /// Handed to `progress`.
-    pub progress_ctx: *mut c_void,
-    /// Told how far a call that moves data has come; answer 0 to go on, anything else to stop it with
-    /// LODE_ERR_ABORTED. Called on the calling thread. The calls of this version that take these options move
-    /// no data, so they never call it. NULL: none.
-    pub progress:
-        Option<unsafe extern "C" fn(ctx: *mut c_void, records: i64, bytes_in: i64, bytes_stored: i64) -> i32>,
 }
 
 /// How a commit is to be made. All zero but `struct_size`: no limits, any parent.

@@ -61,7 +61,7 @@ impl View {
                 location: texts.add_some(snapshot.location(index))?,
                 checksum: texts.add_some(file.checksum.as_deref())?,
                 size: file.size_bytes,
-                row_count: file.stats.as_ref().map(|stats| stats.row_count),
+                row_count: manifest.file_row_count(index),
             });
         }
         let id = texts.add(&manifest.snapshot_id)?;

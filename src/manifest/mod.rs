@@ -127,6 +127,16 @@ impl Manifest {
         json::indent(&out).into_bytes()
     }
 
+    /// How many records the file of this number holds, if the manifest tells: by the file's statistics, or because it
+    /// is the only file.
+    #[must_use]
+    pub fn file_row_count(&self, index: usize) -> Option<u64> {
+        match (&*self.files, index) {
+            ([only], 0) => Some(only.stats.as_ref().map_or(self.row_count, |stats| stats.row_count)),
+            (files, index) => Some(files.get(index)?.stats.as_ref()?.row_count),
+        }
+    }
+
     fn push_files(&self, out: &mut String) {
         let mut files: Vec<&FileRef> = self.files.iter().collect();
         files.sort_by(|a, b| a.path.cmp(&b.path));
