@@ -1,6 +1,38 @@
-//! Lode: datasets as chains of immutable snapshots.
+//! Lode: datasets as chains of immutable snapshots, written atomically and durably, read back verified.
+//!
+//! A [`Store`](store::Store) holds datasets. A [`Dataset`](dataset::Dataset) is a chain of snapshots; each is a
+//! manifest, whose presence is the commit, and the data files that it names. Records are pulled from a
+//! [`RecordSource`](dataset::RecordSource) or pushed into a [`RecordWriter`](dataset::RecordWriter), and become one
+//! snapshot: all of them, or none. The C API in [`ffi`] calls what is here and nothing else.
+//!
+//! ```
+//! use lode::codec::Codec;
+//! use lode::dataset::{Dataset, DatasetOptions, ReadOptions, WriterOptions};
+//! use lode::manifest::Metadata;
+//! use lode::options::CommitOptions;
+//! use lode::store::{Store, StoreOptions};
+//!
+//! # fn main() -> lode::Result<()> {
+//! let store = Store::open_memory(StoreOptions::default());
+//! let options = DatasetOptions { codec: Codec::Jsonl, ..DatasetOptions::default() };
+//! let events = Dataset::open(&store, "events", options)?;
+//!
+//! let mut writer = events.record_writer(WriterOptions::default())?;
+//! writer.append(br#"{"event":"signup","user":"alice"}"#, None)?;
+//! let commit = writer.commit(Metadata::empty(), CommitOptions::default())?;
+//!
+//! let mut reader = events.read(&commit.snapshot, ReadOptions::default())?;
+//! while let Some(record) = reader.next()? {
+//!     assert_eq!(record, br#"{"event":"signup","user":"alice"}"#);
+//! }
+//! # Ok(())
+//! # }
+//! ```
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
+
+#[cfg(not(unix))]
+compile_error!("lode runs on POSIX systems; Windows is not supported yet: its file system calls are not written");
 
 pub mod checksum;
 pub mod codec;

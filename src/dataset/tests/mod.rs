@@ -2,6 +2,7 @@
 
 mod audit;
 mod commits;
+mod counts;
 mod doubt;
 mod faults;
 mod reading;

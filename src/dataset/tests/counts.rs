@@ -1,0 +1,116 @@
+//! What a commit costs: requests to the store, whatever the history's length (`commit.md`, What must hold, 6).
+
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::store::memory::Memory;
+use crate::store::{Backend, Durability, LockWait, Object, Put, Swap, Upload};
+
+/// A memory store that writes down each request.
+#[derive(Clone)]
+struct Counted {
+    inner: Arc<Memory>,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Counted {
+    fn note(&self, what: &str, key: &str) {
+        // Ids are replaced, so that requests can be compared.
+        let key: Vec<&str> =
+            key.split('/').map(|part| if part.starts_with(|c: char| c.is_ascii_digit()) { "ID" } else { part }).collect();
+        self.requests.lock().unwrap().push(format!("{what} {}", key.join("/")));
+    }
+}
+
+impl Backend for Counted {
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+    fn location(&self, key: &str) -> Option<String> {
+        self.inner.location(key)
+    }
+    fn create(&self, key: &str, durability: Durability) -> Result<Box<dyn Upload>> {
+        self.note("put", key);
+        self.inner.create(key, durability)
+    }
+    fn put_if_absent(&self, key: &str, data: &[u8], durability: Durability) -> Put {
+        self.note("put", key);
+        self.inner.put_if_absent(key, data, durability)
+    }
+    fn open(&self, key: &str) -> Result<Option<Box<dyn Object>>> {
+        self.note("open", key);
+        self.inner.open(key)
+    }
+    fn get(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        self.note("get", key);
+        self.inner.get(key, limit)
+    }
+    fn list(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+        self.note("list", prefix);
+        self.inner.list(prefix, each)
+    }
+    fn list_names(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+        self.note("list", prefix);
+        self.inner.list_names(prefix, each)
+    }
+    fn delete(&self, key: &str) -> Result<()> {
+        self.note("delete", key);
+        self.inner.delete(key)
+    }
+    fn compare_and_swap(
+        &self,
+        key: &str,
+        expected: &[u8],
+        value: &[u8],
+        durability: Durability,
+        wait: &LockWait<'_>,
+    ) -> Swap {
+        self.note("swap", key);
+        self.inner.compare_and_swap(key, expected, value, durability, wait)
+    }
+    fn persists(&self) -> bool {
+        false
+    }
+    fn persist(&self, key: &str) -> Result<()> {
+        self.inner.persist(key)
+    }
+}
+
+const WARM: [&str; 5] = [
+    "get datasets/events/latest",
+    "put datasets/events/snapshots/ID/data/data",
+    "put datasets/events/_commits/ID",
+    "put datasets/events/snapshots/ID/manifest.json",
+    "swap datasets/events/latest",
+];
+
+#[test]
+fn a_warm_commit_is_one_read_and_four_writes_however_long_the_history() {
+    let counted = Counted { inner: Arc::new(Memory::new()), requests: Arc::default() };
+    let store = Store::new(Box::new(counted.clone()), StoreOptions::default());
+    let dataset = open(&store);
+    let take = || std::mem::take(&mut *counted.requests.lock().unwrap());
+    write(&dataset, &["1"]).unwrap();
+    for _ in 0..300 {
+        take();
+        write(&dataset, &["1"]).unwrap();
+        assert_eq!(take(), WARM);
+    }
+    // After another's commit: its manifest, too.
+    let other = open(&store);
+    write(&other, &["1"]).unwrap();
+    take();
+    write(&dataset, &["1"]).unwrap();
+    let mut after_another = WARM.to_vec();
+    after_another.insert(1, "get datasets/events/snapshots/ID/manifest.json");
+    assert_eq!(take(), after_another);
+    // A fresh handle also looks for the root of the history.
+    let fresh = open(&store);
+    write(&fresh, &["1"]).unwrap();
+    let mut of_a_fresh_handle = after_another.clone();
+    of_a_fresh_handle.insert(1, "get datasets/events/_commits/root");
+    assert_eq!(take(), of_a_fresh_handle);
+    // The latest snapshot is two reads.
+    fresh.latest(&CallOptions::default()).unwrap();
+    assert_eq!(take(), ["get datasets/events/latest", "get datasets/events/snapshots/ID/manifest.json"]);
+}
