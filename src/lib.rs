@@ -32,7 +32,9 @@
 #![warn(missing_docs)]
 
 #[cfg(not(unix))]
-compile_error!("lode runs on POSIX systems; Windows is not supported yet: its file system calls are not written");
+compile_error!(
+    "lode runs on POSIX systems; Windows is not supported yet: its file system calls are not written"
+);
 
 pub mod checksum;
 pub mod codec;

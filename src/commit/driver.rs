@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::machine::{
-    Action, Event, Goal, Head, Id, Kind, Knowledge, Machine, ManifestFacts, Outcome, Publication, PutAnswer, Read,
-    Reason, Slot, SwapAnswer,
-};
 use super::lookup::{Decision, MANIFEST_MAX, Site};
+use super::machine::{
+    Action, Event, Goal, Head, Id, Kind, Knowledge, Machine, ManifestFacts, Outcome, Publication, PutAnswer,
+    Read, Reason, Slot, SwapAnswer,
+};
 use super::slot;
 use crate::error::{Error, Result, Status};
 use crate::id;
@@ -415,7 +415,8 @@ impl Driver<'_> {
     }
 
     fn unknown(&mut self, id: &str) -> Error {
-        let cause = self.error.take().map_or_else(|| "no answer".to_owned(), |error| error.message().to_owned());
+        let cause =
+            self.error.take().map_or_else(|| "no answer".to_owned(), |error| error.message().to_owned());
         let message = format!(
             "dataset {:?}: nobody can say yet whether the snapshot {id} is committed ({cause}); its data are kept. \
              Repeat the commit, or resolve this id",
@@ -429,11 +430,14 @@ impl Driver<'_> {
             Goal::Commit { expected: Some(expected) } => expected.clone(),
             _ => None,
         };
-        let text = |id: Option<&str>| id.map_or_else(|| "no snapshot at all".to_owned(), |id| format!("the snapshot {id}"));
+        let text = |id: Option<&str>| {
+            id.map_or_else(|| "no snapshot at all".to_owned(), |id| format!("the snapshot {id}"))
+        };
         let error = match reason {
-            Reason::Failed => {
-                self.error.take().unwrap_or_else(|| Error::new(Status::Internal, "a request failed without an error"))
-            }
+            Reason::Failed => self
+                .error
+                .take()
+                .unwrap_or_else(|| Error::new(Status::Internal, "a request failed without an error")),
             Reason::Conflict(head) => {
                 let message = format!(
                     "the head is {}, expected was {}; read the head and decide again",
@@ -455,7 +459,8 @@ impl Driver<'_> {
             }
             Reason::Missing(id) => {
                 let path = self.site.layout.manifest_path(self.site.dataset, &id);
-                let message = format!("the pointer names the snapshot {id}, but its manifest {path} is missing");
+                let message =
+                    format!("the pointer names the snapshot {id}, but its manifest {path} is missing");
                 Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(&*id)
             }
             Reason::Differs(id) => {
@@ -464,7 +469,8 @@ impl Driver<'_> {
                 Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(&*id)
             }
             Reason::Unorderable(id) => {
-                let message = format!("no new id sorts after the parent {id:?}: its form or its time leaves no room");
+                let message =
+                    format!("no new id sorts after the parent {id:?}: its form or its time leaves no room");
                 Error::new(Status::UnorderableParent, message).with_snapshot_id(&*id)
             }
         };

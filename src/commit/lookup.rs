@@ -37,6 +37,16 @@ fn is_cut_short(bytes: &[u8]) -> bool {
     serde_json::from_slice::<&serde_json::value::RawValue>(bytes).is_err_and(|error| error.is_eof())
 }
 
+/// What stands under a manifest's key.
+pub enum Stored {
+    /// A manifest, as bytes and as a value.
+    Whole(Vec<u8>, Box<Manifest>),
+    /// The beginning of one: the Go library's writer, which does not write at once, has left or is leaving it so.
+    Torn,
+    /// Nothing.
+    Absent,
+}
+
 /// A slot with the payload that it decides.
 #[derive(Clone)]
 pub struct Decision {
@@ -79,17 +89,16 @@ impl<'a> Site<'a> {
         Ok(Some((bytes, manifest)))
     }
 
-    /// A manifest like [`Site::manifest`]; `Some(None)`: the Go library's writer, which does not write at once, has
-    /// left or is leaving it incomplete.
+    /// What stands under a manifest's key.
     ///
     /// # Errors
     /// As [`Site::manifest`], for what is whole but wrong.
-    pub fn manifest_or_torn(&self, id: &str) -> Result<Option<Option<(Vec<u8>, Manifest)>>> {
+    pub fn stored_manifest(&self, id: &str) -> Result<Stored> {
         let key = self.layout.manifest_path(self.dataset, id);
-        let Some(bytes) = self.backend().get(&key, MANIFEST_MAX)? else { return Ok(None) };
+        let Some(bytes) = self.backend().get(&key, MANIFEST_MAX)? else { return Ok(Stored::Absent) };
         match Manifest::parse(&bytes, self.dataset, id, &key) {
-            Ok(manifest) => Ok(Some(Some((bytes, manifest)))),
-            Err(_) if is_cut_short(&bytes) && !matches!(form(id), Form::Ours { .. }) => Ok(Some(None)),
+            Ok(manifest) => Ok(Stored::Whole(bytes, Box::new(manifest))),
+            Err(_) if is_cut_short(&bytes) && !matches!(form(id), Form::Ours { .. }) => Ok(Stored::Torn),
             Err(error) => Err(error),
         }
     }

@@ -39,7 +39,10 @@ fn explore(scenario: &Scenario, most: usize) -> Explored {
             if steps.is_empty()
                 && let Err(fault) = world.check_live(scenario)
             {
-                return Explored { states: seen.len(), violation: Some(trace(scenario, &origins, index, None, &fault)) };
+                return Explored {
+                    states: seen.len(),
+                    violation: Some(trace(scenario, &origins, index, None, &fault)),
+                };
             }
             for (number, (label, result)) in steps.into_iter().enumerate() {
                 let next = match result {
@@ -129,7 +132,11 @@ fn scenarios() -> Vec<(&'static str, Scenario)> {
         (
             "three writers",
             Scenario {
-                writers: vec![plan(7, 1, Doubt::Repeat), plan(5, 1, Doubt::Resolve), plan(6, 1, Doubt::Repeat)],
+                writers: vec![
+                    plan(7, 1, Doubt::Repeat),
+                    plan(5, 1, Doubt::Resolve),
+                    plan(6, 1, Doubt::Repeat),
+                ],
                 faults: 0,
                 ..base()
             },

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 use super::machine::{Id, Kind, Slot};
 use crate::error::{Error, Result, Status};
 use crate::layout::Layout;
-use crate::manifest::json::{self, ObjectWriter};
 use crate::manifest::Manifest;
+use crate::manifest::json::{self, ObjectWriter};
 
 /// A payload over this many bytes stands in an object of its own.
 pub const INLINE_MAX: usize = 1 << 20;
@@ -156,12 +156,16 @@ pub fn decode(place: Place<'_>, bytes: &[u8]) -> Result<Envelope> {
     let (version, header, missing) = parse_header(&bytes[..end]).map_err(corrupt)?;
     // Of another version nothing but the version can be relied on.
     if version != VERSION {
-        let message = format!("slot {key} has version {version}; this library knows version {VERSION}: update it");
+        let message =
+            format!("slot {key} has version {version}; this library knows version {VERSION}: update it");
         return Err(Error::new(Status::Unsupported, message).with_path(key));
     }
     let header = header.ok_or_else(|| corrupt(format!("its header lacks {missing:?}")))?;
     if !matches!(&*header.kind, "commit" | "noop") {
-        let message = format!("slot {key} is of the kind {:?}, which this library does not know: update it", header.kind);
+        let message = format!(
+            "slot {key} is of the kind {:?}, which this library does not know: update it",
+            header.kind
+        );
         return Err(Error::new(Status::Unsupported, message).with_path(key));
     }
     if header.layout != place.layout.name() {
@@ -204,14 +208,22 @@ impl Envelope {
     /// `Corrupt`, naming what differs.
     pub fn with_payload(self, place: Place<'_>, object: Option<Vec<u8>>) -> Result<(Slot, Vec<u8>)> {
         let key = place.key();
-        let corrupt = |what: String| Error::new(Status::Corrupt, format!("slot {key}: {what}")).with_path(&*key);
+        let corrupt =
+            |what: String| Error::new(Status::Corrupt, format!("slot {key}: {what}")).with_path(&*key);
         let payload = object.unwrap_or(self.inline);
         if payload.len() as u64 != self.header.len {
-            return Err(corrupt(format!("its payload has {} bytes, expected {}", payload.len(), self.header.len)));
+            return Err(corrupt(format!(
+                "its payload has {} bytes, expected {}",
+                payload.len(),
+                self.header.len
+            )));
         }
         let sha256 = hex(&Sha256::digest(&payload));
         if sha256 != self.header.sha256 {
-            return Err(corrupt(format!("its payload has the SHA-256 {sha256}, expected {}", self.header.sha256)));
+            return Err(corrupt(format!(
+                "its payload has the SHA-256 {sha256}, expected {}",
+                self.header.sha256
+            )));
         }
         let path = place.layout.manifest_path(place.dataset, &self.header.child);
         let manifest = Manifest::parse(&payload, place.dataset, &self.header.child, &path)
@@ -320,11 +332,26 @@ mod tests {
             ("\"nonce\":\"00", "\"nonce\":\"0", Status::Corrupt, "is not 32 hex digits"),
             ("\"nonce\":", "\"once\":", Status::Corrupt, "its header lacks \"nonce\""),
             ("\"kind\":\"commit\"", "\"kind\":\"branch\"", Status::Unsupported, "of the kind \"branch\""),
-            ("\"layout\":\"default\"", "\"layout\":\"hive\"", Status::LayoutMismatch, "of the layout \"hive\""),
-            (&format!("\"parent\":\"{PARENT}\",\"nonce\""), "\"parent\":\"root\",\"nonce\"", Status::Corrupt, "its parent"),
+            (
+                "\"layout\":\"default\"",
+                "\"layout\":\"hive\"",
+                Status::LayoutMismatch,
+                "of the layout \"hive\"",
+            ),
+            (
+                &format!("\"parent\":\"{PARENT}\",\"nonce\""),
+                "\"parent\":\"root\",\"nonce\"",
+                Status::Corrupt,
+                "its parent",
+            ),
             ("\"row_count\": 0", "\"row_count\": 1", Status::Corrupt, "has the SHA-256"),
             ("\"row_count\": 0", "\"row_count\": 10", Status::Corrupt, "bytes, expected"),
-            (&format!("\"child\":\"{CHILD}\""), "\"child\":\"other\"", Status::Corrupt, "its payload: invalid manifest"),
+            (
+                &format!("\"child\":\"{CHILD}\""),
+                "\"child\":\"other\"",
+                Status::Corrupt,
+                "its payload: invalid manifest",
+            ),
             ("\"sha256\":", "\"payload\":\"a\",\"sha256\":", Status::Corrupt, "bytes follow its header"),
             ("{\"lode_slot\"", "{{\"lode_slot\"", Status::Corrupt, "its header is no JSON object"),
         ];

@@ -35,7 +35,8 @@ impl Retry {
     /// How long to wait before try number `tries` + 1: between half and all of the doubled base.
     #[must_use]
     pub fn pause(&self, tries: u32, random: u64) -> Duration {
-        let doubled = self.base.saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
+        let doubled =
+            self.base.saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
         let whole = doubled.min(self.cap);
         let half = whole / 2;
         let jitter = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
@@ -104,7 +105,10 @@ impl Dataset {
         id::check_dataset_id(id)?;
         options.compressor.check_level(options.compression_level)?;
         if options.retry.attempts == 0 {
-            return Err(Error::new(Status::InvalidArgument, "retry attempts: 0 is no try at all; give 1 or more"));
+            return Err(Error::new(
+                Status::InvalidArgument,
+                "retry attempts: 0 is no try at all; give 1 or more",
+            ));
         }
         if options.max_record_bytes == 0 {
             return Err(Error::new(Status::InvalidArgument, "max_record_bytes: 0 leaves room for no record"));
@@ -168,7 +172,9 @@ impl Dataset {
         match self.inner.options.codec {
             Codec::Jsonl => Ok(()),
             Codec::None => {
-                let message = format!("{call} needs a codec, and the dataset was opened without one: open it with JSONL");
+                let message = format!(
+                    "{call} needs a codec, and the dataset was opened without one: open it with JSONL"
+                );
                 Err(self.named(Error::new(Status::CodecRequired, message)))
             }
         }
@@ -200,7 +206,11 @@ mod tests {
             ("a/b", DatasetOptions::default(), "dataset id"),
             ("a", DatasetOptions { compression_level: 3, ..Default::default() }, "level"),
             ("a", DatasetOptions { max_record_bytes: 0, ..Default::default() }, "max_record_bytes"),
-            ("a", DatasetOptions { retry: Retry { attempts: 0, ..Retry::default() }, ..Default::default() }, "attempts"),
+            (
+                "a",
+                DatasetOptions { retry: Retry { attempts: 0, ..Retry::default() }, ..Default::default() },
+                "attempts",
+            ),
         ];
         for (id, options, message) in cases {
             let Err(error) = Dataset::open(&store, id, options) else { panic!("{message} is accepted") };

@@ -120,8 +120,10 @@ impl Pipe {
         let number = self.counts.records;
         let error = match rejection {
             Rejection::InvalidRecord(fault) => {
-                let message =
-                    format!("record {number} is not one JSON document: {} at byte {}", fault.reason, fault.offset);
+                let message = format!(
+                    "record {number} is not one JSON document: {} at byte {}",
+                    fault.reason, fault.offset
+                );
                 Error::new(Status::InvalidRecord, message).with_offset(fault.offset as u64)
             }
             Rejection::TooLarge { len, limit } => {

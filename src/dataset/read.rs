@@ -110,7 +110,10 @@ impl Buffer {
             let wanted = (2 * self.bytes.len()).clamp(CHUNK, most.max(CHUNK));
             let more = wanted.saturating_sub(self.bytes.len());
             self.bytes.try_reserve_exact(more).map_err(|_| {
-                Error::new(Status::NoMemory, format!("no memory for a record of more than {} bytes", self.bytes.len()))
+                Error::new(
+                    Status::NoMemory,
+                    format!("no memory for a record of more than {} bytes", self.bytes.len()),
+                )
             })?;
             self.bytes.resize(wanted, 0);
         }
@@ -152,15 +155,22 @@ impl Dataset {
         }
         let path = || self.options().layout.manifest_path(self.id(), snapshot.id());
         let unsupported = |what: &str, name: &str| {
-            let message = format!("the snapshot {} has the {what} {name:?}, which this build cannot read", snapshot.id());
-            self.named(Error::new(Status::Unsupported, message).with_path(path()).with_snapshot_id(snapshot.id()))
+            let message = format!(
+                "the snapshot {} has the {what} {name:?}, which this build cannot read",
+                snapshot.id()
+            );
+            self.named(
+                Error::new(Status::Unsupported, message).with_path(path()).with_snapshot_id(snapshot.id()),
+            )
         };
         match manifest.codec.as_deref() {
             Some("jsonl") => {}
             Some(other) => return Err(unsupported("codec", other)),
             None => {
                 let message = format!("the snapshot {} is a raw blob and has no records", snapshot.id());
-                return Err(self.named(Error::new(Status::CodecRequired, message).with_snapshot_id(snapshot.id())));
+                return Err(
+                    self.named(Error::new(Status::CodecRequired, message).with_snapshot_id(snapshot.id()))
+                );
             }
         }
         let compressor = Compressor::from_manifest_name(&manifest.compressor)
@@ -229,7 +239,10 @@ impl RecordReader {
     /// As [`RecordReader::next`]; `InvalidArgument` for a capacity of 0.
     pub fn next_batch(&mut self, capacity: usize) -> Result<RecordBatch<'_>> {
         if capacity == 0 {
-            return Err(Error::new(Status::InvalidArgument, "a batch of capacity 0 holds no record; give 1 or more"));
+            return Err(Error::new(
+                Status::InvalidArgument,
+                "a batch of capacity 0 holds no record; give 1 or more",
+            ));
         }
         self.spans.clear();
         if let Some(first) = self.next_span()? {
@@ -298,7 +311,9 @@ impl RecordReader {
             }
             self.buffer.make_room(most)?;
             let from = self.buffer.end;
-            let filled = file.fill(&mut self.buffer.bytes[from..]).map_err(|error| error.with_path(&*file.file.path))?;
+            let filled = file
+                .fill(&mut self.buffer.bytes[from..])
+                .map_err(|error| error.with_path(&*file.file.path))?;
             let before = self.buffer.filled().len();
             self.buffer.end = from + filled;
             // Only what is new can hold the line's end.
@@ -333,7 +348,8 @@ impl RecordReader {
             return Ok(());
         }
         let path = self.dataset.options().layout.manifest_path(self.dataset.id(), self.snapshot.id());
-        let message = format!("its manifest {path} counts {expected} records, but its files hold {}", self.rows);
+        let message =
+            format!("its manifest {path} counts {expected} records, but its files hold {}", self.rows);
         Err(Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(self.snapshot.id()))
     }
 }
@@ -353,9 +369,9 @@ impl File {
             Compressor::None => None,
             compressor => {
                 let mut input = Vec::new();
-                input
-                    .try_reserve_exact(CHUNK)
-                    .map_err(|_| Error::new(Status::NoMemory, format!("no memory for a buffer of {CHUNK} bytes")))?;
+                input.try_reserve_exact(CHUNK).map_err(|_| {
+                    Error::new(Status::NoMemory, format!("no memory for a buffer of {CHUNK} bytes"))
+                })?;
                 input.resize(CHUNK, 0);
                 let decoder = Decoder::new(compressor)?;
                 Some(Decompression { decoder, input: input.into_boxed_slice(), start: 0, end: 0 })
@@ -388,7 +404,9 @@ impl File {
         }
         let read = self.object.read_at(self.offset, &mut room[..most])?;
         if read == 0 {
-            return Err(self.corrupt(format!("ends at byte {}, expected {}", self.offset, self.file.size_bytes)));
+            return Err(
+                self.corrupt(format!("ends at byte {}, expected {}", self.offset, self.file.size_bytes))
+            );
         }
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&room[..read]);
@@ -450,6 +468,7 @@ impl File {
     }
 
     fn corrupt(&self, what: String) -> Error {
-        Error::new(Status::Corrupt, format!("the data file {} {what}", self.file.path)).with_path(&*self.file.path)
+        Error::new(Status::Corrupt, format!("the data file {} {what}", self.file.path))
+            .with_path(&*self.file.path)
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Dataset;
+use crate::commit::lookup::Stored;
 use crate::commit::machine::Kind;
 use crate::error::{Error, Result, Status};
 use crate::id::{self, Form, form};
@@ -50,14 +51,6 @@ impl Snapshot {
     pub fn location(&self, index: usize) -> Option<&str> {
         self.inner.locations.get(index)?.as_deref()
     }
-}
-
-/// What lies under a manifest's key.
-enum Found {
-    Whole(Snapshot),
-    /// Cut short by a writer that does not write at once.
-    Torn,
-    Absent,
 }
 
 impl Dataset {
@@ -133,25 +126,23 @@ impl Dataset {
                 let path = self.options().layout.latest_path(self.id());
                 error.with_status(Status::Corrupt).context(format_args!("the pointer {path}")).with_path(path)
             })?;
-            let ours = matches!(form(&id), Form::Ours { .. });
-            match self.load(&id)? {
-                Found::Whole(snapshot) => return Ok(Some(snapshot)),
-                // Its writer is between pointer and manifest.
-                Found::Torn | Found::Absent if look < LOOKS => {
-                    control.sleep(Duration::from_millis(u64::from(look)), "waiting for a manifest")?;
-                }
-                _ => {
-                    if let Some(snapshot) = self.proven(&id)? {
-                        return Ok(Some(snapshot));
-                    }
-                    if !ours {
-                        return self.greatest(Some(&id));
-                    }
-                    let path = self.options().layout.manifest_path(self.id(), &id);
-                    let message = format!("the pointer names the snapshot {id}, but its manifest {path} is missing");
-                    return Err(Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(id));
-                }
+            if let Some(snapshot) = self.load(&id)? {
+                return Ok(Some(snapshot));
             }
+            if look < LOOKS {
+                // Perhaps its writer is between pointer and manifest.
+                control.sleep(Duration::from_millis(u64::from(look)), "waiting for a manifest")?;
+                continue;
+            }
+            if let Some(snapshot) = self.proven(&id)? {
+                return Ok(Some(snapshot));
+            }
+            if !matches!(form(&id), Form::Ours { .. }) {
+                return self.greatest(Some(&id));
+            }
+            let path = self.options().layout.manifest_path(self.id(), &id);
+            let message = format!("the pointer names the snapshot {id}, but its manifest {path} is missing");
+            return Err(Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(id));
         }
         Ok(None)
     }
@@ -162,7 +153,7 @@ impl Dataset {
         ids.sort_unstable();
         while let Some(id) = ids.pop() {
             if except != Some(&*id)
-                && let Found::Whole(snapshot) = self.load(&id)?
+                && let Some(snapshot) = self.load(&id)?
             {
                 return Ok(Some(snapshot));
             }
@@ -172,8 +163,8 @@ impl Dataset {
 
     fn find(&self, id: &str) -> Result<Option<Snapshot>> {
         match self.load(id)? {
-            Found::Whole(snapshot) => Ok(Some(snapshot)),
-            Found::Torn | Found::Absent => self.proven(id),
+            Some(snapshot) => Ok(Some(snapshot)),
+            None => self.proven(id),
         }
     }
 
@@ -189,11 +180,11 @@ impl Dataset {
         }
     }
 
-    fn load(&self, id: &str) -> Result<Found> {
-        match self.site().manifest_or_torn(id)? {
-            Some(Some((bytes, manifest))) => Ok(Found::Whole(self.assemble(manifest, &bytes))),
-            Some(None) => Ok(Found::Torn),
-            None => Ok(Found::Absent),
+    /// The snapshot as its manifest has it; `None` if there is none, or it is incomplete.
+    fn load(&self, id: &str) -> Result<Option<Snapshot>> {
+        match self.site().stored_manifest(id)? {
+            Stored::Whole(bytes, manifest) => Ok(Some(self.assemble(*manifest, &bytes))),
+            Stored::Torn | Stored::Absent => Ok(None),
         }
     }
 
@@ -228,10 +219,7 @@ impl Snapshots {
             let found = match self.ids.is_empty() {
                 // The head may be decided but not published.
                 true => self.dataset.find(&id),
-                false => self.dataset.load(&id).map(|found| match found {
-                    Found::Whole(snapshot) => Some(snapshot),
-                    Found::Torn | Found::Absent => None,
-                }),
+                false => self.dataset.load(&id),
             };
             match found {
                 Ok(Some(snapshot)) if snapshot.manifest().is_noop().is_none() => return Ok(Some(snapshot)),

@@ -98,14 +98,18 @@ impl Dataset {
             let message = format!(
                 "{snapshot_id:?} is no id that a commit of this library can have; give the one that is in the error"
             );
-            return Err(self.named(Error::new(Status::InvalidArgument, message).with_snapshot_id(snapshot_id)));
+            return Err(
+                self.named(Error::new(Status::InvalidArgument, message).with_snapshot_id(snapshot_id))
+            );
         }
         let control = Control::start(options);
         let mut knowledge = self.knowledge();
         let resolved = driver::resolve(self.site(), &control, snapshot_id, &mut knowledge);
         self.learn(knowledge);
         match resolved? {
-            Resolved::Committed => self.snapshot(snapshot_id, &CallOptions::default()).map(Resolution::Committed),
+            Resolved::Committed => {
+                self.snapshot(snapshot_id, &CallOptions::default()).map(Resolution::Committed)
+            }
             Resolved::Impossible => Ok(Resolution::NotCommitted),
         }
     }
@@ -227,7 +231,9 @@ impl StagedContent for Pulled<'_, '_> {
 pub(super) fn report(progress: &mut Option<ProgressFn<'_>>, so_far: crate::options::Progress) -> Result<()> {
     match progress.as_mut().is_none_or(|progress| progress(so_far)) {
         true => Ok(()),
-        false => Err(Error::new(Status::Aborted, "the progress callback stopped the call; nothing is committed")),
+        false => {
+            Err(Error::new(Status::Aborted, "the progress callback stopped the call; nothing is committed"))
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The push writer: records are staged as the caller has them, and committed when it says so.
 
+use super::Dataset;
 use super::pipe::{DataFile, Pipe};
 use super::write::{Commit, report};
-use super::Dataset;
 use crate::codec::jsonl::next_line;
 use crate::commit::driver::{self, Decided};
 use crate::commit::lookup::Decision;
@@ -66,7 +66,9 @@ impl Staging {
     fn pipe(&mut self) -> Result<&mut Pipe> {
         match &mut self.phase {
             Phase::Open(pipe) => Ok(pipe),
-            Phase::Durable(_) | Phase::Closed(_) => Err(state("its records are closed since the commit was tried: commit again, or abort")),
+            Phase::Durable(_) | Phase::Closed(_) => {
+                Err(state("its records are closed since the commit was tried: commit again, or abort"))
+            }
             Phase::Failed(error) => Err(error.clone()),
             Phase::Committed => Err(state("it has committed: open a new one")),
             Phase::Aborted | Phase::Empty => Err(state("it was aborted: open a new one")),
@@ -205,7 +207,12 @@ impl RecordWriter {
     ///
     /// # Errors
     /// As [`RecordWriter::append`]; `InvalidArgument` if lengths, times and data do not fit.
-    pub fn append_batch(&mut self, data: &[u8], lengths: &[usize], unix_nanos: Option<&[i64]>) -> (usize, Result<()>) {
+    pub fn append_batch(
+        &mut self,
+        data: &[u8],
+        lengths: &[usize],
+        unix_nanos: Option<&[i64]>,
+    ) -> (usize, Result<()>) {
         let total = lengths.iter().try_fold(0_usize, |sum, len| sum.checked_add(*len));
         if total != Some(data.len()) {
             let message = format!("the lengths do not add up to the buffer's {} bytes", data.len());

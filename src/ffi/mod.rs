@@ -9,19 +9,31 @@
 #![allow(non_camel_case_types)]
 #![allow(clippy::missing_safety_doc)]
 
-// cbindgen writes the header's declarations in this order.
+// cbindgen writes the header's declarations in this order; rustfmt would sort the lines of one block.
 mod version;
+
 mod status;
+
 mod bytes;
+
 mod error;
+
 mod cancel;
+
 mod options;
+
 mod store;
+
 mod dataset;
+
 mod source;
+
 mod writer;
+
 mod history;
+
 mod snapshot;
+
 mod reader;
 
 mod boundary;

@@ -80,7 +80,8 @@ impl Machine {
             raise(id_time(above)?, above)?;
         }
         let nanos = u64::try_from(time).unwrap_or_default();
-        let id = compose(nanos, random).ok_or_else(|| self.head.as_ref().map_or("".into(), |h| h.id.clone()))?;
+        let id =
+            compose(nanos, random).ok_or_else(|| self.head.as_ref().map_or("".into(), |h| h.id.clone()))?;
         Ok(Head { id: Id::from(id), created_at: time })
     }
 

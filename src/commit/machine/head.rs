@@ -1,8 +1,8 @@
 //! Finding the snapshot to build on (`commit.md`, Commit 1 to 3), and walking the slots onward from it.
 
-use super::{Action, Goal, Head, Id, Job, Machine, ManifestFacts, Outcome, Read, Reason, Slot, State, Then};
 #[cfg(test)]
 use super::Mutant;
+use super::{Action, Goal, Head, Id, Job, Machine, ManifestFacts, Outcome, Read, Reason, Slot, State, Then};
 use crate::id::{Form, form};
 
 /// The id that the pointer's bytes name: white space around it is trimmed.
@@ -84,9 +84,7 @@ impl Machine {
                 let head = Head { id, created_at: facts.created_at };
                 self.go(State::HeadSlotPersisted(head), Action::PersistSlot(facts.parent))
             }
-            (facts, _) => {
-                self.go(State::HeadNamer { id: id.clone(), facts }, Action::FindNamer(id))
-            }
+            (facts, _) => self.go(State::HeadNamer { id: id.clone(), facts }, Action::FindNamer(id)),
         }
     }
 
@@ -99,7 +97,9 @@ impl Machine {
                 let head = Head { id, created_at: facts.created_at };
                 self.go(State::HeadSlotPersisted(head), Action::PersistSlot(slot.parent))
             }
-            (Read::Absent, None) if matches!(form(&id), Form::Ours { .. }) => self.refuse(Reason::Missing(id)),
+            (Read::Absent, None) if matches!(form(&id), Form::Ours { .. }) => {
+                self.refuse(Reason::Missing(id))
+            }
             (Read::Absent, _) => self.refuse(Reason::NeedsRepair(id)),
         }
     }

@@ -1,10 +1,12 @@
 //! Making a decided snapshot visible (`commit.md`, Commit 6 and 7): its manifest, then the pointer, which only
 //! ever moves on. The same for our own snapshot and for another's that we found unpublished.
 
-use super::head::pointed;
 #[cfg(test)]
 use super::Mutant;
-use super::{Action, Job, Machine, Outcome, Publication, PutAnswer, Read, Reason, Slot, State, SwapAnswer, Then};
+use super::head::pointed;
+use super::{
+    Action, Job, Machine, Outcome, Publication, PutAnswer, Read, Reason, Slot, State, SwapAnswer, Then,
+};
 use crate::id::{Form, form};
 
 impl Job {
@@ -96,7 +98,10 @@ impl Machine {
 
     pub(super) fn on_swapped(&mut self, job: Job, answer: SwapAnswer) -> Action {
         #[cfg(test)]
-        if self.mutated(Mutant::PointerBeforeManifest) && job.mine() && answer == SwapAnswer::Done && self.tries == 0
+        if self.mutated(Mutant::PointerBeforeManifest)
+            && job.mine()
+            && answer == SwapAnswer::Done
+            && self.tries == 0
         {
             self.pointer = Some(job.slot.child.as_bytes().to_vec());
             self.tries = 1;
@@ -164,7 +169,9 @@ impl Machine {
     pub(super) fn published(&mut self, job: Job, publication: Publication) -> Action {
         #[cfg(test)]
         let publication = match publication {
-            Publication::Unpublished if self.mutated(Mutant::UnpublishedMeansPublished) => Publication::Published,
+            Publication::Unpublished if self.mutated(Mutant::UnpublishedMeansPublished) => {
+                Publication::Published
+            }
             other => other,
         };
         let head = job.slot.head();

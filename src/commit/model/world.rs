@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::id::compose;
 
 use super::super::machine::{
-    Action, Event, Goal, Id, Knowledge, Kind, Machine, ManifestFacts, Mutant, Outcome, Publication,
+    Action, Event, Goal, Id, Kind, Knowledge, Machine, ManifestFacts, Mutant, Outcome, Publication,
     PutAnswer, Read, Reason, Slot, SwapAnswer,
 };
 
@@ -130,7 +130,8 @@ impl World {
         }
         self.reader_steps(&mut steps);
         if self.resets > 0 {
-            let values = std::iter::once(None).chain(self.manifests.keys().map(|id| Some(id.as_bytes().to_vec())));
+            let values =
+                std::iter::once(None).chain(self.manifests.keys().map(|id| Some(id.as_bytes().to_vec())));
             for value in values.filter(|value| *value != self.latest) {
                 let mut next = self.clone();
                 next.resets -= 1;
@@ -178,10 +179,10 @@ impl World {
                 answers.push(plain(Event::Listed(read(self.manifests.keys().next_back().cloned()))));
             }
             Action::ReadManifest(id) => {
-                let facts = self.manifests.get(id).map(|slot| ManifestFacts {
-                    parent: slot.parent.clone(),
-                    created_at: slot.created_at,
-                });
+                let facts = self
+                    .manifests
+                    .get(id)
+                    .map(|slot| ManifestFacts { parent: slot.parent.clone(), created_at: slot.created_at });
                 answers.push(plain(Event::Manifest(read(facts))));
             }
             Action::ReadSlot(parent) => {
@@ -196,7 +197,8 @@ impl World {
                 answers.push(plain(Event::Namer(read(namer))));
             }
             Action::FinishData => {
-                let id = Id::from(compose(plan.clock.unsigned_abs(), self.random(index)).expect("a small time"));
+                let id =
+                    Id::from(compose(plan.clock.unsigned_abs(), self.random(index)).expect("a small time"));
                 answers.push(plain(Event::DataFinished(id, plan.clock)));
             }
             Action::Draw => {
@@ -239,11 +241,8 @@ impl World {
         if self.crashes > 0 {
             let mut next = self.clone();
             next.crashes -= 1;
-            next.writers[index] = Writer {
-                commits: writer.commits,
-                draws: writer.draws,
-                ..Writer::new(writer.lives + 1)
-            };
+            next.writers[index] =
+                Writer { commits: writer.commits, draws: writer.draws, ..Writer::new(writer.lives + 1) };
             steps.push((format!("writer {index} crashes before {action:?}"), Ok(next)));
         }
     }
@@ -297,7 +296,10 @@ impl World {
                     return Ok(Event::Put(PutAnswer::Exists));
                 }
                 if self.refused.contains(&slot.nonce) {
-                    return Err(format!("{} was said to be impossible, and is committed after all", slot.child));
+                    return Err(format!(
+                        "{} was said to be impossible, and is committed after all",
+                        slot.child
+                    ));
                 }
                 self.slots.insert(slot.parent.clone(), slot.clone());
                 Event::Put(PutAnswer::Done)
@@ -380,17 +382,28 @@ impl World {
                 if publication == Publication::Published && !self.manifests.contains_key(&slot.child) {
                     return Err(format!("{} is acknowledged as published, but has no manifest", slot.child));
                 }
-                if publication == Publication::Published && !self.disturbed && !self.points_at_or_beyond(&slot.child) {
-                    return Err(format!("{} is acknowledged as published, but the pointer is behind", slot.child));
+                if publication == Publication::Published
+                    && !self.disturbed
+                    && !self.points_at_or_beyond(&slot.child)
+                {
+                    return Err(format!(
+                        "{} is acknowledged as published, but the pointer is behind",
+                        slot.child
+                    ));
                 }
                 if publication == Publication::BesideForeign && !self.disturbed {
-                    return Err(format!("{} is said to stand beside a foreign writer; there is none", slot.child));
+                    return Err(format!(
+                        "{} is said to stand beside a foreign writer; there is none",
+                        slot.child
+                    ));
                 }
                 self.acknowledged.push(slot.child);
             }
             Outcome::NotCommitted(reason) => {
                 let expects = scenario.writers[index].expects;
-                if !matches!(reason, Reason::Failed | Reason::Conflict(_)) || (reason != Reason::Failed && !expects) {
+                if !matches!(reason, Reason::Failed | Reason::Conflict(_))
+                    || (reason != Reason::Failed && !expects)
+                {
                     return Err(format!("writer {index} is told {reason:?}"));
                 }
                 if let Reason::Conflict(head) = reason {
@@ -541,7 +554,9 @@ impl World {
         }
         let path = world.path();
         let last = path.last().ok_or("afterwards a fresh writer could not commit")?;
-        if world.slots.len() != before + 1 || path.iter().any(|slot| !world.manifests.contains_key(&slot.child)) {
+        if world.slots.len() != before + 1
+            || path.iter().any(|slot| !world.manifests.contains_key(&slot.child))
+        {
             return Err("afterwards a fresh writer could not commit and publish".into());
         }
         if world.latest.as_deref() != Some(last.child.as_bytes()) {
@@ -583,10 +598,15 @@ fn text(raw: &Option<Vec<u8>>) -> String {
 
 fn describe(request: &Request) -> String {
     match request {
-        Request::Slot(slot) => format!("slot of {:?} for {} ({})", slot.parent, slot.child, match slot.kind {
-            Kind::Commit => "commit",
-            Kind::Noop => "noop",
-        }),
+        Request::Slot(slot) => format!(
+            "slot of {:?} for {} ({})",
+            slot.parent,
+            slot.child,
+            match slot.kind {
+                Kind::Commit => "commit",
+                Kind::Noop => "noop",
+            }
+        ),
         Request::Manifest(slot) => format!("manifest of {}", slot.child),
         Request::Swap { value, .. } => format!("swap to {value}"),
     }

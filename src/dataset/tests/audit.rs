@@ -36,7 +36,8 @@ pub(super) fn audit(store: &Store, acknowledged: &[String]) -> std::result::Resu
             return Err(format!("the manifest of {id} is there, but no slot names it"));
         }
     }
-    let slots = keys(store).into_iter().filter(|key| key.contains("/_commits/") && !key.ends_with(".payload"));
+    let slots =
+        keys(store).into_iter().filter(|key| key.contains("/_commits/") && !key.ends_with(".payload"));
     if slots.count() != path.len() {
         return Err("a slot is not on the path from the root".into());
     }

@@ -105,7 +105,8 @@ fn an_invalid_record_is_named_by_number_and_offset() {
     let error = write(&dataset, &["1", "2", "{\"a\": 1,}"]).err().unwrap();
     assert_eq!((error.record(), error.offset()), (Some(2), Some(8)));
     assert!(error.message().starts_with("dataset \"events\": record 2"), "{error}");
-    let narrow = Dataset::open(&memory(), "events", DatasetOptions { max_record_bytes: 4, ..options() }).unwrap();
+    let narrow =
+        Dataset::open(&memory(), "events", DatasetOptions { max_record_bytes: 4, ..options() }).unwrap();
     assert!(write(&narrow, &["1234"]).is_ok());
     let error = write(&narrow, &["12345"]).err().unwrap();
     assert_eq!((error.status(), error.record()), (Status::RecordTooLarge, Some(0)));
@@ -131,7 +132,8 @@ fn the_expected_parent_decides() {
     store.backend().put_if_absent("datasets/events/latest", first.id().as_bytes(), Durability::Full);
     let other = open(&store);
     let options = CommitOptions { expected_parent: Some(second.id()), ..CommitOptions::default() };
-    let third = other.stream_write_records(&mut records(&["3"]), Metadata::empty(), options).unwrap().snapshot;
+    let third =
+        other.stream_write_records(&mut records(&["3"]), Metadata::empty(), options).unwrap().snapshot;
     assert_eq!(third.manifest().parent_snapshot_id.as_deref(), Some(second.id()));
     assert_eq!(ids(&dataset).len(), 3);
 }
@@ -148,7 +150,8 @@ fn timestamps_metadata_and_counts_are_in_the_manifest() {
     ]
     .into_iter();
     let metadata = Metadata::parse("{\"z\": 1, \"a\": [true]}").unwrap();
-    let snapshot = dataset.stream_write_records(&mut source, metadata, CommitOptions::default()).unwrap().snapshot;
+    let snapshot =
+        dataset.stream_write_records(&mut source, metadata, CommitOptions::default()).unwrap().snapshot;
     let manifest = snapshot.manifest();
     assert_eq!((manifest.min_timestamp, manifest.max_timestamp), (Some(-1), Some(2_000_000_000)));
     assert_eq!(manifest.row_count, 4);
@@ -259,7 +262,10 @@ fn a_large_manifest_commits_through_a_payload_of_its_own() {
     write(&dataset, &["1"]).unwrap();
     let note = "n".repeat(2 << 20);
     let metadata = Metadata::parse(&format!("{{\"note\":\"{note}\"}}")).unwrap();
-    let large = dataset.stream_write_records(&mut records(&["2"]), metadata, CommitOptions::default()).unwrap().snapshot;
+    let large = dataset
+        .stream_write_records(&mut records(&["2"]), metadata, CommitOptions::default())
+        .unwrap()
+        .snapshot;
     let payloads: Vec<String> = keys(&store).into_iter().filter(|key| key.ends_with(".payload")).collect();
     assert_eq!(payloads.len(), 1);
     let payload = store.backend().get(&payloads[0], 8 << 20).unwrap().unwrap();

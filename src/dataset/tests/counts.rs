@@ -16,8 +16,10 @@ struct Counted {
 impl Counted {
     fn note(&self, what: &str, key: &str) {
         // Ids are replaced, so that requests can be compared.
-        let key: Vec<&str> =
-            key.split('/').map(|part| if part.starts_with(|c: char| c.is_ascii_digit()) { "ID" } else { part }).collect();
+        let key: Vec<&str> = key
+            .split('/')
+            .map(|part| if part.starts_with(|c: char| c.is_ascii_digit()) { "ID" } else { part })
+            .collect();
         self.requests.lock().unwrap().push(format!("{what} {}", key.join("/")));
     }
 }

@@ -173,7 +173,7 @@ fn a_commit_in_doubt_that_is_repeated_happens_once() {
         let (mut writer, id) = in_doubt(&flaky, &dataset, answer);
         let commit = commit(&mut writer).unwrap();
         assert_eq!(commit.snapshot.id(), id);
-        assert_eq!(audit(&store, &[id.clone()]).unwrap(), [first.id(), &*id]);
+        assert_eq!(audit(&store, std::slice::from_ref(&id)).unwrap(), [first.id(), &*id]);
         assert_eq!(read_all(&dataset, &commit.snapshot, ReadOptions::default()).unwrap(), ["1"]);
     }
 }
@@ -209,10 +209,17 @@ fn a_commit_in_doubt_is_resolved_for_good() {
     let (mut writer, id) = in_doubt(&flaky, &dataset, Answer::Lost);
     assert!(matches!(resolve(&store, &id).unwrap(), Resolution::NotCommitted));
     assert!(matches!(resolve(&store, &id).unwrap(), Resolution::NotCommitted), "the answer stays");
-    assert_eq!(open(&store).snapshot(&id, &CallOptions::default()).err().unwrap().status(), Status::SnapshotNotFound);
+    assert_eq!(
+        open(&store).snapshot(&id, &CallOptions::default()).err().unwrap().status(),
+        Status::SnapshotNotFound
+    );
     let latest = dataset.latest(&CallOptions::default()).unwrap();
     assert_eq!(latest.manifest().is_noop().as_deref(), Some(first.id()));
-    assert_eq!(read_all(&dataset, &latest, ReadOptions::default()).unwrap(), ["0"], "a seal repeats its parent");
+    assert_eq!(
+        read_all(&dataset, &latest, ReadOptions::default()).unwrap(),
+        ["0"],
+        "a seal repeats its parent"
+    );
     assert_eq!(latest.manifest().metadata.user_json(), "{}");
     assert_eq!(ids(&dataset), [first.id()], "a seal is no snapshot of its own");
     // Its writer still has the records, and can commit them as another snapshot.

@@ -21,7 +21,11 @@ struct Scene {
 }
 
 fn commit_by(disk: &SimDisk, texts: &[&str]) -> String {
-    write(&open(&store_of(&disk.process())), texts).expect("an undisturbed commit works").snapshot.id().to_owned()
+    write(&open(&store_of(&disk.process())), texts)
+        .expect("an undisturbed commit works")
+        .snapshot
+        .id()
+        .to_owned()
 }
 
 fn pull(dataset: &Dataset) -> Result<Commit> {
@@ -54,7 +58,11 @@ const SCENES: [Scene; 5] = [
     Scene { name: "a later commit, pulled", prepare: |disk| vec![commit_by(disk, &["0"])], act: pull },
     Scene { name: "a later commit, pushed", prepare: |disk| vec![commit_by(disk, &["0"])], act: push },
     Scene { name: "a commit after a dead writer's", prepare: half_done, act: pull },
-    Scene { name: "a commit with a large manifest", prepare: |disk| vec![commit_by(disk, &["0"])], act: pull_large },
+    Scene {
+        name: "a commit with a large manifest",
+        prepare: |disk| vec![commit_by(disk, &["0"])],
+        act: pull_large,
+    },
 ];
 
 /// How many operations the scene takes undisturbed.
@@ -95,7 +103,9 @@ fn whatever_operation_fails_a_commit_ends_as_committed_or_as_a_clear_error() {
                 process.fault_at(number, *fault);
                 let result = (scene.act)(&open(&store_of(&process)));
                 let step = process.trace().get(number).cloned();
-                if *fault == Fault::After(Errno::INTR) && step.as_ref().is_some_and(|step| step.op == Op::Write) {
+                if *fault == Fault::After(Errno::INTR)
+                    && step.as_ref().is_some_and(|step| step.op == Op::Write)
+                {
                     // An interrupted write has written nothing: the system would have told how much.
                     continue;
                 }
@@ -113,7 +123,9 @@ fn whatever_operation_fails_a_commit_ends_as_committed_or_as_a_clear_error() {
                         // Another process can settle it.
                         let settled = open(&after).resolve_commit(&id, &CallOptions::default());
                         match settled {
-                            Ok(Resolution::Committed(snapshot)) => acknowledged.push(snapshot.id().to_owned()),
+                            Ok(Resolution::Committed(snapshot)) => {
+                                acknowledged.push(snapshot.id().to_owned())
+                            }
                             Ok(Resolution::NotCommitted) => {}
                             Err(error) => assert!(known == 0, "{what}: {error}"),
                         }
@@ -126,12 +138,17 @@ fn whatever_operation_fails_a_commit_ends_as_committed_or_as_a_clear_error() {
                         assert!(error.errno().is_some(), "{what}: {error:?} has no errno");
                     }
                 }
-                let next = write(&open(&after), &["\"next\""]).unwrap_or_else(|error| panic!("{what}: then {error}"));
+                let next = write(&open(&after), &["\"next\""])
+                    .unwrap_or_else(|error| panic!("{what}: then {error}"));
                 assert_eq!(next.outcome, Outcome::Committed, "{what}");
                 acknowledged.push(next.snapshot.id().to_owned());
-                let path = audit(&after, &acknowledged).unwrap_or_else(|wrong| panic!("{what}: then {wrong}"));
+                let path =
+                    audit(&after, &acknowledged).unwrap_or_else(|wrong| panic!("{what}: then {wrong}"));
                 assert_eq!(path.last(), acknowledged.last(), "{what}");
-                assert_eq!(open(&after).latest(&CallOptions::default()).expect("readable").id(), next.snapshot.id());
+                assert_eq!(
+                    open(&after).latest(&CallOptions::default()).expect("readable").id(),
+                    next.snapshot.id()
+                );
             }
         }
     }
@@ -191,7 +208,12 @@ fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
                 acknowledged.push(commit.snapshot.id().to_owned());
             }
             let lost = survives(&disk, &acknowledged, 40);
-            assert!(lost.is_ok(), "{}: power cut before operation {number}: {}", scene.name, lost.unwrap_err());
+            assert!(
+                lost.is_ok(),
+                "{}: power cut before operation {number}: {}",
+                scene.name,
+                lost.unwrap_err()
+            );
             // The process only died, another commits on what it left, and then the power is cut.
             process.kill();
             acknowledged.push(commit_by(&disk, &["\"between\""]));
@@ -251,7 +273,8 @@ fn a_sync_that_is_left_out_is_noticed() {
 
 #[test]
 fn a_disk_that_is_full_for_a_while_loses_no_record() {
-    let texts: Vec<String> = (0..40_000).map(|number| format!("{{\"number\":{number},\"pad\":\"{:>40}\"}}", "")).collect();
+    let texts: Vec<String> =
+        (0..40_000).map(|number| format!("{{\"number\":{number},\"pad\":\"{:>40}\"}}", "")).collect();
     for compressor in [Compressor::None, Compressor::Gzip, Compressor::Zstd] {
         // Without compression the third write; else the first, which comes with the last flush.
         for (op, number, fault) in [
@@ -264,7 +287,8 @@ fn a_disk_that_is_full_for_a_while_loses_no_record() {
             let disk = SimDisk::new();
             let process = disk.process();
             let store = store_of(&process);
-            let dataset = Dataset::open(&store, "events", DatasetOptions { compressor, ..options() }).unwrap();
+            let dataset =
+                Dataset::open(&store, "events", DatasetOptions { compressor, ..options() }).unwrap();
             let mut writer = dataset.record_writer(WriterOptions::default()).unwrap();
             let mut full = 0;
             process.fault_on(op, number, fault);

@@ -18,11 +18,13 @@ fn damaged(compressor: Compressor, damage: impl Fn(Vec<u8>) -> Vec<u8>) -> (Data
 
 #[test]
 fn every_kind_of_data_file_reads_back_as_it_was_written() {
-    let texts: Vec<String> = (0..5000).map(|i| format!("{{\"id\":{i},\"text\":\"{}\"}}", "é<>".repeat(i % 90))).collect();
+    let texts: Vec<String> =
+        (0..5000).map(|i| format!("{{\"id\":{i},\"text\":\"{}\"}}", "é<>".repeat(i % 90))).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     for (compressor, checksum) in formats() {
         let store = memory();
-        let dataset = Dataset::open(&store, "events", DatasetOptions { compressor, checksum, ..options() }).unwrap();
+        let dataset =
+            Dataset::open(&store, "events", DatasetOptions { compressor, checksum, ..options() }).unwrap();
         let commit = write(&dataset, &texts).unwrap();
         assert_eq!(commit.outcome, Outcome::Committed);
         let manifest = commit.snapshot.manifest();
@@ -34,7 +36,11 @@ fn every_kind_of_data_file_reads_back_as_it_was_written() {
         assert_eq!(latest.id(), commit.snapshot.id());
         for verify in [Verify::Streaming, Verify::First, Verify::SizeOnly] {
             let options = ReadOptions { verify, ..ReadOptions::default() };
-            assert_eq!(read_all(&reader, &latest, options.clone()).unwrap(), texts, "{compressor:?} {checksum:?}");
+            assert_eq!(
+                read_all(&reader, &latest, options.clone()).unwrap(),
+                texts,
+                "{compressor:?} {checksum:?}"
+            );
             let mut batches = reader.read(&latest, options).unwrap();
             let mut count = 0;
             loop {
@@ -168,7 +174,12 @@ fn what_this_build_cannot_read_is_named() {
     let cases = [
         ("\"codec\": \"jsonl\"", "\"codec\": \"avro\"", Status::Unsupported, "codec \"avro\""),
         ("\"compressor\": \"noop\"", "\"compressor\": \"lzma\"", Status::Unsupported, "compressor \"lzma\""),
-        ("\"checksum_algorithm\": \"xxh3\"", "\"checksum_algorithm\": \"crc\"", Status::Unsupported, "checksum \"crc\""),
+        (
+            "\"checksum_algorithm\": \"xxh3\"",
+            "\"checksum_algorithm\": \"crc\"",
+            Status::Unsupported,
+            "checksum \"crc\"",
+        ),
         ("  \"codec\": \"jsonl\",\n", "", Status::CodecRequired, "is a raw blob"),
     ];
     for (from, to, status, message) in cases {
