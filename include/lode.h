@@ -1031,9 +1031,9 @@ lode_status lode_record_writer_append_batch(lode_record_writer *writer,
                                             lode_error **error);
 
 /**
- * Adds the whole lines of a buffer, one record each, without times. Blank lines are no records. What follows
- * the last line break is left: it is the beginning of the next buffer. (A last line without its break is
- * given to lode_record_writer_append.)
+ * Adds the whole lines of a buffer, one record each, without times. Blank lines (nothing but white space) are
+ * no records. What follows the last line break is left: it is the beginning of the next buffer. (A last line
+ * without its break is given to lode_record_writer_append.)
  *
  * @param writer the writer. Not NULL.
  * @param data the buffer; borrowed for the call. NULL only if `len` is 0.

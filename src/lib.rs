@@ -44,6 +44,9 @@ pub mod dataset;
 mod error;
 #[allow(unsafe_code)]
 pub mod ffi;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod id;
 pub mod layout;
 pub mod manifest;

@@ -431,7 +431,7 @@ impl Driver<'_> {
             _ => None,
         };
         let text = |id: Option<&str>| {
-            id.map_or_else(|| "no snapshot at all".to_owned(), |id| format!("the snapshot {id}"))
+            id.map_or_else(|| "none (no snapshot yet)".to_owned(), |id| format!("the snapshot {id}"))
         };
         let error = match reason {
             Reason::Failed => self
@@ -440,7 +440,7 @@ impl Driver<'_> {
                 .unwrap_or_else(|| Error::new(Status::Internal, "a request failed without an error")),
             Reason::Conflict(head) => {
                 let message = format!(
-                    "the head is {}, expected was {}; read the head and decide again",
+                    "the commit expects the parent to be {1}, but the head is {0}; read the head and decide again",
                     text(head.as_deref()),
                     text(expected.as_deref())
                 );

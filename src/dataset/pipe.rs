@@ -14,6 +14,9 @@ use crate::store::{Put, Upload};
 /// How many bytes of lines are gathered before they go on their way.
 const CHUNK: usize = 256 << 10;
 
+/// How many bytes go to the disk at once before the commit asks for them: few large pieces cost least.
+const WRITEBACK: u64 = 8 << 20;
+
 /// A buffer that one huge record has widened is narrowed again to this.
 const KEPT: usize = 4 * CHUNK;
 
@@ -31,6 +34,8 @@ pub(super) struct Pipe {
     compressed: Vec<u8>,
     hasher: Option<Hasher>,
     early_writeback: bool,
+    /// Up to where the bytes may be on their way to the disk.
+    flowing: u64,
     /// The compressor has given its last bytes.
     complete: bool,
     stored: u64,
@@ -80,6 +85,7 @@ impl Pipe {
             compressed: Vec::new(),
             hasher: options.checksum.hasher(),
             early_writeback,
+            flowing: 0,
             complete: false,
             stored: 0,
             counts: Counts::default(),
@@ -140,8 +146,9 @@ impl Pipe {
     /// Sends the gathered lines on. After `NoSpace` it may be called again; nothing is lost.
     pub fn flush(&mut self) -> Result<()> {
         let result = self.send_on();
-        if self.early_writeback && result.is_ok() {
+        if self.early_writeback && self.stored - self.flowing >= WRITEBACK {
             self.upload.start_writeback();
+            self.flowing = self.stored;
         }
         result
     }

@@ -233,7 +233,7 @@ impl RecordWriter {
         (lengths.len(), Ok(()))
     }
 
-    /// Appends the whole lines of `data`; blank ones are skipped, and `\r\n` ends a line as well. Gives how many
+    /// Appends the whole lines of `data`; blank ones (nothing but white space) are skipped, and `\r\n` ends a line as well. Gives how many
     /// bytes were dealt with: what follows the last line break is the beginning of the next buffer; on failure the
     /// bad line begins there.
     ///
@@ -248,7 +248,10 @@ impl RecordWriter {
                 return (consumed + len, state);
             };
             let start = consumed + line.start;
-            if let Err(error) = self.append(&data[start..consumed + line.end], None) {
+            let line = &data[start..consumed + line.end];
+            if !line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
+                && let Err(error) = self.append(line, None)
+            {
                 return (start, Err(error));
             }
             consumed += len;

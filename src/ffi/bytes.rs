@@ -110,7 +110,7 @@ impl Call {
         name: &str,
     ) -> Result<&'a [T]> {
         if let Some(fault) = slice_fault(data, count) {
-            return Err(self.invalid(format_args!("{name} (of {count}) {fault}")));
+            return Err(self.invalid(format_args!("{name} (length {count}) {fault}")));
         }
         if count == 0 {
             return Ok(&[]);

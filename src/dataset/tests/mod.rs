@@ -5,6 +5,7 @@ mod commits;
 mod counts;
 mod doubt;
 mod faults;
+mod heads;
 mod reading;
 
 use super::*;

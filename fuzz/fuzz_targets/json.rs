@@ -1,0 +1,83 @@
+//! The check of a document against another parser. The differences are those that `codec::json` documents: numbers
+//! beyond a float64, and nesting beyond 10,000 levels.
+#![no_main]
+
+use std::ops::Range;
+
+use libfuzzer_sys::fuzz_target;
+use lode::fuzzing::{Checker, Fault};
+use serde::de::IgnoredAny;
+
+fn judge(document: &[u8]) -> bool {
+    std::str::from_utf8(document).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
+}
+
+/// The number that begins at `start`: as long as it can be.
+fn number(document: &[u8], start: usize) -> Range<usize> {
+    let of_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+    let len = document[start..].iter().position(|byte| !of_number(byte));
+    start..len.map_or(document.len(), |len| start + len)
+}
+
+fn value(document: &[u8], number: Range<usize>) -> Option<f64> {
+    std::str::from_utf8(&document[number]).ok()?.parse().ok()
+}
+
+/// All numbers of a valid document have a float64.
+fn numbers_are_finite(document: &[u8]) {
+    let mut at = 0;
+    while at < document.len() {
+        match document[at] {
+            b'"' => {
+                at += 1;
+                while document[at] != b'"' {
+                    at += if document[at] == b'\\' { 2 } else { 1 };
+                }
+                at += 1;
+            }
+            b'-' | b'0'..=b'9' => {
+                let number = number(document, at);
+                at = number.end;
+                assert!(value(document, number.clone()).is_some_and(f64::is_finite), "accepted: the number at {number:?}");
+            }
+            _ => at += 1,
+        }
+    }
+}
+
+fuzz_target!(|document: &[u8]| {
+    let mut checker = Checker::new().unwrap();
+    let verdict = checker.check(document);
+    match &verdict {
+        Ok(verdict) => {
+            assert!(judge(document), "accepted");
+            numbers_are_finite(document);
+            assert_eq!(verdict.has_line_breaks, document.iter().any(|byte| matches!(byte, b'\n' | b'\r')));
+        }
+        Err(Fault { offset, reason }) if reason.contains("float64") => {
+            // A fault may follow the number at once: its longest beginning that is a number counts.
+            let whole = number(document, *offset);
+            let longest = (whole.start + 1..=whole.end).rev().find_map(|end| value(document, *offset..end));
+            assert_eq!(longest.map(f64::abs), Some(f64::INFINITY), "refused at {offset}: {reason}");
+        }
+        Err(Fault { offset, reason }) if reason.contains("10,000 levels") => {
+            let opened = document[..*offset].iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
+            assert!(opened >= 10_000, "refused at {offset}: {reason}");
+        }
+        Err(Fault { offset, reason }) => {
+            assert!(!judge(document), "refused at {offset}: {reason}");
+            assert!(*offset <= document.len());
+            // What stands before the fault is no fault yet, and the fault does not come from what follows it.
+            if let Err(earlier) = checker.check(&document[..*offset]) {
+                let unfinished = earlier.offset == *offset || earlier.reason.contains("float64");
+                assert!(unfinished, "at {offset}: {reason}; without the rest: {earlier:?}");
+            }
+            if *offset < document.len() {
+                let until = checker.check(&document[..=*offset]).map_err(|fault| fault.offset);
+                assert_eq!(until, Err(*offset), "{reason}");
+            }
+        }
+    }
+    // Nothing is left in a checker of what it saw before.
+    assert_eq!(checker.check(document), verdict);
+});

@@ -1,0 +1,42 @@
+//! Any bytes as a manifest: read or refused, in memory that grows with the input alone; what is read is written and
+//! read again as the same.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use lode::Status;
+use lode::manifest::Manifest;
+use lode_fuzz::memory::most_held;
+
+const DATASET: &str = "events";
+const ID: &str = "1700000000000000001-00000000000000bb";
+const CHILD: &str = "1700000000000000002-00000000000000cc";
+
+/// A value of two bytes becomes a struct, in a vector that doubles.
+const BYTES_PER_BYTE: usize = 100;
+
+fuzz_target!(|data: &[u8]| {
+    let (parsed, held) = most_held(|| Manifest::parse(data, DATASET, ID, "the path"));
+    assert!(held <= 16384 + BYTES_PER_BYTE * data.len(), "{held} bytes of memory for {} bytes", data.len());
+    let mut manifest = match parsed {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            assert_eq!(error.status(), Status::ManifestInvalid);
+            assert!(error.message().contains("the path"), "{error}");
+            return;
+        }
+    };
+    let encoded = manifest.encode();
+    let again = Manifest::parse(&encoded, DATASET, ID, "the path").unwrap();
+    manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
+    assert_eq!(again, manifest);
+    assert_eq!(again.encode(), encoded);
+    for index in 0..=manifest.files.len() {
+        manifest.file_row_count(index);
+    }
+    manifest.is_noop();
+    let noop = manifest.noop_of(CHILD, ID, i64::MAX);
+    let noop = Manifest::parse(&noop.encode(), DATASET, CHILD, "the path").unwrap();
+    assert_eq!(noop.is_noop().as_deref(), Some(ID));
+    assert_eq!((noop.parent_snapshot_id.as_deref(), noop.created_at), (Some(ID), i64::MAX));
+    assert_eq!((noop.files, noop.unknown), (manifest.files, manifest.unknown));
+});

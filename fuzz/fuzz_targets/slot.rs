@@ -1,0 +1,62 @@
+//! Any bytes as a slot and, after the line `===`, as the object that holds its payload. A payload that is a manifest is
+//! also put into a slot, as it is written, and read back.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use lode::Status;
+use lode::fuzzing::{INLINE_MAX, Id, Kind, Place, Slot, decode, encode, payload_key};
+use lode::layout::Layout;
+use lode::manifest::Manifest;
+use lode_fuzz::memory::most_held;
+
+const DATASET: &str = "events";
+const PARENT: &str = "1700000000000000000-00000000000000aa";
+const CHILD: &str = "1700000000000000001-00000000000000bb";
+const SEPARATOR: &[u8] = b"\n===\n";
+const BYTES_PER_BYTE: usize = 100;
+
+fn read(place: Place<'_>, slot: &[u8], object: Option<&[u8]>) -> lode::Result<(Slot, Vec<u8>)> {
+    decode(place, slot)?.with_payload(place, object.map(<[u8]>::to_vec))
+}
+
+fuzz_target!(|data: &[u8]| {
+    let at = data.windows(SEPARATOR.len()).position(|window| window == SEPARATOR);
+    let (slot, object) = match at {
+        Some(at) => (&data[..at], Some(&data[at + SEPARATOR.len()..])),
+        None => (data, None),
+    };
+    for parent in [Some(PARENT), None] {
+        let place = Place { dataset: DATASET, layout: Layout::Default, parent };
+        let (decoded, held) = most_held(|| read(place, slot, object));
+        assert!(held <= 65536 + BYTES_PER_BYTE * data.len(), "{held} bytes of memory for {} bytes", data.len());
+        match decoded {
+            Ok((decided, payload)) => {
+                assert_eq!(decided.parent.as_deref(), parent);
+                if payload_key(place, &decided, &payload).is_none() && object.is_none() {
+                    let written = encode(place, &decided, &payload);
+                    assert_eq!(read(place, &written, None).unwrap(), (decided, payload));
+                }
+            }
+            Err(error) => {
+                let known = matches!(error.status(), Status::Corrupt | Status::Unsupported | Status::LayoutMismatch);
+                assert!(known && error.message().contains(&place.key()), "{error}");
+            }
+        }
+
+        let payload = object.unwrap_or(slot);
+        if let Ok(manifest) = Manifest::parse(payload, DATASET, CHILD, "the path")
+            && manifest.parent_snapshot_id.as_deref() == parent
+            && payload.len() <= INLINE_MAX
+        {
+            let decided = Slot {
+                kind: Kind::Commit,
+                parent: parent.map(Id::from),
+                child: CHILD.into(),
+                created_at: manifest.created_at,
+                nonce: u128::from(manifest.row_count) << 64 | 7,
+            };
+            let written = encode(place, &decided, payload);
+            assert_eq!(read(place, &written, None).unwrap(), (decided, payload.to_vec()));
+        }
+    }
+});

@@ -1,0 +1,103 @@
+//! Heads that clocks and other writers leave: dated ahead, at the end of time, of a form that has no order.
+
+use std::sync::{Arc, Mutex};
+
+use super::audit::audit;
+use super::*;
+use crate::commit::driver::now;
+use crate::commit::machine::{Id, Kind, Slot};
+use crate::commit::slot::{self, Place};
+use crate::error::Status;
+use crate::id::compose;
+use crate::layout::Layout;
+use crate::store::{Durability, LogLevel};
+
+/// Puts a first snapshot with this id and time into the store, slot and manifest and pointer, by hand.
+fn plant(store: &Store, id: &str, created_at: i64) {
+    let template = memory();
+    let manifest = write(&open(&template), &[]).unwrap().snapshot.manifest().clone();
+    let manifest =
+        crate::manifest::Manifest { snapshot_id: id.to_owned(), created_at, files: Vec::new(), ..manifest };
+    let payload = manifest.encode();
+    let slot = Slot { kind: Kind::Commit, parent: None, child: Id::from(id), created_at, nonce: 7 };
+    let place = Place { dataset: "events", layout: Layout::Default, parent: None };
+    let backend = store.backend();
+    backend.put_if_absent(&place.key(), &slot::encode(place, &slot, &payload), Durability::Full);
+    backend.put_if_absent(&Layout::Default.manifest_path("events", id), &payload, Durability::Full);
+    backend.put_if_absent("datasets/events/latest", id.as_bytes(), Durability::Full);
+}
+
+#[test]
+fn a_parent_from_the_future_is_followed_with_a_warning() {
+    let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+    let sink = lines.clone();
+    let log = move |level: LogLevel, line: &str| {
+        assert_eq!(level, LogLevel::Warning);
+        sink.lock().unwrap().push(line.to_owned());
+    };
+    let store =
+        Store::new(Box::new(crate::store::memory::Memory::new()), StoreOptions { log: Some(Box::new(log)) });
+    let ahead = now() + 48 * 3600 * 1_000_000_000;
+    let id = compose(ahead.unsigned_abs(), 5).unwrap();
+    plant(&store, &id, ahead);
+    let child = write(&open(&store), &["1"]).unwrap().snapshot;
+    assert!(*child.id() > *id, "its id sorts after the parent's");
+    assert_eq!(child.manifest().created_at, ahead + 1);
+    audit(&store, &[id.clone(), child.id().to_owned()]).unwrap();
+    let lines = lines.lock().unwrap();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains(&id) && lines[0].contains("24 h ahead"), "{lines:?}");
+}
+
+#[test]
+fn a_created_at_after_the_id_counts_as_well() {
+    let store = memory();
+    let (early, late) = (now() - 1_000_000_000, now() + 3_600_000_000_000);
+    let id = compose(early.unsigned_abs(), 5).unwrap();
+    plant(&store, &id, late);
+    let child = write(&open(&store), &["1"]).unwrap().snapshot;
+    assert_eq!(child.manifest().created_at, late + 1);
+}
+
+#[test]
+fn a_parent_that_leaves_no_room_is_refused() {
+    for (id, created_at) in
+        [(compose(i64::MAX.unsigned_abs(), 5).unwrap(), 0), (compose(1, 5).unwrap(), i64::MAX)]
+    {
+        let store = memory();
+        plant(&store, &id, created_at);
+        let before = keys(&store);
+        let error = write(&open(&store), &["1"]).err().unwrap();
+        assert_eq!((error.status(), error.snapshot_id()), (Status::UnorderableParent, Some(&*id)));
+        assert!(error.message().contains(&id), "{error}");
+        assert_eq!(keys(&store), before);
+    }
+}
+
+#[test]
+fn a_head_of_the_go_librarys_form_is_not_continued() {
+    let store = memory();
+    let dataset = open(&store);
+    let ours = write(&dataset, &["1"]).unwrap().snapshot;
+    // A Go writer has appended to our history: its id is a later time, without a suffix.
+    let id = format!("{:019}", now() + 1_000_000_000);
+    let manifest = crate::manifest::Manifest {
+        snapshot_id: id.clone(),
+        parent_snapshot_id: Some(ours.id().to_owned()),
+        ..ours.manifest().clone()
+    };
+    let backend = store.backend();
+    backend.put_if_absent(
+        &Layout::Default.manifest_path("events", &id),
+        &manifest.encode(),
+        Durability::Full,
+    );
+    backend.delete("datasets/events/latest").unwrap();
+    backend.put_if_absent("datasets/events/latest", id.as_bytes(), Durability::Full);
+    for dataset in [dataset, open(&store)] {
+        assert_eq!(dataset.latest(&CallOptions::default()).unwrap().id(), id, "it is read");
+        let error = write(&dataset, &["2"]).err().unwrap();
+        assert_eq!((error.status(), error.snapshot_id()), (Status::NeedsRepair, Some(&*id)), "{error}");
+    }
+    assert_eq!(ids(&open(&store)), [ours.id(), &*id]);
+}
