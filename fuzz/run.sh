@@ -26,7 +26,7 @@ fi
 options() {
     case $1 in
     json | jsonl) echo -dict=fuzz/json.dict -max_len=4096 ;;
-    metadata) echo -dict=fuzz/json.dict -only_ascii=0 -max_len=4096 ;;
+    metadata) echo -dict=fuzz/json.dict -max_len=4096 ;;
     manifest | slot | dataset) echo -dict=fuzz/lode.dict -max_len=8192 ;;
     gzip | zstd) echo -max_len=4096 ;;
     esac

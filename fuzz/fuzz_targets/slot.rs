@@ -28,7 +28,11 @@ fuzz_target!(|data: &[u8]| {
     for parent in [Some(PARENT), None] {
         let place = Place { dataset: DATASET, layout: Layout::Default, parent };
         let (decoded, held) = most_held(|| read(place, slot, object));
-        assert!(held <= 65536 + BYTES_PER_BYTE * data.len(), "{held} bytes of memory for {} bytes", data.len());
+        assert!(
+            held <= 65536 + BYTES_PER_BYTE * data.len(),
+            "{held} bytes of memory for {} bytes",
+            data.len()
+        );
         match decoded {
             Ok((decided, payload)) => {
                 assert_eq!(decided.parent.as_deref(), parent);
@@ -38,7 +42,8 @@ fuzz_target!(|data: &[u8]| {
                 }
             }
             Err(error) => {
-                let known = matches!(error.status(), Status::Corrupt | Status::Unsupported | Status::LayoutMismatch);
+                let known =
+                    matches!(error.status(), Status::Corrupt | Status::Unsupported | Status::LayoutMismatch);
                 assert!(known && error.message().contains(&place.key()), "{error}");
             }
         }

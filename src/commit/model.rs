@@ -86,7 +86,7 @@ fn trace(scenario: &Scenario, origins: &[(u32, u16)], at: u32, last: Option<Stri
 }
 
 fn plan(clock: i64, commits: u8, doubt: Doubt) -> Plan {
-    Plan { clock, commits, doubt, expects: false }
+    Plan { clock, commits, doubt, expects: false, produces: false }
 }
 
 fn base() -> Scenario {
@@ -126,6 +126,17 @@ fn scenarios() -> Vec<(&'static str, Scenario)> {
                     Plan { expects: true, ..plan(1_000, 2, Doubt::Repeat) },
                     Plan { expects: true, ..plan(5, 1, Doubt::Resolve) },
                 ],
+                ..base()
+            },
+        ),
+        (
+            "a producer's zombie and its successor",
+            Scenario {
+                writers: vec![
+                    Plan { produces: true, ..plan(1_000, 2, Doubt::Repeat) },
+                    Plan { produces: true, ..plan(5, 2, Doubt::Repeat) },
+                ],
+                crashes: 1,
                 ..base()
             },
         ),
@@ -170,6 +181,8 @@ fn every_seeded_fault_is_caught() {
         Mutant::DeadlineMeansFailed,
         Mutant::UnpublishedIsKnown,
         Mutant::UnpublishedMeansPublished,
+        Mutant::ProducersNotCheckedAtRebase,
+        Mutant::ProducersNotCarried,
     ];
     for mutant in mutants {
         let caught = scenarios().into_iter().find_map(|(name, scenario)| {

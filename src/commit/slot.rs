@@ -1,6 +1,8 @@
 //! The slot, as bytes (`commit.md`, Objects): one JSON header line, then the child's manifest, or the key of the
 //! object that holds it.
 
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 
 use super::machine::{Id, Kind, Slot};
@@ -242,6 +244,7 @@ impl Envelope {
             child: Id::from(self.header.child),
             created_at: manifest.created_at,
             nonce: self.nonce,
+            producers: Arc::new(manifest.producers()?),
         };
         Ok((slot, payload))
     }
@@ -285,6 +288,7 @@ mod tests {
             child: CHILD.into(),
             created_at: 1_700_000_000_000_000_001,
             nonce: 0xabc,
+            producers: Arc::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod open;
 mod pipe;
+mod producer;
 mod read;
 mod snapshot;
 mod write;
@@ -11,6 +12,7 @@ mod writer;
 mod tests;
 
 pub use open::{Dataset, DatasetOptions, Retry};
+pub use producer::ProducerState;
 pub use read::{ReadOptions, RecordBatch, RecordReader, Verify};
 pub use snapshot::{Snapshot, Snapshots};
 pub use write::{Commit, Outcome, Record, RecordSource, Resolution};

@@ -34,6 +34,8 @@ mod history;
 
 mod snapshot;
 
+mod producer;
+
 mod reader;
 
 mod boundary;
