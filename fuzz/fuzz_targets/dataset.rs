@@ -6,6 +6,7 @@
 //! the child's id on a line and its manifest, the header.
 #![no_main]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
@@ -86,7 +87,14 @@ fn with_right_header(key: &str, bytes: Vec<u8>) -> Vec<u8> {
     };
     let parent = Some(parent).filter(|parent| *parent != "root");
     let place = Place { dataset: DATASET, layout: Layout::Default, parent };
-    let slot = Slot { kind, parent: parent.map(Into::into), child: child.into(), created_at: 0, nonce: 7 };
+    let slot = Slot {
+        kind,
+        parent: parent.map(Into::into),
+        child: child.into(),
+        created_at: 0,
+        nonce: 7,
+        producers: Arc::default(),
+    };
     encode(place, &slot, &bytes[end + 1..])
 }
 
@@ -173,6 +181,7 @@ fn look(dataset: &Dataset) {
     let call = CallOptions::default();
     if let Ok(latest) = dataset.latest(&call) {
         let _ = latest.manifest().is_noop();
+        let _ = latest.producers();
     }
     if let Ok(mut snapshots) = dataset.snapshots(&call) {
         let mut before: Option<String> = None;
