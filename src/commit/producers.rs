@@ -174,8 +174,8 @@ impl Producers {
         let members = json::members(text).map_err(|error| corrupt(format!("no JSON object: {error}")))?;
         let mut entries = BTreeMap::new();
         for (producer, value) in members {
-            let entry = parse_entry(value.get())
-                .ok_or_else(|| corrupt(format!("the entry of {producer:?} is not one")))?;
+            let entry =
+                parse_entry(value).ok_or_else(|| corrupt(format!("the entry of {producer:?} is not one")))?;
             entries.insert(producer.into_owned(), entry);
         }
         Ok(Producers { entries })
@@ -189,7 +189,7 @@ fn shift(distance: u64) -> u32 {
 
 fn parse_entry(text: &str) -> Option<Entry> {
     let members = json::members(text).ok()?;
-    let value = |key: &str| members.iter().find(|(name, _)| name == key).map(|(_, value)| value.get());
+    let value = |key: &str| members.iter().find(|(name, _)| name == key).map(|(_, value)| *value);
     let string =
         |key: &str| Some(json::unescape(value(key)?.strip_prefix('"')?.strip_suffix('"')?).into_owned());
     let window = string("window")?;

@@ -116,7 +116,7 @@ fn kind_name(kind: Kind) -> &'static str {
 fn parse_header(line: &[u8]) -> std::result::Result<(u64, Option<Header>, &'static str), String> {
     let text = std::str::from_utf8(line).map_err(|_| "its header is no UTF-8 text".to_owned())?;
     let members = json::members(text).map_err(|error| format!("its header is no JSON object: {error}"))?;
-    let value = |key: &str| members.iter().find(|(name, _)| name == key).map(|(_, value)| value.get());
+    let value = |key: &str| members.iter().find(|(name, _)| name == key).map(|(_, value)| *value);
     let string = |key: &str| {
         let quoted = value(key)?.strip_prefix('"')?.strip_suffix('"')?;
         Some(json::unescape(quoted).into_owned())

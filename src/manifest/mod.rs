@@ -4,6 +4,7 @@
 pub(crate) mod json;
 mod metadata;
 mod parse;
+pub(crate) mod syntax;
 mod time;
 
 pub use metadata::Metadata;
