@@ -47,6 +47,19 @@ pub enum Stored {
     Absent,
 }
 
+/// What stands under this key, which is that of a manifest of this snapshot.
+///
+/// # Errors
+/// The store's; `Corrupt` if it is longer than any manifest may be; `ManifestInvalid` for what is whole but wrong.
+pub fn stored_manifest_at(backend: &dyn Backend, key: &str, dataset: &str, id: &str) -> Result<Stored> {
+    let Some(bytes) = backend.get(key, MANIFEST_MAX)? else { return Ok(Stored::Absent) };
+    match Manifest::parse(&bytes, dataset, id, key) {
+        Ok(manifest) => Ok(Stored::Whole(bytes, Box::new(manifest))),
+        Err(_) if is_cut_short(&bytes) && !matches!(form(id), Form::Ours { .. }) => Ok(Stored::Torn),
+        Err(error) => Err(error),
+    }
+}
+
 /// A slot with the payload that it decides.
 #[derive(Clone)]
 pub struct Decision {
@@ -94,13 +107,7 @@ impl<'a> Site<'a> {
     /// # Errors
     /// As [`Site::manifest`], for what is whole but wrong.
     pub fn stored_manifest(&self, id: &str) -> Result<Stored> {
-        let key = self.layout.manifest_path(self.dataset, id);
-        let Some(bytes) = self.backend().get(&key, MANIFEST_MAX)? else { return Ok(Stored::Absent) };
-        match Manifest::parse(&bytes, self.dataset, id, &key) {
-            Ok(manifest) => Ok(Stored::Whole(bytes, Box::new(manifest))),
-            Err(_) if is_cut_short(&bytes) && !matches!(form(id), Form::Ours { .. }) => Ok(Stored::Torn),
-            Err(error) => Err(error),
-        }
+        stored_manifest_at(self.backend(), &self.layout.manifest_path(self.dataset, id), self.dataset, id)
     }
 
     /// The slot of this parent, checked, with its payload.

@@ -8,8 +8,10 @@ use crate::commit::lookup::Stored;
 use crate::commit::machine::Kind;
 use crate::error::{Error, Result, Status};
 use crate::id::{self, Form, form};
+use crate::iter::{Iter, Steps};
 use crate::manifest::Manifest;
 use crate::options::{CallOptions, Control};
+use crate::store::Store;
 
 /// How often a manifest is looked for that the pointer names.
 const LOOKS: u32 = 4;
@@ -27,6 +29,14 @@ struct Inner {
 }
 
 impl Snapshot {
+    /// A snapshot from its manifest.
+    pub(crate) fn assemble(store: &Store, manifest: Manifest, bytes: &[u8]) -> Snapshot {
+        let backend = store.backend();
+        let locations = manifest.files.iter().map(|file| backend.location(&file.path)).collect();
+        let json = String::from_utf8_lossy(bytes).into_owned();
+        Snapshot { inner: Arc::new(Inner { manifest, json, locations }) }
+    }
+
     /// Its manifest.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
@@ -83,19 +93,18 @@ impl Dataset {
     }
 
     /// All snapshots, oldest first, up to the head of this moment. Those that only seal the slot of another (they
-    /// repeat its content) are left out.
+    /// repeat its content) are left out. The deadline holds anew for each step of the iterator.
     ///
     /// # Errors
     /// As [`Dataset::latest`], but a dataset without snapshots gives none.
     pub fn snapshots(&self, options: &CallOptions) -> Result<Snapshots> {
         let control = Control::start(options);
-        self.list(&control).map_err(|error| self.named(error))
+        let ids = self.list(&control).map_err(|error| self.named(error))?;
+        Ok(Snapshots::new(Listed { dataset: self.clone(), ids }, options))
     }
 
-    fn list(&self, control: &Control) -> Result<Snapshots> {
-        let Some(head) = self.find_latest(control)? else {
-            return Ok(Snapshots { dataset: self.clone(), ids: Vec::new(), failed: None });
-        };
+    fn list(&self, control: &Control) -> Result<Vec<String>> {
+        let Some(head) = self.find_latest(control)? else { return Ok(Vec::new()) };
         control.check("listing snapshots")?;
         let mut ids = self.site().listed_ids()?;
         ids.retain(|id| **id <= *head.id());
@@ -104,10 +113,10 @@ impl Dataset {
         }
         // Taken from the end.
         ids.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(Snapshots { dataset: self.clone(), ids, failed: None })
+        Ok(ids)
     }
 
-    fn find_latest(&self, control: &Control) -> Result<Option<Snapshot>> {
+    pub(super) fn find_latest(&self, control: &Control) -> Result<Option<Snapshot>> {
         let site = self.site();
         for look in 1..=LOOKS {
             control.check("reading the latest snapshot")?;
@@ -161,7 +170,7 @@ impl Dataset {
         Ok(None)
     }
 
-    fn find(&self, id: &str) -> Result<Option<Snapshot>> {
+    pub(super) fn find(&self, id: &str) -> Result<Option<Snapshot>> {
         match self.load(id)? {
             Some(snapshot) => Ok(Some(snapshot)),
             None => self.proven(id),
@@ -190,45 +199,38 @@ impl Dataset {
 
     /// A snapshot from its manifest.
     pub(super) fn assemble(&self, manifest: Manifest, bytes: &[u8]) -> Snapshot {
-        let backend = self.store().backend();
-        let locations = manifest.files.iter().map(|file| backend.location(&file.path)).collect();
-        let json = String::from_utf8_lossy(bytes).into_owned();
-        Snapshot { inner: Arc::new(Inner { manifest, json, locations }) }
+        Snapshot::assemble(self.store(), manifest, bytes)
     }
 }
 
-/// Snapshots, oldest first; the head was fixed when it was made.
-pub struct Snapshots {
+/// Snapshots, in order.
+pub type Snapshots = Iter<Snapshot>;
+
+/// All snapshots up to a head.
+struct Listed {
     dataset: Dataset,
     /// The ids still to come, the next at the end.
     ids: Vec<String>,
-    failed: Option<Error>,
 }
 
-impl Snapshots {
-    /// The next; `None` at the end.
-    ///
-    /// # Errors
-    /// `ManifestInvalid`, the store's failure. A failure stays.
-    #[allow(clippy::should_implement_trait)]
-    pub fn next(&mut self) -> Result<Option<Snapshot>> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
+impl Steps for Listed {
+    type Item = Snapshot;
+
+    fn doing(&self) -> &'static str {
+        "reading snapshots"
+    }
+
+    fn next(&mut self, control: &Control) -> Result<Option<Snapshot>> {
         while let Some(id) = self.ids.pop() {
+            control.check(self.doing())?;
             let found = match self.ids.is_empty() {
                 // The head may be decided but not published.
                 true => self.dataset.find(&id),
                 false => self.dataset.load(&id),
             };
-            match found {
-                Ok(Some(snapshot)) if snapshot.manifest().is_noop().is_none() => return Ok(Some(snapshot)),
-                Ok(_) => {}
-                Err(error) => {
-                    let error = self.dataset.named(error);
-                    self.failed = Some(error.clone());
-                    return Err(error);
-                }
+            match found.map_err(|error| self.dataset.named(error))? {
+                Some(snapshot) if snapshot.manifest().is_noop().is_none() => return Ok(Some(snapshot)),
+                _ => {}
             }
         }
         Ok(None)

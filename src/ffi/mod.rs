@@ -24,6 +24,8 @@ mod options;
 
 mod store;
 
+mod keys;
+
 mod dataset;
 
 mod source;
@@ -36,15 +38,19 @@ mod snapshot;
 
 mod reader;
 
+mod catalog;
+
 mod boundary;
 mod handle;
 mod strings;
 
 pub use bytes::*;
 pub use cancel::*;
+pub use catalog::*;
 pub use dataset::*;
 pub use error::*;
 pub use history::*;
+pub use keys::*;
 pub use options::*;
 pub use reader::*;
 pub use snapshot::*;
