@@ -9,7 +9,7 @@ mod write;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use open::{Dataset, DatasetOptions, Retry};
 pub use read::{ReadOptions, RecordBatch, RecordReader, Verify};

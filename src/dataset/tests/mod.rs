@@ -1,8 +1,9 @@
 //! What a dataset promises, on the memory store and on simulated disks.
 
 mod audit;
+mod changes;
 mod commits;
-mod counts;
+pub(crate) mod counts;
 mod doubt;
 mod faults;
 mod heads;
