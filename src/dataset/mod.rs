@@ -1,9 +1,12 @@
 //! A dataset: a chain of snapshots in a store, written and read.
 
 mod open;
+mod partition;
 mod pipe;
 mod read;
+mod records;
 mod snapshot;
+mod statistics;
 mod write;
 mod writer;
 
