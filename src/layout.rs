@@ -169,7 +169,8 @@ impl Layout {
             Layout::Flat => (below, self.may_be_snapshot(below)),
             Layout::Hive => {
                 let (folder, snapshot) = below.rsplit_once('/')?;
-                let partition = folder.strip_prefix("partitions/").and_then(|it| it.strip_suffix("/segments"));
+                let partition =
+                    folder.strip_prefix("partitions/").and_then(|it| it.strip_suffix("/segments"));
                 (snapshot, folder == SEGMENTS || partition.is_some_and(|partition| !partition.is_empty()))
             }
         };
@@ -258,7 +259,10 @@ mod tests {
         assert_eq!(of("datasets/events/segments/17/data/data"), None);
         assert_eq!(of("datasets/events/partitions//segments/17/data/data"), None);
         assert_eq!(of("datasets/other/partitions/day=1/segments/17/data/data"), None);
-        assert_eq!(Layout::Default.partition_of("events", "datasets/events/partitions/a=1/segments/1/d"), None);
+        assert_eq!(
+            Layout::Default.partition_of("events", "datasets/events/partitions/a=1/segments/1/d"),
+            None
+        );
         let parse = |key| layout.parse_manifest_path("foo", key);
         assert_eq!(parse("datasets/foo/segments/17/manifest.json"), Some("17"));
         assert_eq!(parse("datasets/foo/partitions/a=1/b=2/segments/17/manifest.json"), Some("17"));

@@ -12,6 +12,7 @@
 
 mod fault;
 mod keys;
+pub(crate) mod members;
 mod scan;
 #[cfg(test)]
 mod tests;

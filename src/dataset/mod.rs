@@ -2,9 +2,12 @@
 
 mod changes;
 mod open;
+mod partition;
 mod pipe;
 mod read;
+mod records;
 mod snapshot;
+mod statistics;
 mod write;
 mod writer;
 

@@ -2,8 +2,9 @@
 //! stored (`format.md` 4). One pass over the bytes, one copy, no allocation for each record.
 
 use super::Dataset;
+use super::statistics::Statistics;
 use crate::checksum::Hasher;
-use crate::codec::jsonl::{Encoder, Rejection};
+use crate::codec::jsonl::{Encoder, Rejection, append_checked};
 use crate::commit::machine::Head;
 use crate::compress;
 use crate::error::{Error, Result, Status};
@@ -33,6 +34,7 @@ pub(super) struct Pipe {
     /// Compressed bytes that the store has not taken yet.
     compressed: Vec<u8>,
     hasher: Option<Hasher>,
+    statistics: Option<Box<Statistics>>,
     early_writeback: bool,
     /// Up to where the bytes may be on their way to the disk.
     flowing: u64,
@@ -66,6 +68,12 @@ impl Pipe {
         let options = dataset.options();
         let extension = options.compressor.extension();
         let key = options.layout.data_path(dataset.id(), &home.id, extension);
+        Self::open_at(dataset, home, key, early_writeback)
+    }
+
+    /// The same under a key of the caller's.
+    pub fn open_at(dataset: &Dataset, home: Head, key: String, early_writeback: bool) -> Result<Pipe> {
+        let options = dataset.options();
         let compressor = match options.compressor {
             compress::Compressor::None => None,
             compressor => Some(compress::Encoder::new(compressor, options.compression_level)?),
@@ -84,6 +92,7 @@ impl Pipe {
             compressor,
             compressed: Vec::new(),
             hasher: options.checksum.hasher(),
+            statistics: options.file_statistics.then(Box::default),
             early_writeback,
             flowing: 0,
             complete: false,
@@ -110,37 +119,32 @@ impl Pipe {
             self.flush()?;
         }
         if let Err(rejection) = self.encoder.encode(record, self.max_record_bytes, &mut self.lines) {
-            return Err(self.rejected(rejection));
+            return Err(rejected(self.counts.records, rejection));
         }
+        self.taken(record, unix_nanos);
+        Ok(())
+    }
+
+    /// Takes a record that the caller has checked with an encoder of the dataset's limit.
+    pub fn append_checked(&mut self, record: &[u8], unix_nanos: Option<i64>) -> Result<()> {
+        if let Err(rejection) = append_checked(record, &mut self.lines) {
+            return Err(rejected(self.counts.records, rejection));
+        }
+        self.taken(record, unix_nanos);
+        Ok(())
+    }
+
+    #[inline]
+    fn taken(&mut self, record: &[u8], unix_nanos: Option<i64>) {
         self.counts.records += 1;
         self.counts.bytes += record.len() as u64;
         if let Some(time) = unix_nanos {
             self.counts.min_timestamp = Some(self.counts.min_timestamp.map_or(time, |min| min.min(time)));
             self.counts.max_timestamp = Some(self.counts.max_timestamp.map_or(time, |max| max.max(time)));
         }
-        Ok(())
-    }
-
-    #[cold]
-    fn rejected(&self, rejection: Rejection) -> Error {
-        let number = self.counts.records;
-        let error = match rejection {
-            Rejection::InvalidRecord(fault) => {
-                let message = format!(
-                    "record {number} is not one JSON document: {} at byte {}",
-                    fault.reason, fault.offset
-                );
-                Error::new(Status::InvalidRecord, message).with_offset(fault.offset as u64)
-            }
-            Rejection::TooLarge { len, limit } => {
-                let message = format!("record {number} has {len} bytes, the dataset's limit is {limit}");
-                Error::new(Status::RecordTooLarge, message)
-            }
-            Rejection::NoMemory { len } => {
-                Error::new(Status::NoMemory, format!("record {number}: no memory for its {len} bytes"))
-            }
-        };
-        error.with_record(number)
+        if let Some(statistics) = &mut self.statistics {
+            statistics.take(record);
+        }
     }
 
     /// Sends the gathered lines on. After `NoSpace` it may be called again; nothing is lost.
@@ -188,10 +192,32 @@ impl Pipe {
             path: self.key.clone(),
             size_bytes: self.stored,
             checksum: self.hasher.take().map(Hasher::finish),
-            stats: None,
+            stats: self.statistics.take().map(|statistics| statistics.finish(self.counts.records)),
         };
         Ok(DataFile { home: self.home.clone(), file, counts: self.counts })
     }
+}
+
+/// Why record `number` was not taken.
+#[cold]
+pub(super) fn rejected(number: u64, rejection: Rejection) -> Error {
+    let error = match rejection {
+        Rejection::InvalidRecord(fault) => {
+            let message = format!(
+                "record {number} is not one JSON document: {} at byte {}",
+                fault.reason, fault.offset
+            );
+            Error::new(Status::InvalidRecord, message).with_offset(fault.offset as u64)
+        }
+        Rejection::TooLarge { len, limit } => {
+            let message = format!("record {number} has {len} bytes, the dataset's limit is {limit}");
+            Error::new(Status::RecordTooLarge, message)
+        }
+        Rejection::NoMemory { len } => {
+            Error::new(Status::NoMemory, format!("record {number}: no memory for its {len} bytes"))
+        }
+    };
+    error.with_record(number)
 }
 
 /// Hands the buffer's bytes to the store and empties it; keeps them if the store does not take them.

@@ -67,7 +67,7 @@ impl Dataset {
     /// The newest snapshot.
     ///
     /// # Errors
-    /// `NoSnapshots`; `Corrupt` if the pointer names a snapshot that is not there; `ManifestInvalid`; the store's
+    /// `NoSnapshots`; `LayoutMismatch` if there are snapshots of another layout only; `Corrupt` if the pointer names a snapshot that is not there; `ManifestInvalid`; the store's
     /// failure (never taken for "no snapshots"); `Deadline`, `Cancelled`.
     pub fn latest(&self, options: &CallOptions) -> Result<Snapshot> {
         let control = Control::start(options);
@@ -117,6 +117,17 @@ impl Dataset {
     }
 
     pub(super) fn find_latest(&self, control: &Control) -> Result<Option<Snapshot>> {
+        if let Some(head) = self.find_head(control)? {
+            return Ok(Some(head));
+        }
+        // "None" would be a wrong answer where the snapshots only lie where another layout has them.
+        match self.site().object_of_another_layout()? {
+            Some(object) => Err(self.site().layout_mismatch(&object)),
+            None => Ok(None),
+        }
+    }
+
+    fn find_head(&self, control: &Control) -> Result<Option<Snapshot>> {
         let site = self.site();
         for look in 1..=LOOKS {
             control.check("reading the latest snapshot")?;

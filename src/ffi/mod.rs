@@ -30,6 +30,8 @@ mod dataset;
 
 mod source;
 
+mod records;
+
 mod writer;
 
 mod history;
@@ -53,6 +55,7 @@ pub use history::*;
 pub use keys::*;
 pub use options::*;
 pub use reader::*;
+pub use records::*;
 pub use snapshot::*;
 pub use source::*;
 pub use status::*;
