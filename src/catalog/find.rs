@@ -5,7 +5,7 @@ use super::{Catalog, SnapshotFilter};
 use crate::commit::lookup::{Stored, stored_manifest_at};
 use crate::dataset::Snapshot;
 use crate::error::{Error, Result, Status};
-use crate::id;
+use crate::id::{self, Form, form};
 use crate::iter::{Steps, Watch};
 use crate::layout::{Layout, SEGMENTS};
 use crate::manifest::Manifest;
@@ -26,34 +26,29 @@ const SEPARATOR: char = '\0';
 pub(super) struct Place {
     catalog: Catalog,
     dataset: String,
-    /// Whether the dataset is of the time when the Go library wrote copies of its hive manifests alone: they are then
-    /// what makes a snapshot exist.
+    /// Whether there may be snapshots of the time when the Go library wrote copies of its hive manifests alone: a copy
+    /// is then what makes them exist.
     copies_alone: bool,
 }
+
+const LOOKING: &str = "looking for a dataset";
 
 impl Catalog {
     /// The dataset, which must have a snapshot.
     pub(super) fn existing(&self, dataset: &str, control: &Control) -> Result<Place> {
         id::check_dataset_id(dataset)?;
-        self.place(dataset, control)?.ok_or_else(|| {
+        let mut place = Place { catalog: self.clone(), dataset: dataset.to_owned(), copies_alone: false };
+        if !place.has_snapshot(control)? {
             let prefix = self.layout.dataset_prefix(dataset);
             let message = format!(
                 "there is no dataset {dataset:?} in {}: no manifest of the {} layout lies under {prefix}",
                 self.backend().describe(),
                 self.layout.name()
             );
-            Error::new(Status::NotFound, message).with_path(prefix)
-        })
-    }
-
-    /// The dataset, if it has a snapshot.
-    fn place(&self, dataset: &str, control: &Control) -> Result<Option<Place>> {
-        let mut place = Place { catalog: self.clone(), dataset: dataset.to_owned(), copies_alone: false };
-        if place.has_canonical(control)? {
-            return Ok(Some(place));
+            return Err(Error::new(Status::NotFound, message).with_path(prefix));
         }
-        place.copies_alone = true;
-        Ok(place.has_copy(control)?.then_some(place))
+        place.copies_alone = place.may_have_copies_alone(control)?;
+        Ok(place)
     }
 }
 
@@ -70,41 +65,76 @@ impl Place {
         Ok(self.backend().open(key)?.is_some())
     }
 
-    /// Whether there is a canonical manifest. Mostly the pointer tells, without a listing.
-    fn has_canonical(&self, control: &Control) -> Result<bool> {
-        const DOING: &str = "looking for a dataset";
-        control.check(DOING)?;
+    /// Whether a snapshot exists without a canonical manifest, if there is a copy of it: ours never do, as their
+    /// copies come first.
+    fn may_lack_canonical(&self, id: &str) -> bool {
+        self.layout() == Layout::Hive && !matches!(form(id), Form::Ours { .. })
+    }
+
+    /// Whether there is a snapshot. Mostly the pointer tells, without a listing.
+    fn has_snapshot(&self, control: &Control) -> Result<bool> {
+        control.check(LOOKING)?;
         let pointer = self.backend().get(&self.layout().latest_path(&self.dataset), POINTER_MAX);
         // A pointer that is none is no reason to deny what the listing shows.
-        if let Some(pointer) = pointer.or_else(|error| none_if_corrupt(error))?
+        if let Some(pointer) = pointer.or_else(none_if_corrupt)?
             && let Ok(id) = std::str::from_utf8(&pointer)
             && id::check_snapshot_id(id.trim()).is_ok()
             && self.exists(&self.layout().manifest_path(&self.dataset, id.trim()))?
         {
             return Ok(true);
         }
-        let mut pages = Pages::new(ROOM);
-        while let Some(id) = pages.next(control, DOING, |each| self.list_canonical(each))? {
-            control.check(DOING)?;
-            if self.exists(&self.layout().manifest_path(&self.dataset, &id))? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let found = self.first_canonical(control, |key| Ok(self.exists(key)?.then_some(())))?;
+        Ok(found.is_some() || self.has_copy(control)?)
     }
 
-    /// Whether a partition has a copy of a manifest.
+    /// Whether a partition has a copy that is enough for a snapshot.
     fn has_copy(&self, control: &Control) -> Result<bool> {
-        let mut found = false;
-        if self.layout() == Layout::Hive {
-            let mut watch = Watch::new(control, "looking for a dataset");
-            self.list_copies("", &mut |_, _| {
-                found = true;
-                false
-            }, &mut watch)?;
-            watch.verdict()?;
+        if self.layout() != Layout::Hive {
+            return Ok(false);
         }
+        let mut found = false;
+        let mut watch = Watch::new(control, LOOKING);
+        let mut look = |id: &str, _: &str| {
+            found = self.may_lack_canonical(id);
+            !found
+        };
+        self.list_copies("", &mut look, &mut watch)?;
+        watch.verdict()?;
         Ok(found)
+    }
+
+    /// Whether there may be snapshots with copies alone: not if the first canonical manifest begins the history.
+    fn may_have_copies_alone(&self, control: &Control) -> Result<bool> {
+        if self.layout() != Layout::Hive {
+            return Ok(false);
+        }
+        let first = self.first_canonical(control, |key| {
+            let id = self.layout().parse_manifest_path(&self.dataset, key).unwrap_or_default();
+            match stored_manifest_at(self.backend(), key, &self.dataset, id) {
+                Ok(Stored::Whole(_, manifest)) => Ok(Some(manifest.parent_snapshot_id.is_some())),
+                Ok(Stored::Torn | Stored::Absent) => Ok(None),
+                // Whoever comes to that one is told.
+                Err(error) if matches!(error.status(), Status::ManifestInvalid | Status::Corrupt) => Ok(Some(true)),
+                Err(error) => Err(error),
+            }
+        })?;
+        Ok(first.unwrap_or(true))
+    }
+
+    /// What `look` finds at the first key of a canonical manifest, in the order of ids, at which it finds anything.
+    fn first_canonical<T>(
+        &self,
+        control: &Control,
+        look: impl Fn(&str) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        let mut pages = Pages::new(ROOM);
+        while let Some(id) = pages.next(control, LOOKING, |each| self.list_canonical(each))? {
+            control.check(LOOKING)?;
+            if let Some(found) = look(&self.layout().manifest_path(&self.dataset, &id))? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// The ids that may have a canonical manifest.
@@ -169,8 +199,12 @@ impl Steps for Datasets {
         while let Some(name) =
             self.names.next(control, doing, |each| catalog.backend().list_names("datasets/", each))?
         {
-            if id::check_dataset_id(&name).is_ok() && catalog.place(&name, control)?.is_some() {
-                return Ok(Some(name));
+            if id::check_dataset_id(&name).is_err() {
+                continue;
+            }
+            let place = Place { catalog: catalog.clone(), dataset: name, copies_alone: false };
+            if place.has_snapshot(control)? {
+                return Ok(Some(place.dataset));
             }
         }
         Ok(None)
@@ -200,8 +234,9 @@ impl Partitions {
         let mut ids = Pages::new(ROOM);
         while let Some(id) = ids.next(control, doing, |each| place.backend().list_names(&prefix, each))? {
             control.check(doing)?;
+            let copy_is_enough = place.copies_alone && place.may_lack_canonical(&id);
             if place.exists(&layout.partition_manifest_path(&place.dataset, partition, &id))?
-                && (place.copies_alone || place.exists(&layout.manifest_path(&place.dataset, &id))?)
+                && (copy_is_enough || place.exists(&layout.manifest_path(&place.dataset, &id))?)
             {
                 return Ok(true);
             }
@@ -269,20 +304,25 @@ impl Found {
         if !partition.is_empty() && place.layout() != Layout::Hive {
             return Ok(None);
         }
-        let by_copies = place.copies_alone || !partition.is_empty();
         let name = self.names.next(control, doing, |each| {
-            if !by_copies {
-                return place.list_canonical(each);
+            // Without a partition, copies count only where there may be nothing else.
+            if partition.is_empty() {
+                let mut goes_on = true;
+                place.list_canonical(&mut |id| {
+                    goes_on = each(id);
+                    goes_on
+                })?;
+                if !place.copies_alone || !goes_on {
+                    return Ok(());
+                }
             }
             let mut watch = Watch::new(control, doing);
-            place.list_copies(
-                partition,
-                &mut |id, key| match place.copies_alone {
-                    true => each(&format!("{id}{SEPARATOR}{key}")),
-                    false => each(id),
-                },
-                &mut watch,
-            )?;
+            let mut copy = |id: &str, key: &str| {
+                let canonical = partition.is_empty() || each(id);
+                let is_enough = place.copies_alone && place.may_lack_canonical(id);
+                canonical && (!is_enough || each(&format!("{id}{SEPARATOR}{key}")))
+            };
+            place.list_copies(partition, &mut copy, &mut watch)?;
             watch.verdict()
         })?;
         Ok(name.map(|name| match name.split_once(SEPARATOR) {
