@@ -30,16 +30,22 @@ mod source;
 
 mod writer;
 
+mod blob;
+
 mod history;
 
 mod snapshot;
 
 mod reader;
 
+mod blob_reader;
+
 mod boundary;
 mod handle;
 mod strings;
 
+pub use blob::*;
+pub use blob_reader::*;
 pub use bytes::*;
 pub use cancel::*;
 pub use dataset::*;
