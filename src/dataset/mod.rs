@@ -1,5 +1,7 @@
 //! A dataset: a chain of snapshots in a store, written and read.
 
+mod blob;
+mod blob_reader;
 mod changes;
 mod open;
 mod partition;
@@ -14,6 +16,8 @@ mod writer;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use blob::{BlobSource, BlobWriter};
+pub use blob_reader::BlobReader;
 pub use open::{Dataset, DatasetOptions, Retry};
 pub use read::{ReadOptions, RecordBatch, RecordReader, Verify};
 pub use snapshot::{Snapshot, Snapshots};

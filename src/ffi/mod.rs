@@ -34,11 +34,15 @@ mod records;
 
 mod writer;
 
+mod blob;
+
 mod history;
 
 mod snapshot;
 
 mod reader;
+
+mod blob_reader;
 
 mod catalog;
 
@@ -46,6 +50,8 @@ mod boundary;
 mod handle;
 mod strings;
 
+pub use blob::*;
+pub use blob_reader::*;
 pub use bytes::*;
 pub use cancel::*;
 pub use catalog::*;
