@@ -24,6 +24,8 @@ mod options;
 
 mod store;
 
+mod keys;
+
 mod dataset;
 
 mod source;
@@ -45,6 +47,7 @@ pub use cancel::*;
 pub use dataset::*;
 pub use error::*;
 pub use history::*;
+pub use keys::*;
 pub use options::*;
 pub use reader::*;
 pub use snapshot::*;
