@@ -114,7 +114,9 @@ impl Place {
                 Ok(Stored::Whole(_, manifest)) => Ok(Some(manifest.parent_snapshot_id.is_some())),
                 Ok(Stored::Torn | Stored::Absent) => Ok(None),
                 // Whoever comes to that one is told.
-                Err(error) if matches!(error.status(), Status::ManifestInvalid | Status::Corrupt) => Ok(Some(true)),
+                Err(error) if matches!(error.status(), Status::ManifestInvalid | Status::Corrupt) => {
+                    Ok(Some(true))
+                }
                 Err(error) => Err(error),
             }
         })?;

@@ -5,15 +5,12 @@
 //! Readers never write, and nothing here needs a dataset to be opened.
 
 mod find;
-mod object;
 mod pages;
 #[cfg(test)]
 mod tests;
 
-pub use object::ObjectReader;
-
 use crate::commit::lookup::{Stored, stored_manifest_at};
-use crate::dataset::{ReadOptions, Snapshot, Snapshots};
+use crate::dataset::{BlobReader, ReadOptions, Snapshot, Snapshots};
 use crate::error::{Error, Result, Status};
 use crate::id;
 use crate::iter::Keys;
@@ -87,7 +84,12 @@ impl Catalog {
     /// `NotFound` if there is no snapshot at all; `InvalidArgument` for what no dataset id can be, and for a range
     /// that ends before it begins; `InvalidPath` for what no partition can be; `Deadline`, `Cancelled`; the store's
     /// failure. Each step also `ManifestInvalid`, and `Corrupt` for a manifest that is too long.
-    pub fn snapshots(&self, dataset: &str, filter: SnapshotFilter, options: &CallOptions) -> Result<Snapshots> {
+    pub fn snapshots(
+        &self,
+        dataset: &str,
+        filter: SnapshotFilter,
+        options: &CallOptions,
+    ) -> Result<Snapshots> {
         let mut filter = filter;
         if let Some((from, to)) = filter.unix_nanos
             && from > to
@@ -118,9 +120,13 @@ impl Catalog {
         Control::start(options).check("reading a manifest")?;
         match stored_manifest_at(self.backend(), key, dataset, id)? {
             Stored::Whole(bytes, manifest) => Ok(Snapshot::assemble(&self.store, *manifest, &bytes)),
-            Stored::Absent => Err(self.absent("manifest", key)),
+            Stored::Absent => {
+                let message = format!("there is no manifest {key:?} in {}", self.backend().describe());
+                Err(Error::new(Status::NotFound, message).with_path(key).with_snapshot_id(id))
+            }
             Stored::Torn => {
-                let message = format!("invalid manifest {key}: it ends too early: its writer did not finish it");
+                let message =
+                    format!("invalid manifest {key}: it ends too early: its writer did not finish it");
                 Err(Error::new(Status::ManifestInvalid, message).with_path(key).with_snapshot_id(id))
             }
         }
@@ -132,22 +138,12 @@ impl Catalog {
     /// # Errors
     /// `InvalidPath` if the key breaks the rules for keys; `NotFound` if nothing is there; `Deadline`, `Cancelled`;
     /// the store's failure.
-    pub fn object(&self, key: &str, options: &ReadOptions) -> Result<ObjectReader> {
-        key::check(key)?;
-        Control::start(&options.call).check("opening an object")?;
-        match self.backend().open(key)? {
-            Some(object) => Ok(ObjectReader::new(object, key, &options.call)),
-            None => Err(self.absent("object", key)),
-        }
+    pub fn object(&self, key: &str, options: ReadOptions) -> Result<BlobReader> {
+        BlobReader::open_object(&self.store, key, options)
     }
 
     fn backend(&self) -> &dyn Backend {
         self.store.backend()
-    }
-
-    fn absent(&self, what: &str, key: &str) -> Error {
-        let message = format!("there is no {what} {key:?} in {}", self.backend().describe());
-        Error::new(Status::NotFound, message).with_path(key)
     }
 
     /// The dataset and snapshot of a manifest's key.
@@ -155,7 +151,9 @@ impl Catalog {
         let refused = |why: String| {
             let shape = match self.layout {
                 Layout::Default => "datasets/<dataset>/snapshots/<snapshot>/manifest.json",
-                Layout::Hive => "datasets/<dataset>/[partitions/<partition>/]segments/<snapshot>/manifest.json",
+                Layout::Hive => {
+                    "datasets/<dataset>/[partitions/<partition>/]segments/<snapshot>/manifest.json"
+                }
                 Layout::Flat => "<dataset>/<snapshot>/manifest.json",
             };
             let name = self.layout.name();

@@ -7,8 +7,10 @@ use super::slot::{self, Place, ROOT};
 use crate::dataset::Retry;
 use crate::error::{Error, Result, Status};
 use crate::id::{Form, form};
+use crate::iter::Watch;
 use crate::layout::Layout;
 use crate::manifest::Manifest;
+use crate::options::Control;
 use crate::store::{Backend, Durability, Store};
 
 /// The longest manifest that is read.
@@ -189,13 +191,23 @@ impl<'a> Site<'a> {
     /// # Errors
     /// The store's.
     pub fn listed_ids(&self) -> Result<Vec<String>> {
+        self.listed_ids_within(&Control::default())
+    }
+
+    /// The same, while the call that it is for may go on.
+    ///
+    /// # Errors
+    /// `Deadline`, `Cancelled`; the store's.
+    pub fn listed_ids_within(&self, control: &Control) -> Result<Vec<String>> {
         let mut ids = Vec::new();
+        let mut watch = Watch::new(control, "listing snapshots");
         self.backend().list_names(&self.layout.snapshots_prefix(self.dataset), &mut |name| {
             if self.layout.may_be_snapshot(name) {
                 ids.push(name.to_owned());
             }
-            true
+            watch.goes_on()
         })?;
+        watch.verdict()?;
         if self.layout == Layout::Hive {
             self.add_copies_only(&mut ids)?;
         }

@@ -89,7 +89,8 @@ impl Dataset {
     fn ancestor(&self, id: &str) -> Result<Snapshot> {
         self.find(id)?.ok_or_else(|| {
             let path = self.options().layout.manifest_path(self.id(), id);
-            let message = format!("the history has the snapshot {id}, but its manifest {path} is missing or torn");
+            let message =
+                format!("the history has the snapshot {id}, but its manifest {path} is missing or torn");
             Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(id)
         })
     }
@@ -167,9 +168,9 @@ impl Ids {
     fn push(&mut self, id: &str) -> Result<()> {
         let len = u8::try_from(id.len())
             .map_err(|_| Error::new(Status::Internal, format!("a snapshot id of {} bytes", id.len())))?;
-        self.0
-            .try_reserve(id.len() + 1)
-            .map_err(|_| Error::new(Status::NoMemory, "no memory for the ids of the snapshots that are new"))?;
+        self.0.try_reserve(id.len() + 1).map_err(|_| {
+            Error::new(Status::NoMemory, "no memory for the ids of the snapshots that are new")
+        })?;
         self.0.extend_from_slice(id.as_bytes());
         self.0.push(len);
         Ok(())

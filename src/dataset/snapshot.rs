@@ -106,7 +106,7 @@ impl Dataset {
     fn list(&self, control: &Control) -> Result<Vec<String>> {
         let Some(head) = self.find_latest(control)? else { return Ok(Vec::new()) };
         control.check("listing snapshots")?;
-        let mut ids = self.site().listed_ids()?;
+        let mut ids = self.site().listed_ids_within(control)?;
         ids.retain(|id| **id <= *head.id());
         if !ids.iter().any(|id| id == head.id()) {
             ids.push(head.id().to_owned());
@@ -133,7 +133,7 @@ impl Dataset {
             control.check("reading the latest snapshot")?;
             let pointer = site.latest()?.unwrap_or_default();
             let id = match std::str::from_utf8(&pointer).map(str::trim) {
-                Ok("") => return self.greatest(None),
+                Ok("") => return self.greatest(None, control),
                 Ok(id) => id.to_owned(),
                 Err(_) => {
                     let path = self.options().layout.latest_path(self.id());
@@ -158,7 +158,7 @@ impl Dataset {
                 return Ok(Some(snapshot));
             }
             if !matches!(form(&id), Form::Ours { .. }) {
-                return self.greatest(Some(&id));
+                return self.greatest(Some(&id), control);
             }
             let path = self.options().layout.manifest_path(self.id(), &id);
             let message = format!("the pointer names the snapshot {id}, but its manifest {path} is missing");
@@ -168,10 +168,11 @@ impl Dataset {
     }
 
     /// The greatest snapshot that is listed and whole, but for `except`.
-    fn greatest(&self, except: Option<&str>) -> Result<Option<Snapshot>> {
-        let mut ids = self.site().listed_ids()?;
+    fn greatest(&self, except: Option<&str>, control: &Control) -> Result<Option<Snapshot>> {
+        let mut ids = self.site().listed_ids_within(control)?;
         ids.sort_unstable();
         while let Some(id) = ids.pop() {
+            control.check("reading the latest snapshot")?;
             if except != Some(&*id)
                 && let Some(snapshot) = self.load(&id)?
             {

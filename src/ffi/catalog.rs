@@ -4,6 +4,7 @@ use std::ffi::c_char;
 
 use crate::catalog::{Catalog, SnapshotFilter};
 use crate::error::{Result, Status};
+use crate::ffi::blob_reader::lode_blob_reader;
 use crate::ffi::boundary::{Call, call};
 use crate::ffi::bytes::{Out, slice_fault};
 use crate::ffi::dataset::{LODE_LAYOUT_DEFAULT, LODE_LAYOUT_FLAT, LODE_LAYOUT_HIVE};
@@ -12,6 +13,7 @@ use crate::ffi::handle::{self, Handle, Shared};
 use crate::ffi::history::lode_snapshot_iterator;
 use crate::ffi::keys::{give_keys, lode_key_iterator};
 use crate::ffi::options::lode_call_options;
+use crate::ffi::reader::lode_read_options;
 use crate::ffi::snapshot::{give_snapshot, lode_snapshot};
 use crate::ffi::source::LODE_NO_TIMESTAMP;
 use crate::ffi::status::{LODE_OK, lode_status};
@@ -258,6 +260,45 @@ pub unsafe extern "C" fn lode_catalog_manifest(
     }
 }
 
+/// Opens any object of the store, such as a data file, to be read as it is stored: as a stream, or at any place.
+/// Nothing is decompressed, and nothing but the size as it is now says what is right: `verify` of the options is
+/// of no concern.
+///
+/// @param catalog the catalog. Not NULL.
+/// @param key the object's key, such as lode_snapshot_file_path gives it; NUL-terminated UTF-8, borrowed for the call.
+///        Not NULL.
+/// @param options deadline of this call and of each call on the reader, and cancel token, which the reader keeps its
+///        own hold of. Borrowed for the call. NULL: the defaults.
+/// @param reader output: the reader, which the caller owns and frees with lode_blob_reader_free. Not NULL.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_OK; LODE_ERR_NOT_FOUND (nothing is there), LODE_ERR_INVALID_PATH (the key breaks the rules for keys),
+///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_STORE,
+///         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_catalog_object(
+    catalog: *mut lode_catalog,
+    key: *const c_char,
+    options: *const lode_read_options,
+    reader: *mut *mut lode_blob_reader,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        call("lode_catalog_object", error, |call| {
+            let reader = Out::reset(reader, std::ptr::null_mut());
+            let catalog = call.shared(catalog.cast_const(), "catalog")?;
+            let key = call.text(key, "key")?;
+            let options = call.options(options, "options")?;
+            let options = call.read_options(&options)?;
+            let reader = reader.required(call, "reader")?;
+            reader.set(handle::give(catalog.object(key, options)?)?);
+            Ok(LODE_OK)
+        })
+    }
+}
+
 /// Frees a catalog. What was made from it goes on working.
 ///
 /// @param catalog the catalog; it is not valid afterwards. NULL: nothing happens.
@@ -304,6 +345,7 @@ mod tests {
     fn null_for_everything_is_an_error_and_outputs_are_reset() {
         let (mut catalog, mut keys) = (ptr::dangling_mut(), ptr::dangling_mut());
         let (mut snapshots, mut snapshot) = (ptr::dangling_mut(), ptr::dangling_mut());
+        let mut reader = ptr::dangling_mut();
         let (nothing, options) = (ptr::null_mut(), ptr::null());
         // SAFETY: NULL is refused or allowed everywhere; the outputs may be written.
         unsafe {
@@ -321,11 +363,13 @@ mod tests {
                     ptr::null_mut(),
                 ),
                 lode_catalog_manifest(nothing, ptr::null(), options, &raw mut snapshot, ptr::null_mut()),
+                lode_catalog_object(nothing, ptr::null(), ptr::null(), &raw mut reader, ptr::null_mut()),
             ];
-            assert_eq!(statuses, [LODE_ERR_INVALID_ARGUMENT; 5]);
+            assert_eq!(statuses, [LODE_ERR_INVALID_ARGUMENT; 6]);
             lode_catalog_free(nothing);
         }
         assert!(catalog.is_null() && keys.is_null() && snapshots.is_null() && snapshot.is_null());
+        assert!(reader.is_null());
     }
 
     #[test]

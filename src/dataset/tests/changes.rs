@@ -70,7 +70,10 @@ fn what_is_new_comes_oldest_first_up_to_the_head_of_the_call() {
 fn what_is_no_ancestor_is_not_found_and_named() {
     let dataset = open(&memory());
     let error = refused(&dataset, Some("1700000000000000000"));
-    assert_eq!((error.status(), error.snapshot_id()), (Status::SnapshotNotFound, Some("1700000000000000000")));
+    assert_eq!(
+        (error.status(), error.snapshot_id()),
+        (Status::SnapshotNotFound, Some("1700000000000000000"))
+    );
     assert!(error.message().contains("no snapshot yet"), "{error}");
 
     let committed = commit_many(&dataset, 3);
@@ -312,5 +315,25 @@ fn long_histories_are_walked_without_a_listing_and_manifests_beyond_the_cap_are_
             assert_eq!(changes.next().unwrap().expect("there are more").id(), Endless::id(number));
         }
         assert!(changes.next().unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_listing_of_the_history_ends_when_it_is_cancelled() {
+    let counted = Counted::new();
+    let store = counted.store();
+    let dataset = open(&store);
+    commit_many(&dataset, 5);
+    store.backend().delete("datasets/events/latest").unwrap();
+    // The pointer is missing, so the ids are listed: cancelled during that, no manifest is read any more.
+    for call in [Dataset::latest as fn(&Dataset, &CallOptions) -> _, |dataset, call| {
+        dataset.snapshots(call).and_then(|mut snapshots| Ok(snapshots.next()?.expect("there is one")))
+    }] {
+        counted.take();
+        let cancel = CallOptions { deadline: None, cancel: Some(counted.cancel_after(2)) };
+        let error = call(&dataset, &cancel).err().unwrap();
+        assert_eq!(error.status(), Status::Cancelled);
+        assert!(error.message().contains("cancelled while listing snapshots"), "{error}");
+        assert_eq!(counted.take(), ["get datasets/events/latest", "list datasets/events/snapshots/"]);
     }
 }
