@@ -6,5 +6,7 @@
 mod datasets;
 #[path = "interop/go.rs"]
 mod go;
+#[path = "interop/layouts.rs"]
+mod layouts;
 #[path = "interop/manifests.rs"]
 mod manifests;

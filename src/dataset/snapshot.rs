@@ -120,10 +120,15 @@ impl Dataset {
         if let Some(head) = self.find_head(control)? {
             return Ok(Some(head));
         }
-        // "None" would be a wrong answer where the snapshots only lie where another layout has them.
+        self.refuse_another_layout()?;
+        Ok(None)
+    }
+
+    /// "None" or "missing" would be a wrong answer where another layout has its snapshots.
+    fn refuse_another_layout(&self) -> Result<()> {
         match self.site().object_of_another_layout()? {
             Some(object) => Err(self.site().layout_mismatch(&object)),
-            None => Ok(None),
+            None => Ok(()),
         }
     }
 
@@ -160,6 +165,7 @@ impl Dataset {
             if !matches!(form(&id), Form::Ours { .. }) {
                 return self.greatest(Some(&id), control);
             }
+            self.refuse_another_layout()?;
             let path = self.options().layout.manifest_path(self.id(), &id);
             let message = format!("the pointer names the snapshot {id}, but its manifest {path} is missing");
             return Err(Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(id));

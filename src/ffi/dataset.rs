@@ -87,7 +87,9 @@ pub struct lode_dataset_options {
     /// One of LODE_DURABILITY_*.
     pub durability: i32,
     /// Whether the manifest tells of each file its records and, of each key at the top of its records, the least
-    /// and greatest value (of numbers, strings or booleans) and how many are null or missing. 0: no, 1: yes.
+    /// and greatest value (of numbers, strings or booleans) and how many are null or missing. Of the first 100
+    /// keys; a key whose values are of several kinds, or whose least or greatest is over 64 bytes long, has
+    /// neither. 0: no, 1: yes.
     pub file_statistics: i32,
     /// How often one request is tried while it meets other writers or passing failures. 0: a few times.
     pub retry_attempts: i32,
