@@ -443,7 +443,8 @@ fn every_call_and_every_step_ends_when_it_is_cancelled_or_late() {
     let catalog = Catalog::open(&store, Layout::Hive);
     let key = "datasets/events/segments/1/manifest.json";
     type Begun = Result<Box<dyn FnMut() -> Result<bool>>>;
-    let begin: [(&str, &dyn Fn(&CallOptions) -> Begun); 3] = [
+    type Begin<'a> = &'a dyn Fn(&CallOptions) -> Begun;
+    let begin: [(&str, Begin<'_>); 3] = [
         ("datasets", &|call| {
             let mut it = catalog.datasets(call)?;
             Ok(Box::new(move || Ok(it.next()?.is_some())))
