@@ -20,6 +20,9 @@ use crate::store::{Backend, Durability, LockWait, LogLevel, Put, Swap};
 /// A parent this far ahead of the clock is worth a warning.
 const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How many copies of a hive manifest are put without a look at the deadline.
+const COPIES: usize = 16;
+
 /// What is to be committed.
 pub trait Content {
     /// Makes the data files durable; gives the id that they lie under and its time. Asked again after a commit
@@ -369,11 +372,18 @@ impl Driver<'_> {
                 return PutAnswer::Failed;
             }
         };
-        for key in hive::copies(self.site.layout, self.site.dataset, &manifest) {
-            match self.put_bytes(&key, payload) {
+        for (number, key) in hive::copies(self.site.layout, self.site.dataset, &manifest).iter().enumerate() {
+            // A few are put whatever the time, as any manifest is; thousands are left to the next writer.
+            if number >= COPIES
+                && let Err(error) = self.control.check("publishing the copies of a manifest")
+            {
+                self.error = Some(error);
+                return PutAnswer::Failed;
+            }
+            match self.put_bytes(key, payload) {
                 PutAnswer::Done => {}
                 // A writer that died before us may have left it in the cache.
-                PutAnswer::Exists if self.persist(&key) => {}
+                PutAnswer::Exists if self.persist(key) => {}
                 PutAnswer::Exists => return PutAnswer::Failed,
                 answer => return answer,
             }

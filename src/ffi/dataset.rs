@@ -86,10 +86,10 @@ pub struct lode_dataset_options {
     pub layout: i32,
     /// One of LODE_DURABILITY_*.
     pub durability: i32,
-    /// Whether the manifest tells of each file its records and, of each key at the top of its records, the least
-    /// and greatest value (of numbers, strings or booleans) and how many are null or missing. Of the first 100
-    /// keys; a key whose values are of several kinds, or whose least or greatest is over 64 bytes long, has
-    /// neither. 0: no, 1: yes.
+    /// Whether the manifest tells of each file its records and, of each key at the top of its records, the
+    /// least and greatest value (of numbers, strings or booleans) and how many are null or missing. Of the
+    /// first 100 keys; a key whose values are of several kinds, or whose least or greatest is over 64 bytes
+    /// long, has neither. 0: no, 1: yes.
     pub file_statistics: i32,
     /// How often one request is tried while it meets other writers or passing failures. 0: a few times.
     pub retry_attempts: i32,
@@ -100,8 +100,9 @@ pub struct lode_dataset_options {
     /// The longest record accepted, in bytes, its line break not counted. 0: the longest that every reader of
     /// the format takes, about 10 MiB.
     pub max_record_bytes: i64,
-    /// The keys of the records to partition by, in the order of the paths `key=value/key=value`; `partition_key_count`
-    /// of them, NUL-terminated UTF-8, borrowed for the call. For LODE_LAYOUT_HIVE at least one; NULL for the others.
+    /// The keys of the records to partition by, in the order of the paths `key=value/key=value`;
+    /// `partition_key_count` of them, NUL-terminated UTF-8, borrowed for the call. For LODE_LAYOUT_HIVE at
+    /// least one; NULL for the others.
     pub partition_keys: *const *const c_char,
     /// How many partition keys.
     pub partition_key_count: usize,
@@ -330,8 +331,8 @@ pub unsafe extern "C" fn lode_dataset_free(dataset: *mut lode_dataset) {
 /// @return LODE_OK: it is committed. LODE_NOT_COMMITTED: it is not, and never will be.
 ///         LODE_ERR_COMMIT_UNKNOWN: still in doubt, ask again. LODE_ERR_INVALID_ARGUMENT,
 ///         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
-///         LODE_ERR_UNORDERABLE_PARENT (no writer of this library made that id), LODE_ERR_MANIFEST_INVALID,
-///         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+///         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT (no writer of this library made that id),
+///         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -55,22 +55,23 @@ impl Call {
     }
 }
 
-/// Commits records that are held in memory as one new snapshot: either all of them and a manifest, or nothing. In
-/// a dataset of LODE_LAYOUT_HIVE each partition that occurs becomes a file, and the manifest a copy beside each;
-/// in the other layouts all records become one file. The records are checked, and put into partitions, before
-/// anything is written. The stored line is the record's bytes as given, but for line breaks between its tokens,
-/// which are removed. Blocks until the commit is decided or has failed.
+/// Commits records that are held in memory as one new snapshot: either all of them and a manifest, or
+/// nothing. In a dataset of LODE_LAYOUT_HIVE each partition that occurs becomes a file, and the manifest a
+/// copy beside each; in the other layouts all records become one file. The records are checked, and put
+/// into partitions, before anything is written. The stored line is the record's bytes as given, but for
+/// line breaks between its tokens, which are removed. Blocks until the commit is decided or has failed.
 ///
-/// A record's partition is `key=value/key=value`, by the dataset's partition keys at the top of the record. The
-/// value is a string's text, a number as it is written, `true` or `false`, escaped for a path as URLs are; if a
-/// key occurs twice, the last counts. A record without the key, with a value that is null, an array or an object,
-/// or whose value makes a name of more than 255 bytes is LODE_ERR_INVALID_RECORD; the message names record and key.
+/// A record's partition is `key=value/key=value`, by the dataset's partition keys at the top of the
+/// record. The value is a string's text, a number as it is written, `true` or `false`, escaped for a path
+/// as URLs are; if a key occurs twice, the last counts. A record without the key, with a value that is
+/// null, an array or an object, or whose value makes a name of more than 255 bytes is
+/// LODE_ERR_INVALID_RECORD; the message names record and key.
 ///
 /// @param dataset the dataset. Not NULL.
 /// @param records the records, `count` of them, one JSON document each; the array and what it points to are
 ///        borrowed for the call and must not change during it. NULL if `count` is 0.
-/// @param unix_nanos the records' times, `count` of them, in nanoseconds since the Unix epoch; LODE_NO_TIMESTAMP:
-///        none. Borrowed for the call. NULL: no record has one.
+/// @param unix_nanos the records' times, `count` of them, in nanoseconds since the Unix epoch;
+///        LODE_NO_TIMESTAMP: none. Borrowed for the call. NULL: no record has one.
 /// @param count how many records. 0 is allowed: an empty snapshot.
 /// @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
 ///        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.

@@ -224,10 +224,10 @@ static void write_layouts(void)
     lode_dataset_free(wrong);
 }
 
-/* Two thousand partitions are written with a few file descriptors. */
+/* Three hundred partitions are written with a few file descriptors. */
 static void many_partitions(void)
 {
-    enum { COUNT = 4000, PARTITIONS = 2000 };
+    enum { COUNT = 600, PARTITIONS = 300 };
     static char texts[COUNT][24];
     static lode_bytes records[COUNT];
     for (size_t i = 0; i < COUNT; i++) {

@@ -51,7 +51,7 @@ fn records(count: usize) -> Vec<String> {
     let record = |n: usize| {
         let day = DAYS[n % DAYS.len()].0;
         format!(
-            r#"{{"day":{day},"n":{n},"region":"{}","text":"<&> é {n}"}}"#,
+            r#"{{"day":{day},"n":{n},"region":"{}","text":"é 😀 {n}"}}"#,
             if n.is_multiple_of(2) { "eu" } else { "us" }
         )
     };

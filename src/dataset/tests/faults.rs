@@ -5,7 +5,7 @@ use super::audit::audit_as;
 use super::*;
 use crate::error::{Action, Status};
 use crate::store::filesystem::Filesystem;
-use crate::store::sim::{Errno, Fault, Op, SimDisk, SimProcess};
+use crate::store::sim::{Errno, Fault, Op, SimDisk, SimProcess, Step};
 
 fn store_of(process: &SimProcess) -> Store {
     Store::new(Box::new(Filesystem::with_disk(process.disk(), "/sim")), StoreOptions::default())
@@ -303,10 +303,8 @@ fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
 }
 
 /// The syncs of a commit on a fresh dataset, with whether leaving one out is noticed after a power cut.
-#[test]
-fn a_sync_that_is_left_out_is_noticed() {
+fn noticed_syncs(scene: &Scene) -> Vec<(Step, bool)> {
     let mut syncs = Vec::new();
-    let scene = &SCENES[0];
     let disk = SimDisk::new();
     let process = disk.process();
     (scene.act)(&scene.open(&store_of(&process))).expect("it works");
@@ -326,6 +324,30 @@ fn a_sync_that_is_left_out_is_noticed() {
         println!("{:?} {}: {}", step.op, step.path, if lost { "noticed" } else { "not noticed" });
         noticed.push((step.clone(), lost));
     }
+    noticed
+}
+
+#[test]
+fn a_sync_of_a_partition_that_is_left_out_is_noticed() {
+    let scene = SCENES.iter().find(|scene| scene.name == "the first hive commit").expect("it is there");
+    let noticed = noticed_syncs(scene);
+    for (what, op, holds) in [
+        ("the sync of a partition's data file", Op::SyncFile, ["/partitions/", "/data/"]),
+        ("the sync of a partition's copy of the manifest", Op::SyncFile, ["/partitions/", "/segments/"]),
+        ("the sync of a copy's directory", Op::SyncDir, ["/partitions/p=a/", "/segments/"]),
+        ("the sync of a partition's directory", Op::SyncDir, ["/partitions", ""]),
+    ] {
+        let found = noticed.iter().any(|(step, lost)| {
+            let right = holds.iter().all(|part| step.path.contains(part));
+            *lost && step.op == op && right && (what.contains("data file") || !step.path.contains("/data"))
+        });
+        assert!(found, "{what} can be left out unnoticed: {noticed:#?}");
+    }
+}
+
+#[test]
+fn a_sync_that_is_left_out_is_noticed() {
+    let noticed = noticed_syncs(&SCENES[0]);
     let is_noticed = |what: &str, op: Op, end: &str| {
         let found = noticed.iter().any(|(step, lost)| {
             *lost && step.op == op && step.path.replace(char::is_numeric, "").ends_with(end)

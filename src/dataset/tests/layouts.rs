@@ -5,6 +5,7 @@ use super::*;
 use crate::commit::driver::now;
 use crate::error::{Action, Status};
 use crate::manifest::Manifest;
+use crate::options::CancelToken;
 use crate::store::filesystem::Filesystem;
 use crate::store::sim::{Op, SimDisk};
 use crate::store::{Durability, Put};
@@ -101,6 +102,37 @@ fn the_copies_of_a_manifest_come_before_the_canonical_one() {
             "segments/ID/manifest.json"
         ]
     );
+}
+
+#[test]
+fn copies_that_do_not_come_in_time_are_left_to_the_next_writer() {
+    let texts: Vec<String> = (0..40).map(|n| format!("{{\"p\":{n}}}")).collect();
+    let records: Vec<_> =
+        texts.iter().map(|text| Record { data: text.as_bytes(), unix_nanos: None }).collect();
+    let disk = SimDisk::new();
+    let process = disk.process();
+    let store = Store::new(Box::new(Filesystem::with_disk(process.disk(), "/sim")), StoreOptions::default());
+    let (cancel, mut copies) = (CancelToken::new(), 0);
+    let hand = cancel.clone();
+    process.plan(move |_, step| {
+        copies += usize::from(step.op == Op::Link && step.path.ends_with("manifest.json"));
+        if copies == 20 {
+            hand.cancel();
+        }
+        None
+    });
+    let call = CallOptions { deadline: None, cancel: Some(cancel) };
+    let options = CommitOptions { call, ..CommitOptions::default() };
+    let dataset = hive(&store, &["p"]);
+    let commit = dataset.write_records(&records, Metadata::empty(), options).unwrap();
+    assert_eq!(commit.outcome, Outcome::Unpublished);
+    let id = commit.snapshot.id().to_owned();
+    let published = || keys(&store).into_iter().filter(|key| key.ends_with("manifest.json")).count();
+    assert_eq!(published(), 20, "and not the canonical one");
+    let next = write_held(&dataset, &["{\"p\":0}"]).unwrap();
+    assert_eq!(next.outcome, Outcome::Committed);
+    assert_eq!(published(), 41 + 2);
+    audit_as(&store, Layout::Hive, &[id, next.snapshot.id().to_owned()]).unwrap();
 }
 
 #[test]
