@@ -49,6 +49,7 @@ pub mod ffi;
 pub mod fuzzing;
 pub mod id;
 pub mod layout;
+mod limits;
 pub mod manifest;
 pub mod options;
 pub mod store;

@@ -11,6 +11,7 @@ use super::machine::{
 use super::slot;
 use crate::error::{Error, Result, Status};
 use crate::id;
+use crate::limits;
 use crate::manifest::Manifest;
 use crate::options::Control;
 use crate::store::{Backend, Durability, LockWait, LogLevel, Put, Swap};
@@ -147,7 +148,11 @@ impl Driver<'_> {
             }
             event = match action {
                 Action::Finish(outcome) => return Ok(outcome),
-                action => self.perform(action),
+                action => {
+                    let control = (!self.machine.is_in_doubt()).then_some(self.control);
+                    let _governed = limits::govern(control);
+                    self.perform(action)
+                }
             };
         }
     }

@@ -24,6 +24,10 @@ mod options;
 
 mod store;
 
+mod callbacks;
+
+mod objects;
+
 mod keys;
 
 mod dataset;
@@ -43,11 +47,13 @@ mod handle;
 mod strings;
 
 pub use bytes::*;
+pub use callbacks::*;
 pub use cancel::*;
 pub use dataset::*;
 pub use error::*;
 pub use history::*;
 pub use keys::*;
+pub use objects::*;
 pub use options::*;
 pub use reader::*;
 pub use snapshot::*;
