@@ -1,6 +1,7 @@
 //! Iterators over what a store holds: one step at a time, each within the deadline that was given for it.
 
 use crate::error::{Error, Result};
+use crate::limits;
 use crate::options::{CallOptions, Control};
 
 /// What an iterator runs on.
@@ -46,6 +47,7 @@ impl<T> Iter<T> {
             return end.clone().map(|()| None);
         }
         let control = Control::start(&self.options);
+        let _governed = limits::govern(Some(&control));
         let next = control.check(self.steps.doing()).and_then(|()| self.steps.next(&control));
         match &next {
             Ok(Some(_)) => {}

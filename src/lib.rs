@@ -51,6 +51,7 @@ pub mod fuzzing;
 pub mod id;
 pub mod iter;
 pub mod layout;
+mod limits;
 pub mod manifest;
 pub mod options;
 pub mod store;

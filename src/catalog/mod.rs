@@ -15,6 +15,7 @@ use crate::error::{Error, Result, Status};
 use crate::id;
 use crate::iter::Keys;
 use crate::layout::Layout;
+use crate::limits;
 use crate::options::{CallOptions, Control};
 use crate::store::{Backend, Store, key};
 
@@ -74,6 +75,7 @@ impl Catalog {
     /// `Cancelled`; the store's failure.
     pub fn partitions(&self, dataset: &str, options: &CallOptions) -> Result<Keys> {
         let control = Control::start(options);
+        let _governed = limits::govern(Some(&control));
         let place = self.existing(dataset, &control)?;
         Ok(Keys::new(find::Partitions::new(place), options))
     }
@@ -104,6 +106,7 @@ impl Catalog {
             key::check(&filter.partition).map_err(|error| error.context("the partition prefix"))?;
         }
         let control = Control::start(options);
+        let _governed = limits::govern(Some(&control));
         let place = self.existing(dataset, &control)?;
         Ok(Snapshots::new(find::Found::new(place, filter), options))
     }
@@ -117,7 +120,9 @@ impl Catalog {
     pub fn manifest(&self, key: &str, options: &CallOptions) -> Result<Snapshot> {
         key::check(key)?;
         let (dataset, id) = self.parse_manifest_key(key)?;
-        Control::start(options).check("reading a manifest")?;
+        let control = Control::start(options);
+        control.check("reading a manifest")?;
+        let _governed = limits::govern(Some(&control));
         match stored_manifest_at(self.backend(), key, dataset, id)? {
             Stored::Whole(bytes, manifest) => Ok(Snapshot::assemble(&self.store, *manifest, &bytes)),
             Stored::Absent => {

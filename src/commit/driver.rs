@@ -13,6 +13,7 @@ use super::slot;
 use crate::error::{Error, Result, Status};
 use crate::id;
 use crate::layout::Layout;
+use crate::limits;
 use crate::manifest::Manifest;
 use crate::options::Control;
 use crate::store::{Backend, Durability, LockWait, LogLevel, Put, Swap};
@@ -168,7 +169,11 @@ impl Driver<'_> {
             let reads_own = matches!(&action, Action::ReadSlot(parent) if is_own(parent));
             event = match action {
                 Action::Finish(outcome) => return Ok(outcome),
-                action => self.perform(action),
+                action => {
+                    let control = (!self.machine.is_in_doubt()).then_some(self.control);
+                    let _governed = limits::govern(control);
+                    self.perform(action)
+                }
             };
             // Our slot's place is taken by one of another layout, for good: whatever became of our request, it is not
             // committed.

@@ -6,6 +6,7 @@ use super::{Dataset, ReadOptions, Verify};
 use crate::checksum::Checksum;
 use crate::compress::Compressor;
 use crate::error::{Error, Result, Status};
+use crate::limits;
 use crate::manifest::FileRef;
 use crate::options::Control;
 use crate::store::{Store, key};
@@ -70,7 +71,9 @@ impl BlobReader {
     /// `InvalidPath` for what is no key; `NotFound`; the store's failure.
     pub fn open_object(store: &Store, key: &str, options: ReadOptions) -> Result<Self> {
         key::check(key)?;
-        Control::start(&options.call).check("opening an object")?;
+        let control = Control::start(&options.call);
+        control.check("opening an object")?;
+        let _governed = limits::govern(Some(&control));
         let Some(object) = store.backend().open(key)? else {
             let message = format!("there is no object {key:?} in {}", store.backend().describe());
             return Err(Error::new(Status::NotFound, message).with_path(key));
@@ -103,6 +106,7 @@ impl BlobReader {
             return end.clone().map(|()| 0);
         }
         let control = Control::start(&self.options.call);
+        let _governed = limits::govern(Some(&control));
         let mut filled = 0;
         let ended = loop {
             if filled == buffer.len() {
@@ -151,6 +155,7 @@ impl BlobReader {
     pub fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         check_room(buffer)?;
         let control = Control::start(&self.options.call);
+        let _governed = limits::govern(Some(&control));
         let read = match self.compressor {
             Compressor::None => self.read_stored(offset, buffer, &control),
             _ => self.read_decoded(offset, buffer, &control),

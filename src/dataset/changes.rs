@@ -8,6 +8,7 @@ use super::{Dataset, Snapshot, Snapshots};
 use crate::error::{Error, Result, Status};
 use crate::id;
 use crate::iter::Steps;
+use crate::limits;
 use crate::options::{CallOptions, Control};
 
 /// How many bytes of manifests are kept from the walk: those of the oldest snapshots, which are given first. The
@@ -33,6 +34,7 @@ impl Dataset {
             id::check_snapshot_id(id)?;
         }
         let control = Control::start(options);
+        let _governed = limits::govern(Some(&control));
         let changes = self.walk(since, &control).map_err(|error| self.named(error))?;
         Ok(Snapshots::new(changes, options))
     }

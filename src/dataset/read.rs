@@ -6,6 +6,7 @@ use crate::checksum::{Checksum, Hasher};
 use crate::codec::jsonl::{last_line, next_line};
 use crate::compress::{Compressor, Decoder};
 use crate::error::{Error, Result, Status};
+use crate::limits;
 use crate::manifest::FileRef;
 use crate::options::{CallOptions, Control};
 use crate::store::{Object, Store};
@@ -282,6 +283,7 @@ impl RecordReader {
             return end.clone().map(|()| None);
         }
         let control = Control::start(&self.options.call);
+        let _governed = limits::govern(Some(&control));
         let found = self.read_on(&control).map_err(|error| self.dataset.named(error));
         match &found {
             Ok(Some(_)) => self.rows += 1,

@@ -9,6 +9,7 @@ use crate::commit::machine::Kind;
 use crate::error::{Error, Result, Status};
 use crate::id::{self, Form, form};
 use crate::iter::{Iter, Steps};
+use crate::limits;
 use crate::manifest::Manifest;
 use crate::options::{CallOptions, Control};
 use crate::store::Store;
@@ -71,6 +72,7 @@ impl Dataset {
     /// failure (never taken for "no snapshots"); `Deadline`, `Cancelled`.
     pub fn latest(&self, options: &CallOptions) -> Result<Snapshot> {
         let control = Control::start(options);
+        let _governed = limits::govern(Some(&control));
         let none = || Error::new(Status::NoSnapshots, "it has no snapshot yet");
         self.find_latest(&control).and_then(|found| found.ok_or_else(none)).map_err(|error| self.named(error))
     }
@@ -82,6 +84,7 @@ impl Dataset {
     pub fn snapshot(&self, id: &str, options: &CallOptions) -> Result<Snapshot> {
         id::check_snapshot_id(id)?;
         let control = Control::start(options);
+        let _governed = limits::govern(Some(&control));
         let found = control.check("reading a snapshot").and_then(|()| self.find(id));
         match found.map_err(|error| self.named(error))? {
             Some(snapshot) => Ok(snapshot),
@@ -99,6 +102,7 @@ impl Dataset {
     /// As [`Dataset::latest`], but a dataset without snapshots gives none.
     pub fn snapshots(&self, options: &CallOptions) -> Result<Snapshots> {
         let control = Control::start(options);
+        let _governed = limits::govern(Some(&control));
         let ids = self.list(&control).map_err(|error| self.named(error))?;
         Ok(Snapshots::new(Listed { dataset: self.clone(), ids }, options))
     }

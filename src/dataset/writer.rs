@@ -123,8 +123,16 @@ impl Staging {
 
     /// A failure after which nothing more can be written sticks.
     pub fn failed(&mut self, error: &Error) {
-        let usable =
-            [Status::InvalidRecord, Status::RecordTooLarge, Status::NoSpace, Status::Aborted, Status::State];
+        let usable = [
+            Status::InvalidRecord,
+            Status::RecordTooLarge,
+            Status::NoSpace,
+            Status::Aborted,
+            Status::State,
+            // Between two requests: what has arrived is as it was.
+            Status::Deadline,
+            Status::Cancelled,
+        ];
         if matches!(self.phase, Phase::Open(_) | Phase::Closed(_)) && !usable.contains(&error.status()) {
             self.phase = Phase::Failed(error.clone());
         }

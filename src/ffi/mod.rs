@@ -24,6 +24,10 @@ mod options;
 
 mod store;
 
+mod callbacks;
+
+mod objects;
+
 mod keys;
 
 mod dataset;
@@ -53,12 +57,14 @@ mod strings;
 pub use blob::*;
 pub use blob_reader::*;
 pub use bytes::*;
+pub use callbacks::*;
 pub use cancel::*;
 pub use catalog::*;
 pub use dataset::*;
 pub use error::*;
 pub use history::*;
 pub use keys::*;
+pub use objects::*;
 pub use options::*;
 pub use reader::*;
 pub use records::*;
