@@ -107,7 +107,7 @@
  *   LODE_ERR_CODEC_REQUIRED                  -60  GIVE_UP  the call needs a dataset with a codec
  *   LODE_ERR_CODEC_NOT_STREAMABLE            -61  GIVE_UP  the codec cannot write in one pass
  *   LODE_ERR_PARTITIONING_NOT_SUPPORTED      -62  GIVE_UP  a stream in one pass cannot be partitioned
- *   LODE_ERR_INVALID_RECORD                  -70  GIVE_UP  a record is not one JSON document; number and offset say where
+ *   LODE_ERR_INVALID_RECORD                  -70  GIVE_UP  a record is not one JSON document, or fits no partition
  *   LODE_ERR_RECORD_TOO_LARGE                -71  GIVE_UP  a record is over the dataset's limit
  *   LODE_ERR_CONFLICT                        -80  REBASE   the head is not the expected parent; the error has the head
  *   LODE_ERR_COMMIT_UNKNOWN                  -81  RESOLVE  perhaps committed; the error has the snapshot's id
@@ -245,7 +245,10 @@
 /** The dataset's layout is partitioned, and a stream in one pass cannot be. */
 #define LODE_ERR_PARTITIONING_NOT_SUPPORTED (-62)
 
-/** A record is not exactly one valid JSON document; see `lode_error_record` and `lode_error_offset`. */
+/**
+ * A record is not exactly one valid JSON document, or fits no partition; see `lode_error_record` and
+ * `lode_error_offset`.
+ */
 #define LODE_ERR_INVALID_RECORD (-70)
 
 /** A record is longer than the dataset's limit; see `lode_error_record`. */
@@ -299,6 +302,12 @@
 /** The same call will fail again. */
 #define LODE_ACTION_GIVE_UP 4
 
+/**
+ * Of a store of callbacks: never call two of them at once. Without it, threads that share the store call them
+ * at the same time.
+ */
+#define LODE_STORE_SERIAL 1
+
 /** No codec: a dataset of raw blobs. The record calls answer LODE_ERR_CODEC_REQUIRED. */
 #define LODE_CODEC_NONE 0
 
@@ -320,10 +329,10 @@
 /** Every snapshot's files in its own directory, not partitioned. */
 #define LODE_LAYOUT_DEFAULT 0
 
-/** Partitioned by fields of the records; not in this version. */
+/** Partitioned by keys of the records (`partition_keys`), which are written by lode_dataset_write_records. */
 #define LODE_LAYOUT_HIVE 1
 
-/** The shortest paths, whose datasets cannot be listed; not in this version. */
+/** The shortest paths, whose datasets cannot be listed; not partitioned. */
 #define LODE_LAYOUT_FLAT 2
 
 /** XXH3, 64 bits: fast, finds damage. */
@@ -354,10 +363,39 @@
 #define LODE_BAD_RECORD_SKIP 1
 
 /**
+ * Reads the bytes of a raw blob, as a stream and by range; the two do not move each other. In bounded memory. It
+ * belongs to one thread at a time.
+ */
+typedef struct lode_blob_reader lode_blob_reader;
+
+/**
+ * Takes the bytes of a raw blob as the caller has them, and commits them as one snapshot. It belongs to one
+ * thread at a time; a call while another one uses it gives LODE_ERR_STATE.
+ *
+ * After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that failed
+ * the bytes are kept and the commit may be repeated; it first settles its own unknown outcome.
+ * LODE_ERR_NO_SPACE leaves the writer usable, any other failure of a write stays.
+ */
+typedef struct lode_blob_writer lode_blob_writer;
+
+/** Bytes that a call has read. Threads may share it. */
+typedef struct lode_buffer lode_buffer;
+
+/** Takes the text that a callback has to say about its failure. It lives for the callback alone. */
+typedef struct lode_callback_error lode_callback_error;
+
+/**
  * Cancels calls. One-shot and sticky: once cancelled it stays so, and every call that has it in its options,
  * now or later, ends with LODE_ERR_CANCELLED. Threads may share it.
  */
 typedef struct lode_cancel_token lode_cancel_token;
+
+/**
+ * A store, looked at as datasets of one layout: what is stored, without the history that a lode_dataset makes
+ * of it. A snapshot is shown because its manifest is there. Nothing is ever written. Threads may share it;
+ * iterators and readers made from it keep what they need of it: it may be freed before them.
+ */
+typedef struct lode_catalog lode_catalog;
 
 /**
  * A dataset: a chain of immutable snapshots in a store. Threads may share it. Snapshots, writers, readers
@@ -370,6 +408,15 @@ typedef struct lode_dataset lode_dataset;
  * that failed, owned by the caller, independent of every other handle; any thread may read it.
  */
 typedef struct lode_error lode_error;
+
+/**
+ * Texts that a call lists: the keys of a store, the ids of datasets, partitions. It belongs to one thread at
+ * a time.
+ */
+typedef struct lode_key_iterator lode_key_iterator;
+
+/** Takes the keys that a `list` callback finds. It lives for the callback alone. */
+typedef struct lode_key_sink lode_key_sink;
 
 /** Streams the records of one snapshot, in bounded memory. It belongs to one thread at a time. */
 typedef struct lode_record_reader lode_record_reader;
@@ -392,11 +439,11 @@ typedef struct lode_record_writer lode_record_writer;
  */
 typedef struct lode_snapshot lode_snapshot;
 
-/** Snapshots of a dataset, oldest first. It belongs to one thread at a time. */
+/** Snapshots of a dataset, in order. It belongs to one thread at a time. */
 typedef struct lode_snapshot_iterator lode_snapshot_iterator;
 
 /**
- * Where objects live: a directory, or this process's memory. Threads may share it. Datasets opened on it
+ * Where objects live: a directory, this process's memory, or the caller's own callbacks. Threads may share it. Datasets opened on it
  * keep what they need of it: it may be freed before them.
  */
 typedef struct lode_store lode_store;
@@ -487,6 +534,118 @@ typedef struct lode_store_options {
 } lode_store_options;
 
 /**
+ * A run of bytes that belongs to whoever gave it; it is not NUL-terminated. `data` may be NULL if `len` is
+ * 0. This struct is frozen: it never grows.
+ */
+typedef struct lode_bytes {
+    /** The first byte. */
+    const uint8_t *data;
+    /** How many bytes. */
+    size_t len;
+} lode_bytes;
+
+/**
+ * A store of the caller's own: objects under keys, written once and whole, and swapped by comparison. All
+ * zero but `struct_size`: a store that can do nothing.
+ *
+ * Every callback is given `ctx`. Keys and prefixes are NUL-terminated UTF-8, borrowed for the callback; a key
+ * has no empty, "." or ".." segment between its '/'. Each callback answers 0 or above when it has done what
+ * it says, or a LODE_ERR_* and, if it likes, a text by lode_callback_error_set: both are in the error of the
+ * call, the number as lode_error_callback_code. A callback that is NULL is not supported: what needs it fails
+ * with LODE_ERR_UNSUPPORTED. Reading takes `stat` and `read`, listing `list`; writing takes everything but
+ * `remove` and `release`. Before its first write the store is tried under a key of its own beside the dataset's
+ * slots, and refused for writing with LODE_ERR_UNSUPPORTED if it ignores a condition; the key is removed again.
+ *
+ * What has answered success must be durable, as far as the store can be, and seen by every call that begins
+ * afterwards. The callbacks come on the threads whose calls need them, on several at once unless `flags` say
+ * LODE_STORE_SERIAL. A callback may use any handle but those over its own store: such a call fails with
+ * LODE_ERR_STATE. It must not throw, nor jump out. Between two callbacks a call looks at its deadline and its
+ * cancel token; a callback that runs is waited for.
+ */
+typedef struct lode_store_callbacks {
+    /** sizeof(lode_store_callbacks), as the caller was compiled. */
+    size_t struct_size;
+    /** Handed to every callback. Borrowed until `release`. */
+    void *ctx;
+    /** LODE_STORE_SERIAL, or 0. */
+    uint32_t flags;
+    /**
+     * Begins an object, which nobody sees before `put_finish`. `if_absent` is 1: the object must not replace one
+     * that has its key by then (in this version it is never 0). `upload` is output: what stands for the object
+     * in the next three callbacks; not NULL. A key that is taken already may be answered here with
+     * LODE_ERR_PATH_EXISTS. An answer below 0 leaves nothing to abort.
+     */
+    int32_t (*put_begin)(void *ctx,
+                         const char *key,
+                         int32_t if_absent,
+                         void **upload,
+                         lode_callback_error *error);
+    /**
+     * Adds `len` bytes (at least 1) at the object's end. After LODE_ERR_NO_SPACE, which takes none of them, the
+     * same bytes may come again; after any other failure `put_abort` comes.
+     */
+    int32_t (*put_write)(void *ctx,
+                         void *upload,
+                         const uint8_t *data,
+                         size_t len,
+                         lode_callback_error *error);
+    /**
+     * Makes the object appear under its key, whole, and consumes `upload`, whatever the answer. If the key is
+     * taken nothing changes, and the answer is LODE_ERR_PATH_EXISTS. LODE_ERR_COMMIT_UNKNOWN says that the store
+     * cannot tell whether the object appeared (its answer was lost); LODE_ERR_UNKNOWN, LODE_ERR_DEADLINE,
+     * LODE_ERR_CANCELLED and numbers that are no LODE_ERR_* are taken for that, too. Any other failure promises
+     * that it did not, and never will.
+     */
+    int32_t (*put_finish)(void *ctx, void *upload, lode_callback_error *error);
+    /** Gives up an object that was begun and not finished; consumes `upload`. */
+    void (*put_abort)(void *ctx, void *upload);
+    /** Fills `size` with an object's size in bytes, or answers LODE_ERR_NOT_FOUND. */
+    int32_t (*stat)(void *ctx, const char *key, uint64_t *size, lode_callback_error *error);
+    /**
+     * Reads at `offset` (in bytes) into `buffer`, which has room for `capacity` bytes, and answers how many it
+     * has read: fewer than there is room for are fine, 0 only at or beyond the object's end. LODE_ERR_NOT_FOUND:
+     * there is no such object. An object that is swapped must be given as it was before or after, not mixed,
+     * where one call has room for all of it.
+     */
+    int64_t (*read)(void *ctx,
+                    const char *key,
+                    uint64_t offset,
+                    uint8_t *buffer,
+                    size_t capacity,
+                    lode_callback_error *error);
+    /**
+     * Gives every key that begins with `prefix` (empty, or ending in '/') to lode_key_sink_add, each once, in any
+     * order. No key is no failure.
+     */
+    int32_t (*list)(void *ctx,
+                    const char *prefix,
+                    lode_key_sink *keys,
+                    lode_callback_error *error);
+    /**
+     * Removes an object. LODE_ERR_NOT_FOUND is as good as success. Without it what was given up stays: data of
+     * commits that failed, and the key of the trial.
+     */
+    int32_t (*remove)(void *ctx, const char *key, lode_callback_error *error);
+    /**
+     * Replaces the object's bytes by `value` if they are `expected`, compared and replaced in one step;
+     * `expected` NULL: if there is no object, or an empty one. If they are not, nothing changes, and the answer is
+     * LODE_ERR_CONFLICT (LODE_ERR_PATH_EXISTS and LODE_ERR_NOT_FOUND are taken for that). LODE_ERR_BUSY: try
+     * again a little later. LODE_ERR_COMMIT_UNKNOWN: the store cannot tell, as for `put_finish`.
+     */
+    int32_t (*compare_and_swap)(void *ctx,
+                                const char *key,
+                                const lode_bytes *expected,
+                                const lode_bytes *value,
+                                lode_callback_error *error);
+    /**
+     * Called exactly once, when no callback will be called any more: on the thread that frees the last handle
+     * of the store (datasets, writers, readers and iterators count), or before a lode_store_from_callbacks that
+     * fails returns, once `struct_size` was acceptable. NULL: none.
+     */
+    void (*release)(void *ctx);
+} lode_store_callbacks;
+
+/**
  * How a dataset is written. What is read follows each snapshot's own manifest. All zero but `struct_size`:
  * no codec, no compression, checksum XXH3, the default layout, full durability.
  */
@@ -508,7 +667,12 @@ typedef struct lode_dataset_options {
     int32_t layout;
     /** One of LODE_DURABILITY_*. */
     int32_t durability;
-    /** Whether to keep statistics of each file's columns: only 0, no, in this version. */
+    /**
+     * Whether the manifest tells of each file its records and, of each key at the top of its records, the
+     * least and greatest value (of numbers, strings or booleans) and how many are null or missing. Of the
+     * first 100 keys; a key whose values are of several kinds, or whose least or greatest is over 64 bytes
+     * long, has neither. 0: no, 1: yes.
+     */
     int32_t file_statistics;
     /** How often one request is tried while it meets other writers or passing failures. 0: a few times. */
     int32_t retry_attempts;
@@ -521,18 +685,15 @@ typedef struct lode_dataset_options {
      * the format takes, about 10 MiB.
      */
     int64_t max_record_bytes;
+    /**
+     * The keys of the records to partition by, in the order of the paths `key=value/key=value`;
+     * `partition_key_count` of them, NUL-terminated UTF-8, borrowed for the call. For LODE_LAYOUT_HIVE at
+     * least one; NULL for the others.
+     */
+    const char *const *partition_keys;
+    /** How many partition keys. */
+    size_t partition_key_count;
 } lode_dataset_options;
-
-/**
- * A run of bytes that belongs to whoever gave it; it is not NUL-terminated. `data` may be NULL if `len` is
- * 0. This struct is frozen: it never grows.
- */
-typedef struct lode_bytes {
-    /** The first byte. */
-    const uint8_t *data;
-    /** How many bytes. */
-    size_t len;
-} lode_bytes;
 
 /**
  * An iterator over records, which the caller implements. It gives either one record at a time, by `next` and
@@ -863,6 +1024,289 @@ lode_status lode_store_open_memory(const lode_store_options *options,
 void lode_store_free(lode_store *store);
 
 /**
+ * Says in words what a callback fails with. The last text counts.
+ *
+ * @param error what the callback was given. NULL: nothing happens.
+ * @param message the text, one line; NUL-terminated UTF-8, copied; what is longer than 4,096 bytes is cut. NULL:
+ *        none.
+ *
+ * Cannot fail. Within the callback only. Since 0.1.0.
+ */
+void lode_callback_error_set(lode_callback_error *error,
+                             const char *message);
+
+/**
+ * Gives one key of a listing.
+ *
+ * @param keys what the `list` callback was given. Not NULL.
+ * @param key the key, whole, not only what follows the prefix; NUL-terminated UTF-8, copied. Not NULL.
+ * @return 0: go on. 1: enough, the callback may return (whatever it answers then, it is no failure). Below 0: the
+ *         key is NULL or cannot be one, and the listing fails: LODE_ERR_INVALID_PATH,
+ *         LODE_ERR_INVALID_ARGUMENT.
+ *
+ * Within the callback only, one thread at a time. Since 0.1.0.
+ */
+int32_t lode_key_sink_add(lode_key_sink *keys,
+                          const char *key);
+
+/**
+ * Fills the struct with the defaults: no callbacks.
+ *
+ * @param callbacks the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_store_callbacks), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_store_callbacks_init(lode_store_callbacks *callbacks, size_t struct_size);
+
+/**
+ * Makes a store of the caller's own callbacks. It calls none of them yet.
+ *
+ * @param callbacks the callbacks; the struct is borrowed for the call, what it points to until `release`. Not
+ *        NULL.
+ * @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
+ * @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_from_callbacks(const lode_store_callbacks *callbacks,
+                                      const lode_store_options *options,
+                                      lode_store **store,
+                                      lode_error **error);
+
+/**
+ * Writes an object, whole and durable when the call returns. It never replaces one that is there. What a dataset
+ * keeps under its directory is the library's: a key there may make the dataset unreadable.
+ *
+ * @param store the store. Not NULL.
+ * @param key where: segments between '/', none of them empty, "." or ".."; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL.
+ * @param data the object's bytes, borrowed for the call. NULL: none, if `len` is 0.
+ * @param len how many bytes.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_PATH_EXISTS, LODE_ERR_INVALID_PATH, LODE_ERR_COMMIT_UNKNOWN (the store cannot say
+ *         whether the object is there; all other failures mean that nothing was written), LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE,
+ *         LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_put(lode_store *store,
+                           const char *key,
+                           const void *data,
+                           size_t len,
+                           const lode_call_options *call,
+                           lode_error **error);
+
+/**
+ * Reads a whole object into memory.
+ *
+ * @param store the store. Not NULL.
+ * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param buffer output: the bytes, which the caller owns and frees with lode_buffer_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_NOT_FOUND, LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_CORRUPT,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_get(lode_store *store,
+                           const char *key,
+                           const lode_call_options *call,
+                           lode_buffer **buffer,
+                           lode_error **error);
+
+/**
+ * Reads a part of an object: from an offset until the buffer is full or the object ends.
+ *
+ * @param store the store. Not NULL.
+ * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param offset where to begin, in bytes; at or beyond the end nothing is read, which is no failure.
+ * @param buffer where the bytes go; what is beyond `len` may be overwritten, too, and all of it by a call that
+ *        fails. NULL: nothing is read, if `capacity` is 0.
+ * @param capacity for how many bytes there is room.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param len output: how many bytes were read. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_NOT_FOUND, LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_read(lode_store *store,
+                            const char *key,
+                            uint64_t offset,
+                            void *buffer,
+                            size_t capacity,
+                            const lode_call_options *call,
+                            size_t *len,
+                            lode_error **error);
+
+/**
+ * Asks whether there is an object.
+ *
+ * @param store the store. Not NULL.
+ * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: there is. LODE_NONE: there is not. LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE: nobody
+ *         can say.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_exists(lode_store *store,
+                              const char *key,
+                              const lode_call_options *call,
+                              lode_error **error);
+
+/**
+ * Lists keys in bytewise order. Those that come or go meanwhile may be missed. A bounded number of keys is in
+ * memory: a long listing goes through the store several times.
+ *
+ * @param store the store. Not NULL.
+ * @param prefix the folder whose keys are wanted, with or without a '/' at its end: "foo" has "foo/a/b", not
+ *        "foobar"; NUL-terminated UTF-8, borrowed for the call. "": all keys. Not NULL.
+ * @param call deadline and cancel token, for this call and, counted anew, for each lode_key_iterator_next.
+ *        Borrowed for the call. NULL: the defaults.
+ * @param keys output: the iterator, which the caller owns and frees with lode_key_iterator_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_list(lode_store *store,
+                            const char *prefix,
+                            const lode_call_options *call,
+                            lode_key_iterator **keys,
+                            lode_error **error);
+
+/**
+ * Removes an object; that there is none is fine. What a snapshot names must stay: removing it damages the
+ * dataset.
+ *
+ * @param store the store. Not NULL.
+ * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_delete(lode_store *store,
+                              const char *key,
+                              const lode_call_options *call,
+                              lode_error **error);
+
+/**
+ * Replaces an object's bytes if they are the expected ones, compared and replaced in one step: the way to change
+ * a small object that several write. A dataset's "latest" is the library's.
+ *
+ * @param store the store. Not NULL.
+ * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param expected what the object must have, borrowed for the call. NULL or no bytes: there must be no object, or
+ *        an empty one.
+ * @param value what it is to have, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_CONFLICT (it has something else), LODE_ERR_BUSY (somebody else holds its lock),
+ *         LODE_ERR_COMMIT_UNKNOWN (the store cannot say; all other failures mean that nothing was changed),
+ *         LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_compare_and_swap(lode_store *store,
+                                        const char *key,
+                                        const lode_bytes *expected,
+                                        const lode_bytes *value,
+                                        const lode_call_options *call,
+                                        lode_error **error);
+
+/**
+ * Tries every rule that a store must keep, for the author of one: an error names the first rule that is broken,
+ * what was expected and what was found. It writes some hundred kilobytes under a folder of its own below `prefix`,
+ * and removes them again. It cannot find what only a crash or a power cut shows.
+ *
+ * @param store the store. Not NULL.
+ * @param prefix where to work; NUL-terminated UTF-8, borrowed for the call. "": at the root. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: every rule held. LODE_ERR_STORE: a rule is broken, or the store failed. LODE_ERR_UNSUPPORTED (a
+ *         callback that the suite needs is missing: all but `release`), LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_verify(lode_store *store,
+                              const char *prefix,
+                              const lode_call_options *call,
+                              lode_error **error);
+
+/**
+ * The bytes of a buffer.
+ *
+ * @param buffer the buffer. NULL: no bytes.
+ * @return the first byte, borrowed until the buffer is freed; not NUL-terminated. NULL if there are none.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const uint8_t *lode_buffer_data(const lode_buffer *buffer);
+
+/**
+ * How many bytes a buffer has.
+ *
+ * @param buffer the buffer. NULL: no bytes.
+ * @return the number of bytes.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+size_t lode_buffer_len(const lode_buffer *buffer);
+
+/**
+ * Frees a buffer.
+ *
+ * @param buffer the buffer; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_buffer_free(lode_buffer *buffer);
+
+/**
+ * Gives the next text.
+ *
+ * @param keys the iterator. Not NULL.
+ * @param key output: the text; NUL-terminated UTF-8, borrowed until the next call on the iterator; NULL at
+ *        the end. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ITEM: there is one. LODE_OK: the end. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call
+ *         is using the iterator), LODE_ERR_DEADLINE and LODE_ERR_CANCELLED (as the options of the call that
+ *         made the iterator say, the time counted for each call anew), LODE_ERR_IO, LODE_ERR_STORE,
+ *         LODE_ERR_CORRUPT, LODE_ERR_NO_MEMORY. A failure stays.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+lode_status lode_key_iterator_next(lode_key_iterator *keys,
+                                   const char **key,
+                                   lode_error **error);
+
+/**
+ * Frees an iterator.
+ *
+ * @param keys the iterator; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
+ */
+void lode_key_iterator_free(lode_key_iterator *keys);
+
+/**
  * Fills the options with the defaults: no codec, no compression, checksum XXH3, the default layout, full
  * durability.
  *
@@ -883,8 +1327,9 @@ void lode_dataset_options_init(lode_dataset_options *options, size_t struct_size
  *        to read.
  * @param dataset output: the dataset, which the caller owns and frees with lode_dataset_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value),
- *         LODE_ERR_UNSUPPORTED (a codec, layout or setting that this build lacks), LODE_ERR_NO_MEMORY.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value, or the partition key
+ *         that cannot stand in a path), LODE_ERR_CODEC_REQUIRED (the hive layout without a codec),
+ *         LODE_ERR_UNSUPPORTED (a codec or setting that this build lacks), LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -917,8 +1362,8 @@ void lode_dataset_free(lode_dataset *dataset);
  * @return LODE_OK: it is committed. LODE_NOT_COMMITTED: it is not, and never will be.
  *         LODE_ERR_COMMIT_UNKNOWN: still in doubt, ask again. LODE_ERR_INVALID_ARGUMENT,
  *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
- *         LODE_ERR_UNORDERABLE_PARENT (no writer of this library made that id), LODE_ERR_MANIFEST_INVALID,
- *         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT (no writer of this library made that id),
+ *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -972,6 +1417,51 @@ lode_status lode_dataset_stream_write_records(lode_dataset *dataset,
                                               const lode_commit_options *options,
                                               lode_snapshot **snapshot,
                                               lode_error **error);
+
+/**
+ * Commits records that are held in memory as one new snapshot: either all of them and a manifest, or
+ * nothing. In a dataset of LODE_LAYOUT_HIVE each partition that occurs becomes a file, and the manifest a
+ * copy beside each; in the other layouts all records become one file. The records are checked, and put
+ * into partitions, before anything is written. The stored line is the record's bytes as given, but for
+ * line breaks between its tokens, which are removed. Blocks until the commit is decided or has failed.
+ *
+ * A record's partition is `key=value/key=value`, by the dataset's partition keys at the top of the
+ * record. The value is a string's text, a number as it is written, `true` or `false`, escaped for a path
+ * as URLs are; if a key occurs twice, the last counts. A record without the key, with a value that is
+ * null, an array or an object, or whose value makes a name of more than 255 bytes is
+ * LODE_ERR_INVALID_RECORD; the message names record and key.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param records the records, `count` of them, one JSON document each; the array and what it points to are
+ *        borrowed for the call and must not change during it. NULL if `count` is 0.
+ * @param unix_nanos the records' times, `count` of them, in nanoseconds since the Unix epoch;
+ *        LODE_NO_TIMESTAMP: none. Borrowed for the call. NULL: no record has one.
+ * @param count how many records. 0 is allowed: an empty snapshot.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed. Of the arguments:
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED,
+ *         LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_CODEC_REQUIRED. Of the records:
+ *         LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT,
+ *         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
+ *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store:
+ *         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+lode_status lode_dataset_write_records(lode_dataset *dataset,
+                                       const lode_bytes *records,
+                                       const int64_t *unix_nanos,
+                                       size_t count,
+                                       const char *metadata_json,
+                                       const lode_commit_options *options,
+                                       lode_snapshot **snapshot,
+                                       lode_error **error);
 
 /**
  * Fills the options with the defaults: bad records fail their append.
@@ -1153,6 +1643,152 @@ lode_status lode_record_writer_abort(lode_record_writer *writer, lode_error **er
 void lode_record_writer_free(lode_record_writer *writer);
 
 /**
+ * Commits bytes in memory as one new snapshot, a raw blob: the bytes as they are given, through the dataset's
+ * compressor. Blocks until the commit is decided or has failed.
+ *
+ * @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
+ * @param data the bytes; borrowed for the call. NULL only if `len` is 0.
+ * @param len how many bytes; 0 makes an empty blob.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ * @param options deadline, cancel token, progress (a blob counts as one record), expected parent. Borrowed for
+ *        the call. NULL: the defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed. Of the arguments:
+ *         LODE_ERR_INVALID_ARGUMENT (also if the dataset has a codec), LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED. Of the commit:
+ *         LODE_ERR_CONFLICT, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH,
+ *         LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT,
+ *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+lode_status lode_dataset_write_blob(lode_dataset *dataset,
+                                    const void *data,
+                                    size_t len,
+                                    const char *metadata_json,
+                                    const lode_commit_options *options,
+                                    lode_snapshot **snapshot,
+                                    lode_error **error);
+
+/**
+ * Pulls the bytes of a blob from a callback and commits them as one new snapshot: either all of them and a
+ * manifest, or nothing. Memory stays the same whatever the size. Blocks until the commit is decided or has
+ * failed.
+ *
+ * @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
+ * @param read gives the next bytes: fills the beginning of `buffer` (of `capacity` bytes, at least 65536) and
+ *        answers how many it put there; 0: there are no more; below 0: it failed, with a code of the caller's
+ *        own, which comes back from lode_error_callback_code. Called on the calling thread, never again after
+ *        0 or a failure. Not NULL.
+ * @param ctx handed to `read`; nothing else is done with it.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ * @param options deadline (also between two calls of `read`), cancel token, progress (a blob counts as one
+ *        record), expected parent. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ERR_NIL_ITERATOR: `read` is NULL. LODE_ERR_ITERATOR: it failed. LODE_ERR_ITERATOR_CONTRACT: it
+ *         answered more than `capacity`. LODE_OK and all else as lode_dataset_write_blob.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+lode_status lode_dataset_stream_write(lode_dataset *dataset,
+                                      int64_t (*read)(void *ctx, uint8_t *buffer, size_t capacity),
+                                      void *ctx,
+                                      const char *metadata_json,
+                                      const lode_commit_options *options,
+                                      lode_snapshot **snapshot,
+                                      lode_error **error);
+
+/**
+ * Begins a snapshot, a raw blob, whose bytes will be pushed. Nothing is visible to anybody before the commit.
+ *
+ * @param dataset the dataset, opened with LODE_CODEC_NONE; the writer keeps its own hold of it. Not NULL.
+ * @param writer output: the writer, which the caller owns and frees with lode_blob_writer_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also if the dataset has a codec), LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_dataset_blob_writer(lode_dataset *dataset,
+                                     lode_blob_writer **writer,
+                                     lode_error **error);
+
+/**
+ * Adds bytes at the end of the blob. Never syncs, and never waits for another writer.
+ *
+ * @param writer the writer. Not NULL.
+ * @param data the bytes; borrowed for the call. NULL only if `len` is 0.
+ * @param len how many bytes.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: all of them are in. LODE_ERR_NO_SPACE: the writer stays usable. Of up to 262144 bytes none
+ *         was taken; of more perhaps some: make the same call again, and it goes on where it was. Until that
+ *         has succeeded any other write, and a commit, gives LODE_ERR_STATE. LODE_ERR_STATE,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+lode_status lode_blob_writer_write(lode_blob_writer *writer,
+                                   const void *data,
+                                   size_t len,
+                                   lode_error **error);
+
+/**
+ * Commits the bytes as one new snapshot: all of them and a manifest, or nothing. Blocks until the commit is
+ * decided or has failed. No bytes make an empty blob.
+ *
+ * If it fails the bytes are kept, and the commit may be repeated, with other options too. A repetition after
+ * LODE_ERR_COMMIT_UNKNOWN first settles what became of the commit before.
+ *
+ * @param writer the writer. Not NULL.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ERR_STATE: there is nothing to commit, or a write was taken in part only. LODE_OK and all else
+ *         as lode_dataset_write_blob.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+lode_status lode_blob_writer_commit(lode_blob_writer *writer,
+                                    const char *metadata_json,
+                                    const lode_commit_options *options,
+                                    lode_snapshot **snapshot,
+                                    lode_error **error);
+
+/**
+ * Gives the bytes up and removes what was staged. The writer can then only be freed; a second abort does
+ * nothing.
+ *
+ * @param writer the writer. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_STATE (it is committed), LODE_ERR_COMMIT_UNKNOWN (a commit was tried and is
+ *         still in doubt: its bytes are kept), LODE_ERR_INVALID_ARGUMENT.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+lode_status lode_blob_writer_abort(lode_blob_writer *writer, lode_error **error);
+
+/**
+ * Frees a writer. Bytes that were not committed are discarded; a free never commits.
+ *
+ * @param writer the writer; it is not valid afterwards. NULL: nothing happens. A callback of a call that
+ *        uses the writer may free it, too: it then lives until that call ends.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
+ */
+void lode_blob_writer_free(lode_blob_writer *writer);
+
+/**
  * Finds the newest snapshot of a dataset, its head.
  *
  * @param dataset the dataset. Not NULL.
@@ -1160,8 +1796,9 @@ void lode_record_writer_free(lode_record_writer *writer);
  * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_NO_SNAPSHOTS (there is none yet), LODE_ERR_INVALID_ARGUMENT,
- *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID,
- *         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH (it has snapshots of another layout only),
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
+ *         LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1179,8 +1816,8 @@ lode_status lode_dataset_latest(lode_dataset *dataset,
  * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
- *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
- *         LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID,
+ *         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1195,12 +1832,13 @@ lode_status lode_dataset_snapshot(lode_dataset *dataset,
  * snapshots committed later are not shown. A dataset without snapshots gives an iterator that is at its end.
  *
  * @param dataset the dataset. Not NULL.
- * @param call deadline and cancel token, for this call. Borrowed for the call. NULL: the defaults.
+ * @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from its
+ *        own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
  * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
  *        Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
- *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH,
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
  *         LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
@@ -1211,6 +1849,35 @@ lode_status lode_dataset_snapshots(lode_dataset *dataset,
                                    lode_error **error);
 
 /**
+ * Begins to list what is new in a dataset: the snapshots after a given one, oldest first. The last one is the head
+ * as it is at this call. The history is walked from the head to `snapshot_id`, so the cost is that of what is new:
+ * one manifest for each, and beyond the first few hundred a second time when it is given.
+ *
+ * The head gives an iterator that is at its end, as does a snapshot that is committed but not published yet, and a
+ * dataset without snapshots for NULL. Snapshots that only repeat their parent are left out.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param snapshot_id the last snapshot that the caller knows; NUL-terminated UTF-8, borrowed for the call. NULL: none,
+ *        so all are new.
+ * @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from its
+ *        own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
+ * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free. Its memory
+ *        is some 40 bytes for each new snapshot, and a few MiB. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND (it is no ancestor of the head), LODE_ERR_CORRUPT (also if a parent is
+ *         missing, or does not sort below its child), LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_STORE, LODE_ERR_IO,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_dataset_changes_since(lode_dataset *dataset,
+                                       const char *snapshot_id,
+                                       const lode_call_options *call,
+                                       lode_snapshot_iterator **snapshots,
+                                       lode_error **error);
+
+/**
  * Gives the next snapshot.
  *
  * @param snapshots the iterator. Not NULL.
@@ -1218,8 +1885,9 @@ lode_status lode_dataset_snapshots(lode_dataset *dataset,
  *        end. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_ITEM: there is one. LODE_OK: the end. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call
- *         is using the iterator), LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_SNAPSHOT_NOT_FOUND,
- *         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *         is using the iterator), LODE_ERR_DEADLINE and LODE_ERR_CANCELLED (as the options of the call that
+ *         made the iterator say), LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_LAYOUT_MISMATCH,
+ *         LODE_ERR_STORE, LODE_ERR_IO, LODE_ERR_NO_MEMORY. A failure stays.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -1555,6 +2223,237 @@ lode_status lode_record_reader_next_batch(lode_record_reader *reader,
  * Cannot fail. One thread at a time. Since 0.1.0.
  */
 void lode_record_reader_free(lode_record_reader *reader);
+
+/**
+ * Begins to read a snapshot that is a raw blob. Compressor and checksum are those of the snapshot's manifest,
+ * whatever the dataset's options are. Does no I/O: the file is opened by the first read.
+ *
+ * @param dataset the dataset that the snapshot belongs to; the reader keeps its own hold of it. Not NULL.
+ * @param snapshot the snapshot; borrowed for the call. Not NULL.
+ * @param options deadline of each call, cancel token and what to verify. Borrowed for the call, but for the
+ *        token, which the reader keeps its own hold of. NULL: the defaults.
+ * @param reader output: the reader, which the caller owns and frees with lode_blob_reader_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also if the snapshot holds records, or belongs to another
+ *         dataset), LODE_ERR_UNSUPPORTED (its compressor or checksum is none of this build's),
+ *         LODE_ERR_MANIFEST_INVALID (its manifest does not name exactly one file), LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_dataset_read_blob(lode_dataset *dataset,
+                                   const lode_snapshot *snapshot,
+                                   const lode_read_options *options,
+                                   lode_blob_reader **reader,
+                                   lode_error **error);
+
+/**
+ * Gives the next bytes of the stream: as many as there is room for, unless the end or a fault comes first. Bytes
+ * that come before a failure are given first. What a checksum says comes with the end: go on until LODE_OK.
+ *
+ * @param reader the reader. Not NULL.
+ * @param buffer output: room for `capacity` bytes, of which the first `len` are filled. Not NULL.
+ * @param capacity how many bytes there is room for, at least 1.
+ * @param len output: how many bytes there are; 0 at the end. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ITEM: there is at least one byte. LODE_OK: the end; all that was to be verified is.
+ *         LODE_ERR_CORRUPT (the message names path, expected and found), LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_STATE (another call is using the reader), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_NOT_FOUND, LODE_ERR_IO, LODE_ERR_NO_MEMORY. A failure stays, but for
+ *         LODE_ERR_INVALID_ARGUMENT and LODE_ERR_STATE.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+lode_status lode_blob_reader_read(lode_blob_reader *reader,
+                                  void *buffer,
+                                  size_t capacity,
+                                  size_t *len,
+                                  lode_error **error);
+
+/**
+ * Gives the bytes from an offset on: as many as there is room for, unless the blob's end comes first. The place
+ * of the stream, and what has become of it, does not matter, nor does this change it.
+ *
+ * Bytes of a range are checked by the file's size only, unless the option `verify` is 1: then the whole file is
+ * checked before the first byte. An uncompressed blob is read where the bytes are. A compressed one has no such
+ * places: it is decoded from its beginning, or on from the end of the last range if that is not beyond `offset`,
+ * so ranges in rising order cost as much as one stream, and each step back a new beginning.
+ *
+ * @param reader the reader. Not NULL.
+ * @param offset the first byte wanted, counted from 0 in the blob as it was given (not as it is stored).
+ * @param buffer output: room for `capacity` bytes, of which the first `len` are filled. Not NULL.
+ * @param capacity how many bytes there is room for, at least 1.
+ * @param len output: how many bytes there are, fewer than `capacity` only at the blob's end; 0 at the end and
+ *        beyond. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ITEM: there is at least one byte. LODE_OK: there is none at `offset`. Failures as
+ *         lode_blob_reader_read, but they do not stay.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+lode_status lode_blob_reader_read_at(lode_blob_reader *reader,
+                                     uint64_t offset,
+                                     void *buffer,
+                                     size_t capacity,
+                                     size_t *len,
+                                     lode_error **error);
+
+/**
+ * Frees a reader.
+ *
+ * @param reader the reader; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
+ */
+void lode_blob_reader_free(lode_blob_reader *reader);
+
+/**
+ * Opens a catalog of the datasets in a store that have this layout. No I/O.
+ *
+ * @param store the store; the catalog keeps its own hold of it. Not NULL.
+ * @param layout one of LODE_LAYOUT_*: datasets of another layout are not seen.
+ * @param catalog output: the catalog, which the caller owns and frees with lode_catalog_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_catalog_open(lode_store *store,
+                              int32_t layout,
+                              lode_catalog **catalog,
+                              lode_error **error);
+
+/**
+ * Begins to list the ids of the datasets that have a snapshot, sorted bytewise. A store without any gives an
+ * iterator that is at its end.
+ *
+ * @param catalog the catalog. Not NULL.
+ * @param call deadline and cancel token, for this call, and again for each lode_key_iterator_next, from its own
+ *        start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
+ * @param ids output: the iterator, which the caller owns and frees with lode_key_iterator_free. Its memory is
+ *        bounded: about 10 MiB, however many datasets there are. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_DATASETS_NOT_MODELED (the flat layout has no place of its own for datasets),
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_catalog_datasets(lode_catalog *catalog,
+                                  const lode_call_options *call,
+                                  lode_key_iterator **ids,
+                                  lode_error **error);
+
+/**
+ * Begins to list the partitions of a dataset in which a committed snapshot has a file, such as
+ * "day=2024-01-01/region=eu", sorted segment by segment. Only the hive layout has any: with another the iterator
+ * is at its end.
+ *
+ * @param catalog the catalog. Not NULL.
+ * @param dataset_id the dataset; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token, for this call, and again for each lode_key_iterator_next, from its own
+ *        start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
+ * @param partitions output: the iterator, which the caller owns and frees with lode_key_iterator_free. Its
+ *        memory is bounded: about 10 MiB for each partition key. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_NOT_FOUND (no snapshot of this layout is there), LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_STORE, LODE_ERR_IO,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_catalog_partitions(lode_catalog *catalog,
+                                    const char *dataset_id,
+                                    const lode_call_options *call,
+                                    lode_key_iterator **partitions,
+                                    lode_error **error);
+
+/**
+ * Begins to list the snapshots of a dataset, sorted by their ids: every one whose manifest is there, whether or
+ * not the dataset's history leads to it. lode_dataset_snapshots gives the history.
+ *
+ * @param catalog the catalog. Not NULL.
+ * @param dataset_id the dataset; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param partition_prefix only snapshots with a file in this partition or below it, such as "day=2024-01-01" for
+ *        "day=2024-01-01/region=eu"; whole segments count, so that "day=2024" is no prefix of either. With a layout
+ *        that has no partitions nothing lies in one. NUL-terminated UTF-8, borrowed for the call. NULL or "": all.
+ * @param unix_nanos_range two numbers, from and to, in nanoseconds since the Unix epoch, both included: only
+ *        snapshots whose records' times (lode_snapshot_min_timestamp to lode_snapshot_max_timestamp) reach into
+ *        that range; those without times do not. INT64_MIN and INT64_MAX leave an end open. Borrowed for the call.
+ *        NULL: all.
+ * @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from its
+ *        own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
+ * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free. Its
+ *        memory is bounded: about 10 MiB, and one manifest. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_NOT_FOUND (no snapshot of this layout is there), LODE_ERR_INVALID_PATH (a prefix that no
+ *         partition can have), LODE_ERR_INVALID_ARGUMENT (also if the range ends before it begins),
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_STORE, LODE_ERR_IO,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_catalog_snapshots(lode_catalog *catalog,
+                                   const char *dataset_id,
+                                   const char *partition_prefix,
+                                   const int64_t *unix_nanos_range,
+                                   const lode_call_options *call,
+                                   lode_snapshot_iterator **snapshots,
+                                   lode_error **error);
+
+/**
+ * Reads one manifest by its key.
+ *
+ * @param catalog the catalog. Not NULL.
+ * @param key the key, which must have exactly the shape of a manifest's in the catalog's layout; in the hive layout
+ *        the copies in partitions count, too. NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_NOT_FOUND (nothing is there), LODE_ERR_INVALID_PATH (the key breaks the rules for keys),
+ *         LODE_ERR_INVALID_ARGUMENT (also if the key has another shape), LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID (the message names the field), LODE_ERR_CORRUPT (it is
+ *         longer than 256 MiB), LODE_ERR_STORE, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_catalog_manifest(lode_catalog *catalog,
+                                  const char *key,
+                                  const lode_call_options *call,
+                                  lode_snapshot **snapshot,
+                                  lode_error **error);
+
+/**
+ * Opens any object of the store, such as a data file, to be read as it is stored: as a stream, or at any place.
+ * Nothing is decompressed, and nothing but the size as it is now says what is right: `verify` of the options is
+ * of no concern.
+ *
+ * @param catalog the catalog. Not NULL.
+ * @param key the object's key, such as lode_snapshot_file_path gives it; NUL-terminated UTF-8, borrowed for the call.
+ *        Not NULL.
+ * @param options deadline of this call and of each call on the reader, and cancel token, which the reader keeps its
+ *        own hold of. Borrowed for the call. NULL: the defaults.
+ * @param reader output: the reader, which the caller owns and frees with lode_blob_reader_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_NOT_FOUND (nothing is there), LODE_ERR_INVALID_PATH (the key breaks the rules for keys),
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_STORE,
+ *         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_catalog_object(lode_catalog *catalog,
+                                const char *key,
+                                const lode_read_options *options,
+                                lode_blob_reader **reader,
+                                lode_error **error);
+
+/**
+ * Frees a catalog. What was made from it goes on working.
+ *
+ * @param catalog the catalog; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
+ */
+void lode_catalog_free(lode_catalog *catalog);
 
 #ifdef __cplusplus
 }  /* extern "C" */

@@ -36,6 +36,7 @@ compile_error!(
     "lode runs on POSIX systems; Windows is not supported yet: its file system calls are not written"
 );
 
+pub mod catalog;
 pub mod checksum;
 pub mod codec;
 mod commit;
@@ -48,7 +49,9 @@ pub mod ffi;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod id;
+pub mod iter;
 pub mod layout;
+mod limits;
 pub mod manifest;
 pub mod options;
 pub mod store;

@@ -7,8 +7,10 @@ use super::slot::{self, Place, ROOT};
 use crate::dataset::Retry;
 use crate::error::{Error, Result, Status};
 use crate::id::{Form, form};
+use crate::iter::Watch;
 use crate::layout::Layout;
 use crate::manifest::{Manifest, syntax};
+use crate::options::Control;
 use crate::store::{Backend, Durability, Store};
 
 /// The longest manifest that is read.
@@ -47,6 +49,19 @@ pub enum Stored {
     Absent,
 }
 
+/// What stands under this key, which is that of a manifest of this snapshot.
+///
+/// # Errors
+/// The store's; `Corrupt` if it is longer than any manifest may be; `ManifestInvalid` for what is whole but wrong.
+pub fn stored_manifest_at(backend: &dyn Backend, key: &str, dataset: &str, id: &str) -> Result<Stored> {
+    let Some(bytes) = backend.get(key, MANIFEST_MAX)? else { return Ok(Stored::Absent) };
+    match Manifest::parse(&bytes, dataset, id, key) {
+        Ok(manifest) => Ok(Stored::Whole(bytes, Box::new(manifest))),
+        Err(_) if is_cut_short(&bytes) && !matches!(form(id), Form::Ours { .. }) => Ok(Stored::Torn),
+        Err(error) => Err(error),
+    }
+}
+
 /// A slot with the payload that it decides.
 #[derive(Clone)]
 pub struct Decision {
@@ -83,6 +98,32 @@ impl<'a> Site<'a> {
     /// # Errors
     /// The store's; `ManifestInvalid`.
     pub fn manifest(&self, id: &str) -> Result<Option<(Vec<u8>, Manifest)>> {
+        if let Some(found) = self.canonical(id)? {
+            return Ok(Some(found));
+        }
+        let Some(copy) = self.copy_of(id)? else { return Ok(None) };
+        let Some(bytes) = self.backend().get(&copy, MANIFEST_MAX)? else { return Ok(None) };
+        let manifest = Manifest::parse(&bytes, self.dataset, id, &copy)?;
+        Ok(Some((bytes, manifest)))
+    }
+
+    /// The key that a manifest is found under.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn manifest_key(&self, id: &str) -> Result<String> {
+        let canonical = self.layout.manifest_path(self.dataset, id);
+        if self.may_be_copies_only(id) && self.backend().open(&canonical)?.is_none() {
+            return Ok(self.copy_of(id)?.unwrap_or(canonical));
+        }
+        Ok(canonical)
+    }
+
+    /// The canonical manifest, as bytes and as a value.
+    ///
+    /// # Errors
+    /// As [`Site::manifest`].
+    pub fn canonical(&self, id: &str) -> Result<Option<(Vec<u8>, Manifest)>> {
         let key = self.layout.manifest_path(self.dataset, id);
         let Some(bytes) = self.backend().get(&key, MANIFEST_MAX)? else { return Ok(None) };
         let manifest = Manifest::parse(&bytes, self.dataset, id, &key)?;
@@ -94,12 +135,13 @@ impl<'a> Site<'a> {
     /// # Errors
     /// As [`Site::manifest`], for what is whole but wrong.
     pub fn stored_manifest(&self, id: &str) -> Result<Stored> {
-        let key = self.layout.manifest_path(self.dataset, id);
-        let Some(bytes) = self.backend().get(&key, MANIFEST_MAX)? else { return Ok(Stored::Absent) };
-        match Manifest::parse(&bytes, self.dataset, id, &key) {
-            Ok(manifest) => Ok(Stored::Whole(bytes, Box::new(manifest))),
-            Err(_) if is_cut_short(&bytes) && !matches!(form(id), Form::Ours { .. }) => Ok(Stored::Torn),
-            Err(error) => Err(error),
+        let canonical = self.layout.manifest_path(self.dataset, id);
+        match stored_manifest_at(self.backend(), &canonical, self.dataset, id)? {
+            Stored::Absent => match self.copy_of(id)? {
+                Some(copy) => stored_manifest_at(self.backend(), &copy, self.dataset, id),
+                None => Ok(Stored::Absent),
+            },
+            stored => Ok(stored),
         }
     }
 
@@ -149,11 +191,26 @@ impl<'a> Site<'a> {
     /// # Errors
     /// The store's.
     pub fn listed_ids(&self) -> Result<Vec<String>> {
+        self.listed_ids_within(&Control::default())
+    }
+
+    /// The same, while the call that it is for may go on.
+    ///
+    /// # Errors
+    /// `Deadline`, `Cancelled`; the store's.
+    pub fn listed_ids_within(&self, control: &Control) -> Result<Vec<String>> {
         let mut ids = Vec::new();
+        let mut watch = Watch::new(control, "listing snapshots");
         self.backend().list_names(&self.layout.snapshots_prefix(self.dataset), &mut |name| {
-            ids.push(name.to_owned());
-            true
+            if self.layout.may_be_snapshot(name) {
+                ids.push(name.to_owned());
+            }
+            watch.goes_on()
         })?;
+        watch.verdict()?;
+        if self.layout == Layout::Hive {
+            self.add_copies_only(&mut ids)?;
+        }
         Ok(ids)
     }
 
@@ -165,10 +222,48 @@ impl<'a> Site<'a> {
         let mut ids = self.listed_ids()?;
         ids.sort_unstable();
         while let Some(id) = ids.pop() {
-            if self.backend().open(&self.layout.manifest_path(self.dataset, &id))?.is_some() {
+            if self.backend().open(&self.manifest_key(&id)?)?.is_some() {
                 return Ok(Some(id));
             }
         }
         Ok(None)
+    }
+
+    /// An object of another layout in the dataset's place, if there is one: default and hive share it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn object_of_another_layout(&self) -> Result<Option<String>> {
+        let folders = self.layout.folders_of_others();
+        if folders.is_empty() {
+            return Ok(None);
+        }
+        let prefix = self.layout.dataset_prefix(self.dataset);
+        let mut there: Vec<&str> = Vec::new();
+        self.backend().list_names(&prefix, &mut |name| {
+            there.extend(folders.iter().find(|folder| **folder == name));
+            true
+        })?;
+        let mut found = None;
+        for folder in there {
+            self.backend().list(&format!("{prefix}{folder}/"), &mut |key| {
+                found = Some(key.to_owned());
+                false
+            })?;
+            if found.is_some() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// That the dataset has objects of another layout.
+    pub fn layout_mismatch(&self, object: &str) -> Error {
+        let message = format!(
+            "the dataset was opened with the layout {:?}, but {object} is there, which is of another: open it with the \
+             layout that it was written in, or use another dataset",
+            self.layout.name()
+        );
+        Error::new(Status::LayoutMismatch, message).with_path(object)
     }
 }

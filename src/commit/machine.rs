@@ -486,6 +486,15 @@ impl Machine {
         !matches!(job.then, Then::Acknowledge | Then::Sealed)
     }
 
+    /// Whether our slot may be there without our knowing: to find out, one more look is due, whatever the deadline.
+    pub fn is_in_doubt(&self) -> bool {
+        let reading = matches!(
+            self.state,
+            State::ReadBack | State::ReadBackPersisted | State::PausedBeforePut | State::PausedBeforeRead
+        );
+        self.open || reading
+    }
+
     /// Takes the answer to the last action and gives the next.
     ///
     /// # Panics

@@ -1,9 +1,12 @@
 //! The way of a record into its data file: checked and appended to one buffer of lines, compressed, hashed,
-//! stored (`format.md` 4). One pass over the bytes, one copy, no allocation for each record.
+//! stored (`format.md` 4). One pass over the bytes, one copy, no allocation for each record. The bytes of a blob
+//! take the same way, but for the lines.
 
 use super::Dataset;
+use super::statistics::Statistics;
 use crate::checksum::Hasher;
-use crate::codec::jsonl::{Encoder, Rejection};
+use crate::codec::Codec;
+use crate::codec::jsonl::{Encoder, Rejection, append_checked};
 use crate::commit::machine::Dated;
 use crate::compress;
 use crate::error::{Error, Result, Status};
@@ -12,7 +15,7 @@ use crate::options::Progress;
 use crate::store::{Put, Upload};
 
 /// How many bytes of lines are gathered before they go on their way.
-const CHUNK: usize = 256 << 10;
+pub(super) const CHUNK: usize = 256 << 10;
 
 /// How many bytes go to the disk at once before the commit asks for them: few large pieces cost least.
 const WRITEBACK: u64 = 8 << 20;
@@ -20,7 +23,7 @@ const WRITEBACK: u64 = 8 << 20;
 /// A buffer that one huge record has widened is narrowed again to this.
 const KEPT: usize = 4 * CHUNK;
 
-/// Records on their way into one data file.
+/// Records, or the bytes of a blob, on their way into one data file.
 pub(super) struct Pipe {
     /// The id that the file lies under.
     home: Dated,
@@ -28,11 +31,13 @@ pub(super) struct Pipe {
     upload: Box<dyn Upload>,
     encoder: Encoder,
     max_record_bytes: u64,
+    /// Gathered lines, or bytes of a blob.
     lines: Vec<u8>,
     compressor: Option<compress::Encoder>,
     /// Compressed bytes that the store has not taken yet.
     compressed: Vec<u8>,
     hasher: Option<Hasher>,
+    statistics: Option<Box<Statistics>>,
     early_writeback: bool,
     /// Up to where the bytes may be on their way to the disk.
     flowing: u64,
@@ -65,7 +70,21 @@ impl Pipe {
     pub fn open(dataset: &Dataset, home: Dated, early_writeback: bool) -> Result<Pipe> {
         let options = dataset.options();
         let extension = options.compressor.extension();
-        let key = options.layout.data_path(dataset.id(), &home.id, extension);
+        let key = match options.codec {
+            Codec::Jsonl => options.layout.data_path(dataset.id(), &home.id, extension),
+            Codec::None => options.layout.blob_path(dataset.id(), &home.id, extension),
+        };
+        Self::open_at(dataset, home, key, early_writeback)
+    }
+
+    /// The same under a key of the caller's.
+    pub fn open_at(dataset: &Dataset, home: Dated, key: String, early_writeback: bool) -> Result<Pipe> {
+        let options = dataset.options();
+        // A blob counts as one record.
+        let records = match options.codec {
+            Codec::Jsonl => 0,
+            Codec::None => 1,
+        };
         let compressor = match options.compressor {
             compress::Compressor::None => None,
             compressor => Some(compress::Encoder::new(compressor, options.compression_level)?),
@@ -84,11 +103,12 @@ impl Pipe {
             compressor,
             compressed: Vec::new(),
             hasher: options.checksum.hasher(),
+            statistics: options.file_statistics.then(Box::default),
             early_writeback,
             flowing: 0,
             complete: false,
             stored: 0,
-            counts: Counts::default(),
+            counts: Counts { records, ..Counts::default() },
         })
     }
 
@@ -110,47 +130,75 @@ impl Pipe {
             self.flush()?;
         }
         if let Err(rejection) = self.encoder.encode(record, self.max_record_bytes, &mut self.lines) {
-            return Err(self.rejected(rejection));
+            return Err(rejected(self.counts.records, rejection));
         }
+        self.taken(record, unix_nanos);
+        Ok(())
+    }
+
+    /// Takes a record that the caller has checked with an encoder of the dataset's limit.
+    pub fn append_checked(&mut self, record: &[u8], unix_nanos: Option<i64>) -> Result<()> {
+        if let Err(rejection) = append_checked(record, &mut self.lines) {
+            return Err(rejected(self.counts.records, rejection));
+        }
+        self.taken(record, unix_nanos);
+        Ok(())
+    }
+
+    #[inline]
+    fn taken(&mut self, record: &[u8], unix_nanos: Option<i64>) {
         self.counts.records += 1;
         self.counts.bytes += record.len() as u64;
         if let Some(time) = unix_nanos {
             self.counts.min_timestamp = Some(self.counts.min_timestamp.map_or(time, |min| min.min(time)));
             self.counts.max_timestamp = Some(self.counts.max_timestamp.map_or(time, |max| max.max(time)));
         }
+        if let Some(statistics) = &mut self.statistics {
+            statistics.take(record);
+        }
+    }
+
+    /// How many more bytes of a blob can be gathered.
+    pub fn room(&self) -> usize {
+        CHUNK.saturating_sub(self.lines.len())
+    }
+
+    /// Takes bytes of a blob, no more than there is room for.
+    pub fn gather(&mut self, bytes: &[u8]) -> Result<()> {
+        keep(&mut self.lines, bytes)?;
+        self.counts.bytes += bytes.len() as u64;
         Ok(())
     }
 
-    #[cold]
-    fn rejected(&self, rejection: Rejection) -> Error {
-        let number = self.counts.records;
-        let error = match rejection {
-            Rejection::InvalidRecord(fault) => {
-                let message = format!(
-                    "record {number} is not one JSON document: {} at byte {}",
-                    fault.reason, fault.offset
-                );
-                Error::new(Status::InvalidRecord, message).with_offset(fault.offset as u64)
+    /// Sends bytes of a blob on that stand in a buffer of the caller's; nothing is gathered then. After a failure
+    /// the pipe can only be dropped.
+    pub fn pass(&mut self, bytes: &[u8]) -> Result<()> {
+        match &mut self.compressor {
+            None => put(&mut *self.upload, &mut self.hasher, &mut self.stored, bytes)?,
+            Some(compressor) => {
+                let compressed = &mut self.compressed;
+                compressor.write(bytes, &mut |bytes| keep(compressed, bytes))?;
+                store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)?;
             }
-            Rejection::TooLarge { len, limit } => {
-                let message = format!("record {number} has {len} bytes, the dataset's limit is {limit}");
-                Error::new(Status::RecordTooLarge, message)
-            }
-            Rejection::NoMemory { len } => {
-                Error::new(Status::NoMemory, format!("record {number}: no memory for its {len} bytes"))
-            }
-        };
-        error.with_record(number)
+        }
+        self.counts.bytes += bytes.len() as u64;
+        self.flow();
+        Ok(())
     }
 
     /// Sends the gathered lines on. After `NoSpace` it may be called again; nothing is lost.
     pub fn flush(&mut self) -> Result<()> {
         let result = self.send_on();
+        self.flow();
+        result
+    }
+
+    /// Lets what is stored begin its way to the disk, once that is enough.
+    fn flow(&mut self) {
         if self.early_writeback && self.stored - self.flowing >= WRITEBACK {
             self.upload.start_writeback();
             self.flowing = self.stored;
         }
-        result
     }
 
     fn send_on(&mut self) -> Result<()> {
@@ -188,10 +236,32 @@ impl Pipe {
             path: self.key.clone(),
             size_bytes: self.stored,
             checksum: self.hasher.take().map(Hasher::finish),
-            stats: None,
+            stats: self.statistics.take().map(|statistics| statistics.finish(self.counts.records)),
         };
         Ok(DataFile { home: self.home.clone(), file, counts: self.counts })
     }
+}
+
+/// Why record `number` was not taken.
+#[cold]
+pub(super) fn rejected(number: u64, rejection: Rejection) -> Error {
+    let error = match rejection {
+        Rejection::InvalidRecord(fault) => {
+            let message = format!(
+                "record {number} is not one JSON document: {} at byte {}",
+                fault.reason, fault.offset
+            );
+            Error::new(Status::InvalidRecord, message).with_offset(fault.offset as u64)
+        }
+        Rejection::TooLarge { len, limit } => {
+            let message = format!("record {number} has {len} bytes, the dataset's limit is {limit}");
+            Error::new(Status::RecordTooLarge, message)
+        }
+        Rejection::NoMemory { len } => {
+            Error::new(Status::NoMemory, format!("record {number}: no memory for its {len} bytes"))
+        }
+    };
+    error.with_record(number)
 }
 
 /// Hands the buffer's bytes to the store and empties it; keeps them if the store does not take them.
@@ -204,12 +274,17 @@ fn store(
     if buffer.is_empty() {
         return Ok(());
     }
-    upload.write(buffer)?;
-    if let Some(hasher) = hasher {
-        hasher.update(buffer);
-    }
-    *stored += buffer.len() as u64;
+    put(upload, hasher, stored, buffer)?;
     clear(buffer);
+    Ok(())
+}
+
+fn put(upload: &mut dyn Upload, hasher: &mut Option<Hasher>, stored: &mut u64, bytes: &[u8]) -> Result<()> {
+    upload.write(bytes)?;
+    if let Some(hasher) = hasher {
+        hasher.update(bytes);
+    }
+    *stored += bytes.len() as u64;
     Ok(())
 }
 

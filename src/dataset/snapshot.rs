@@ -8,8 +8,11 @@ use crate::commit::lookup::Stored;
 use crate::commit::machine::Kind;
 use crate::error::{Error, Result, Status};
 use crate::id::{self, Form, form};
+use crate::iter::{Iter, Steps};
+use crate::limits;
 use crate::manifest::Manifest;
 use crate::options::{CallOptions, Control};
+use crate::store::Store;
 
 /// How often a manifest is looked for that the pointer names.
 const LOOKS: u32 = 4;
@@ -27,6 +30,14 @@ struct Inner {
 }
 
 impl Snapshot {
+    /// A snapshot from its manifest.
+    pub(crate) fn assemble(store: &Store, manifest: Manifest, bytes: &[u8]) -> Snapshot {
+        let backend = store.backend();
+        let locations = manifest.files.iter().map(|file| backend.location(&file.path)).collect();
+        let json = String::from_utf8_lossy(bytes).into_owned();
+        Snapshot { inner: Arc::new(Inner { manifest, json, locations }) }
+    }
+
     /// Its manifest.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
@@ -57,10 +68,11 @@ impl Dataset {
     /// The newest snapshot.
     ///
     /// # Errors
-    /// `NoSnapshots`; `Corrupt` if the pointer names a snapshot that is not there; `ManifestInvalid`; the store's
+    /// `NoSnapshots`; `LayoutMismatch` if there are snapshots of another layout only; `Corrupt` if the pointer names a snapshot that is not there; `ManifestInvalid`; the store's
     /// failure (never taken for "no snapshots"); `Deadline`, `Cancelled`.
     pub fn latest(&self, options: &CallOptions) -> Result<Snapshot> {
         let control = Control::start(options);
+        let _governed = limits::govern(Some(&control));
         let none = || Error::new(Status::NoSnapshots, "it has no snapshot yet");
         self.find_latest(&control).and_then(|found| found.ok_or_else(none)).map_err(|error| self.named(error))
     }
@@ -72,6 +84,7 @@ impl Dataset {
     pub fn snapshot(&self, id: &str, options: &CallOptions) -> Result<Snapshot> {
         id::check_snapshot_id(id)?;
         let control = Control::start(options);
+        let _governed = limits::govern(Some(&control));
         let found = control.check("reading a snapshot").and_then(|()| self.find(id));
         match found.map_err(|error| self.named(error))? {
             Some(snapshot) => Ok(snapshot),
@@ -83,37 +96,53 @@ impl Dataset {
     }
 
     /// All snapshots, oldest first, up to the head of this moment. Those that only seal the slot of another (they
-    /// repeat its content) are left out.
+    /// repeat its content) are left out. The deadline holds anew for each step of the iterator.
     ///
     /// # Errors
     /// As [`Dataset::latest`], but a dataset without snapshots gives none.
     pub fn snapshots(&self, options: &CallOptions) -> Result<Snapshots> {
         let control = Control::start(options);
-        self.list(&control).map_err(|error| self.named(error))
+        let _governed = limits::govern(Some(&control));
+        let ids = self.list(&control).map_err(|error| self.named(error))?;
+        Ok(Snapshots::new(Listed { dataset: self.clone(), ids }, options))
     }
 
-    fn list(&self, control: &Control) -> Result<Snapshots> {
-        let Some(head) = self.find_latest(control)? else {
-            return Ok(Snapshots { dataset: self.clone(), ids: Vec::new(), failed: None });
-        };
+    fn list(&self, control: &Control) -> Result<Vec<String>> {
+        let Some(head) = self.find_latest(control)? else { return Ok(Vec::new()) };
         control.check("listing snapshots")?;
-        let mut ids = self.site().listed_ids()?;
+        let mut ids = self.site().listed_ids_within(control)?;
         ids.retain(|id| **id <= *head.id());
         if !ids.iter().any(|id| id == head.id()) {
             ids.push(head.id().to_owned());
         }
         // Taken from the end.
         ids.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(Snapshots { dataset: self.clone(), ids, failed: None })
+        Ok(ids)
     }
 
     pub(super) fn find_latest(&self, control: &Control) -> Result<Option<Snapshot>> {
+        if let Some(head) = self.find_head(control)? {
+            return Ok(Some(head));
+        }
+        self.refuse_another_layout()?;
+        Ok(None)
+    }
+
+    /// "None" or "missing" would be a wrong answer where another layout has its snapshots.
+    fn refuse_another_layout(&self) -> Result<()> {
+        match self.site().object_of_another_layout()? {
+            Some(object) => Err(self.site().layout_mismatch(&object)),
+            None => Ok(()),
+        }
+    }
+
+    fn find_head(&self, control: &Control) -> Result<Option<Snapshot>> {
         let site = self.site();
         for look in 1..=LOOKS {
             control.check("reading the latest snapshot")?;
             let pointer = site.latest()?.unwrap_or_default();
             let id = match std::str::from_utf8(&pointer).map(str::trim) {
-                Ok("") => return self.greatest(None),
+                Ok("") => return self.greatest(None, control),
                 Ok(id) => id.to_owned(),
                 Err(_) => {
                     let path = self.options().layout.latest_path(self.id());
@@ -138,8 +167,9 @@ impl Dataset {
                 return Ok(Some(snapshot));
             }
             if !matches!(form(&id), Form::Ours { .. }) {
-                return self.greatest(Some(&id));
+                return self.greatest(Some(&id), control);
             }
+            self.refuse_another_layout()?;
             let path = self.options().layout.manifest_path(self.id(), &id);
             let message = format!("the pointer names the snapshot {id}, but its manifest {path} is missing");
             return Err(Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(id));
@@ -148,10 +178,11 @@ impl Dataset {
     }
 
     /// The greatest snapshot that is listed and whole, but for `except`.
-    fn greatest(&self, except: Option<&str>) -> Result<Option<Snapshot>> {
-        let mut ids = self.site().listed_ids()?;
+    fn greatest(&self, except: Option<&str>, control: &Control) -> Result<Option<Snapshot>> {
+        let mut ids = self.site().listed_ids_within(control)?;
         ids.sort_unstable();
         while let Some(id) = ids.pop() {
+            control.check("reading the latest snapshot")?;
             if except != Some(&*id)
                 && let Some(snapshot) = self.load(&id)?
             {
@@ -161,7 +192,7 @@ impl Dataset {
         Ok(None)
     }
 
-    fn find(&self, id: &str) -> Result<Option<Snapshot>> {
+    pub(super) fn find(&self, id: &str) -> Result<Option<Snapshot>> {
         match self.load(id)? {
             Some(snapshot) => Ok(Some(snapshot)),
             None => self.proven(id),
@@ -190,45 +221,38 @@ impl Dataset {
 
     /// A snapshot from its manifest.
     pub(super) fn assemble(&self, manifest: Manifest, bytes: &[u8]) -> Snapshot {
-        let backend = self.store().backend();
-        let locations = manifest.files.iter().map(|file| backend.location(&file.path)).collect();
-        let json = String::from_utf8_lossy(bytes).into_owned();
-        Snapshot { inner: Arc::new(Inner { manifest, json, locations }) }
+        Snapshot::assemble(self.store(), manifest, bytes)
     }
 }
 
-/// Snapshots, oldest first; the head was fixed when it was made.
-pub struct Snapshots {
+/// Snapshots, in order.
+pub type Snapshots = Iter<Snapshot>;
+
+/// All snapshots up to a head.
+struct Listed {
     dataset: Dataset,
     /// The ids still to come, the next at the end.
     ids: Vec<String>,
-    failed: Option<Error>,
 }
 
-impl Snapshots {
-    /// The next; `None` at the end.
-    ///
-    /// # Errors
-    /// `ManifestInvalid`, the store's failure. A failure stays.
-    #[allow(clippy::should_implement_trait)]
-    pub fn next(&mut self) -> Result<Option<Snapshot>> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
+impl Steps for Listed {
+    type Item = Snapshot;
+
+    fn doing(&self) -> &'static str {
+        "reading snapshots"
+    }
+
+    fn next(&mut self, control: &Control) -> Result<Option<Snapshot>> {
         while let Some(id) = self.ids.pop() {
+            control.check(self.doing())?;
             let found = match self.ids.is_empty() {
                 // The head may be decided but not published.
                 true => self.dataset.find(&id),
                 false => self.dataset.load(&id),
             };
-            match found {
-                Ok(Some(snapshot)) if snapshot.manifest().is_noop().is_none() => return Ok(Some(snapshot)),
-                Ok(_) => {}
-                Err(error) => {
-                    let error = self.dataset.named(error);
-                    self.failed = Some(error.clone());
-                    return Err(error);
-                }
+            match found.map_err(|error| self.dataset.named(error))? {
+                Some(snapshot) if snapshot.manifest().is_noop().is_none() => return Ok(Some(snapshot)),
+                _ => {}
             }
         }
         Ok(None)

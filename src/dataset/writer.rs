@@ -33,6 +33,8 @@ pub struct WriterOptions {
 pub(super) struct Staging {
     dataset: Dataset,
     phase: Phase,
+    /// The data files that are durable.
+    files: Vec<DataFile>,
     /// The attempt whose outcome nobody knows yet: its data must not be touched.
     pub pending: Option<Decision>,
 }
@@ -40,9 +42,10 @@ pub(super) struct Staging {
 enum Phase {
     Empty,
     Open(Box<Pipe>),
-    /// Its records are complete, but not durable yet: there was no space.
+    /// Its content is complete, but not durable yet: there was no space.
     Closed(Box<Pipe>),
-    Durable(Box<DataFile>),
+    /// All data files are; they lie under this id.
+    Durable(Dated),
     Failed(Error),
     Committed,
     Aborted,
@@ -50,7 +53,21 @@ enum Phase {
 
 impl Staging {
     pub fn new(dataset: Dataset) -> Self {
-        Staging { dataset, phase: Phase::Empty, pending: None }
+        Staging { dataset, phase: Phase::Empty, files: Vec::new(), pending: None }
+    }
+
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// Adds a data file that is durable; there may come more.
+    pub fn add(&mut self, data: DataFile) {
+        self.files.push(data);
+    }
+
+    /// All data files have been added.
+    pub fn complete(&mut self, home: Dated) {
+        self.phase = Phase::Durable(home);
     }
 
     /// Begins the data file, under an id of this moment.
@@ -63,11 +80,11 @@ impl Staging {
         self.pipe()
     }
 
-    fn pipe(&mut self) -> Result<&mut Pipe> {
+    pub fn pipe(&mut self) -> Result<&mut Pipe> {
         match &mut self.phase {
             Phase::Open(pipe) => Ok(pipe),
             Phase::Durable(_) | Phase::Closed(_) => {
-                Err(state("its records are closed since the commit was tried: commit again, or abort"))
+                Err(state("its data are closed since the commit was tried: commit again, or abort"))
             }
             Phase::Failed(error) => Err(error.clone()),
             Phase::Committed => Err(state("it has committed: open a new one")),
@@ -77,8 +94,8 @@ impl Staging {
 
     /// Makes the data durable; a second time it only says where they are.
     pub fn finish(&mut self, progress: &mut Option<ProgressFn<'_>>) -> Result<Dated> {
-        if let Phase::Durable(data) = &self.phase {
-            return Ok(data.home.clone());
+        if let Some(home) = self.home() {
+            return Ok(home);
         }
         if !matches!(self.phase, Phase::Closed(_)) {
             let pipe = self.pipe()?;
@@ -91,14 +108,31 @@ impl Staging {
         let Phase::Closed(pipe) = &mut self.phase else { return Err(state("its data are gone")) };
         let data = pipe.finish().inspect_err(|error| self.failed(error))?;
         let home = data.home.clone();
-        self.phase = Phase::Durable(Box::new(data));
+        self.add(data);
+        self.complete(home.clone());
         Ok(home)
     }
 
+    /// The id that the data files lie under, once all of them are durable.
+    pub fn home(&self) -> Option<Dated> {
+        match &self.phase {
+            Phase::Durable(home) => Some(home.clone()),
+            _ => None,
+        }
+    }
+
     /// A failure after which nothing more can be written sticks.
-    fn failed(&mut self, error: &Error) {
-        let usable =
-            [Status::InvalidRecord, Status::RecordTooLarge, Status::NoSpace, Status::Aborted, Status::State];
+    pub fn failed(&mut self, error: &Error) {
+        let usable = [
+            Status::InvalidRecord,
+            Status::RecordTooLarge,
+            Status::NoSpace,
+            Status::Aborted,
+            Status::State,
+            // Between two requests: what has arrived is as it was.
+            Status::Deadline,
+            Status::Cancelled,
+        ];
         if matches!(self.phase, Phase::Open(_) | Phase::Closed(_)) && !usable.contains(&error.status()) {
             self.phase = Phase::Failed(error.clone());
         }
@@ -106,7 +140,7 @@ impl Staging {
 
     pub fn manifest(&self, slot: &Slot, metadata: &Metadata) -> Result<Manifest> {
         match &self.phase {
-            Phase::Durable(data) => Ok(self.dataset.manifest(slot, data, metadata)),
+            Phase::Durable(_) => Ok(self.dataset.manifest(slot, &self.files, metadata)),
             _ => Err(Error::new(Status::Internal, "a manifest was asked for before the data were durable")),
         }
     }
@@ -121,10 +155,38 @@ impl Staging {
         self.dataset.committed(&ended)
     }
 
+    /// Fails if there is nothing left to commit.
+    pub fn usable(&mut self) -> Result<()> {
+        match self.phase {
+            Phase::Durable(_) | Phase::Closed(_) => Ok(()),
+            _ => self.pipe().map(|_| ()),
+        }
+    }
+
+    /// Gives the data up at the caller's wish.
+    pub fn abort(&mut self) -> Result<()> {
+        if let Some(pending) = &self.pending {
+            let message = format!(
+                "the commit of {} may have happened, so its data are kept: repeat the commit, or resolve this id",
+                pending.slot.child
+            );
+            let error = Error::new(Status::CommitUnknown, message).with_snapshot_id(&*pending.slot.child);
+            return Err(self.dataset.named(error));
+        }
+        if matches!(self.phase, Phase::Committed) {
+            return self.pipe().map(|_| ());
+        }
+        self.discard();
+        Ok(())
+    }
+
     /// Gives the data up, unless a commit that may have happened needs them.
     fn discard(&mut self) {
         let phase = std::mem::replace(&mut self.phase, Phase::Aborted);
-        if let (Phase::Durable(data), None) = (&phase, &self.pending) {
+        if matches!(phase, Phase::Committed) || self.pending.is_some() {
+            return;
+        }
+        for data in self.files.drain(..) {
             // Nobody has ever seen the file; if it cannot be removed now, nobody ever will.
             let _ = self.dataset.store().backend().delete(&data.file.path);
         }
@@ -137,7 +199,7 @@ impl Drop for Staging {
     }
 }
 
-fn fresh_home() -> Dated {
+pub(super) fn fresh_home() -> Dated {
     let created_at = driver::now();
     // A clock before 1970 or after 2286 gives 0: the commit then draws an id above its parent.
     let nanos = u64::try_from(created_at).unwrap_or_default();
@@ -164,9 +226,10 @@ impl Dataset {
     /// A writer that records can be pushed into.
     ///
     /// # Errors
-    /// `CodecRequired`; the store's failure.
+    /// `CodecRequired`; `PartitioningNotSupported`; the store's failure.
     pub fn record_writer(&self, options: WriterOptions) -> Result<RecordWriter> {
         self.require_codec("writing records")?;
+        self.require_one_file("writing records")?;
         let mut staging = Staging::new(self.clone());
         staging.open(false).map_err(|error| self.named(error))?;
         Ok(RecordWriter { staging, options, skipped: 0, records: 0, bytes: 0 })
@@ -285,33 +348,14 @@ impl RecordWriter {
     /// `State` after a commit. `CommitUnknown` if a commit was tried and nobody knows whether it happened: its data
     /// are kept.
     pub fn abort(&mut self) -> Result<()> {
-        if let Some(pending) = &self.staging.pending {
-            let message = format!(
-                "the commit of {} may have happened, so its data are kept: repeat the commit, or resolve this id",
-                pending.slot.child
-            );
-            let error = Error::new(Status::CommitUnknown, message).with_snapshot_id(&*pending.slot.child);
-            return Err(self.dataset().named(error));
-        }
-        if matches!(self.staging.phase, Phase::Committed) {
-            return self.staging.pipe().map(|_| ());
-        }
-        self.staging.discard();
-        Ok(())
+        self.staging.abort()
     }
 
-    pub(super) fn dataset(&self) -> &Dataset {
-        &self.staging.dataset
+    pub(super) fn staging(&mut self) -> &mut Staging {
+        &mut self.staging
     }
 
-    /// The staging, if there is still something to commit.
-    pub(super) fn usable(&mut self) -> Result<&mut Staging> {
-        match self.staging.phase {
-            Phase::Durable(_) | Phase::Closed(_) => {}
-            _ => {
-                self.staging.pipe()?;
-            }
-        }
-        Ok(&mut self.staging)
+    fn dataset(&self) -> &Dataset {
+        self.staging.dataset()
     }
 }

@@ -24,11 +24,21 @@ mod options;
 
 mod store;
 
+mod callbacks;
+
+mod objects;
+
+mod keys;
+
 mod dataset;
 
 mod source;
 
+mod records;
+
 mod writer;
+
+mod blob;
 
 mod history;
 
@@ -38,17 +48,28 @@ mod producer;
 
 mod reader;
 
+mod blob_reader;
+
+mod catalog;
+
 mod boundary;
 mod handle;
 mod strings;
 
+pub use blob::*;
+pub use blob_reader::*;
 pub use bytes::*;
+pub use callbacks::*;
 pub use cancel::*;
+pub use catalog::*;
 pub use dataset::*;
 pub use error::*;
 pub use history::*;
+pub use keys::*;
+pub use objects::*;
 pub use options::*;
 pub use reader::*;
+pub use records::*;
 pub use snapshot::*;
 pub use source::*;
 pub use status::*;

@@ -53,7 +53,7 @@ impl Call {
     ///
     /// # Safety
     /// `options` is a struct as lode.h describes it.
-    unsafe fn read_options(&self, options: &lode_read_options) -> Result<ReadOptions> {
+    pub(super) unsafe fn read_options(&self, options: &lode_read_options) -> Result<ReadOptions> {
         let verify = match options.verify {
             0 => Verify::Streaming,
             1 => Verify::First,

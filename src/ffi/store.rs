@@ -12,7 +12,7 @@ use crate::ffi::status::{LODE_OK, lode_status};
 use crate::ffi::strings::c_text;
 use crate::store::{LogLevel, Store, StoreOptions};
 
-/// Where objects live: a directory, or this process's memory. Threads may share it. Datasets opened on it
+/// Where objects live: a directory, this process's memory, or the caller's own callbacks. Threads may share it. Datasets opened on it
 /// keep what they need of it: it may be freed before them.
 pub struct lode_store {
     _opaque: [u8; 0],
@@ -85,7 +85,10 @@ impl Call {
     ///
     /// # Safety
     /// `options` is NULL or a struct as lode.h describes it.
-    unsafe fn store_options(&self, options: *const lode_store_options) -> Result<StoreOptions> {
+    ///
+    /// # Errors
+    /// `InvalidArgument`, `Unsupported`.
+    pub(super) unsafe fn store_options(&self, options: *const lode_store_options) -> Result<StoreOptions> {
         if options.is_null() {
             return Ok(StoreOptions::default());
         }

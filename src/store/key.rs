@@ -23,6 +23,19 @@ pub fn check(key: &str) -> Result<()> {
     Err(Error::new(Status::InvalidPath, format!("invalid key {key:?}: {fault}")).with_path(key))
 }
 
+/// A listing's prefix with its `/`.
+///
+/// # Errors
+/// `InvalidPath`.
+pub(crate) fn folder(prefix: &str) -> Result<String> {
+    let path = prefix.strip_suffix('/').unwrap_or(prefix);
+    if path.is_empty() {
+        return Ok(String::new());
+    }
+    check(path)?;
+    Ok(format!("{path}/"))
+}
+
 /// A fresh name for a file that is not an object yet; it never ends in `manifest.json`.
 pub(crate) fn temporary_name() -> String {
     format!(".lode-{}.tmp", uuid::Uuid::new_v4().simple())

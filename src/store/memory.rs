@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::key::{self, is_temporary};
+use super::key::{self, folder, is_temporary};
 use super::{Backend, Durability, LockWait, Object, Put, Swap, Upload};
 use crate::error::{Error, Result, Status};
 
@@ -50,16 +50,6 @@ impl Memory {
         let (key, _) = objects.range::<str, _>((from, Bound::Unbounded)).next()?;
         key.starts_with(prefix).then(|| key.clone())
     }
-}
-
-/// A listing's prefix with its `/`.
-fn folder(prefix: &str) -> Result<String> {
-    let path = prefix.strip_suffix('/').unwrap_or(prefix);
-    if path.is_empty() {
-        return Ok(String::new());
-    }
-    key::check(path)?;
-    Ok(format!("{path}/"))
 }
 
 impl Backend for Memory {

@@ -3,6 +3,8 @@
 //!
 //! [`Store`] is the caller's handle; [`Backend`] is what an implementation gives.
 
+pub(crate) mod callbacks;
+mod direct;
 pub(crate) mod disk;
 pub(crate) mod filesystem;
 pub(crate) mod key;
@@ -13,6 +15,9 @@ pub(crate) mod sim;
 mod sys;
 #[cfg(test)]
 mod tests;
+mod verify;
+
+pub use direct::Listing;
 
 use std::sync::Arc;
 
@@ -168,6 +173,12 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// The store's failure; `Io` if an earlier sync of it failed in this process.
     fn persist(&self, key: &str) -> Result<()>;
+
+    /// The store without the trial of its conditions that its first write makes, if it makes one: a conformance
+    /// suite makes its own.
+    fn unprobed(&self) -> Option<&dyn Backend> {
+        None
+    }
 }
 
 /// How long a compare-and-swap may wait for the store's lock.

@@ -1,6 +1,6 @@
 /* One commit, for the tests that break it off at every system call.
  *
- *   commit_once ROOT DATASET
+ *   commit_once ROOT DATASET [hive]
  *
  * Prints "committed ID", "unpublished ID", "unknown ID MESSAGE" or "failed STATUS MESSAGE". Exit status 0 for the first
  * two, 3 else. A call of getppid marks where the work begins. */
@@ -10,8 +10,9 @@
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: commit_once ROOT DATASET\n");
+    int hive = argc == 4 && strcmp(argv[3], "hive") == 0;
+    if (argc != 3 && !hive) {
+        fprintf(stderr, "usage: commit_once ROOT DATASET [hive]\n");
         return 2;
     }
     lode_store *store = NULL;
@@ -21,6 +22,18 @@ int main(int argc, char **argv)
     lode_dataset_options options = jsonl_options();
     struct feed feed = feed_of(FIVE, 5);
     lode_record_iterator iterator = feed_iterator(&feed);
+    static const char *const keys[] = {"p"};
+    static const char *const partitioned[] = {"{\"p\":\"b\"}", "{\"p\":\"a/..\"}", "{\"p\":\"b\",\"n\":1}"};
+    lode_bytes records[3];
+    for (size_t i = 0; i < 3; i++) {
+        records[i].data = (const uint8_t *)partitioned[i];
+        records[i].len = strlen(partitioned[i]);
+    }
+    if (hive) {
+        options.layout = LODE_LAYOUT_HIVE;
+        options.partition_keys = keys;
+        options.partition_key_count = 1;
+    }
 
     syscall(SYS_getppid);
     lode_status status = lode_store_open_filesystem(argv[1], NULL, &store, &error);
@@ -28,7 +41,8 @@ int main(int argc, char **argv)
         status = lode_dataset_open(store, argv[2], &options, &dataset, &error);
     }
     if (status >= 0) {
-        status = lode_dataset_stream_write_records(dataset, &iterator, "{}", NULL, &snapshot, &error);
+        status = hive ? lode_dataset_write_records(dataset, records, NULL, 3, "{}", NULL, &snapshot, &error)
+                      : lode_dataset_stream_write_records(dataset, &iterator, "{}", NULL, &snapshot, &error);
     }
     syscall(SYS_getppid);
 

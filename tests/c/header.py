@@ -17,14 +17,10 @@ import sys
 NOT_IN_THIS_BUILD = {
     "LODE_COMMITTED_BESIDE_FOREIGN": "needs a head written by another implementation, which this build refuses to write on",
     "LODE_ERR_UNORDERABLE_PARENT": "needs a head written by another implementation, which this build refuses to write on",
-    "LODE_ERR_LAYOUT_MISMATCH": "needs more than one layout",
-    "LODE_ERR_PARTITIONING_NOT_SUPPORTED": "needs a partitioned layout",
-    "LODE_ERR_DATASETS_NOT_MODELED": "needs the flat layout",
     "LODE_ERR_CODEC_NOT_STREAMABLE": "needs a codec that cannot stream",
     "LODE_ERR_BUSY": "needs adoption; a commit that waits in vain for the pointer's lock is LODE_COMMITTED_UNPUBLISHED",
     "LODE_ERR_STORE": "needs a store of callbacks",
     "LODE_ERR_PATH_EXISTS": "needs direct store calls",
-    "LODE_ERR_NOT_FOUND": "needs direct store calls",
     "LODE_ERR_FORKED": "needs a store that cannot follow a fork",
     "LODE_ERR_INTERNAL": "a bug in the library",
     "LODE_ERR_UNKNOWN": "a status of a later version",
@@ -34,6 +30,7 @@ NOT_IN_THIS_BUILD = {
 
 def comment_faults(comment, declared, header):
     """What a function's comment leaves out: a parameter, what is returned, its statuses, threads, the version."""
+    declared = re.sub(r"\(\*(\w+)\)\s*\([^()]*\)", r"\1", declared)  # of a parameter that is a function, its name
     parameters = re.findall(r"(\w+)\s*(?:,|\)$)", re.sub(r"\s+", " ", declared[declared.index("("):]))
     for parameter in parameters:
         if parameter != "void" and not re.search(rf"@param {parameter}\b", comment):

@@ -285,10 +285,10 @@ eight_processes() {
     rm -rf "$TMPDIR/many" "$TMPDIR/acknowledged"
 }
 
-broken_off() { # kill|errno
+broken_off() { # kill|errno [LAYOUT]
     auditor
     need strace strace
-    compile commit_once && python3 tests/c/break_off.py "$1" "$OUT/commit_once"
+    compile commit_once && python3 tests/c/break_off.py "$1" "$OUT/commit_once" ${2:+"$2"}
 }
 
 nothing_left() {
@@ -306,20 +306,23 @@ check static_link static_link
 check pkg_config_consumer pkg_config_consumer
 check cmake_consumer cmake_consumer
 check transcript transcript
+check hive_example "$BIN/hive_layout"
 check round_trip round_trip
 check tool_failures tool_failures
 check interrupted interrupted
-for test in api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read guest stack threads; do
+for test in api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read conditions_layouts conditions_catalog conditions_store custom_store_broken guest stack threads; do
     check $test run_test $test
 done
 check memcheck_example memcheck "$BIN/stream_write_records"
-for test in api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read; do
+for test in api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read conditions_layouts conditions_catalog conditions_store custom_store_broken; do
     check memcheck_$test memcheck "$OUT/$test"
 done
 check thread_sanitizer thread_sanitizer
 check eight_processes eight_processes
 check broken_off_kill broken_off kill
 check broken_off_errno broken_off errno
+check broken_off_hive_kill broken_off kill hive
+check broken_off_hive_errno broken_off errno hive
 check nothing_left nothing_left
 
 if [ $skipped = 0 ]; then

@@ -3,18 +3,47 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::options::CancelToken;
 use crate::store::memory::Memory;
 use crate::store::{Backend, Durability, LockWait, Object, Put, Swap, Upload};
 
 /// A memory store that writes down each request.
 #[derive(Clone)]
-struct Counted {
+pub(crate) struct Counted {
     inner: Arc<Memory>,
     requests: Arc<Mutex<Vec<String>>>,
+    /// Cancelled once that many more requests were made.
+    cancelled: Arc<Mutex<Option<(usize, CancelToken)>>>,
 }
 
 impl Counted {
+    pub(crate) fn new() -> Self {
+        Counted { inner: Arc::new(Memory::new()), requests: Arc::default(), cancelled: Arc::default() }
+    }
+
+    pub(crate) fn store(&self) -> Store {
+        Store::new(Box::new(self.clone()), StoreOptions::default())
+    }
+
+    /// The requests since the last call of this.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.requests.lock().unwrap())
+    }
+
+    /// A token that is cancelled when that many more requests have been made.
+    pub(crate) fn cancel_after(&self, requests: usize) -> CancelToken {
+        let token = CancelToken::new();
+        *self.cancelled.lock().unwrap() = Some((requests, token.clone()));
+        token
+    }
+
     fn note(&self, what: &str, key: &str) {
+        if let Some((left, token)) = &mut *self.cancelled.lock().unwrap() {
+            match left.checked_sub(1) {
+                Some(fewer) if fewer > 0 => *left = fewer,
+                _ => token.cancel(),
+            }
+        }
         // Ids are replaced, so that requests can be compared.
         let key: Vec<&str> = key
             .split('/')
@@ -88,10 +117,10 @@ const WARM: [&str; 5] = [
 
 #[test]
 fn a_warm_commit_is_one_read_and_four_writes_however_long_the_history() {
-    let counted = Counted { inner: Arc::new(Memory::new()), requests: Arc::default() };
-    let store = Store::new(Box::new(counted.clone()), StoreOptions::default());
+    let counted = Counted::new();
+    let store = counted.store();
     let dataset = open(&store);
-    let take = || std::mem::take(&mut *counted.requests.lock().unwrap());
+    let take = || counted.take();
     write(&dataset, &["1"]).unwrap();
     for _ in 0..300 {
         take();

@@ -1,0 +1,376 @@
+//! A store used as it is, without a dataset: the calls that a program makes for objects of its own.
+
+use std::collections::BinaryHeap;
+
+use super::{Durability, LockWait, Put, Store, Swap, key};
+use crate::dataset::Retry;
+use crate::error::{Error, Result, Status};
+use crate::limits;
+use crate::options::{CallOptions, Control};
+
+/// How many bytes go between two looks at the deadline.
+const PIECE: usize = 1 << 20;
+
+/// A listing holds this many keys at a time.
+#[cfg(not(test))]
+const PAGE: usize = 1 << 16;
+#[cfg(test)]
+const PAGE: usize = 3;
+
+/// The deadline is looked at after so many keys.
+const KEYS_PER_LOOK: usize = 1024;
+
+impl Store {
+    /// Writes an object whole, durable when this returns. It never replaces one that is there.
+    ///
+    /// # Errors
+    /// `PathExists`; `InvalidPath`; `CommitUnknown` if the store cannot say whether the object is there; `Deadline`,
+    /// `Cancelled`; the store's failure. Nothing was written then, `CommitUnknown` apart.
+    pub fn put(&self, key: &str, data: &[u8], options: &CallOptions) -> Result<()> {
+        let control = Control::start(options);
+        let _governed = limits::govern(Some(&control));
+        control.check("writing an object")?;
+        let mut upload = self.backend().create(key, Durability::Full)?;
+        for piece in data.chunks(PIECE) {
+            control.check("writing an object")?;
+            upload.write(piece)?;
+        }
+        control.check("writing an object")?;
+        match upload.finish() {
+            Put::Done => Ok(()),
+            Put::Exists => {
+                let message =
+                    format!("the object {key:?} exists already, and an object is never overwritten");
+                Err(Error::new(Status::PathExists, message).with_path(key))
+            }
+            Put::Failed(error) => Err(error),
+            Put::Unknown(error) | Put::Doubtful(error) => Err(unknown(key, error)),
+        }
+    }
+
+    /// A whole object; `None` if there is none.
+    ///
+    /// # Errors
+    /// `InvalidPath`, `NoMemory`, `Deadline`, `Cancelled`; `Corrupt` if it changes while it is read; the store's
+    /// failure.
+    pub fn get(&self, key: &str, options: &CallOptions) -> Result<Option<Vec<u8>>> {
+        let control = Control::start(options);
+        let _governed = limits::govern(Some(&control));
+        control.check("reading an object")?;
+        let Some(mut object) = self.backend().open(key)? else { return Ok(None) };
+        let size = object.size();
+        if size <= PIECE as u64 {
+            drop(object);
+            // Small enough for one look, which a concurrent swap cannot come between.
+            return self.backend().get(key, u64::MAX);
+        }
+        let no_memory = || Error::new(Status::NoMemory, format!("no memory for the {size} bytes of {key:?}"));
+        let mut bytes = Vec::new();
+        while (bytes.len() as u64) < size {
+            control.check("reading an object")?;
+            let start = bytes.len();
+            let most = usize::try_from(size - start as u64).unwrap_or(usize::MAX).min(PIECE);
+            bytes.try_reserve(most).map_err(|_| no_memory().with_path(key))?;
+            bytes.resize(start + most, 0);
+            let count = object.read_at(start as u64, &mut bytes[start..])?;
+            if count == 0 {
+                let message = format!("the object {key:?} ends at byte {start}, expected {size}");
+                return Err(Error::new(Status::Corrupt, message).with_path(key));
+            }
+            bytes.truncate(start + count);
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Reads at `offset` until the buffer is full or the object ends; gives how many bytes; `None` if there is no
+    /// such object.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn read(
+        &self,
+        key: &str,
+        offset: u64,
+        buffer: &mut [u8],
+        options: &CallOptions,
+    ) -> Result<Option<usize>> {
+        let control = Control::start(options);
+        let _governed = limits::govern(Some(&control));
+        control.check("reading an object")?;
+        let Some(mut object) = self.backend().open(key)? else { return Ok(None) };
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let Some(at) = offset.checked_add(filled as u64).filter(|at| *at < object.size()) else { break };
+            let end = buffer.len().min(filled.saturating_add(PIECE));
+            match object.read_at(at, &mut buffer[filled..end])? {
+                0 => break,
+                count => filled += count,
+            }
+            control.check("reading an object")?;
+        }
+        Ok(Some(filled))
+    }
+
+    /// Whether there is such an object.
+    ///
+    /// # Errors
+    /// `InvalidPath`, `Deadline`, `Cancelled`; the store's failure.
+    pub fn exists(&self, key: &str, options: &CallOptions) -> Result<bool> {
+        let control = Control::start(options);
+        let _governed = limits::govern(Some(&control));
+        control.check("looking for an object")?;
+        Ok(self.backend().open(key)?.is_some())
+    }
+
+    /// The keys below `prefix`, in bytewise order: all of them if it is empty, else those of the folder of this name
+    /// (`foo` and `foo/` are the same, and neither has `foobar`). Those that come or go meanwhile may be missed. A
+    /// bounded number of keys is in memory; long listings are made in several passes. The limits hold for this call,
+    /// and for each later one of the iterator anew.
+    ///
+    /// # Errors
+    /// `InvalidPath`, `NoMemory`, `Deadline`, `Cancelled`; the store's failure.
+    pub fn list(&self, prefix: &str, options: &CallOptions) -> Result<Listing> {
+        let mut listing = Listing {
+            store: self.clone(),
+            prefix: key::folder(prefix)?,
+            options: options.clone(),
+            page: Vec::new().into_iter(),
+            last: None,
+            complete: false,
+        };
+        listing.turn_page()?;
+        Ok(listing)
+    }
+
+    /// Removes an object; absent is fine.
+    ///
+    /// # Errors
+    /// `InvalidPath`, `Deadline`, `Cancelled`; the store's failure.
+    pub fn delete(&self, key: &str, options: &CallOptions) -> Result<()> {
+        let control = Control::start(options);
+        let _governed = limits::govern(Some(&control));
+        control.check("removing an object")?;
+        self.backend().delete(key)
+    }
+
+    /// Replaces an object's bytes by `value` if they are `expected`; empty: if there is no object, or an empty one.
+    ///
+    /// # Errors
+    /// `Conflict` if they are not; `Busy` if the store's lock was not to be had; `CommitUnknown` if the store cannot
+    /// say whether it was replaced; `InvalidPath`, `Deadline`, `Cancelled`; the store's failure. Nothing was changed
+    /// then, `CommitUnknown` apart.
+    pub fn compare_and_swap(
+        &self,
+        key: &str,
+        expected: &[u8],
+        value: &[u8],
+        options: &CallOptions,
+    ) -> Result<()> {
+        let control = Control::start(options);
+        let _governed = limits::govern(Some(&control));
+        control.check("swapping an object")?;
+        let retry = Retry::default();
+        let wait = LockWait { control: &control, attempts: retry.attempts, base: retry.base, cap: retry.cap };
+        match self.backend().compare_and_swap(key, expected, value, Durability::Full, &wait) {
+            Swap::Done => Ok(()),
+            Swap::Mismatch(current) => {
+                let found = match current {
+                    Some(bytes) => format!("has {} other bytes", bytes.len()),
+                    None => "does not exist".to_owned(),
+                };
+                let message = format!(
+                    "the object {key:?} {found} than the {} that were expected: read it and decide again",
+                    expected.len()
+                );
+                Err(Error::new(Status::Conflict, message).with_path(key))
+            }
+            Swap::Busy(error) | Swap::Failed(error) => Err(error),
+            Swap::Unknown(error) => Err(unknown(key, error)),
+        }
+    }
+}
+
+fn unknown(key: &str, error: Error) -> Error {
+    let context = format_args!("nobody can say whether {key:?} was written; read it to see").to_string();
+    error.context(context).with_status(Status::CommitUnknown).with_path(key)
+}
+
+/// The keys of a store, in bytewise order. A failure ends it.
+pub struct Listing {
+    store: Store,
+    prefix: String,
+    options: CallOptions,
+    page: std::vec::IntoIter<String>,
+    /// The last key of the page.
+    last: Option<String>,
+    /// There is no page after this one.
+    complete: bool,
+}
+
+impl Listing {
+    /// Takes the smallest keys after those that were given.
+    fn turn_page(&mut self) -> Result<()> {
+        let control = Control::start(&self.options);
+        let _governed = limits::govern(Some(&control));
+        control.check("listing a store")?;
+        let no_memory = || Error::new(Status::NoMemory, "no memory for a listing's keys");
+        let mut page: BinaryHeap<String> = BinaryHeap::new();
+        let (mut cut, mut heard, mut failure) = (false, 0, None);
+        let last = self.last.as_deref();
+        self.store.backend().list(&self.prefix, &mut |key| {
+            heard += 1;
+            if heard % KEYS_PER_LOOK == 0
+                && let Err(error) = control.check("listing a store")
+            {
+                failure = Some(error);
+                return false;
+            }
+            if last.is_some_and(|last| key <= last) {
+                return true;
+            }
+            if page.len() == PAGE {
+                cut = true;
+                if page.peek().is_some_and(|greatest| key >= greatest.as_str()) {
+                    return true;
+                }
+                page.pop();
+            }
+            let mut copy = String::new();
+            if page.try_reserve(1).is_err() || copy.try_reserve_exact(key.len()).is_err() {
+                failure = Some(no_memory());
+                return false;
+            }
+            copy.push_str(key);
+            page.push(copy);
+            true
+        })?;
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        let mut page = page.into_sorted_vec();
+        page.dedup();
+        self.complete = !cut;
+        self.last = page.last().cloned();
+        self.page = page.into_iter();
+        Ok(())
+    }
+}
+
+impl Iterator for Listing {
+    type Item = Result<String>;
+
+    fn next(&mut self) -> Option<Result<String>> {
+        if let Some(key) = self.page.next() {
+            return Some(Ok(key));
+        }
+        if self.complete {
+            return None;
+        }
+        if let Err(error) = self.turn_page() {
+            self.complete = true;
+            return Some(Err(error));
+        }
+        self.page.next().map(Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreOptions;
+    use std::time::Duration;
+
+    fn store() -> Store {
+        Store::open_memory(StoreOptions::default())
+    }
+
+    fn none() -> CallOptions {
+        CallOptions::default()
+    }
+
+    #[track_caller]
+    fn refused<T>(answer: Result<T>, status: Status, fragment: &str) {
+        let Err(error) = answer else { panic!("no failure where {status:?} was due") };
+        assert_eq!(error.status(), status, "{error}");
+        assert!(error.message().contains(fragment), "{error}");
+    }
+
+    #[test]
+    fn an_object_is_put_once_and_read_back_whole_and_in_part() {
+        let store = store();
+        let data: Vec<u8> = (0..PIECE * 2 + 7).map(|n| (n % 251) as u8).collect();
+        store.put("a/b", &data, &none()).unwrap();
+        refused(store.put("a/b", b"x", &none()), Status::PathExists, "\"a/b\" exists already");
+        assert_eq!(store.get("a/b", &none()).unwrap().as_deref(), Some(&data[..]));
+        assert_eq!(store.get("a/c", &none()).unwrap(), None);
+        let mut buffer = vec![0; PIECE + 9];
+        assert_eq!(store.read("a/b", 5, &mut buffer, &none()).unwrap(), Some(PIECE + 9));
+        assert_eq!(buffer, data[5..PIECE + 14]);
+        assert_eq!(store.read("a/b", (PIECE * 2) as u64, &mut buffer, &none()).unwrap(), Some(7));
+        assert_eq!(store.read("a/b", u64::MAX, &mut buffer, &none()).unwrap(), Some(0));
+        assert_eq!(store.read("a/c", 0, &mut buffer, &none()).unwrap(), None);
+        assert!(store.exists("a/b", &none()).unwrap());
+        store.delete("a/b", &none()).unwrap();
+        assert!(!store.exists("a/b", &none()).unwrap());
+    }
+
+    #[test]
+    fn a_swap_that_does_not_fit_is_a_conflict() {
+        let store = store();
+        store.compare_and_swap("p", b"", b"one", &none()).unwrap();
+        store.compare_and_swap("p", b"one", b"two", &none()).unwrap();
+        refused(
+            store.compare_and_swap("p", b"one", b"x", &none()),
+            Status::Conflict,
+            "\"p\" has 3 other bytes",
+        );
+        refused(store.compare_and_swap("q", b"one", b"x", &none()), Status::Conflict, "does not exist");
+    }
+
+    #[test]
+    fn a_listing_is_sorted_and_complete_over_many_pages() {
+        let store = store();
+        let keys: Vec<String> = (0..PAGE * 3 + 1).map(|n| format!("f/{}/{n:02}", n % 3)).collect();
+        for key in keys.iter().map(String::as_str).chain(["foo", "g/x"]) {
+            store.put(key, b"", &none()).unwrap();
+        }
+        let mut sorted = keys;
+        sorted.sort();
+        for prefix in ["f", "f/"] {
+            let found: Vec<String> = store.list(prefix, &none()).unwrap().map(Result::unwrap).collect();
+            assert_eq!(found, sorted);
+        }
+        assert_eq!(store.list("", &none()).unwrap().count(), sorted.len() + 2);
+        assert_eq!(store.list("h", &none()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn every_call_ends_with_its_deadline_and_with_its_token() {
+        let store = store();
+        let over = CallOptions { deadline: Some(Duration::ZERO), cancel: None };
+        let mut buffer = [0; 1];
+        for result in [
+            store.put("k", b"x", &over),
+            store.get("k", &over).map(drop),
+            store.read("k", 0, &mut buffer, &over).map(drop),
+            store.exists("k", &over).map(drop),
+            store.list("", &over).map(drop),
+            store.delete("k", &over),
+            store.compare_and_swap("k", b"", b"x", &over),
+        ] {
+            refused(result, Status::Deadline, "deadline passed while");
+        }
+        for n in 0..PAGE * 2 {
+            store.put(&format!("k{n}"), b"", &none()).unwrap();
+        }
+        let token = crate::options::CancelToken::new();
+        let cancel = CallOptions { deadline: None, cancel: Some(token.clone()) };
+        let mut listing = store.list("", &cancel).unwrap();
+        token.cancel();
+        for _ in 0..PAGE {
+            listing.next().unwrap().unwrap();
+        }
+        refused(listing.next().unwrap(), Status::Cancelled, "cancelled while listing a store");
+        assert!(listing.next().is_none());
+    }
+}
