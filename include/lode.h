@@ -299,6 +299,12 @@
 /** The same call will fail again. */
 #define LODE_ACTION_GIVE_UP 4
 
+/**
+ * Of a store of callbacks: never call two of them at once. Without it, threads that share the store call them
+ * at the same time.
+ */
+#define LODE_STORE_SERIAL 1
+
 /** No codec: a dataset of raw blobs. The record calls answer LODE_ERR_CODEC_REQUIRED. */
 #define LODE_CODEC_NONE 0
 
@@ -353,6 +359,12 @@
 /** A record that is invalid or too large is left out and counted; see lode_record_writer_skipped. */
 #define LODE_BAD_RECORD_SKIP 1
 
+/** Bytes that a call has read. Threads may share it. */
+typedef struct lode_buffer lode_buffer;
+
+/** Takes the text that a callback has to say about its failure. It lives for the callback alone. */
+typedef struct lode_callback_error lode_callback_error;
+
 /**
  * Cancels calls. One-shot and sticky: once cancelled it stays so, and every call that has it in its options,
  * now or later, ends with LODE_ERR_CANCELLED. Threads may share it.
@@ -370,6 +382,15 @@ typedef struct lode_dataset lode_dataset;
  * that failed, owned by the caller, independent of every other handle; any thread may read it.
  */
 typedef struct lode_error lode_error;
+
+/**
+ * Texts that a call lists: the keys of a store, the ids of datasets, partitions. It belongs to one thread at
+ * a time.
+ */
+typedef struct lode_key_iterator lode_key_iterator;
+
+/** Takes the keys that a `list` callback finds. It lives for the callback alone. */
+typedef struct lode_key_sink lode_key_sink;
 
 /** Streams the records of one snapshot, in bounded memory. It belongs to one thread at a time. */
 typedef struct lode_record_reader lode_record_reader;
@@ -396,7 +417,7 @@ typedef struct lode_snapshot lode_snapshot;
 typedef struct lode_snapshot_iterator lode_snapshot_iterator;
 
 /**
- * Where objects live: a directory, or this process's memory. Threads may share it. Datasets opened on it
+ * Where objects live: a directory, this process's memory, or the caller's own callbacks. Threads may share it. Datasets opened on it
  * keep what they need of it: it may be freed before them.
  */
 typedef struct lode_store lode_store;
@@ -469,6 +490,119 @@ typedef struct lode_store_options {
 } lode_store_options;
 
 /**
+ * A run of bytes that belongs to whoever gave it; it is not NUL-terminated. `data` may be NULL if `len` is
+ * 0. This struct is frozen: it never grows.
+ */
+typedef struct lode_bytes {
+    /** The first byte. */
+    const uint8_t *data;
+    /** How many bytes. */
+    size_t len;
+} lode_bytes;
+
+/**
+ * A store of the caller's own: objects under keys, written once and whole, and swapped by comparison. All
+ * zero but `struct_size`: a store that can do nothing.
+ *
+ * Every callback is given `ctx`. Keys and prefixes are NUL-terminated UTF-8, borrowed for the callback; a key
+ * has no empty, "." or ".." segment between its '/'. Each callback answers 0 or above when it has done what
+ * it says, or a LODE_ERR_* and, if it likes, a text by lode_callback_error_set: both are in the error of the
+ * call, the number as lode_error_callback_code. A callback that is NULL is not supported: what needs it fails
+ * with LODE_ERR_UNSUPPORTED. Reading takes `stat` and `read`, listing `list`; writing takes everything but
+ * `remove` and `release`. Before its first write the store is tried under a key of its own beside the dataset's
+ * slots, and refused for writing with LODE_ERR_UNSUPPORTED if it ignores a condition; the key is removed again.
+ *
+ * What has answered success must be durable, as far as the store can be, and seen by every call that begins
+ * afterwards. The callbacks come on the threads whose calls need them, on several at once unless `flags` say
+ * LODE_STORE_SERIAL. Every call that reaches the store may fail with LODE_ERR_STORE, besides what its own comment
+ * lists. A callback may use any handle but those over its own store: such a call fails with
+ * LODE_ERR_STATE. It must not throw, nor jump out. Between two callbacks a call looks at its deadline and its
+ * cancel token; a callback that runs is waited for.
+ */
+typedef struct lode_store_callbacks {
+    /** sizeof(lode_store_callbacks), as the caller was compiled. */
+    size_t struct_size;
+    /** Handed to every callback. Borrowed until `release`. */
+    void *ctx;
+    /** LODE_STORE_SERIAL, or 0. */
+    uint32_t flags;
+    /**
+     * Begins an object, which nobody sees before `put_finish`. `if_absent` is 1: the object must not replace one
+     * that has its key by then (in this version it is never 0). `upload` is output: what stands for the object
+     * in the next three callbacks; not NULL. A key that is taken already may be answered here with
+     * LODE_ERR_PATH_EXISTS. An answer below 0 leaves nothing to abort.
+     */
+    int32_t (*put_begin)(void *ctx,
+                         const char *key,
+                         int32_t if_absent,
+                         void **upload,
+                         lode_callback_error *error);
+    /**
+     * Adds `len` bytes (at least 1) at the object's end. After LODE_ERR_NO_SPACE, which takes none of them, the
+     * same bytes may come again; after any other failure `put_abort` comes.
+     */
+    int32_t (*put_write)(void *ctx,
+                         void *upload,
+                         const uint8_t *data,
+                         size_t len,
+                         lode_callback_error *error);
+    /**
+     * Makes the object appear under its key, whole, and consumes `upload`, whatever the answer. If the key is
+     * taken nothing changes, and the answer is LODE_ERR_PATH_EXISTS. LODE_ERR_COMMIT_UNKNOWN says that the store
+     * cannot tell whether the object appeared (its answer was lost); LODE_ERR_UNKNOWN, LODE_ERR_DEADLINE,
+     * LODE_ERR_CANCELLED and numbers that are no LODE_ERR_* are taken for that, too. Any other failure promises
+     * that it did not, and never will.
+     */
+    int32_t (*put_finish)(void *ctx, void *upload, lode_callback_error *error);
+    /** Gives up an object that was begun and not finished; consumes `upload`. */
+    void (*put_abort)(void *ctx, void *upload);
+    /** Fills `size` with an object's size in bytes, or answers LODE_ERR_NOT_FOUND. */
+    int32_t (*stat)(void *ctx, const char *key, uint64_t *size, lode_callback_error *error);
+    /**
+     * Reads at `offset` (in bytes) into `buffer`, which has room for `capacity` bytes, and answers how many it
+     * has read: fewer than there is room for are fine, 0 only at or beyond the object's end. LODE_ERR_NOT_FOUND:
+     * there is no such object. An object that is swapped must be given as it was before or after, not mixed,
+     * where one call has room for all of it.
+     */
+    int64_t (*read)(void *ctx,
+                    const char *key,
+                    uint64_t offset,
+                    uint8_t *buffer,
+                    size_t capacity,
+                    lode_callback_error *error);
+    /**
+     * Gives every key that begins with `prefix` (empty, or ending in '/') to lode_key_sink_add, each once, in any
+     * order. No key is no failure.
+     */
+    int32_t (*list)(void *ctx,
+                    const char *prefix,
+                    lode_key_sink *keys,
+                    lode_callback_error *error);
+    /**
+     * Removes an object. LODE_ERR_NOT_FOUND is as good as success. Without it what was given up stays: data of
+     * commits that failed, and the key of the trial.
+     */
+    int32_t (*remove)(void *ctx, const char *key, lode_callback_error *error);
+    /**
+     * Replaces the object's bytes by `value` if they are `expected`, compared and replaced in one step;
+     * `expected` NULL: if there is no object, or an empty one. If they are not, nothing changes, and the answer is
+     * LODE_ERR_CONFLICT (LODE_ERR_PATH_EXISTS and LODE_ERR_NOT_FOUND are taken for that). LODE_ERR_BUSY: try
+     * again a little later. LODE_ERR_COMMIT_UNKNOWN: the store cannot tell, as for `put_finish`.
+     */
+    int32_t (*compare_and_swap)(void *ctx,
+                                const char *key,
+                                const lode_bytes *expected,
+                                const lode_bytes *value,
+                                lode_callback_error *error);
+    /**
+     * Called exactly once, when no callback will be called any more: on the thread that frees the last handle
+     * of the store (datasets, writers, readers and iterators count), or before a lode_store_from_callbacks that
+     * fails returns, once `struct_size` was acceptable. NULL: none.
+     */
+    void (*release)(void *ctx);
+} lode_store_callbacks;
+
+/**
  * How a dataset is written. What is read follows each snapshot's own manifest. All zero but `struct_size`:
  * no codec, no compression, checksum XXH3, the default layout, full durability.
  */
@@ -504,17 +638,6 @@ typedef struct lode_dataset_options {
      */
     int64_t max_record_bytes;
 } lode_dataset_options;
-
-/**
- * A run of bytes that belongs to whoever gave it; it is not NUL-terminated. `data` may be NULL if `len` is
- * 0. This struct is frozen: it never grows.
- */
-typedef struct lode_bytes {
-    /** The first byte. */
-    const uint8_t *data;
-    /** How many bytes. */
-    size_t len;
-} lode_bytes;
 
 /**
  * An iterator over records, which the caller implements. It gives either one record at a time, by `next` and
@@ -843,6 +966,289 @@ lode_status lode_store_open_memory(const lode_store_options *options,
  * Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
  */
 void lode_store_free(lode_store *store);
+
+/**
+ * Says in words what a callback fails with. The last text counts.
+ *
+ * @param error what the callback was given. NULL: nothing happens.
+ * @param message the text, one line; NUL-terminated UTF-8, copied; what is longer than 4,096 bytes is cut. NULL:
+ *        none.
+ *
+ * Cannot fail. Within the callback only, on one thread at a time. Since 0.1.0.
+ */
+void lode_callback_error_set(lode_callback_error *error,
+                             const char *message);
+
+/**
+ * Gives one key of a listing.
+ *
+ * @param keys what the `list` callback was given. Not NULL.
+ * @param key the key, whole, not only what follows the prefix; NUL-terminated UTF-8, copied. Not NULL.
+ * @return 0: go on. 1: enough, the callback may return (whatever it answers then, it is no failure). Below 0: the
+ *         key is NULL or cannot be one, and the listing fails: LODE_ERR_INVALID_PATH,
+ *         LODE_ERR_INVALID_ARGUMENT.
+ *
+ * Cannot fail but for such a key. Within the callback only, on one thread at a time. Since 0.1.0.
+ */
+int32_t lode_key_sink_add(lode_key_sink *keys,
+                          const char *key);
+
+/**
+ * Fills the struct with the defaults: no callbacks.
+ *
+ * @param callbacks the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_store_callbacks), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_store_callbacks_init(lode_store_callbacks *callbacks, size_t struct_size);
+
+/**
+ * Makes a store of the caller's own callbacks. It calls none of them yet.
+ *
+ * @param callbacks the callbacks; the struct is borrowed for the call, what it points to until `release`. Not
+ *        NULL.
+ * @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
+ * @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_from_callbacks(const lode_store_callbacks *callbacks,
+                                      const lode_store_options *options,
+                                      lode_store **store,
+                                      lode_error **error);
+
+/**
+ * Writes an object, whole and durable when the call returns. It never replaces one that is there. What a dataset
+ * keeps under its directory is the library's: a key there may make the dataset unreadable.
+ *
+ * @param store the store. Not NULL.
+ * @param key where: segments between '/', none of them empty, "." or ".."; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL.
+ * @param data the object's bytes, borrowed for the call. NULL: none, if `len` is 0.
+ * @param len how many bytes.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_PATH_EXISTS, LODE_ERR_INVALID_PATH, LODE_ERR_COMMIT_UNKNOWN (the store cannot say
+ *         whether the object is there; all other failures mean that nothing was written), LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE,
+ *         LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_put(lode_store *store,
+                           const char *key,
+                           const void *data,
+                           size_t len,
+                           const lode_call_options *call,
+                           lode_error **error);
+
+/**
+ * Reads a whole object into memory.
+ *
+ * @param store the store. Not NULL.
+ * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param buffer output: the bytes, which the caller owns and frees with lode_buffer_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_NOT_FOUND, LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_CORRUPT,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_get(lode_store *store,
+                           const char *key,
+                           const lode_call_options *call,
+                           lode_buffer **buffer,
+                           lode_error **error);
+
+/**
+ * Reads a part of an object: from an offset until the buffer is full or the object ends.
+ *
+ * @param store the store. Not NULL.
+ * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param offset where to begin, in bytes; at or beyond the end nothing is read, which is no failure.
+ * @param buffer where the bytes go; what is beyond `len` may be overwritten, too, and all of it by a call that
+ *        fails. NULL: nothing is read, if `capacity` is 0.
+ * @param capacity for how many bytes there is room.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param len output: how many bytes were read. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_NOT_FOUND, LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_read(lode_store *store,
+                            const char *key,
+                            uint64_t offset,
+                            void *buffer,
+                            size_t capacity,
+                            const lode_call_options *call,
+                            size_t *len,
+                            lode_error **error);
+
+/**
+ * Asks whether there is an object.
+ *
+ * @param store the store. Not NULL.
+ * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: there is. LODE_NONE: there is not. LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE: nobody
+ *         can say.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_exists(lode_store *store,
+                              const char *key,
+                              const lode_call_options *call,
+                              lode_error **error);
+
+/**
+ * Lists keys in bytewise order. Those that come or go meanwhile may be missed. A bounded number of keys is in
+ * memory: a long listing goes through the store several times.
+ *
+ * @param store the store. Not NULL.
+ * @param prefix the folder whose keys are wanted, with or without a '/' at its end: "foo" has "foo/a/b", not
+ *        "foobar"; NUL-terminated UTF-8, borrowed for the call. "": all keys. Not NULL.
+ * @param call deadline and cancel token, for this call and, counted anew, for each lode_key_iterator_next.
+ *        Borrowed for the call. NULL: the defaults.
+ * @param keys output: the iterator, which the caller owns and frees with lode_key_iterator_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_list(lode_store *store,
+                            const char *prefix,
+                            const lode_call_options *call,
+                            lode_key_iterator **keys,
+                            lode_error **error);
+
+/**
+ * Removes an object; that there is none is fine. What a snapshot names must stay: removing it damages the
+ * dataset.
+ *
+ * @param store the store. Not NULL.
+ * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_delete(lode_store *store,
+                              const char *key,
+                              const lode_call_options *call,
+                              lode_error **error);
+
+/**
+ * Replaces an object's bytes if they are the expected ones, compared and replaced in one step: the way to change
+ * a small object that several write. A dataset's "latest" is the library's.
+ *
+ * @param store the store. Not NULL.
+ * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param expected what the object must have, borrowed for the call. NULL or no bytes: there must be no object, or
+ *        an empty one.
+ * @param value what it is to have, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_CONFLICT (it has something else), LODE_ERR_BUSY (somebody else holds its lock),
+ *         LODE_ERR_COMMIT_UNKNOWN (the store cannot say; all other failures mean that nothing was changed),
+ *         LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_compare_and_swap(lode_store *store,
+                                        const char *key,
+                                        const lode_bytes *expected,
+                                        const lode_bytes *value,
+                                        const lode_call_options *call,
+                                        lode_error **error);
+
+/**
+ * Tries every rule that a store must keep, for the author of one: an error names the first rule that is broken,
+ * what was expected and what was found. It writes some hundred kilobytes under a folder of its own below `prefix`,
+ * and removes them again. It cannot find what only a crash or a power cut shows.
+ *
+ * @param store the store. Not NULL.
+ * @param prefix where to work; NUL-terminated UTF-8, borrowed for the call. "": at the root. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: every rule held. LODE_ERR_STORE: a rule is broken, or the store failed. LODE_ERR_UNSUPPORTED (a
+ *         callback that the suite needs is missing: all but `release`), LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_store_verify(lode_store *store,
+                              const char *prefix,
+                              const lode_call_options *call,
+                              lode_error **error);
+
+/**
+ * The bytes of a buffer.
+ *
+ * @param buffer the buffer. NULL: no bytes.
+ * @return the first byte, borrowed until the buffer is freed; not NUL-terminated. NULL if there are none.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const uint8_t *lode_buffer_data(const lode_buffer *buffer);
+
+/**
+ * How many bytes a buffer has.
+ *
+ * @param buffer the buffer. NULL: no bytes.
+ * @return the number of bytes.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+size_t lode_buffer_len(const lode_buffer *buffer);
+
+/**
+ * Frees a buffer.
+ *
+ * @param buffer the buffer; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_buffer_free(lode_buffer *buffer);
+
+/**
+ * Gives the next text.
+ *
+ * @param keys the iterator. Not NULL.
+ * @param key output: the text; NUL-terminated UTF-8, borrowed until the next call on the iterator; NULL at
+ *        the end. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ITEM: there is one. LODE_OK: the end. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call
+ *         is using the iterator), LODE_ERR_DEADLINE and LODE_ERR_CANCELLED (as the options of the call that
+ *         made the iterator say, the time counted for each call anew), LODE_ERR_IO, LODE_ERR_STORE,
+ *         LODE_ERR_CORRUPT, LODE_ERR_NO_MEMORY. A failure stays.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+lode_status lode_key_iterator_next(lode_key_iterator *keys,
+                                   const char **key,
+                                   lode_error **error);
+
+/**
+ * Frees an iterator.
+ *
+ * @param keys the iterator; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
+ */
+void lode_key_iterator_free(lode_key_iterator *keys);
 
 /**
  * Fills the options with the defaults: no codec, no compression, checksum XXH3, the default layout, full
