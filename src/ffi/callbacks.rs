@@ -67,7 +67,8 @@ impl Exclusive for lode_key_sink {}
 ///
 /// What has answered success must be durable, as far as the store can be, and seen by every call that begins
 /// afterwards. The callbacks come on the threads whose calls need them, on several at once unless `flags` say
-/// LODE_STORE_SERIAL. A callback may use any handle but those over its own store: such a call fails with
+/// LODE_STORE_SERIAL. Every call that reaches the store may fail with LODE_ERR_STORE, besides what its own comment
+/// lists. A callback may use any handle but those over its own store: such a call fails with
 /// LODE_ERR_STATE. It must not throw, nor jump out. Between two callbacks a call looks at its deadline and its
 /// cancel token; a callback that runs is waited for.
 #[repr(C)]
@@ -351,7 +352,7 @@ const LONGEST_TEXT: usize = 4096;
 /// @param message the text, one line; NUL-terminated UTF-8, copied; what is longer than 4,096 bytes is cut. NULL:
 ///        none.
 ///
-/// Cannot fail. Within the callback only. Since 0.1.0.
+/// Cannot fail. Within the callback only, on one thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_callback_error_set(error: *mut lode_callback_error, message: *const c_char) {
     query((), || {
@@ -380,7 +381,7 @@ pub unsafe extern "C" fn lode_callback_error_set(error: *mut lode_callback_error
 ///         key is NULL or cannot be one, and the listing fails: LODE_ERR_INVALID_PATH,
 ///         LODE_ERR_INVALID_ARGUMENT.
 ///
-/// Within the callback only, one thread at a time. Since 0.1.0.
+/// Cannot fail but for such a key. Within the callback only, on one thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_key_sink_add(keys: *mut lode_key_sink, key: *const c_char) -> i32 {
     query(LODE_ERR_INTERNAL, || {

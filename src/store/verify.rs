@@ -377,9 +377,9 @@ fn listings(trial: &Trial<'_>) -> Result<()> {
         // Each shows at once: a listing that is behind would hide a commit.
         trial.expect_listed(&trial.root, &keys)?;
     }
-    let foo: Vec<String> = keys.iter().filter(|key| key.starts_with(&trial.key("foo/"))).cloned().collect();
-    trial.expect_listed(&trial.key("foo/"), &foo)?;
-    trial.expect_listed(&trial.key("foo/b/"), &foo[1..])?;
+    let below: Vec<String> = keys.iter().filter(|key| key.starts_with(&trial.key("foo/"))).cloned().collect();
+    trial.expect_listed(&trial.key("foo/"), &below)?;
+    trial.expect_listed(&trial.key("foo/b/"), &below[1..])?;
     trial.expect_listed(&trial.key("none/"), &[])?;
     let mut found = BTreeSet::new();
     trial.backend.list_names(&trial.key("foo/"), &mut |name| {
@@ -396,7 +396,7 @@ fn listings(trial: &Trial<'_>) -> Result<()> {
     }
     trial.expect_listed(&trial.key("many/"), &many)?;
     trial.backend.delete(&keys[1])?;
-    trial.expect_listed(&trial.key("foo/b/"), &foo[2..])
+    trial.expect_listed(&trial.key("foo/b/"), &below[2..])
 }
 
 fn odd_keys(trial: &Trial<'_>) -> Result<()> {

@@ -37,6 +37,8 @@ static void direct_calls(lode_store *store)
     GIVES(LODE_OK, lode_store_exists(store, "mine/a", NULL, error));
     GIVES(LODE_NONE, lode_store_exists(store, "mine/b", NULL, error));
 
+    GIVES(LODE_OK, lode_store_put(store, "mine/c/d", "x", 1, NULL, error));
+
     lode_buffer *buffer = GARBAGE;
     GIVES(LODE_OK, lode_store_get(store, "mine/a", NULL, &buffer, error));
     CHECK(lode_buffer_len(buffer) == 10 && memcmp(lode_buffer_data(buffer), "0123456789", 10) == 0, "other bytes");
@@ -59,14 +61,14 @@ static void direct_calls(lode_store *store)
     REFUSED(LODE_ERR_NOT_FOUND, "no object", lode_store_read(store, "mine/b", 0, room, 1, NULL, &len, error));
 
     lode_bytes one = bytes("one"), two = bytes("two"), none = bytes("");
-    GIVES(LODE_OK, lode_store_compare_and_swap(store, "mine/p", NULL, &one, NULL, error));
-    REFUSED(LODE_ERR_CONFLICT, "\"mine/p\" has 3 other bytes than the 0", lode_store_compare_and_swap(store, "mine/p", &none, &two, NULL, error));
-    GIVES(LODE_OK, lode_store_compare_and_swap(store, "mine/p", &one, &two, NULL, error));
-    REFUSED(LODE_ERR_CONFLICT, "read it and decide again", lode_store_compare_and_swap(store, "mine/p", &one, &two, NULL, error));
-    REFUSED(LODE_ERR_CONFLICT, "does not exist", lode_store_compare_and_swap(store, "mine/q", &one, &two, NULL, error));
+    GIVES(LODE_OK, lode_store_compare_and_swap(store, "swapped/p", NULL, &one, NULL, error));
+    REFUSED(LODE_ERR_CONFLICT, "\"swapped/p\" has 3 other bytes than the 0", lode_store_compare_and_swap(store, "swapped/p", &none, &two, NULL, error));
+    GIVES(LODE_OK, lode_store_compare_and_swap(store, "swapped/p", &one, &two, NULL, error));
+    REFUSED(LODE_ERR_CONFLICT, "read it and decide again", lode_store_compare_and_swap(store, "swapped/p", &one, &two, NULL, error));
+    REFUSED(LODE_ERR_CONFLICT, "does not exist", lode_store_compare_and_swap(store, "swapped/q", &one, &two, NULL, error));
 
     lode_key_iterator *keys = GARBAGE;
-    const char *const expected[] = {"mine/a", "mine/empty", "mine/p"};
+    const char *const expected[] = {"mine/a", "mine/c/d", "mine/empty"};
     const char *key = NULL;
     GIVES(LODE_OK, lode_store_list(store, "mine", NULL, &keys, error));
     for (size_t at = 0; at < 3; at++) {
@@ -431,6 +433,7 @@ static void in_doubt(void)
     memory.times = -1;
     GIVES(LODE_COMMITTED_UNPUBLISHED, commit(store, NULL, error));
     memory.fails = NONE;
+    memory.loses = NONE;
     GIVES(LODE_OK, commit(store, NULL, error));
     /* What the store cannot say of an object of one's own, the call does not say either. */
     memory.loses = PUT_FINISH;
@@ -498,6 +501,9 @@ static void between_two_callbacks(void)
         }
         lode_error_free(error);
         CHECK(memory.uploads == 0, "%d uploads are open", memory.uploads);
+        for (const struct object *object = memory.objects; object != NULL; object = object->next) {
+            CHECK(strstr(object->key, ".probe-") == NULL, "cancelled in callback %d: %s is left", cancel_at, object->key);
+        }
         GIVES(LODE_OK, commit(store, NULL, error));
         memory_close(&memory, store);
     }

@@ -307,6 +307,7 @@ check pkg_config_consumer pkg_config_consumer
 check cmake_consumer cmake_consumer
 check transcript transcript
 check hive_example "$BIN/hive_layout"
+check custom_store "$BIN/custom_store"
 check round_trip round_trip
 check tool_failures tool_failures
 check interrupted interrupted

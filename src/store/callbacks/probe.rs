@@ -4,6 +4,7 @@
 use super::raw::Raw;
 use crate::error::{Error, Result, Status};
 use crate::id;
+use crate::limits;
 use crate::options::Control;
 use crate::store::{Backend, Durability, LockWait, Put, Swap};
 use std::time::Duration;
@@ -23,8 +24,7 @@ pub(super) fn probe(store: &Raw, key: &str) -> Result<()> {
     for _ in 0..TRIES {
         let key = format!("{directory}.probe-{:032x}", id::fresh_nonce());
         let verdict = conditions(store, &key);
-        // A store without `remove` keeps it; one that fails here fails to remove what nobody will ever read.
-        let _ = store.delete(&key);
+        clean(store, &key);
         match verdict {
             Ok(true) => return Ok(()),
             Ok(false) => {}
@@ -35,6 +35,15 @@ pub(super) fn probe(store: &Raw, key: &str) -> Result<()> {
         "the callback store gave no clear answer to a probe of its conditions under {directory:?}, {TRIES} times"
     );
     Err(Error::new(Status::Store, message).with_path(directory))
+}
+
+/// Removes the probe, whatever the deadline. A store without `remove` keeps it, and so does one that fails twice:
+/// nobody will ever read it.
+fn clean(store: &Raw, key: &str) {
+    let _unlimited = limits::govern(None);
+    if store.delete(key).is_err() {
+        let _ = store.delete(key);
+    }
 }
 
 /// Where the dataset that `key` belongs to keeps its slots.

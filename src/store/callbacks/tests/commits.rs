@@ -182,3 +182,66 @@ fn a_commit_whose_slot_nobody_can_answer_for_is_unknown_then_settled() {
         }
     }
 }
+
+fn count(dataset: &Dataset) -> usize {
+    let mut listed = dataset.snapshots(&CallOptions::default()).unwrap();
+    std::iter::from_fn(|| listed.next().unwrap()).count()
+}
+
+/// Each callback of a commit fails once, without having done its work or, if it answers unclearly, with it done: the
+/// writer does what the error advises, and the records are there once.
+#[test]
+fn whatever_callback_fails_the_records_are_committed_once() {
+    let (store_failed, unknown) = (Status::Store as i32, Status::CommitUnknown as i32);
+    for (code, done) in [(store_failed, false), (unknown, false), (unknown, true), (-4242, true)] {
+        for nth in 1.. {
+            let fake = Fake::default();
+            commit(&dataset(&fake.store()), "{\"a\":0}", CommitOptions::default()).unwrap();
+            let made = Arc::new(AtomicUsize::new(0));
+            let (before, after) = (Arc::clone(&made), Arc::clone(&made));
+            let fake = Fake {
+                instead: Arc::new(move |_, _: &str| {
+                    let number = before.fetch_add(1, Ordering::Relaxed) + 1;
+                    (!done && number == nth).then_some(code)
+                }),
+                afterwards: Arc::new(move |_, _: &str| {
+                    (done && after.load(Ordering::Relaxed) == nth).then_some(code)
+                }),
+                ..fake
+            };
+            let events = dataset(&fake.store());
+            let answer = commit(&events, "{\"a\":1}", CommitOptions::default());
+            let total = made.swap(usize::MAX / 2, Ordering::Relaxed);
+            if let Err(error) = &answer {
+                match error.action() {
+                    Action::Resolve => {
+                        let id = error.snapshot_id().expect("an id");
+                        match events.resolve_commit(id, &CallOptions::default()).unwrap() {
+                            Resolution::Committed(_) => assert_eq!(count(&events), 2),
+                            Resolution::NotCommitted => {
+                                commit(&events, "{\"a\":1}", CommitOptions::default()).unwrap();
+                            }
+                        }
+                    }
+                    Action::Retry => {
+                        assert_eq!(count(&events), 1, "{error}: certainly not committed");
+                        commit(&events, "{\"a\":1}", CommitOptions::default()).unwrap();
+                    }
+                    other => panic!("callback {nth} failed with {code}: advises {other:?}: {error}"),
+                }
+            }
+            // What is not published yet, the next writer publishes.
+            commit(&events, "{\"a\":2}", CommitOptions::default()).unwrap();
+            assert_eq!(count(&events), 3, "callback {nth} failed with {code}");
+            assert_eq!(fake.uploads.load(Ordering::Relaxed), 0);
+            assert!(
+                fake.keys().iter().all(|key| !key.contains(".probe-")),
+                "callback {nth}: {:?}",
+                fake.keys()
+            );
+            if total < nth {
+                break;
+            }
+        }
+    }
+}
