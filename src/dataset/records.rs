@@ -46,8 +46,8 @@ impl Dataset {
             control: &control,
             progress: &mut progress,
         };
-        let decided = self.run_commit(&control, terms, &mut content);
-        staging.settled(decided)
+        let ended = self.run_commit(&control, terms, &mut content);
+        staging.settled(ended)
     }
 }
 

@@ -69,8 +69,8 @@ impl Dataset {
     /// (`commit.md`). One record is in memory at a time, on the calling thread.
     ///
     /// # Errors
-    /// `CodecRequired`; `PartitioningNotSupported` before anything is done; what the source fails with; `InvalidRecord`, `RecordTooLarge` (number and offset in the
-    /// error); `Conflict`; `Deadline`, `Cancelled`, `Aborted`; `NeedsRepair`; the store's failures. All of these
+    /// `CodecRequired`; `PartitioningNotSupported` before anything is done; what the source fails with;
+    /// `InvalidRecord`, `RecordTooLarge` (number and offset in the error); `Conflict`; `Deadline`, `Cancelled`, `Aborted`; `NeedsRepair`; the store's failures. All of these
     /// mean: certainly not committed. `CommitUnknown`: perhaps committed; the data are kept.
     pub fn stream_write_records(
         &self,

@@ -234,7 +234,6 @@ impl Call {
             durability,
             retry,
             max_record_bytes,
-            ..defaults
         })
     }
 

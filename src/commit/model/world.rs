@@ -244,7 +244,7 @@ impl World {
                     }
                     if self.crashes > 0 {
                         let mut half = half;
-                        half.crash(scenario, index);
+                        half.crash(index, plan);
                         steps.push((format!("writer {index} crashes after the copies"), Ok(half)));
                     }
                 }
@@ -265,18 +265,16 @@ impl World {
         }
         if self.crashes > 0 {
             let mut next = self.clone();
-            next.crash(scenario, index);
+            next.crash(index, plan);
             steps.push((format!("writer {index} crashes before {action:?}"), Ok(next)));
         }
     }
 
-    fn crash(&mut self, scenario: &Scenario, index: usize) {
+    fn crash(&mut self, index: usize, plan: &Plan) {
         self.crashes -= 1;
         let writer = &self.writers[index];
-        // A producer's commit is made again, by the same number.
-        let commits = writer.commits - u8::from(scenario.writers[index].produces);
-        self.writers[index] =
-            Writer { commits, draws: writer.draws, ..Writer::new(writer.lives + 1) };
+        let commits = writer.commits - u8::from(plan.produces);
+        self.writers[index] = Writer { commits, draws: writer.draws, ..Writer::new(writer.lives + 1) };
     }
 
     /// The world in which a manifest's copies are there, and no more; `None` if that is nothing new.

@@ -226,7 +226,8 @@ fn hostile_values_stay_in_their_partitions() {
         audit_as(&store, Layout::Hive, &[snapshot.id().to_owned()]).unwrap();
         let mut read = read_all(&dataset, &snapshot, ReadOptions::default()).unwrap();
         let mut expected = texts.clone();
-        (read.sort(), expected.sort());
+        read.sort();
+        expected.sort();
         assert_eq!(read, expected);
         for key in keys(&store) {
             assert!(key.starts_with("datasets/events/") && !key.contains("/../"), "{key}");
@@ -259,13 +260,15 @@ fn hostile_values_stay_in_their_partitions() {
 #[test]
 fn a_write_of_records_that_fails_leaves_nothing() {
     type Fails = Box<dyn Fn(&Dataset) -> Result<Commit>>;
+    /// Makes the options and hands them on.
+    type With = fn(&mut dyn FnMut(CommitOptions<'_>));
     let good = "{\"p\":1}";
     let long = format!("{{\"p\":\"{}\"}}", "x".repeat(300));
     let invalid = |texts: &[&str]| -> Fails {
         let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
         Box::new(move |dataset| write_held(dataset, &texts.iter().map(|text| &**text).collect::<Vec<_>>()))
     };
-    let with = |options: fn(&mut dyn FnMut(CommitOptions<'_>))| -> Fails {
+    let with = |options: With| -> Fails {
         Box::new(move |dataset| {
             let records =
                 ["{\"p\":1}", "{\"p\":2}"].map(|text| Record { data: text.as_bytes(), unix_nanos: None });
