@@ -12,6 +12,9 @@ use lode::{Result, Status};
 use crate::datasets::COMPRESSORS;
 use crate::go::{Directory, Go};
 
+/// A way to write a blob.
+type Form = fn(&Dataset, &[u8]) -> Result<Commit>;
+
 struct Slice<'a>(&'a [u8]);
 
 impl BlobSource for Slice<'_> {
@@ -69,7 +72,7 @@ fn go_reads_the_blobs_that_we_write() {
             let directory = Directory::new();
             let root = directory.as_str();
             let dataset = open(root, compressor, checksum);
-            let forms: [fn(&Dataset, &[u8]) -> Result<Commit>; 3] = [memory, pull, push];
+            let forms: [Form; 3] = [memory, pull, push];
             for (i, data) in contents().iter().enumerate() {
                 let snapshot = forms[i](&dataset, data).unwrap().snapshot;
                 let id = snapshot.id();
