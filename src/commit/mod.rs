@@ -5,6 +5,7 @@
 pub(crate) mod driver;
 pub(crate) mod lookup;
 pub(crate) mod machine;
+pub(crate) mod producers;
 pub(crate) mod slot;
 
 #[cfg(test)]

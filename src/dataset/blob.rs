@@ -2,12 +2,12 @@
 //! from a source, or pushed into a writer; through the same pipe and the same commit as records.
 
 use super::pipe::{CHUNK, Pipe};
-use super::write::{Commit, StagedContent, expected_parent, report};
+use super::write::{Commit, StagedContent, Terms, report};
 use super::writer::Staging;
 use super::{BlobReader, Dataset, ReadOptions, Snapshot};
 use crate::codec::Codec;
 use crate::commit::driver::Content;
-use crate::commit::machine::{Head, Slot};
+use crate::commit::machine::{Dated, Slot};
 use crate::error::{Error, Result, Status};
 use crate::manifest::{Manifest, Metadata};
 use crate::options::{CommitOptions, Control, ProgressFn};
@@ -101,9 +101,9 @@ impl Dataset {
         let mut staging = Staging::new(self.clone());
         let mut content =
             Pulled { staging: &mut staging, source, metadata, control: &control, progress: &mut progress };
-        let expected = expected_parent(options.expected_parent)?;
-        let decided = self.run_commit(&control, expected, &mut content);
-        staging.settled(decided)
+        let terms = Terms::new(options.expected_parent, options.producer)?;
+        let ended = self.run_commit(&control, terms, &mut content);
+        staging.settled(ended)
     }
 
     fn require_no_codec(&self, call: &str) -> Result<()> {
@@ -185,7 +185,7 @@ fn pull_stream(
 }
 
 impl Content for Pulled<'_, '_, '_> {
-    fn finish_data(&mut self) -> Result<Head> {
+    fn finish_data(&mut self) -> Result<Dated> {
         self.pull()?;
         self.staging.finish(self.progress)
     }

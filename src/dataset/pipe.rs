@@ -6,7 +6,7 @@ use super::Dataset;
 use crate::checksum::Hasher;
 use crate::codec::Codec;
 use crate::codec::jsonl::{Encoder, Rejection};
-use crate::commit::machine::Head;
+use crate::commit::machine::Dated;
 use crate::compress;
 use crate::error::{Error, Result, Status};
 use crate::manifest::FileRef;
@@ -25,7 +25,7 @@ const KEPT: usize = 4 * CHUNK;
 /// Records, or the bytes of a blob, on their way into one data file.
 pub(super) struct Pipe {
     /// The id that the file lies under.
-    home: Head,
+    home: Dated,
     key: String,
     upload: Box<dyn Upload>,
     encoder: Encoder,
@@ -57,7 +57,7 @@ pub(super) struct Counts {
 /// A data file that is durable.
 #[derive(Clone, Debug)]
 pub(super) struct DataFile {
-    pub home: Head,
+    pub home: Dated,
     pub file: FileRef,
     pub counts: Counts,
 }
@@ -65,7 +65,7 @@ pub(super) struct DataFile {
 impl Pipe {
     /// A pipe into a new data file under the id `home`. `early_writeback`: the bytes may start for the disk before
     /// the commit.
-    pub fn open(dataset: &Dataset, home: Head, early_writeback: bool) -> Result<Pipe> {
+    pub fn open(dataset: &Dataset, home: Dated, early_writeback: bool) -> Result<Pipe> {
         let options = dataset.options();
         let extension = options.compressor.extension();
         // A blob counts as one record.

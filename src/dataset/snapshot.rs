@@ -107,7 +107,7 @@ impl Dataset {
         Ok(Snapshots { dataset: self.clone(), ids, failed: None })
     }
 
-    fn find_latest(&self, control: &Control) -> Result<Option<Snapshot>> {
+    pub(super) fn find_latest(&self, control: &Control) -> Result<Option<Snapshot>> {
         let site = self.site();
         for look in 1..=LOOKS {
             control.check("reading the latest snapshot")?;

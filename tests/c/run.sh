@@ -339,12 +339,12 @@ check blob_upload blob_upload
 check manifest_driven "$BIN/manifest_driven"
 check optimistic_concurrency "$BIN/optimistic_concurrency"
 check interrupted interrupted
-for test in api_misuse conditions_pull conditions_push conditions_commit conditions_read conditions_blob guest stack threads; do
+for test in api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read conditions_blob guest stack threads; do
     check $test run_test $test
 done
 check memcheck_example memcheck "$BIN/stream_write_records"
 check memcheck_manifest_driven memcheck "$BIN/manifest_driven"
-for test in api_misuse conditions_pull conditions_push conditions_commit conditions_read conditions_blob; do
+for test in api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read conditions_blob; do
     check memcheck_$test memcheck "$OUT/$test"
 done
 check thread_sanitizer thread_sanitizer

@@ -3,7 +3,7 @@
 use super::faults::store_of;
 use super::*;
 use crate::error::{Action, Status};
-use crate::options::CancelToken;
+use crate::options::{CancelToken, Producer};
 use crate::store::Durability;
 use crate::store::sim::{Errno, Fault, Op, SimDisk};
 use std::time::Duration;
@@ -432,6 +432,30 @@ fn a_writer_that_has_committed_is_done_and_one_that_failed_commits_again() {
         assert_eq!(error.status(), Status::State);
         assert!(error.message().contains("it has committed"), "{error}");
     }
+}
+
+#[test]
+fn a_producers_blob_is_committed_once() {
+    let store = memory();
+    let dataset = blobs(&store);
+    let producer = Producer { id: "uploader", sequence: 1, position: "file 1" };
+    let options = || CommitOptions { producer: Some(producer), ..CommitOptions::default() };
+    let first = dataset.write_blob(b"once", Metadata::empty(), options()).unwrap();
+    assert_eq!(first.outcome, Outcome::Committed);
+    let before = keys(&store);
+    let mut source = pieces(b"again", 1);
+    let mut writer = dataset.blob_writer().unwrap();
+    writer.write(b"again").unwrap();
+    for commit in [
+        dataset.write_blob(b"again", Metadata::empty(), options()).unwrap(),
+        dataset.stream_write(&mut source, Metadata::empty(), options()).unwrap(),
+        writer.commit(Metadata::empty(), options()).unwrap(),
+    ] {
+        assert_eq!(commit.outcome, Outcome::AlreadyCommitted);
+        assert_eq!(commit.snapshot.id(), first.snapshot.id());
+    }
+    assert_eq!(source.data, b"again", "nothing was pulled");
+    assert_eq!(keys(&store), before);
 }
 
 #[test]

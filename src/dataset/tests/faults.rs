@@ -4,6 +4,7 @@
 use super::audit::audit;
 use super::*;
 use crate::error::{Action, Status};
+use crate::options::Producer;
 use crate::store::filesystem::Filesystem;
 use crate::store::sim::{Errno, Fault, Op, SimDisk, SimProcess};
 
@@ -38,6 +39,12 @@ fn push(dataset: &Dataset) -> Result<Commit> {
     writer.commit(Metadata::empty(), CommitOptions::default())
 }
 
+fn produce(dataset: &Dataset) -> Result<Commit> {
+    let producer = Some(Producer { id: "meter", sequence: 1, position: "here" });
+    let options = CommitOptions { producer, ..CommitOptions::default() };
+    dataset.stream_write_records(&mut records(&["1"]), Metadata::empty(), options)
+}
+
 fn pull_large(dataset: &Dataset) -> Result<Commit> {
     let metadata = Metadata::parse(&format!("{{\"note\":\"{}\"}}", "n".repeat((1 << 20) + 1)))?;
     dataset.stream_write_records(&mut records(&["1"]), metadata, CommitOptions::default())
@@ -65,9 +72,10 @@ fn half_done(disk: &SimDisk) -> Vec<String> {
     vec![before]
 }
 
-const SCENES: [Scene; 7] = [
+const SCENES: [Scene; 8] = [
     Scene { name: "the first commit", prepare: |_| Vec::new(), act: pull },
     Scene { name: "a later commit, pulled", prepare: |disk| vec![commit_by(disk, &["0"])], act: pull },
+    Scene { name: "a producer's commit", prepare: |disk| vec![commit_by(disk, &["0"])], act: produce },
     Scene { name: "a later commit, pushed", prepare: |disk| vec![commit_by(disk, &["0"])], act: push },
     Scene { name: "a blob, pulled", prepare: |disk| vec![commit_by(disk, &["0"])], act: pull_blob },
     Scene { name: "a first blob, pushed", prepare: |_| Vec::new(), act: push_blob },

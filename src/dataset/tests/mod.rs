@@ -5,6 +5,7 @@ mod blobs;
 mod commits;
 mod counts;
 mod doubt;
+mod exactly_once;
 mod faults;
 mod heads;
 mod reading;
