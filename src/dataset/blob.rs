@@ -102,8 +102,8 @@ impl Dataset {
         let mut content =
             Pulled { staging: &mut staging, source, metadata, control: &control, progress: &mut progress };
         let terms = Terms::new(options.expected_parent, options.producer)?;
-        let decided = self.run_commit(&control, terms, &mut content);
-        staging.settled(decided)
+        let ended = self.run_commit(&control, terms, &mut content);
+        staging.settled(ended)
     }
 
     fn require_no_codec(&self, call: &str) -> Result<()> {

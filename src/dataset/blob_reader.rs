@@ -78,8 +78,7 @@ impl BlobReader {
             let message = format!("there is no object {key:?} in {}", store.backend().describe());
             return Err(Error::new(Status::NotFound, message).with_path(key));
         };
-        let file =
-            FileRef { path: key.to_owned(), size_bytes: object.size(), checksum: None, stats: None };
+        let file = FileRef { path: key.to_owned(), size_bytes: object.size(), checksum: None, stats: None };
         let stream = File::over(object, file.clone(), Compressor::None)?;
         Ok(BlobReader {
             store: store.clone(),
@@ -236,7 +235,9 @@ impl Ranges {
 
 fn check_room(buffer: &[u8]) -> Result<()> {
     match buffer.is_empty() {
-        true => Err(Error::new(Status::InvalidArgument, "a buffer of no bytes can hold none; give 1 or more")),
+        true => {
+            Err(Error::new(Status::InvalidArgument, "a buffer of no bytes can hold none; give 1 or more"))
+        }
         false => Ok(()),
     }
 }

@@ -196,9 +196,9 @@ impl Dataset {
             .ok_or_else(|| self.unsupported(snapshot, "compressor", &manifest.compressor))?;
         let checksum = match (&manifest.checksum_algorithm, verify) {
             (_, Verify::SizeOnly) | (None, _) => None,
-            (Some(name), _) => Some(
-                Checksum::from_name(name).ok_or_else(|| self.unsupported(snapshot, "checksum", name))?,
-            ),
+            (Some(name), _) => {
+                Some(Checksum::from_name(name).ok_or_else(|| self.unsupported(snapshot, "checksum", name))?)
+            }
         };
         Ok((compressor, checksum))
     }

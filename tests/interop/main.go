@@ -7,6 +7,9 @@
 //	interop write ROOT DATASET COMPRESSOR CHECKSUM [METADATA]
 //	                                                    JSON lines on stdin become a snapshot; its id on stdout
 //	interop reader ROOT DATASET                         what DatasetReader finds: datasets, partitions, manifests
+//	interop read-blob ROOT DATASET [SNAPSHOT]           the bytes of a snapshot without a codec on stdout
+//	interop write-blob ROOT DATASET COMPRESSOR CHECKSUM memory|stream
+//	                                                    stdin becomes a snapshot without a codec; its id on stdout
 //	interop decode FILE                                 whether the JSONL codec reads the bytes of a data file
 //	interop manifest FILE                               the manifest as the library would write it again
 //
@@ -42,13 +45,15 @@ var commands = map[string]struct {
 	run         func(ctx context.Context, args []string) error
 	least, most int
 }{
-	"read":      {read, 2, 3},
-	"latest":    {latest, 2, 2},
-	"snapshots": {snapshots, 2, 2},
-	"write":     {write, 4, 5},
-	"reader":    {reader, 2, 2},
-	"decode":    {decode, 1, 1},
-	"manifest":  {manifest, 1, 1},
+	"read":       {read, 2, 3},
+	"latest":     {latest, 2, 2},
+	"snapshots":  {snapshots, 2, 2},
+	"write":      {write, 4, 5},
+	"read-blob":  {readBlob, 2, 3},
+	"write-blob": {writeBlob, 5, 5},
+	"reader":     {reader, 2, 2},
+	"decode":     {decode, 1, 1},
+	"manifest":   {manifest, 1, 1},
 }
 
 func run(args []string) error {

@@ -8,7 +8,7 @@ use crate::options::Producer;
 use crate::store::filesystem::Filesystem;
 use crate::store::sim::{Errno, Fault, Op, SimDisk, SimProcess, Step};
 
-fn store_of(process: &SimProcess) -> Store {
+pub(super) fn store_of(process: &SimProcess) -> Store {
     Store::new(Box::new(Filesystem::with_disk(process.disk(), "/sim")), StoreOptions::default())
 }
 
@@ -98,6 +98,18 @@ fn pull_large(dataset: &Dataset) -> Result<Commit> {
     dataset.stream_write_records(&mut records(&["1"]), metadata, CommitOptions::default())
 }
 
+fn pull_blob(dataset: &Dataset) -> Result<Commit> {
+    let data = blobs::noise(600_000);
+    let dataset = blobs::blobs(dataset.store());
+    dataset.stream_write(&mut blobs::pieces(&data, 200_000), Metadata::empty(), CommitOptions::default())
+}
+
+fn push_blob(dataset: &Dataset) -> Result<Commit> {
+    let mut writer = blobs::blobs(dataset.store()).blob_writer()?;
+    writer.write(b"pushed")?;
+    writer.commit(Metadata::empty(), CommitOptions::default())
+}
+
 /// A commit that its process decided but did not live to publish.
 fn half_done(disk: &SimDisk) -> Vec<String> {
     let before = commit_by(disk, &["0"]);
@@ -108,7 +120,7 @@ fn half_done(disk: &SimDisk) -> Vec<String> {
     vec![before]
 }
 
-const SCENES: [Scene; 10] = [
+const SCENES: [Scene; 12] = [
     Scene { name: "the first commit", layout: Layout::Default, prepare: |_| Vec::new(), act: pull },
     Scene {
         name: "a later commit, pulled",
@@ -129,6 +141,13 @@ const SCENES: [Scene; 10] = [
         act: push,
     },
     Scene { name: "a commit after a dead writer's", layout: Layout::Default, prepare: half_done, act: pull },
+    Scene {
+        name: "a blob, pulled",
+        layout: Layout::Default,
+        prepare: |disk| vec![commit_by(disk, &["0"])],
+        act: pull_blob,
+    },
+    Scene { name: "a first blob, pushed", layout: Layout::Default, prepare: |_| Vec::new(), act: push_blob },
     Scene {
         name: "a commit with a large manifest",
         layout: Layout::Default,
