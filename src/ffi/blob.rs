@@ -310,13 +310,13 @@ mod tests {
     #[test]
     fn the_callback_answers_bytes_an_end_a_failure_or_breaks_its_contract() {
         let mut room = [0; 4];
-        for (mut answer, expected) in [(0, Ok(0)), (1, Ok(1)), (4, Ok(4))] {
+        for (mut answer, expected) in [(0_i64, Ok(0)), (1, Ok(1)), (4, Ok(4))] {
             let mut source = CallerBytes { read: answers, ctx: (&raw mut answer).cast(), offset: 0 };
             assert_eq!(source.read(&mut room).map_err(|_| ()), expected);
             assert_eq!(source.offset, answer as u64);
         }
         for (mut answer, status, code, what) in [
-            (5, Status::IteratorContract, 5, "at byte 7: it answered 5, expected 0 to 4"),
+            (5_i64, Status::IteratorContract, 5, "at byte 7: it answered 5, expected 0 to 4"),
             (i64::MAX, Status::IteratorContract, i32::MAX, "broke its contract"),
             (-3, Status::Iterator, -3, "read failed at byte 7 with code -3"),
             (i64::MIN, Status::Iterator, i32::MIN, "with code -9223372036854775808"),
