@@ -38,7 +38,8 @@ C_STRICT := -std=c11 -Wall -Wextra -Wpedantic -Werror
 EXAMPLES := $(patsubst examples-c/%.c,%,$(wildcard examples-c/*.c))
 HEADERS := $(wildcard include/*.h include/*.hpp)
 
-export CC CXX CFLAGS BUILD STATIC_LIBS
+# Not CFLAGS: the default is for our own C, and would override the flags that zstd is built with.
+export CC CXX BUILD STATIC_LIBS
 
 .DEFAULT_GOAL := help
 .PHONY: help tools demo lib examples check soak fuzz bench header install uninstall clean

@@ -174,6 +174,9 @@ impl Producers {
         let members = json::members(text).map_err(|error| corrupt(format!("no JSON object: {error}")))?;
         let mut entries = BTreeMap::new();
         for (producer, value) in members {
+            if entries.contains_key(&*producer) {
+                return Err(corrupt(format!("{producer:?} is there twice")));
+            }
             let entry =
                 parse_entry(value).ok_or_else(|| corrupt(format!("the entry of {producer:?} is not one")))?;
             entries.insert(producer.into_owned(), entry);
@@ -199,7 +202,8 @@ fn parse_entry(text: &str) -> Option<Entry> {
         position: string("position")?,
         snapshot: string("snapshot")?,
     };
-    (window.len() == 16 && entry.sequence > 0 && entry.window & 1 == 1).then_some(entry)
+    let is_hex = window.len() == 16 && window.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_hex && entry.sequence > 0 && entry.window & 1 == 1).then_some(entry)
 }
 
 #[cfg(test)]
@@ -287,6 +291,8 @@ mod tests {
             ("0000000000000001", "1"),
             ("\"position\":\"at 3\",", ""),
             ("\"snapshot\":\"id3\"", "\"snapshot\":7"),
+            ("0000000000000001", "+000000000000001"),
+            ("{\"p\":", "{\"p\":{},\"p\":"),
         ] {
             assert!(good.contains(from));
             let error = Producers::parse(&good.replace(from, to)).unwrap_err();

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::machine::{Id, Kind, Slot};
 use crate::error::{Error, Result, Status};
+use crate::id::{Form, form};
 use crate::layout::Layout;
 use crate::manifest::Manifest;
 use crate::manifest::json::{self, ObjectWriter};
@@ -182,7 +183,13 @@ pub fn decode(place: Place<'_>, bytes: &[u8]) -> Result<Envelope> {
     if header.parent != parent {
         return Err(corrupt(format!("its parent is {:?}, expected {parent:?}", header.parent)));
     }
-    let nonce = (header.nonce.len() == 32).then(|| u128::from_str_radix(&header.nonce, 16).ok()).flatten();
+    // Whoever walks the slots relies on it to come to an end.
+    let above_parent = place.parent.is_none_or(|parent| *header.child > *parent);
+    if !above_parent || !matches!(form(&header.child), Form::Ours { .. }) {
+        return Err(corrupt(format!("its child {:?} is no id that sorts after its parent", header.child)));
+    }
+    let is_hex = header.nonce.len() == 32 && header.nonce.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let nonce = is_hex.then(|| u128::from_str_radix(&header.nonce, 16).ok()).flatten();
     let nonce = nonce.ok_or_else(|| corrupt(format!("its nonce {:?} is not 32 hex digits", header.nonce)))?;
     let inline = bytes[end + 1..].to_vec();
     match &header.payload {
@@ -237,6 +244,8 @@ impl Envelope {
                 place.parent.unwrap_or("none")
             )));
         }
+        let producers =
+            manifest.producers().map_err(|error| corrupt(format!("its payload: {}", error.message())))?;
         let kind = if self.header.kind == "noop" { Kind::Noop } else { Kind::Commit };
         let slot = Slot {
             kind,
@@ -244,7 +253,7 @@ impl Envelope {
             child: Id::from(self.header.child),
             created_at: manifest.created_at,
             nonce: self.nonce,
-            producers: Arc::new(manifest.producers()?),
+            producers: Arc::new(producers),
         };
         Ok((slot, payload))
     }
@@ -329,7 +338,7 @@ mod tests {
     fn a_slot_that_is_not_right_is_refused_with_what_is_wrong() {
         let payload = manifest(Metadata::empty()).encode();
         let good = String::from_utf8(encode(place(), &slot(), &payload)).unwrap();
-        let cases: [(&str, &str, Status, &str); 13] = [
+        let cases: [(&str, &str, Status, &str); 16] = [
             ("\n", " ", Status::Corrupt, "its header is no JSON object"),
             ("{\"lode_slot\":1", "{\"lode_slot\":2", Status::Unsupported, "has version 2"),
             ("\"lode_slot\":1,", "", Status::Corrupt, "no version"),
@@ -353,6 +362,24 @@ mod tests {
             (
                 &format!("\"child\":\"{CHILD}\""),
                 "\"child\":\"other\"",
+                Status::Corrupt,
+                "is no id that sorts after its parent",
+            ),
+            (
+                &format!("\"child\":\"{CHILD}\""),
+                "\"child\":\"1700000000000000000\"",
+                Status::Corrupt,
+                "is no id that sorts after its parent",
+            ),
+            (
+                &format!("\"child\":\"{CHILD}\""),
+                "\"child\":\"1700000000000000000-00000000000000aa\"",
+                Status::Corrupt,
+                "is no id that sorts after its parent",
+            ),
+            (
+                &format!("\"child\":\"{CHILD}\""),
+                "\"child\":\"1700000000000000001-00000000000000bc\"",
                 Status::Corrupt,
                 "its payload: invalid manifest",
             ),

@@ -51,6 +51,8 @@ pub struct RecordReader {
     buffer: Buffer,
     spans: Vec<(usize, usize)>,
     rows: u64,
+    /// The longest record that is handed out.
+    limit: usize,
     end: Option<Result<()>>,
 }
 
@@ -172,6 +174,7 @@ impl Dataset {
             buffer: Buffer::default(),
             spans: Vec::new(),
             rows: 0,
+            limit: usize::try_from(self.options().max_record_bytes).unwrap_or(usize::MAX),
             end: None,
         })
     }
@@ -235,10 +238,11 @@ impl RecordReader {
         let start = self.buffer.start;
         self.buffer.start += consumed;
         match line {
-            Some(line) => {
+            Some(line) if line.len() <= self.limit => {
                 self.rows += 1;
                 Ok(Some((start + line.start, line.len())))
             }
+            Some(_) => Err(self.stop_at_long_record()),
             None => self.advance(),
         }
     }
@@ -266,13 +270,35 @@ impl RecordReader {
             // The rest of what is in the buffer: reading on would move it.
             while self.spans.len() < capacity {
                 let (line, consumed) = next_line(self.buffer.filled());
-                let Some(line) = line else { break };
+                let Some(line) = line.filter(|line| line.len() <= self.limit) else { break };
                 self.spans.push((self.buffer.start + line.start, line.len()));
                 self.buffer.start += consumed;
             }
             self.rows += self.spans.len() as u64 - 1;
         }
         Ok(RecordBatch { data: &self.buffer.bytes, spans: &self.spans })
+    }
+
+    /// Ends the reading at a record over the limit.
+    #[cold]
+    fn stop_at_long_record(&mut self) -> Error {
+        self.buffer.start = self.buffer.end;
+        let error = self.dataset.named(self.too_long());
+        self.end = Some(Err(error.clone()));
+        error
+    }
+
+    fn too_long(&self) -> Error {
+        let path = match &self.file {
+            Some(file) => &*file.file.path,
+            None => "its last file",
+        };
+        let message = format!(
+            "record {} of {path} is longer than the limit of {} bytes; open the dataset with a larger \
+             max_record_bytes to read it",
+            self.rows, self.limit
+        );
+        Error::new(Status::RecordTooLarge, message).with_path(path).with_record(self.rows)
     }
 
     /// Reads on until there is a record, or an end.
@@ -309,22 +335,14 @@ impl RecordReader {
                 let start = self.buffer.start;
                 self.buffer.start = self.buffer.end;
                 if let Some(line) = line {
-                    return Ok(Some((start + line.start, line.len())));
+                    return self.within_limit(start + line.start, line.len());
                 }
                 continue;
             }
             // A line that fills the whole buffer asks for a larger one, within the limit and its line break.
-            let limit = self.dataset.options().max_record_bytes;
-            let most = usize::try_from(limit.saturating_add(2)).unwrap_or(usize::MAX);
-            if self.buffer.filled().len() >= most {
-                let message = format!(
-                    "record {} of {} is longer than the limit of {limit} bytes; open the dataset with a larger \
-                     max_record_bytes to read it",
-                    self.rows, file.file.path
-                );
-                return Err(Error::new(Status::RecordTooLarge, message)
-                    .with_path(&*file.file.path)
-                    .with_record(self.rows));
+            let most = self.limit.saturating_add(2);
+            if self.buffer.filled().len() >= most.max(CHUNK) {
+                return Err(self.too_long());
             }
             self.buffer.make_room(most)?;
             let from = self.buffer.end;
@@ -341,9 +359,13 @@ impl RecordReader {
             let start = self.buffer.start;
             self.buffer.start += consumed;
             if let Some(line) = line {
-                return Ok(Some((start + line.start, line.len())));
+                return self.within_limit(start + line.start, line.len());
             }
         }
+    }
+
+    fn within_limit(&self, start: usize, len: usize) -> Result<Option<(usize, usize)>> {
+        if len <= self.limit { Ok(Some((start, len))) } else { Err(self.too_long()) }
     }
 
     fn open_file(&mut self, file: FileRef, control: &Control) -> Result<()> {

@@ -234,7 +234,8 @@ fn read_files(value: Option<&str>) -> Read<Vec<FileRef>> {
     let Some(value) = value else { return fault(NAME, "it is missing") };
     let Some(json) = present(Some(value)) else { return Ok(Vec::new()) };
     let elements = array(json, NAME)?;
-    let mut files = Vec::with_capacity(elements.len());
+    // Grown by what is read: the elements may be anything.
+    let mut files = Vec::new();
     for (i, element) in elements.into_iter().enumerate() {
         files.push(read_file(element).map_err(|inner| inner.within(&format!("{NAME}[{i}]")))?);
     }

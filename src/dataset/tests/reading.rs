@@ -80,6 +80,23 @@ fn records_longer_than_the_buffers_pass_through_them() {
 }
 
 #[test]
+fn a_record_over_the_limit_is_refused_wherever_it_stands() {
+    let store = memory();
+    let snapshot = write(&open(&store), &["1", "22", "\"long\"", "3"]).unwrap().snapshot;
+    let narrow =
+        Dataset::open(&store, "events", DatasetOptions { max_record_bytes: 2, ..options() }).unwrap();
+    let mut reader = narrow.read(&snapshot, ReadOptions::default()).unwrap();
+    assert_eq!(reader.next_batch(9).unwrap().iter().collect::<Vec<_>>(), [&b"1"[..], b"22"]);
+    for _ in 0..2 {
+        let error = reader.next_batch(9).err().unwrap();
+        assert_eq!((error.status(), error.record()), (Status::RecordTooLarge, Some(2)), "{error}");
+    }
+    let mut reader = narrow.read(&snapshot, ReadOptions::default()).unwrap();
+    assert!(reader.next().unwrap().is_some() && reader.next().unwrap().is_some());
+    assert_eq!(reader.next().unwrap_err().status(), Status::RecordTooLarge);
+}
+
+#[test]
 fn an_empty_stream_is_a_snapshot_without_records() {
     for (compressor, _) in formats() {
         let dataset = Dataset::open(&memory(), "events", DatasetOptions { compressor, ..options() }).unwrap();
