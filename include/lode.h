@@ -558,7 +558,8 @@ typedef struct lode_bytes {
  *
  * What has answered success must be durable, as far as the store can be, and seen by every call that begins
  * afterwards. The callbacks come on the threads whose calls need them, on several at once unless `flags` say
- * LODE_STORE_SERIAL. A callback may use any handle but those over its own store: such a call fails with
+ * LODE_STORE_SERIAL. Every call that reaches the store may fail with LODE_ERR_STORE, besides what its own comment
+ * lists. A callback may use any handle but those over its own store: such a call fails with
  * LODE_ERR_STATE. It must not throw, nor jump out. Between two callbacks a call looks at its deadline and its
  * cancel token; a callback that runs is waited for.
  */
@@ -767,7 +768,8 @@ typedef struct lode_read_options {
     lode_cancel_token *cancel;
     /**
      * 0: files are checked as they stream, and the verdict on checksum and number of records comes with the
-     * end; 1: the whole file is checked before its first record is given; 2: only sizes are checked.
+     * end; 1: the whole file is checked before its first record (or byte) is given; 2: only sizes are
+     * checked.
      */
     int32_t verify;
 } lode_read_options;
@@ -1030,7 +1032,7 @@ void lode_store_free(lode_store *store);
  * @param message the text, one line; NUL-terminated UTF-8, copied; what is longer than 4,096 bytes is cut. NULL:
  *        none.
  *
- * Cannot fail. Within the callback only. Since 0.1.0.
+ * Cannot fail. Within the callback only, on one thread at a time. Since 0.1.0.
  */
 void lode_callback_error_set(lode_callback_error *error,
                              const char *message);
@@ -1044,7 +1046,7 @@ void lode_callback_error_set(lode_callback_error *error,
  *         key is NULL or cannot be one, and the listing fails: LODE_ERR_INVALID_PATH,
  *         LODE_ERR_INVALID_ARGUMENT.
  *
- * Within the callback only, one thread at a time. Since 0.1.0.
+ * Cannot fail but for such a key. Within the callback only, on one thread at a time. Since 0.1.0.
  */
 int32_t lode_key_sink_add(lode_key_sink *keys,
                           const char *key);
