@@ -23,14 +23,14 @@ SHARED_FILE := liblode.$(VERSION).dylib
 SONAME := liblode.$(VERSION_MAJOR).dylib
 LINK_NAME := liblode.dylib
 RPATH := -Wl,-rpath,@loader_path/../lib
-STATIC_LIBS := -lSystem -lc -lm
+STATIC_LIBS := -lzstd -lSystem -lc -lm
 else
 CARGO_SHARED := liblode.so
 SHARED_FILE := liblode.so.$(VERSION)
 SONAME := liblode.so.$(VERSION_MAJOR)
 LINK_NAME := liblode.so
 RPATH := -Wl,-rpath,'$$ORIGIN/../lib'
-STATIC_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
+STATIC_LIBS := -lzstd -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
 endif
 
 # Whatever CFLAGS say, our own C is held to this.
@@ -38,8 +38,7 @@ C_STRICT := -std=c11 -Wall -Wextra -Wpedantic -Werror
 EXAMPLES := $(patsubst examples-c/%.c,%,$(wildcard examples-c/*.c))
 HEADERS := $(wildcard include/*.h include/*.hpp)
 
-# Not CFLAGS: the default is for our own C, and would override the flags that zstd is built with.
-export CC CXX BUILD STATIC_LIBS
+export CC CXX CFLAGS BUILD STATIC_LIBS
 
 .DEFAULT_GOAL := help
 .PHONY: help tools demo lib examples check soak fuzz bench header install uninstall clean
@@ -60,6 +59,8 @@ help:
 
 tools:
 	@sh packaging/need.sh '$(CC)' gcc libc6-dev -- 'a C compiler (on Debian: apt-get install gcc libc6-dev)'
+	@sh packaging/need.sh pkg-config pkg-config -- 'pkg-config (on Debian: apt-get install pkg-config)'
+	@sh packaging/need.sh --library libzstd libzstd-dev -- 'the zstd library with its header (on Debian: apt-get install libzstd-dev)'
 	@sh packaging/need.sh --rust '$(CARGO)' '$(RUST_NEEDED)'
 
 lib: tools

@@ -5,29 +5,6 @@ use std::env;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// zstd's block compressors for use with a dictionary, which lode never has, as `(name, suffix)`. Each is
-/// linked as its sibling without the suffix, which compresses the same blocks and only ignores the
-/// dictionary; a third of zstd's code is then left out, which no macro of zstd's does.
-const DICTIONARY_COMPRESSORS: [(&str, &str); 17] = [
-    ("fast", "_dictMatchState"),
-    ("doubleFast", "_dictMatchState"),
-    ("greedy", "_dictMatchState"),
-    ("greedy", "_dedicatedDictSearch"),
-    ("lazy", "_dictMatchState"),
-    ("lazy", "_dedicatedDictSearch"),
-    ("lazy2", "_dictMatchState"),
-    ("lazy2", "_dedicatedDictSearch"),
-    ("greedy_row", "_dictMatchState"),
-    ("greedy_row", "_dedicatedDictSearch"),
-    ("lazy_row", "_dictMatchState"),
-    ("lazy_row", "_dedicatedDictSearch"),
-    ("lazy2_row", "_dictMatchState"),
-    ("lazy2_row", "_dedicatedDictSearch"),
-    ("btlazy2", "_dictMatchState"),
-    ("btopt", "_dictMatchState"),
-    ("btultra", "_dictMatchState"),
-];
-
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     match env::var("CARGO_CFG_TARGET_OS").unwrap_or_default().as_str() {
@@ -36,15 +13,13 @@ fn main() {
         _ => {
             link_arg("-soname,liblode.so.0");
             link_arg("-z,nodelete");
-            for (name, suffix) in DICTIONARY_COMPRESSORS {
-                let (stem, row) = name.strip_suffix("_row").map_or((name, ""), |stem| (stem, "_row"));
-                let unused = format!("ZSTD_compressBlock_{stem}{suffix}{row}");
-                link_arg(&format!("--wrap={unused}"));
-                link_arg(&format!("--defsym=__wrap_{unused}=ZSTD_compressBlock_{name}"));
-            }
             // Equal functions once: of generic code, many are.
             if linker_takes("--icf=all") {
                 link_arg("--icf=all");
+            }
+            // Relative relocations in a fortieth of the space. Older C libraries cannot load them.
+            if builds_for_itself_with_glibc(2, 36) && linker_takes("-z,pack-relative-relocs") {
+                link_arg("-z,pack-relative-relocs");
             }
         }
     }
@@ -52,6 +27,18 @@ fn main() {
 
 fn link_arg(argument: &str) {
     println!("cargo:rustc-cdylib-link-arg=-Wl,{argument}");
+}
+
+/// Whether the library is built for this very machine, and its C library is glibc of at least this version.
+fn builds_for_itself_with_glibc(major: u32, minor: u32) -> bool {
+    let native = env::var_os("HOST") == env::var_os("TARGET");
+    let said = || -> Option<(u32, u32)> {
+        let output = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        let (major, minor) = text.trim().strip_prefix("glibc ")?.split_once('.')?;
+        Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
+    };
+    native && said().is_some_and(|version| version >= (major, minor))
 }
 
 /// Whether the linker that rustc is going to use knows the argument: links an empty library with it.

@@ -2,6 +2,7 @@
 # Sees that a tool is there, installs it where that is possible, and else says what is missing and how to get it.
 #
 #   need.sh COMMAND PACKAGE... -- WHAT IT IS AND HOW TO GET IT
+#   need.sh --library PKG_CONFIG_NAME PACKAGE... -- WHAT IT IS AND HOW TO GET IT
 #   need.sh --rust CARGO VERSION
 set -u
 
@@ -31,6 +32,15 @@ if [ "$1" = --rust ]; then
     exit 0
 fi
 
+is_there() {
+    if [ "$kind" = library ]; then pkg-config --exists "$1"; else command -v "$1" > /dev/null 2>&1; fi
+}
+
+kind=tool
+if [ "$1" = --library ]; then
+    kind=library
+    shift
+fi
 tool=$1
 shift
 packages=
@@ -42,9 +52,9 @@ done
 # $tool and $packages are split on purpose: CC may hold flags, and there may be several packages.
 # shellcheck disable=SC2086
 set -- "$*" $tool
-command -v "$2" > /dev/null 2>&1 && exit 0
+is_there "$2" && exit 0
 # shellcheck disable=SC2086
 install_packages $packages
-command -v "$2" > /dev/null 2>&1 && exit 0
+is_there "$2" && exit 0
 echo "missing: $2. What it is and how to get it: $1" >&2
 exit 1

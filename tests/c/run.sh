@@ -9,7 +9,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 HERE=$PWD
 : "${CC:=cc}" "${CXX:=c++}" "${CFLAGS:=-O2}" "${BUILD:=build}" "${LODE_STRICT:=0}"
-: "${STATIC_LIBS:=-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc}"
+: "${STATIC_LIBS:=-lzstd -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc}"
 PATTERN=${1:-*}
 OUT=$HERE/$BUILD/tests
 LIB=$HERE/$BUILD/lib
@@ -80,8 +80,8 @@ shared_library() {
     dynamic=$(readelf -d "$LIB/liblode.so") || return 1
     grep -q 'soname: \[liblode.so.0\]' <<< "$dynamic" || { echo "the soname is not liblode.so.0" && return 1; }
     grep -q 'Flags:.*NODELETE' <<< "$dynamic" || { echo "not linked with -z nodelete" && return 1; }
-    # What it needs at run time: the C library's own parts, nothing else.
-    if grep NEEDED <<< "$dynamic" | grep -v 'lib\(c\|m\|gcc_s\|pthread\|dl\|rt\).so\|ld-linux'; then
+    # What it needs at run time: the C library's own parts and zstd, nothing else.
+    if grep NEEDED <<< "$dynamic" | grep -v 'lib\(c\|m\|zstd\|gcc_s\|pthread\|dl\|rt\).so\|ld-linux'; then
         echo "needs another library" && return 1
     fi
     cp "$LIB/liblode.so" "$OUT/stripped.so" && strip --strip-unneeded "$OUT/stripped.so" || return 1
