@@ -354,6 +354,22 @@
 #define LODE_BAD_RECORD_SKIP 1
 
 /**
+ * Reads the bytes of a raw blob, as a stream and by range; the two do not move each other. In bounded memory. It
+ * belongs to one thread at a time.
+ */
+typedef struct lode_blob_reader lode_blob_reader;
+
+/**
+ * Takes the bytes of a raw blob as the caller has them, and commits them as one snapshot. It belongs to one
+ * thread at a time; a call while another one uses it gives LODE_ERR_STATE.
+ *
+ * After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that failed
+ * the bytes are kept and the commit may be repeated; it first settles its own unknown outcome.
+ * LODE_ERR_NO_SPACE leaves the writer usable, any other failure of a write stays.
+ */
+typedef struct lode_blob_writer lode_blob_writer;
+
+/**
  * Cancels calls. One-shot and sticky: once cancelled it stays so, and every call that has it in its options,
  * now or later, ends with LODE_ERR_CANCELLED. Threads may share it.
  */
@@ -606,7 +622,8 @@ typedef struct lode_read_options {
     lode_cancel_token *cancel;
     /**
      * 0: files are checked as they stream, and the verdict on checksum and number of records comes with the
-     * end; 1: the whole file is checked before its first record is given; 2: only sizes are checked.
+     * end; 1: the whole file is checked before its first record (or byte) is given; 2: only sizes are
+     * checked.
      */
     int32_t verify;
 } lode_read_options;
@@ -1153,6 +1170,152 @@ lode_status lode_record_writer_abort(lode_record_writer *writer, lode_error **er
 void lode_record_writer_free(lode_record_writer *writer);
 
 /**
+ * Commits bytes in memory as one new snapshot, a raw blob: the bytes as they are given, through the dataset's
+ * compressor. Blocks until the commit is decided or has failed.
+ *
+ * @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
+ * @param data the bytes; borrowed for the call. NULL only if `len` is 0.
+ * @param len how many bytes; 0 makes an empty blob.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ * @param options deadline, cancel token, progress (a blob counts as one record), expected parent. Borrowed for
+ *        the call. NULL: the defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed. Of the arguments:
+ *         LODE_ERR_INVALID_ARGUMENT (also if the dataset has a codec), LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED. Of the commit:
+ *         LODE_ERR_CONFLICT, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH,
+ *         LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT,
+ *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+lode_status lode_dataset_write_blob(lode_dataset *dataset,
+                                    const void *data,
+                                    size_t len,
+                                    const char *metadata_json,
+                                    const lode_commit_options *options,
+                                    lode_snapshot **snapshot,
+                                    lode_error **error);
+
+/**
+ * Pulls the bytes of a blob from a callback and commits them as one new snapshot: either all of them and a
+ * manifest, or nothing. Memory stays the same whatever the size. Blocks until the commit is decided or has
+ * failed.
+ *
+ * @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
+ * @param read gives the next bytes: fills the beginning of `buffer` (of `capacity` bytes, at least 65536) and
+ *        answers how many it put there; 0: there are no more; below 0: it failed, with a code of the caller's
+ *        own, which comes back from lode_error_callback_code. Called on the calling thread, never again after
+ *        0 or a failure. Not NULL.
+ * @param ctx handed to `read`; nothing else is done with it.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ * @param options deadline (also between two calls of `read`), cancel token, progress (a blob counts as one
+ *        record), expected parent. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ERR_NIL_ITERATOR: `read` is NULL. LODE_ERR_ITERATOR: it failed. LODE_ERR_ITERATOR_CONTRACT: it
+ *         answered more than `capacity`. LODE_OK and all else as lode_dataset_write_blob.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+lode_status lode_dataset_stream_write(lode_dataset *dataset,
+                                      int64_t (*read)(void *ctx, uint8_t *buffer, size_t capacity),
+                                      void *ctx,
+                                      const char *metadata_json,
+                                      const lode_commit_options *options,
+                                      lode_snapshot **snapshot,
+                                      lode_error **error);
+
+/**
+ * Begins a snapshot, a raw blob, whose bytes will be pushed. Nothing is visible to anybody before the commit.
+ *
+ * @param dataset the dataset, opened with LODE_CODEC_NONE; the writer keeps its own hold of it. Not NULL.
+ * @param writer output: the writer, which the caller owns and frees with lode_blob_writer_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also if the dataset has a codec), LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_dataset_blob_writer(lode_dataset *dataset,
+                                     lode_blob_writer **writer,
+                                     lode_error **error);
+
+/**
+ * Adds bytes at the end of the blob. Never syncs, and never waits for another writer.
+ *
+ * @param writer the writer. Not NULL.
+ * @param data the bytes; borrowed for the call. NULL only if `len` is 0.
+ * @param len how many bytes.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: all of them are in. LODE_ERR_NO_SPACE: the writer stays usable. Of up to 262144 bytes none
+ *         was taken; of more perhaps some: make the same call again, and it goes on where it was. Until that
+ *         has succeeded any other write, and a commit, gives LODE_ERR_STATE. LODE_ERR_STATE,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+lode_status lode_blob_writer_write(lode_blob_writer *writer,
+                                   const void *data,
+                                   size_t len,
+                                   lode_error **error);
+
+/**
+ * Commits the bytes as one new snapshot: all of them and a manifest, or nothing. Blocks until the commit is
+ * decided or has failed. No bytes make an empty blob.
+ *
+ * If it fails the bytes are kept, and the commit may be repeated, with other options too. A repetition after
+ * LODE_ERR_COMMIT_UNKNOWN first settles what became of the commit before.
+ *
+ * @param writer the writer. Not NULL.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ERR_STATE: there is nothing to commit, or a write was taken in part only. LODE_OK and all else
+ *         as lode_dataset_write_blob.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+lode_status lode_blob_writer_commit(lode_blob_writer *writer,
+                                    const char *metadata_json,
+                                    const lode_commit_options *options,
+                                    lode_snapshot **snapshot,
+                                    lode_error **error);
+
+/**
+ * Gives the bytes up and removes what was staged. The writer can then only be freed; a second abort does
+ * nothing.
+ *
+ * @param writer the writer. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_STATE (it is committed), LODE_ERR_COMMIT_UNKNOWN (a commit was tried and is
+ *         still in doubt: its bytes are kept), LODE_ERR_INVALID_ARGUMENT.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+lode_status lode_blob_writer_abort(lode_blob_writer *writer, lode_error **error);
+
+/**
+ * Frees a writer. Bytes that were not committed are discarded; a free never commits.
+ *
+ * @param writer the writer; it is not valid afterwards. NULL: nothing happens. A callback of a call that
+ *        uses the writer may free it, too: it then lives until that call ends.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
+ */
+void lode_blob_writer_free(lode_blob_writer *writer);
+
+/**
  * Finds the newest snapshot of a dataset, its head.
  *
  * @param dataset the dataset. Not NULL.
@@ -1555,6 +1718,88 @@ lode_status lode_record_reader_next_batch(lode_record_reader *reader,
  * Cannot fail. One thread at a time. Since 0.1.0.
  */
 void lode_record_reader_free(lode_record_reader *reader);
+
+/**
+ * Begins to read a snapshot that is a raw blob. Compressor and checksum are those of the snapshot's manifest,
+ * whatever the dataset's options are. Does no I/O: the file is opened by the first read.
+ *
+ * @param dataset the dataset that the snapshot belongs to; the reader keeps its own hold of it. Not NULL.
+ * @param snapshot the snapshot; borrowed for the call. Not NULL.
+ * @param options deadline of each call, cancel token and what to verify. Borrowed for the call, but for the
+ *        token, which the reader keeps its own hold of. NULL: the defaults.
+ * @param reader output: the reader, which the caller owns and frees with lode_blob_reader_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also if the snapshot holds records, or belongs to another
+ *         dataset), LODE_ERR_UNSUPPORTED (its compressor or checksum is none of this build's),
+ *         LODE_ERR_MANIFEST_INVALID (its manifest does not name exactly one file), LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_dataset_read_blob(lode_dataset *dataset,
+                                   const lode_snapshot *snapshot,
+                                   const lode_read_options *options,
+                                   lode_blob_reader **reader,
+                                   lode_error **error);
+
+/**
+ * Gives the next bytes of the stream: as many as there is room for, unless the end or a fault comes first. Bytes
+ * that come before a failure are given first. What a checksum says comes with the end: go on until LODE_OK.
+ *
+ * @param reader the reader. Not NULL.
+ * @param buffer output: room for `capacity` bytes, of which the first `len` are filled. Not NULL.
+ * @param capacity how many bytes there is room for, at least 1.
+ * @param len output: how many bytes there are; 0 at the end. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ITEM: there is at least one byte. LODE_OK: the end; all that was to be verified is.
+ *         LODE_ERR_CORRUPT (the message names path, expected and found), LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_STATE (another call is using the reader), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_NOT_FOUND, LODE_ERR_IO, LODE_ERR_NO_MEMORY. A failure stays, but for
+ *         LODE_ERR_INVALID_ARGUMENT and LODE_ERR_STATE.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+lode_status lode_blob_reader_read(lode_blob_reader *reader,
+                                  void *buffer,
+                                  size_t capacity,
+                                  size_t *len,
+                                  lode_error **error);
+
+/**
+ * Gives the bytes from an offset on: as many as there is room for, unless the blob's end comes first. The place
+ * of the stream, and what has become of it, does not matter, nor does this change it.
+ *
+ * Bytes of a range are checked by the file's size only, unless the option `verify` is 1: then the whole file is
+ * checked before the first byte. An uncompressed blob is read where the bytes are. A compressed one has no such
+ * places: it is decoded from its beginning, or on from the end of the last range if that is not beyond `offset`,
+ * so ranges in rising order cost as much as one stream, and each step back a new beginning.
+ *
+ * @param reader the reader. Not NULL.
+ * @param offset the first byte wanted, counted from 0 in the blob as it was given (not as it is stored).
+ * @param buffer output: room for `capacity` bytes, of which the first `len` are filled. Not NULL.
+ * @param capacity how many bytes there is room for, at least 1.
+ * @param len output: how many bytes there are, fewer than `capacity` only at the blob's end; 0 at the end and
+ *        beyond. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ITEM: there is at least one byte. LODE_OK: there is none at `offset`. Failures as
+ *         lode_blob_reader_read, but they do not stay.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+lode_status lode_blob_reader_read_at(lode_blob_reader *reader,
+                                     uint64_t offset,
+                                     void *buffer,
+                                     size_t capacity,
+                                     size_t *len,
+                                     lode_error **error);
+
+/**
+ * Frees a reader.
+ *
+ * @param reader the reader; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
+ */
+void lode_blob_reader_free(lode_blob_reader *reader);
 
 #ifdef __cplusplus
 }  /* extern "C" */

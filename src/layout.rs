@@ -49,6 +49,12 @@ impl Layout {
         format!("{}data{extension}", self.data_prefix(dataset, snapshot))
     }
 
+    /// The file of a snapshot that is a raw blob; `extension` as for records.
+    #[must_use]
+    pub fn blob_path(self, dataset: &str, snapshot: &str, extension: &str) -> String {
+        format!("{}blob{extension}", self.data_prefix(dataset, snapshot))
+    }
+
     /// The manifest whose presence makes the snapshot exist.
     #[must_use]
     pub fn manifest_path(self, dataset: &str, snapshot: &str) -> String {
@@ -112,6 +118,8 @@ mod tests {
             (layout.data_path("events", "17", ""), "datasets/events/snapshots/17/data/data"),
             (layout.data_path("events", "17", ".gz"), "datasets/events/snapshots/17/data/data.gz"),
             (layout.data_path("events", "17", ".zst"), "datasets/events/snapshots/17/data/data.zst"),
+            (layout.blob_path("events", "17", ""), "datasets/events/snapshots/17/data/blob"),
+            (layout.blob_path("events", "17", ".zst"), "datasets/events/snapshots/17/data/blob.zst"),
             (layout.manifest_path("events", "17"), "datasets/events/snapshots/17/manifest.json"),
             (layout.latest_path("events"), "datasets/events/latest"),
             (layout.slots_prefix("events"), "datasets/events/_commits/"),

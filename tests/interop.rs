@@ -2,6 +2,8 @@
 //! The Go side is the small program in `tests/interop/`, built once a run. Without Go on the machine each test says
 //! on standard error that it was skipped; under `LODE_STRICT=1` that is a failure.
 
+#[path = "interop/blobs.rs"]
+mod blobs;
 #[path = "interop/datasets.rs"]
 mod datasets;
 #[path = "interop/go.rs"]

@@ -1,5 +1,7 @@
 //! A dataset: a chain of snapshots in a store, written and read.
 
+mod blob;
+mod blob_reader;
 mod open;
 mod pipe;
 mod producer;
@@ -11,6 +13,8 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use blob::{BlobSource, BlobWriter};
+pub use blob_reader::BlobReader;
 pub use open::{Dataset, DatasetOptions, Retry};
 pub use producer::ProducerState;
 pub use read::{ReadOptions, RecordBatch, RecordReader, Verify};

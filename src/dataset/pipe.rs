@@ -1,8 +1,10 @@
 //! The way of a record into its data file: checked and appended to one buffer of lines, compressed, hashed,
-//! stored (`format.md` 4). One pass over the bytes, one copy, no allocation for each record.
+//! stored (`format.md` 4). One pass over the bytes, one copy, no allocation for each record. The bytes of a blob
+//! take the same way, but for the lines.
 
 use super::Dataset;
 use crate::checksum::Hasher;
+use crate::codec::Codec;
 use crate::codec::jsonl::{Encoder, Rejection};
 use crate::commit::machine::Dated;
 use crate::compress;
@@ -12,7 +14,7 @@ use crate::options::Progress;
 use crate::store::{Put, Upload};
 
 /// How many bytes of lines are gathered before they go on their way.
-const CHUNK: usize = 256 << 10;
+pub(super) const CHUNK: usize = 256 << 10;
 
 /// How many bytes go to the disk at once before the commit asks for them: few large pieces cost least.
 const WRITEBACK: u64 = 8 << 20;
@@ -20,7 +22,7 @@ const WRITEBACK: u64 = 8 << 20;
 /// A buffer that one huge record has widened is narrowed again to this.
 const KEPT: usize = 4 * CHUNK;
 
-/// Records on their way into one data file.
+/// Records, or the bytes of a blob, on their way into one data file.
 pub(super) struct Pipe {
     /// The id that the file lies under.
     home: Dated,
@@ -28,6 +30,7 @@ pub(super) struct Pipe {
     upload: Box<dyn Upload>,
     encoder: Encoder,
     max_record_bytes: u64,
+    /// Gathered lines, or bytes of a blob.
     lines: Vec<u8>,
     compressor: Option<compress::Encoder>,
     /// Compressed bytes that the store has not taken yet.
@@ -65,7 +68,11 @@ impl Pipe {
     pub fn open(dataset: &Dataset, home: Dated, early_writeback: bool) -> Result<Pipe> {
         let options = dataset.options();
         let extension = options.compressor.extension();
-        let key = options.layout.data_path(dataset.id(), &home.id, extension);
+        // A blob counts as one record.
+        let (key, records) = match options.codec {
+            Codec::Jsonl => (options.layout.data_path(dataset.id(), &home.id, extension), 0),
+            Codec::None => (options.layout.blob_path(dataset.id(), &home.id, extension), 1),
+        };
         let compressor = match options.compressor {
             compress::Compressor::None => None,
             compressor => Some(compress::Encoder::new(compressor, options.compression_level)?),
@@ -88,7 +95,7 @@ impl Pipe {
             flowing: 0,
             complete: false,
             stored: 0,
-            counts: Counts::default(),
+            counts: Counts { records, ..Counts::default() },
         })
     }
 
@@ -143,14 +150,47 @@ impl Pipe {
         error.with_record(number)
     }
 
+    /// How many more bytes of a blob can be gathered.
+    pub fn room(&self) -> usize {
+        CHUNK.saturating_sub(self.lines.len())
+    }
+
+    /// Takes bytes of a blob, no more than there is room for.
+    pub fn gather(&mut self, bytes: &[u8]) -> Result<()> {
+        keep(&mut self.lines, bytes)?;
+        self.counts.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Sends bytes of a blob on that stand in a buffer of the caller's; nothing is gathered then. After a failure
+    /// the pipe can only be dropped.
+    pub fn pass(&mut self, bytes: &[u8]) -> Result<()> {
+        match &mut self.compressor {
+            None => put(&mut *self.upload, &mut self.hasher, &mut self.stored, bytes)?,
+            Some(compressor) => {
+                let compressed = &mut self.compressed;
+                compressor.write(bytes, &mut |bytes| keep(compressed, bytes))?;
+                store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)?;
+            }
+        }
+        self.counts.bytes += bytes.len() as u64;
+        self.flow();
+        Ok(())
+    }
+
     /// Sends the gathered lines on. After `NoSpace` it may be called again; nothing is lost.
     pub fn flush(&mut self) -> Result<()> {
         let result = self.send_on();
+        self.flow();
+        result
+    }
+
+    /// Lets what is stored begin its way to the disk, once that is enough.
+    fn flow(&mut self) {
         if self.early_writeback && self.stored - self.flowing >= WRITEBACK {
             self.upload.start_writeback();
             self.flowing = self.stored;
         }
-        result
     }
 
     fn send_on(&mut self) -> Result<()> {
@@ -204,12 +244,17 @@ fn store(
     if buffer.is_empty() {
         return Ok(());
     }
-    upload.write(buffer)?;
-    if let Some(hasher) = hasher {
-        hasher.update(buffer);
-    }
-    *stored += buffer.len() as u64;
+    put(upload, hasher, stored, buffer)?;
     clear(buffer);
+    Ok(())
+}
+
+fn put(upload: &mut dyn Upload, hasher: &mut Option<Hasher>, stored: &mut u64, bytes: &[u8]) -> Result<()> {
+    upload.write(bytes)?;
+    if let Some(hasher) = hasher {
+        hasher.update(bytes);
+    }
+    *stored += bytes.len() as u64;
     Ok(())
 }
 

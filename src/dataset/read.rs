@@ -8,10 +8,10 @@ use crate::compress::{Compressor, Decoder};
 use crate::error::{Error, Result, Status};
 use crate::manifest::FileRef;
 use crate::options::{CallOptions, Control};
-use crate::store::Object;
+use crate::store::{Object, Store};
 
 /// How much is read at once.
-const CHUNK: usize = 256 << 10;
+pub(super) const CHUNK: usize = 256 << 10;
 
 /// A buffer that one huge record has widened is narrowed again to this.
 const KEPT: usize = 4 * CHUNK;
@@ -124,7 +124,7 @@ impl Buffer {
 }
 
 /// The file being read.
-struct File {
+pub(super) struct File {
     file: FileRef,
     object: Box<dyn Object>,
     offset: u64,
@@ -150,24 +150,10 @@ impl Dataset {
     /// `Unsupported` for a codec, compressor or checksum that this build lacks; `CodecRequired` for a raw blob;
     /// `InvalidArgument` for a snapshot of another dataset; `NoMemory`.
     pub fn read(&self, snapshot: &Snapshot, options: ReadOptions) -> Result<RecordReader> {
-        let manifest = snapshot.manifest();
-        if manifest.dataset_id != self.id() {
-            let message = format!("the snapshot is of the dataset {:?}", manifest.dataset_id);
-            return Err(self.named(Error::new(Status::InvalidArgument, message)));
-        }
-        let path = || self.options().layout.manifest_path(self.id(), snapshot.id());
-        let unsupported = |what: &str, name: &str| {
-            let message = format!(
-                "the snapshot {} has the {what} {name:?}, which this build cannot read",
-                snapshot.id()
-            );
-            self.named(
-                Error::new(Status::Unsupported, message).with_path(path()).with_snapshot_id(snapshot.id()),
-            )
-        };
-        match manifest.codec.as_deref() {
+        self.check_own(snapshot)?;
+        match snapshot.manifest().codec.as_deref() {
             Some("jsonl") => {}
-            Some(other) => return Err(unsupported("codec", other)),
+            Some(other) => return Err(self.unsupported(snapshot, "codec", other)),
             None => {
                 let message = format!("the snapshot {} is a raw blob and has no records", snapshot.id());
                 return Err(
@@ -175,12 +161,7 @@ impl Dataset {
                 );
             }
         }
-        let compressor = Compressor::from_manifest_name(&manifest.compressor)
-            .ok_or_else(|| unsupported("compressor", &manifest.compressor))?;
-        let checksum = match (&manifest.checksum_algorithm, options.verify) {
-            (_, Verify::SizeOnly) | (None, _) => None,
-            (Some(name), _) => Some(Checksum::from_name(name).ok_or_else(|| unsupported("checksum", name))?),
-        };
+        let (compressor, checksum) = self.file_format(snapshot, options.verify)?;
         Ok(RecordReader {
             dataset: self.clone(),
             snapshot: snapshot.clone(),
@@ -195,6 +176,40 @@ impl Dataset {
             limit: usize::try_from(self.options().max_record_bytes).unwrap_or(usize::MAX),
             end: None,
         })
+    }
+
+    /// The snapshot is one of this dataset's.
+    pub(super) fn check_own(&self, snapshot: &Snapshot) -> Result<()> {
+        if snapshot.manifest().dataset_id == self.id() {
+            return Ok(());
+        }
+        let message = format!("the snapshot is of the dataset {:?}", snapshot.manifest().dataset_id);
+        Err(self.named(Error::new(Status::InvalidArgument, message)))
+    }
+
+    /// The compressor of a snapshot's files, and the checksum that is to be checked.
+    pub(super) fn file_format(
+        &self,
+        snapshot: &Snapshot,
+        verify: Verify,
+    ) -> Result<(Compressor, Option<Checksum>)> {
+        let manifest = snapshot.manifest();
+        let compressor = Compressor::from_manifest_name(&manifest.compressor)
+            .ok_or_else(|| self.unsupported(snapshot, "compressor", &manifest.compressor))?;
+        let checksum = match (&manifest.checksum_algorithm, verify) {
+            (_, Verify::SizeOnly) | (None, _) => None,
+            (Some(name), _) => {
+                Some(Checksum::from_name(name).ok_or_else(|| self.unsupported(snapshot, "checksum", name))?)
+            }
+        };
+        Ok((compressor, checksum))
+    }
+
+    fn unsupported(&self, snapshot: &Snapshot, what: &str, name: &str) -> Error {
+        let message =
+            format!("the snapshot {} has the {what} {name:?}, which this build cannot read", snapshot.id());
+        let path = self.options().layout.manifest_path(self.id(), snapshot.id());
+        self.named(Error::new(Status::Unsupported, message).with_path(path).with_snapshot_id(snapshot.id()))
     }
 }
 
@@ -353,13 +368,8 @@ impl RecordReader {
 
     fn open_file(&mut self, file: FileRef, control: &Control) -> Result<()> {
         self.next_file += 1;
-        let mut open = File::open(&self.dataset, file, self.compressor)?;
-        if let (Some(checksum), Some(_)) = (self.checksum, &open.file.checksum) {
-            open.hasher = checksum.hasher();
-            if self.options.verify == Verify::First {
-                open.verify(control)?;
-            }
-        }
+        let mut open = File::open(self.dataset.store(), file, self.compressor)?;
+        open.check_by(self.checksum, self.options.verify, control)?;
         self.file = Some(open);
         Ok(())
     }
@@ -377,16 +387,21 @@ impl RecordReader {
 }
 
 impl File {
-    fn open(dataset: &Dataset, file: FileRef, compressor: Compressor) -> Result<File> {
+    pub(super) fn open(store: &Store, file: FileRef, compressor: Compressor) -> Result<File> {
         let corrupt = |what: String| {
             let message = format!("the data file {} {what}", file.path);
             Error::new(Status::Corrupt, message).with_path(&*file.path)
         };
-        let object = dataset.store().backend().open(&file.path)?;
+        let object = store.backend().open(&file.path)?;
         let object = object.ok_or_else(|| corrupt("is missing".into()))?;
         if object.size() != file.size_bytes {
             return Err(corrupt(format!("has {} bytes, expected {}", object.size(), file.size_bytes)));
         }
+        File::over(object, file, compressor)
+    }
+
+    /// A file of which `object` is known to have the right size.
+    pub(super) fn over(object: Box<dyn Object>, file: FileRef, compressor: Compressor) -> Result<File> {
         let decoder = match compressor {
             Compressor::None => None,
             compressor => {
@@ -400,6 +415,35 @@ impl File {
             }
         };
         Ok(File { file, object, offset: 0, hasher: None, decoder, ended: false })
+    }
+
+    /// Says what is checked while it is read; with [`Verify::First`] it is checked at once.
+    pub(super) fn check_by(
+        &mut self,
+        checksum: Option<Checksum>,
+        verify: Verify,
+        control: &Control,
+    ) -> Result<()> {
+        if let (Some(checksum), Some(_)) = (checksum, &self.file.checksum) {
+            self.hasher = checksum.hasher();
+            if verify == Verify::First {
+                self.verify(control)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stored bytes from `offset` on, as many as there are room and bytes for; they are not checked.
+    pub(super) fn read_stored(&mut self, offset: u64, room: &mut [u8]) -> Result<usize> {
+        let left = usize::try_from(self.file.size_bytes.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let most = room.len().min(left);
+        if most == 0 {
+            return Ok(0);
+        }
+        match self.object.read_at(offset, &mut room[..most])? {
+            0 => Err(self.corrupt(format!("ends at byte {offset}, expected {}", self.file.size_bytes))),
+            read => Ok(read),
+        }
     }
 
     /// Checks all of it before the first record.
@@ -419,17 +463,7 @@ impl File {
 
     /// Reads stored bytes and hashes them.
     fn read(&mut self, room: &mut [u8]) -> Result<usize> {
-        let left = usize::try_from(self.file.size_bytes - self.offset).unwrap_or(usize::MAX);
-        let most = room.len().min(left);
-        if most == 0 {
-            return Ok(0);
-        }
-        let read = self.object.read_at(self.offset, &mut room[..most])?;
-        if read == 0 {
-            return Err(
-                self.corrupt(format!("ends at byte {}, expected {}", self.offset, self.file.size_bytes))
-            );
-        }
+        let read = self.read_stored(self.offset, room)?;
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&room[..read]);
         }
@@ -438,7 +472,7 @@ impl File {
     }
 
     /// Decoded bytes into `room`; 0 once, when the file has ended and been found right.
-    fn fill(&mut self, room: &mut [u8]) -> Result<usize> {
+    pub(super) fn fill(&mut self, room: &mut [u8]) -> Result<usize> {
         let Some(mut through) = self.decoder.take() else {
             let read = self.read(room)?;
             return if read > 0 { Ok(read) } else { self.end().map(|()| 0) };

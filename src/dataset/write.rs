@@ -201,7 +201,7 @@ impl Terms {
     }
 }
 
-/// Content whose data are staged.
+/// Content whose data are staged: records or a blob.
 pub(super) trait StagedContent: Content {
     fn staging(&mut self) -> &mut Staging;
 }
@@ -268,18 +268,25 @@ impl RecordWriter {
     /// # Errors
     /// As [`Dataset::stream_write_records`]; `State`.
     pub fn commit(&mut self, metadata: Metadata, options: CommitOptions<'_>) -> Result<Commit> {
+        self.staging().commit(metadata, options)
+    }
+}
+
+impl Staging {
+    /// Commits what a writer has staged.
+    pub fn commit(&mut self, metadata: Metadata, options: CommitOptions<'_>) -> Result<Commit> {
         let dataset = self.dataset().clone();
         let control = Control::start(&options.call);
         let terms = Terms::new(options.expected_parent, options.producer)?;
         let mut progress = options.progress;
-        let staging = self.usable()?;
-        let mut content = Pushed { staging, metadata, progress: &mut progress };
+        self.usable()?;
+        let mut content = Pushed { staging: self, metadata, progress: &mut progress };
         let ended = dataset.run_commit(&control, terms, &mut content);
         content.staging.settled(ended)
     }
 }
 
-/// Records that a writer has staged.
+/// What a writer has staged.
 struct Pushed<'a, 'p> {
     staging: &'a mut Staging,
     metadata: Metadata,

@@ -40,7 +40,7 @@ pub(super) struct Staging {
 enum Phase {
     Empty,
     Open(Box<Pipe>),
-    /// Its records are complete, but not durable yet: there was no space.
+    /// Its content is complete, but not durable yet: there was no space.
     Closed(Box<Pipe>),
     Durable(Box<DataFile>),
     Failed(Error),
@@ -63,11 +63,11 @@ impl Staging {
         self.pipe()
     }
 
-    fn pipe(&mut self) -> Result<&mut Pipe> {
+    pub fn pipe(&mut self) -> Result<&mut Pipe> {
         match &mut self.phase {
             Phase::Open(pipe) => Ok(pipe),
             Phase::Durable(_) | Phase::Closed(_) => {
-                Err(state("its records are closed since the commit was tried: commit again, or abort"))
+                Err(state("its data are closed since the commit was tried: commit again, or abort"))
             }
             Phase::Failed(error) => Err(error.clone()),
             Phase::Committed => Err(state("it has committed: open a new one")),
@@ -96,7 +96,7 @@ impl Staging {
     }
 
     /// A failure after which nothing more can be written sticks.
-    fn failed(&mut self, error: &Error) {
+    pub fn failed(&mut self, error: &Error) {
         let usable =
             [Status::InvalidRecord, Status::RecordTooLarge, Status::NoSpace, Status::Aborted, Status::State];
         if matches!(self.phase, Phase::Open(_) | Phase::Closed(_)) && !usable.contains(&error.status()) {
@@ -119,6 +119,36 @@ impl Staging {
         }
         self.phase = Phase::Committed;
         self.dataset.committed(&ended)
+    }
+
+    /// The dataset that the data are for.
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// Fails if there is nothing left to commit.
+    pub fn usable(&mut self) -> Result<()> {
+        match self.phase {
+            Phase::Durable(_) | Phase::Closed(_) => Ok(()),
+            _ => self.pipe().map(|_| ()),
+        }
+    }
+
+    /// Gives the data up at the caller's wish.
+    pub fn abort(&mut self) -> Result<()> {
+        if let Some(pending) = &self.pending {
+            let message = format!(
+                "the commit of {} may have happened, so its data are kept: repeat the commit, or resolve this id",
+                pending.slot.child
+            );
+            let error = Error::new(Status::CommitUnknown, message).with_snapshot_id(&*pending.slot.child);
+            return Err(self.dataset.named(error));
+        }
+        if matches!(self.phase, Phase::Committed) {
+            return self.pipe().map(|_| ());
+        }
+        self.discard();
+        Ok(())
     }
 
     /// Gives the data up, unless a commit that may have happened needs them.
@@ -285,33 +315,14 @@ impl RecordWriter {
     /// `State` after a commit. `CommitUnknown` if a commit was tried and nobody knows whether it happened: its data
     /// are kept.
     pub fn abort(&mut self) -> Result<()> {
-        if let Some(pending) = &self.staging.pending {
-            let message = format!(
-                "the commit of {} may have happened, so its data are kept: repeat the commit, or resolve this id",
-                pending.slot.child
-            );
-            let error = Error::new(Status::CommitUnknown, message).with_snapshot_id(&*pending.slot.child);
-            return Err(self.dataset().named(error));
-        }
-        if matches!(self.staging.phase, Phase::Committed) {
-            return self.staging.pipe().map(|_| ());
-        }
-        self.staging.discard();
-        Ok(())
+        self.staging.abort()
     }
 
-    pub(super) fn dataset(&self) -> &Dataset {
-        &self.staging.dataset
+    pub(super) fn staging(&mut self) -> &mut Staging {
+        &mut self.staging
     }
 
-    /// The staging, if there is still something to commit.
-    pub(super) fn usable(&mut self) -> Result<&mut Staging> {
-        match self.staging.phase {
-            Phase::Durable(_) | Phase::Closed(_) => {}
-            _ => {
-                self.staging.pipe()?;
-            }
-        }
-        Ok(&mut self.staging)
+    fn dataset(&self) -> &Dataset {
+        self.staging.dataset()
     }
 }

@@ -30,6 +30,8 @@ mod source;
 
 mod writer;
 
+mod blob;
+
 mod history;
 
 mod snapshot;
@@ -38,10 +40,14 @@ mod producer;
 
 mod reader;
 
+mod blob_reader;
+
 mod boundary;
 mod handle;
 mod strings;
 
+pub use blob::*;
+pub use blob_reader::*;
 pub use bytes::*;
 pub use cancel::*;
 pub use dataset::*;

@@ -38,7 +38,8 @@ pub struct lode_read_options {
     /// NULL: none.
     pub cancel: *mut lode_cancel_token,
     /// 0: files are checked as they stream, and the verdict on checksum and number of records comes with the
-    /// end; 1: the whole file is checked before its first record is given; 2: only sizes are checked.
+    /// end; 1: the whole file is checked before its first record (or byte) is given; 2: only sizes are
+    /// checked.
     pub verify: i32,
 }
 
@@ -53,7 +54,7 @@ impl Call {
     ///
     /// # Safety
     /// `options` is a struct as lode.h describes it.
-    unsafe fn read_options(&self, options: &lode_read_options) -> Result<ReadOptions> {
+    pub(super) unsafe fn read_options(&self, options: &lode_read_options) -> Result<ReadOptions> {
         let verify = match options.verify {
             0 => Verify::Streaming,
             1 => Verify::First,

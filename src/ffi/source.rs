@@ -288,7 +288,7 @@ impl RecordSource for CallerRecords {
 }
 
 /// A code of 64 bits in the 32 that an error has.
-fn cut(code: i64) -> i32 {
+pub(super) fn cut(code: i64) -> i32 {
     code.clamp(i32::MIN.into(), i32::MAX.into()) as i32
 }
 

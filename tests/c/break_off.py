@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Breaks one commit off at every system call it makes, with strace.
 
-    break_off.py kill|errno COMMIT_ONCE
+    break_off.py kill|errno COMMIT_ONCE [KIND]
 
 kill: a child is killed before each system call of a commit in turn.
 errno: each system call of a commit fails in turn with each error it can give.
 
 Both the first commit of a dataset and the one after it. Each time, afterwards: a commit that said "committed" is there; the next writer
 carries on; the auditor finds the history whole; and no commit that returned has left a temporary file. COMMIT_ONCE is
-the program of commit_once.c. Prints a summary; exit status 1 if anything is wrong.
+the program of commit_once.c, KIND what it is told to commit. Prints a summary; exit status 1 if anything is wrong.
 """
 
 import collections
@@ -61,7 +61,7 @@ def fresh_root(template):
 
 def commit(program, root, inject=None):
     """Runs a commit under strace with one injection, or plainly; gives (exit status, what it said)."""
-    command = [program, root, "broken"]
+    command = [program[0], root, "broken", *program[1:]]
     if inject:
         command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=" + inject, *command]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -72,7 +72,7 @@ def calls_of_a_commit(program, template):
     """For each system call's name: how many are made before the work begins, and how many until it ends."""
     root = fresh_root(template)
     trace = os.path.join(root, "trace")
-    subprocess.run(["strace", "-f", "-qq", "-o", trace, program, root, "broken"], check=True, capture_output=True)
+    subprocess.run(["strace", "-f", "-qq", "-o", trace, program[0], root, "broken", *program[1:]], check=True, capture_output=True)
     before, until, marks = collections.Counter(), collections.Counter(), 0
     with open(trace, encoding="utf-8", errors="replace") as file:
         for line in file:
@@ -126,9 +126,9 @@ def judge(program, root, what, inject, killed, said, acknowledged):
 
 
 def main():
-    if len(sys.argv) != 3 or sys.argv[1] not in ("kill", "errno"):
+    if len(sys.argv) not in (3, 4) or sys.argv[1] not in ("kill", "errno"):
         sys.exit(__doc__)
-    mode, program = sys.argv[1], os.path.abspath(sys.argv[2])
+    mode, program = sys.argv[1], [os.path.abspath(sys.argv[2]), *sys.argv[3:]]
     template = tempfile.mkdtemp(prefix="lode-break-")
     cases = []
     add_cases(cases, mode, "first commit", program, template, [])

@@ -1,6 +1,6 @@
 /* One commit, for the tests that break it off at every system call.
  *
- *   commit_once ROOT DATASET
+ *   commit_once ROOT DATASET [records|blob]
  *
  * Prints "committed ID", "unpublished ID", "unknown ID MESSAGE" or "failed STATUS MESSAGE". Exit status 0 for the first
  * two, 3 else. A call of getppid marks where the work begins. */
@@ -8,10 +8,21 @@
 
 #include <sys/syscall.h>
 
+/* 700,000 bytes, which are more than one buffer. */
+static int64_t give_bytes(void *ctx, uint8_t *buffer, size_t capacity)
+{
+    size_t *left = (size_t *)ctx;
+    size_t len = *left < capacity ? *left : capacity;
+    memset(buffer, 'b', len);
+    *left -= len;
+    return (int64_t)len;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: commit_once ROOT DATASET\n");
+    int is_blob = argc == 4 && strcmp(argv[3], "blob") == 0;
+    if (argc != 3 && !is_blob && !(argc == 4 && strcmp(argv[3], "records") == 0)) {
+        fprintf(stderr, "usage: commit_once ROOT DATASET [records|blob]\n");
         return 2;
     }
     lode_store *store = NULL;
@@ -21,13 +32,19 @@ int main(int argc, char **argv)
     lode_dataset_options options = jsonl_options();
     struct feed feed = feed_of(FIVE, 5);
     lode_record_iterator iterator = feed_iterator(&feed);
+    size_t left = 700000;
+    if (is_blob) {
+        options.codec = LODE_CODEC_NONE;
+    }
 
     syscall(SYS_getppid);
     lode_status status = lode_store_open_filesystem(argv[1], NULL, &store, &error);
     if (status >= 0) {
         status = lode_dataset_open(store, argv[2], &options, &dataset, &error);
     }
-    if (status >= 0) {
+    if (status >= 0 && is_blob) {
+        status = lode_dataset_stream_write(dataset, give_bytes, &left, "{}", NULL, &snapshot, &error);
+    } else if (status >= 0) {
         status = lode_dataset_stream_write_records(dataset, &iterator, "{}", NULL, &snapshot, &error);
     }
     syscall(SYS_getppid);

@@ -220,6 +220,32 @@ tool_failures() {
     rm -rf "$store" "$bad" "$long"
 }
 
+blob_upload() {
+    local store=$TMPDIR/uploads file=tests/data/planes.jsonl object
+    for option in "" --zstd; do
+        # shellcheck disable=SC2086
+        "$BIN/blob_upload" $option "$store" files $file > "$OUT/uploaded" || return 1
+        cat "$OUT/uploaded"
+        grep -q "read     $(stat -c %s $file) bytes, equal" "$OUT/uploaded" || return 1
+        [ "$(sed -n 's/^range .*: //p' "$OUT/uploaded")" = "$(tail -c 16 $file | od -An -tx1 | sed 's/^ //')" ] || return 1
+        object=$store/$(sed -n 's/^object *//p' "$OUT/uploaded")
+        [ -n "$option" ] || cmp "$object" $file || return 1
+    done
+    : > "$TMPDIR/nothing"
+    "$BIN/blob_upload" "$store" files "$TMPDIR/nothing" || return 1
+    refuses 1 "Is a directory; nothing was committed" "$BIN/blob_upload" "$store" files "$TMPDIR" || return 1
+    refuses 1 "cannot open" "$BIN/blob_upload" "$store" files "$TMPDIR/none" || return 1
+    refuses 1 LODE_ERR_INVALID_ARGUMENT "$BIN/blob_upload" "$store" a/b $file || return 1
+    refuses 1 "cannot make the directory" "$BIN/blob_upload" "$file/below" files $file || return 1
+    refuses 2 "usage:" "$BIN/blob_upload" "$store" || return 1
+    if find "$store" -name '.lode-*' | grep .; then
+        echo "temporary files of refused uploads" && return 1
+    fi
+    auditor
+    python3 tests/c/audit.py "$store" files --length 3 --no-leftovers || return 1
+    rm -rf "$store" "$TMPDIR/nothing"
+}
+
 interrupted() {
     local store=$TMPDIR/interrupted status
     mkfifo "$TMPDIR/pipe"
@@ -260,6 +286,7 @@ run_test() { # NAME
 
 memcheck() { # PROGRAM
     need valgrind valgrind
+    export LODE_TEST_CHECKED_MEMORY=1
     valgrind -q --leak-check=full --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite,possible \
         --error-exitcode=99 --child-silent-after-fork=yes "$1"
 }
@@ -285,10 +312,10 @@ eight_processes() {
     rm -rf "$TMPDIR/many" "$TMPDIR/acknowledged"
 }
 
-broken_off() { # kill|errno
+broken_off() { # kill|errno [records|blob]
     auditor
     need strace strace
-    compile commit_once && python3 tests/c/break_off.py "$1" "$OUT/commit_once"
+    compile commit_once && python3 tests/c/break_off.py "$1" "$OUT/commit_once" "${2:-records}"
 }
 
 nothing_left() {
@@ -308,18 +335,24 @@ check cmake_consumer cmake_consumer
 check transcript transcript
 check round_trip round_trip
 check tool_failures tool_failures
+check blob_upload blob_upload
+check manifest_driven "$BIN/manifest_driven"
+check optimistic_concurrency "$BIN/optimistic_concurrency"
 check interrupted interrupted
-for test in api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read guest stack threads; do
+for test in api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read conditions_blob guest stack threads; do
     check $test run_test $test
 done
 check memcheck_example memcheck "$BIN/stream_write_records"
-for test in api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read; do
+check memcheck_manifest_driven memcheck "$BIN/manifest_driven"
+for test in api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read conditions_blob; do
     check memcheck_$test memcheck "$OUT/$test"
 done
 check thread_sanitizer thread_sanitizer
 check eight_processes eight_processes
 check broken_off_kill broken_off kill
 check broken_off_errno broken_off errno
+check broken_off_kill_blob broken_off kill blob
+check broken_off_errno_blob broken_off errno blob
 check nothing_left nothing_left
 
 if [ $skipped = 0 ]; then

@@ -14,7 +14,7 @@ use lode::{Result, Status};
 
 use crate::go::{Directory, Go};
 
-const COMPRESSORS: [(Compressor, &str); 3] =
+pub const COMPRESSORS: [(Compressor, &str); 3] =
     [(Compressor::None, "noop"), (Compressor::Gzip, "gzip"), (Compressor::Zstd, "zstd")];
 
 /// Records in memory, as the pull form wants them.

@@ -6,6 +6,9 @@
 //	interop snapshots ROOT DATASET                      id, row count and parent of every snapshot, oldest first
 //	interop write ROOT DATASET COMPRESSOR CHECKSUM [METADATA]
 //	                                                    JSON lines on stdin become a snapshot; its id on stdout
+//	interop read-blob ROOT DATASET [SNAPSHOT]           the bytes of a snapshot without a codec on stdout
+//	interop write-blob ROOT DATASET COMPRESSOR CHECKSUM memory|stream
+//	                                                    stdin becomes a snapshot without a codec; its id on stdout
 //	interop decode FILE                                 whether the JSONL codec reads the bytes of a data file
 //	interop manifest FILE                               the manifest as the library would write it again
 //
@@ -38,12 +41,14 @@ var commands = map[string]struct {
 	run         func(ctx context.Context, args []string) error
 	least, most int
 }{
-	"read":      {read, 2, 3},
-	"latest":    {latest, 2, 2},
-	"snapshots": {snapshots, 2, 2},
-	"write":     {write, 4, 5},
-	"decode":    {decode, 1, 1},
-	"manifest":  {manifest, 1, 1},
+	"read":       {read, 2, 3},
+	"latest":     {latest, 2, 2},
+	"snapshots":  {snapshots, 2, 2},
+	"write":      {write, 4, 5},
+	"read-blob":  {readBlob, 2, 3},
+	"write-blob": {writeBlob, 5, 5},
+	"decode":     {decode, 1, 1},
+	"manifest":   {manifest, 1, 1},
 }
 
 func run(args []string) error {

@@ -235,6 +235,37 @@ fn a_commit_in_doubt_is_resolved_for_good() {
 }
 
 #[test]
+fn a_blob_in_doubt_is_kept_and_its_commit_repeated_or_resolved() {
+    for repeat in [true, false] {
+        let (flaky, store) = Flaky::new();
+        let dataset = blobs::blobs(&store);
+        let options = CommitOptions::default();
+        let first = dataset.write_blob(b"0", Metadata::empty(), options).unwrap().snapshot;
+        flaky.answer(&[Answer::Unanswered; 9]);
+        *flaky.dark.lock().unwrap() = true;
+        let mut writer = dataset.blob_writer().unwrap();
+        writer.write(b"bytes").unwrap();
+        let error = writer.commit(Metadata::empty(), CommitOptions::default()).err().unwrap();
+        assert_eq!((error.status(), error.action()), (Status::CommitUnknown, Action::Resolve));
+        let id = error.snapshot_id().unwrap().to_owned();
+        let error = writer.abort().unwrap_err();
+        assert_eq!((error.status(), error.snapshot_id()), (Status::CommitUnknown, Some(&*id)));
+        flaky.light();
+        let snapshot = if repeat {
+            writer.commit(Metadata::empty(), CommitOptions::default()).unwrap().snapshot
+        } else {
+            drop(writer);
+            let Ok(Resolution::Committed(snapshot)) = resolve(&store, &id) else { panic!("it is committed") };
+            snapshot
+        };
+        assert_eq!(snapshot.id(), id);
+        assert_eq!(audit(&store, std::slice::from_ref(&id)).unwrap(), [first.id(), &*id]);
+        let mut reader = dataset.read_blob(&snapshot, ReadOptions::default()).unwrap();
+        assert_eq!(blobs::stream(&mut reader, 100).unwrap(), b"bytes");
+    }
+}
+
+#[test]
 fn what_cannot_be_resolved_stays_unknown() {
     // The first commit of a dataset: there is nothing that a seal could repeat.
     let (flaky, store) = Flaky::new();

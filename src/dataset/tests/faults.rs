@@ -8,7 +8,7 @@ use crate::options::Producer;
 use crate::store::filesystem::Filesystem;
 use crate::store::sim::{Errno, Fault, Op, SimDisk, SimProcess};
 
-fn store_of(process: &SimProcess) -> Store {
+pub(super) fn store_of(process: &SimProcess) -> Store {
     Store::new(Box::new(Filesystem::with_disk(process.disk(), "/sim")), StoreOptions::default())
 }
 
@@ -50,6 +50,18 @@ fn pull_large(dataset: &Dataset) -> Result<Commit> {
     dataset.stream_write_records(&mut records(&["1"]), metadata, CommitOptions::default())
 }
 
+fn pull_blob(dataset: &Dataset) -> Result<Commit> {
+    let data = blobs::noise(600_000);
+    let dataset = blobs::blobs(dataset.store());
+    dataset.stream_write(&mut blobs::pieces(&data, 200_000), Metadata::empty(), CommitOptions::default())
+}
+
+fn push_blob(dataset: &Dataset) -> Result<Commit> {
+    let mut writer = blobs::blobs(dataset.store()).blob_writer()?;
+    writer.write(b"pushed")?;
+    writer.commit(Metadata::empty(), CommitOptions::default())
+}
+
 /// A commit that its process decided but did not live to publish.
 fn half_done(disk: &SimDisk) -> Vec<String> {
     let before = commit_by(disk, &["0"]);
@@ -60,11 +72,13 @@ fn half_done(disk: &SimDisk) -> Vec<String> {
     vec![before]
 }
 
-const SCENES: [Scene; 6] = [
+const SCENES: [Scene; 8] = [
     Scene { name: "the first commit", prepare: |_| Vec::new(), act: pull },
     Scene { name: "a later commit, pulled", prepare: |disk| vec![commit_by(disk, &["0"])], act: pull },
     Scene { name: "a producer's commit", prepare: |disk| vec![commit_by(disk, &["0"])], act: produce },
     Scene { name: "a later commit, pushed", prepare: |disk| vec![commit_by(disk, &["0"])], act: push },
+    Scene { name: "a blob, pulled", prepare: |disk| vec![commit_by(disk, &["0"])], act: pull_blob },
+    Scene { name: "a first blob, pushed", prepare: |_| Vec::new(), act: push_blob },
     Scene { name: "a commit after a dead writer's", prepare: half_done, act: pull },
     Scene {
         name: "a commit with a large manifest",

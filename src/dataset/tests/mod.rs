@@ -1,6 +1,7 @@
 //! What a dataset promises, on the memory store and on simulated disks.
 
 mod audit;
+mod blobs;
 mod commits;
 mod counts;
 mod doubt;
