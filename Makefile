@@ -41,13 +41,15 @@ HEADERS := $(wildcard include/*.h include/*.hpp)
 export CC CXX CFLAGS BUILD STATIC_LIBS
 
 .DEFAULT_GOAL := help
-.PHONY: help tools demo lib examples check bench header install uninstall clean
+.PHONY: help tools demo lib examples check soak fuzz bench header install uninstall clean
 
 help:
 	@echo 'make demo       build, and show records going through the library and back'
 	@echo 'make lib        the libraries, in $(BUILD)/lib'
 	@echo 'make examples   the example programs, in $(BUILD)/bin'
 	@echo 'make check      every check there is; LODE_STRICT=1 fails on one that had to be skipped'
+	@echo 'make soak       the checks that take minutes: the model in depth, writers killed at random (SOAK_SECONDS=300)'
+	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=60; needs a nightly Rust'
 	@echo 'make bench      the figures'
 	@echo 'make header     include/lode.h, again from the source'
 	@echo 'make install    to PREFIX=$(PREFIX), below DESTDIR if that is given; also: uninstall'
@@ -101,11 +103,17 @@ demo: examples
 # ---- Checks ----
 
 check: examples
-	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps
-	$(CARGO) test
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
+	$(CARGO) test --workspace
 	tests/c/run.sh
+
+soak: lib
+	tests/soak/run.sh
+
+fuzz:
+	fuzz/run.sh
 
 bench: examples
 	python3 benches/run.py

@@ -448,6 +448,24 @@ typedef struct lode_commit_options {
      * UTF-8, borrowed for the call. NULL: any. "": the dataset must have no snapshot yet.
      */
     const char *expected_parent;
+    /**
+     * The producer whose commit this is; NUL-terminated UTF-8, at most 255 bytes, borrowed for the call. With it the
+     * commit happens exactly once, however often it is repeated, by this process or its successor: if `sequence`
+     * is committed already, nothing is written and the call returns LODE_ALREADY_COMMITTED. NULL: no producer.
+     */
+    const char *producer_id;
+    /**
+     * The producer's number of this commit: from 1, rising; it may skip. The last 64 of each producer are
+     * remembered one by one, below them the answer is LODE_ERR_SEQUENCE_TOO_OLD; of producers the 1,024 that
+     * committed last are remembered, and a sequence of one that was dropped counts as new. 0 without
+     * `producer_id`.
+     */
+    uint64_t sequence;
+    /**
+     * Where the producer is to go on after a restart, for lode_snapshot_producer; opaque NUL-terminated UTF-8, at
+     * most 4,096 bytes, borrowed for the call. NULL: "".
+     */
+    const char *position;
 } lode_commit_options;
 
 /** How to open a store. All zero but `struct_size`: no log. */
@@ -1476,6 +1494,50 @@ int64_t lode_snapshot_file_row_count(const lode_snapshot *snapshot, size_t index
  * Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
  */
 void lode_snapshot_free(lode_snapshot *snapshot);
+
+/**
+ * Finds the newest snapshot if it tells of this producer, as a producer asks after a restart;
+ * lode_snapshot_producer then gives the sequence and the position to go on from. Commits that are decided but not
+ * published yet count, and what is given is durable.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param producer_id the producer, not empty; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free; NULL with
+ *        LODE_NONE. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_NONE (nothing is remembered of this producer: it has committed nothing, or more than
+ *         1,024 others have committed since); LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_dataset_producer_position(lode_dataset *dataset,
+                                           const char *producer_id,
+                                           const lode_call_options *call,
+                                           lode_snapshot **snapshot,
+                                           lode_error **error);
+
+/**
+ * How far a producer had come with a snapshot.
+ *
+ * @param snapshot the snapshot. Not NULL.
+ * @param producer_id the producer; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param sequence output: the highest sequence that is committed; 0 with LODE_NONE. NULL: not wanted.
+ * @param position output: the position that came with it, NUL-terminated UTF-8, owned by the snapshot, until
+ *        lode_snapshot_free; NULL with LODE_NONE. NULL: not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_NONE (nothing is remembered of this producer); LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_CORRUPT (the manifest's map of producers is none), LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_snapshot_producer(const lode_snapshot *snapshot,
+                                   const char *producer_id,
+                                   uint64_t *sequence,
+                                   const char **position,
+                                   lode_error **error);
 
 /**
  * Fills the options with the defaults: no limits, verified as the records stream.

@@ -41,7 +41,7 @@ pub mod codec;
 mod commit;
 pub mod compress;
 pub mod dataset;
-mod error;
+use lode_record::error;
 #[allow(unsafe_code)]
 pub mod ffi;
 #[cfg(fuzzing)]
@@ -53,4 +53,5 @@ pub mod manifest;
 pub mod options;
 pub mod store;
 
+#[doc(inline)]
 pub use error::{Action, Error, Result, Status};

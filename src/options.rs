@@ -61,6 +61,19 @@ impl CallOptions {
 /// Hears of the progress of a write, and may stop it by answering `false` ([`Status::Aborted`]).
 pub type ProgressFn<'a> = &'a mut dyn FnMut(Progress) -> bool;
 
+/// A producer's mark on a commit (`commit.md`, Exactly-once). A sequence that is committed is not committed again; of
+/// each producer the last 64 are remembered one by one, and of producers the 1,024 that committed last: a sequence
+/// of one that was dropped counts as new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Producer<'a> {
+    /// Its name, at most 255 bytes.
+    pub id: &'a str,
+    /// From 1, rising; it may skip.
+    pub sequence: u64,
+    /// Where it is to go on after a restart: opaque, at most 4,096 bytes.
+    pub position: &'a str,
+}
+
 /// What a commit may be told.
 #[derive(Default)]
 pub struct CommitOptions<'a> {
@@ -68,6 +81,8 @@ pub struct CommitOptions<'a> {
     pub call: CallOptions,
     /// Told about progress after every chunk of output.
     pub progress: Option<ProgressFn<'a>>,
+    /// Whose commit it is, for it to happen exactly once whatever is repeated.
+    pub producer: Option<Producer<'a>>,
     /// `None`: any parent; `""`: the dataset must have no snapshot yet; an id: the head must be it.
     pub expected_parent: Option<&'a str>,
 }

@@ -38,7 +38,10 @@ fn numbers_are_finite(document: &[u8]) {
             b'-' | b'0'..=b'9' => {
                 let number = number(document, at);
                 at = number.end;
-                assert!(value(document, number.clone()).is_some_and(f64::is_finite), "accepted: the number at {number:?}");
+                assert!(
+                    value(document, number.clone()).is_some_and(f64::is_finite),
+                    "accepted: the number at {number:?}"
+                );
             }
             _ => at += 1,
         }

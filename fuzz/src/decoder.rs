@@ -56,6 +56,10 @@ pub fn check(compressor: Compressor, data: &[u8]) {
         }
     }
 
+    // Encoders are slow to set up: every fourth time will do.
+    if cuts[0] & 3 != 3 {
+        return;
+    }
     let mut encoder = Encoder::new(compressor, 0).unwrap();
     let mut stored = Vec::new();
     let mut sink = |bytes: &[u8]| {

@@ -1,7 +1,6 @@
 //! Codecs: how records become the bytes of a data file.
 
-pub(crate) mod json;
-pub(crate) mod jsonl;
+pub(crate) use lode_record::codec::{json, jsonl};
 
 /// How records are laid out in a data file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

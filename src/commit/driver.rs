@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::hive;
 use super::lookup::{Decision, MANIFEST_MAX, Site};
 use super::machine::{
-    Action, Event, Goal, Head, Id, Kind, Knowledge, Machine, ManifestFacts, Outcome, Publication, PutAnswer,
+    Action, Dated, Event, Goal, Id, Kind, Knowledge, Machine, ManifestFacts, Outcome, Publication, PutAnswer,
     Read, Reason, Slot, SwapAnswer,
 };
+use super::producers::Stamp;
 use super::slot;
 use crate::error::{Error, Result, Status};
 use crate::id;
@@ -30,7 +31,7 @@ pub trait Content {
     ///
     /// # Errors
     /// Whatever went wrong; nothing is committed then.
-    fn finish_data(&mut self) -> Result<Head>;
+    fn finish_data(&mut self) -> Result<Dated>;
 
     /// The manifest for this slot's child.
     ///
@@ -47,6 +48,14 @@ pub struct Decided {
     pub slot: Slot,
     /// How far it is published.
     pub publication: Publication,
+}
+
+/// How a commit ended that did not fail.
+pub enum Ended {
+    /// It is decided.
+    Decided(Decided),
+    /// It was committed before, as the head of this id tells.
+    AlreadyCommitted(Id),
 }
 
 /// How a resolution ended.
@@ -79,11 +88,12 @@ pub fn commit(
     site: Site<'_>,
     control: &Control,
     expected: Option<Option<Id>>,
+    stamp: Option<Stamp>,
     content: &mut dyn Content,
     knowledge: &mut Knowledge,
     pending: &mut Option<Decision>,
-) -> Result<Decided> {
-    let goal = Goal::Commit { expected };
+) -> Result<Ended> {
+    let goal = Goal::Commit { expected, stamp };
     let settled = pending.clone();
     let machine = match &settled {
         Some(pending) => Machine::settle(goal, knowledge.clone(), site.retry.attempts, pending.slot.clone()),
@@ -97,7 +107,11 @@ pub fn commit(
         Ok(Outcome::Committed(slot, publication)) => {
             let payload = driver.own.take().map(|own| own.payload).unwrap_or_default();
             *pending = None;
-            Ok(Decided { payload, slot, publication })
+            Ok(Ended::Decided(Decided { payload, slot, publication }))
+        }
+        Ok(Outcome::AlreadyCommitted(head)) => {
+            *pending = None;
+            Ok(Ended::AlreadyCommitted(head))
         }
         Ok(Outcome::Unknown(slot)) => {
             *pending = driver.own.take();
@@ -230,11 +244,15 @@ impl Driver<'_> {
     }
 
     fn read_manifest_facts(&mut self, id: &str) -> Read<ManifestFacts> {
-        let result = self.site.manifest(id).map(|found| {
-            found.map(|(_, manifest)| ManifestFacts {
-                parent: manifest.parent_snapshot_id.as_deref().map(Id::from),
-                created_at: manifest.created_at,
-            })
+        let result = self.site.manifest(id).and_then(|found| {
+            let facts = found.map(|(_, manifest)| {
+                Ok(ManifestFacts {
+                    parent: manifest.parent_snapshot_id.as_deref().map(Id::from),
+                    created_at: manifest.created_at,
+                    producers: Arc::new(manifest.producers()?),
+                })
+            });
+            facts.transpose()
         });
         self.read(result)
     }
@@ -520,7 +538,7 @@ impl Driver<'_> {
 
     fn refusal(&mut self, reason: Reason) -> Error {
         let expected = match self.machine.goal() {
-            Goal::Commit { expected: Some(expected) } => expected.clone(),
+            Goal::Commit { expected: Some(expected), .. } => expected.clone(),
             _ => None,
         };
         let text = |id: Option<&str>| {
@@ -563,6 +581,13 @@ impl Driver<'_> {
                 let path = self.site.layout.manifest_path(self.site.dataset, &id);
                 let message = format!("the manifest {path} is not the one that its commit slot decided");
                 Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(&*id)
+            }
+            Reason::SequenceTooOld(highest) => {
+                let message = format!(
+                    "the producer's sequence is too old: the highest that is committed is {highest}, and only the 64 \
+                     up to it are remembered, so that nobody can say whether this one was"
+                );
+                Error::new(Status::SequenceTooOld, message)
             }
             Reason::Unorderable(id) => {
                 let message =

@@ -8,7 +8,7 @@ use crate::dataset::Retry;
 use crate::error::{Error, Result, Status};
 use crate::id::{Form, form};
 use crate::layout::Layout;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, syntax};
 use crate::store::{Backend, Durability, Store};
 
 /// The longest manifest that is read.
@@ -34,7 +34,7 @@ pub struct Site<'a> {
 
 /// Whether these bytes are the beginning of a JSON document.
 fn is_cut_short(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<&serde_json::value::RawValue>(bytes).is_err_and(|error| error.is_eof())
+    syntax::check(bytes, None).is_err_and(|flaw| flaw.ends_early())
 }
 
 /// What stands under a manifest's key.

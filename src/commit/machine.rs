@@ -11,8 +11,19 @@ mod publish;
 
 use std::sync::Arc;
 
+use super::producers::{Producers, Stamp};
+
 /// A snapshot id.
 pub type Id = Arc<str>;
+
+/// An id with its time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Dated {
+    /// The id.
+    pub id: Id,
+    /// In Unix nanoseconds.
+    pub created_at: i64,
+}
 
 /// A snapshot that a new one can be built on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +32,8 @@ pub struct Head {
     pub id: Id,
     /// Its `created_at`, in Unix nanoseconds.
     pub created_at: i64,
+    /// Who has committed what, up to it.
+    pub producers: Arc<Producers>,
 }
 
 /// What kind of child a slot decides.
@@ -45,11 +58,17 @@ pub struct Slot {
     pub created_at: i64,
     /// Fresh for each attempt: a slot is ours when its nonce is.
     pub nonce: u128,
+    /// Who has committed what, the child included.
+    pub producers: Arc<Producers>,
 }
 
 impl Slot {
     fn head(&self) -> Head {
-        Head { id: self.child.clone(), created_at: self.created_at }
+        Head { id: self.child.clone(), created_at: self.created_at, producers: self.producers.clone() }
+    }
+
+    fn dated(&self) -> Dated {
+        Dated { id: self.child.clone(), created_at: self.created_at }
     }
 }
 
@@ -60,6 +79,8 @@ pub enum Goal {
     Commit {
         /// The parent the caller expects.
         expected: Option<Option<Id>>,
+        /// Whose commit it is, for it to happen once.
+        stamp: Option<Stamp>,
     },
     /// Find out whether this snapshot is committed, and make it impossible if it is not.
     Resolve {
@@ -176,6 +197,8 @@ pub struct ManifestFacts {
     pub parent: Option<Id>,
     /// Its time.
     pub created_at: i64,
+    /// Who has committed what, up to it.
+    pub producers: Arc<Producers>,
 }
 
 /// How a put-if-absent of a slot or manifest ended.
@@ -213,6 +236,8 @@ pub enum SwapAnswer {
 pub enum Outcome {
     /// Our slot decided; how far it is published.
     Committed(Slot, Publication),
+    /// The producer's sequence is committed already, as this head tells.
+    AlreadyCommitted(Id),
     /// Certainly not committed.
     NotCommitted(Reason),
     /// This slot may or may not have been decided.
@@ -251,6 +276,8 @@ pub enum Reason {
     Differs(Id),
     /// No id can be made that sorts above this one.
     Unorderable(Id),
+    /// The producer's sequence is below those that are remembered; the highest is this.
+    SequenceTooOld(u64),
 }
 
 /// Seeded faults, each of which the model checker must catch.
@@ -285,6 +312,10 @@ pub enum Mutant {
     UnpublishedIsKnown,
     /// A publication that failed is reported as complete.
     UnpublishedMeansPublished,
+    /// The map of producers is looked at before the data only, not at each rebase.
+    ProducersNotCheckedAtRebase,
+    /// A new snapshot's map is not built on its parent's.
+    ProducersNotCarried,
 }
 
 /// One commit, or one resolution, under way.
@@ -299,7 +330,7 @@ pub struct Machine {
     /// What the new snapshot is built on; `None`: it is the first.
     head: Option<Head>,
     /// The id drawn for it.
-    id: Option<Head>,
+    id: Option<Dated>,
     /// The attempt under way, or the last.
     slot: Option<Slot>,
     /// The attempt was sent, and nobody knows yet.
@@ -394,7 +425,7 @@ impl Machine {
     /// The same, to settle a slot first whose outcome was left unknown.
     pub fn settle(goal: Goal, knowledge: Knowledge, attempts: u32, slot: Slot) -> Self {
         let mut machine = Self::new(goal, knowledge, attempts);
-        machine.id = Some(slot.head());
+        machine.id = Some(slot.dated());
         machine.slot = Some(slot);
         machine.open = true;
         machine
@@ -472,7 +503,7 @@ impl Machine {
             (State::HeadManifestPersisted(head), Event::Persisted(ok)) => self.on_head_persisted(head, ok),
             (State::StepOn, Event::Slot(read)) => self.on_step_on(read),
             (State::Data, Event::DataFinished(id, created_at)) => {
-                self.id = Some(Head { id, created_at });
+                self.id = Some(Dated { id, created_at });
                 self.decide()
             }
             (State::Data, Event::DataFailed) => self.fail(),
@@ -495,7 +526,11 @@ impl Machine {
             (State::WantedNamer, Event::Namer(read)) => self.on_wanted_namer(read),
             (State::WantedSlotPersisted, Event::Persisted(ok)) => self.on_wanted_slot_persisted(ok),
             (State::WantedManifestPersisted, Event::Persisted(ok)) => self.on_wanted_persisted(ok),
+            // Their text would be the largest part of the machine in the library.
+            #[cfg(test)]
             (state, event) => panic!("the event {event:?} is no answer in the state {state:?}"),
+            #[cfg(not(test))]
+            _ => panic!("the event is no answer to the last action"),
         }
     }
 

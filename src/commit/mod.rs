@@ -6,6 +6,7 @@ pub(crate) mod driver;
 mod hive;
 pub(crate) mod lookup;
 pub(crate) mod machine;
+pub(crate) mod producers;
 pub(crate) mod slot;
 
 #[cfg(test)]

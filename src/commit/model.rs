@@ -86,7 +86,7 @@ fn trace(scenario: &Scenario, origins: &[(u32, u16)], at: u32, last: Option<Stri
 }
 
 fn plan(clock: i64, commits: u8, doubt: Doubt) -> Plan {
-    Plan { clock, commits, doubt, expects: false }
+    Plan { clock, commits, doubt, expects: false, produces: false }
 }
 
 fn base() -> Scenario {
@@ -139,6 +139,17 @@ fn scenarios() -> Vec<(&'static str, Scenario)> {
             },
         ),
         (
+            "a producer's zombie and its successor",
+            Scenario {
+                writers: vec![
+                    Plan { produces: true, ..plan(1_000, 2, Doubt::Repeat) },
+                    Plan { produces: true, ..plan(5, 2, Doubt::Repeat) },
+                ],
+                crashes: 1,
+                ..base()
+            },
+        ),
+        (
             "three writers",
             Scenario {
                 writers: vec![
@@ -153,10 +164,39 @@ fn scenarios() -> Vec<(&'static str, Scenario)> {
     ]
 }
 
+/// What takes minutes and gigabytes: explored beside the others if the environment variable `LODE_SOAK` is 1.
+fn deep_scenarios() -> Vec<(&'static str, Scenario)> {
+    let twice = || vec![plan(1_000, 2, Doubt::Repeat), plan(5, 2, Doubt::Resolve)];
+    vec![
+        ("two commits each, two faults", Scenario { writers: twice(), faults: 2, ..base() }),
+        ("two commits each, a fault and a crash", Scenario { writers: twice(), crashes: 1, ..base() }),
+        (
+            "two commits each, two faults and a crash",
+            Scenario { writers: twice(), faults: 2, crashes: 1, ..base() },
+        ),
+        (
+            "three writers, a fault",
+            Scenario {
+                writers: vec![
+                    plan(7, 1, Doubt::Repeat),
+                    plan(5, 1, Doubt::Resolve),
+                    plan(6, 1, Doubt::Repeat),
+                ],
+                ..base()
+            },
+        ),
+        ("resets, repairs and two faults", Scenario { faults: 2, repairs: 2, resets: 1, ..base() }),
+    ]
+}
+
 #[test]
 fn every_interleaving_keeps_the_protocols_promises() {
-    for (name, scenario) in scenarios() {
-        let explored = explore(&scenario, 20_000_000);
+    let mut all = scenarios();
+    if std::env::var_os("LODE_SOAK").is_some_and(|value| value == "1") {
+        all.extend(deep_scenarios());
+    }
+    for (name, scenario) in all {
+        let explored = explore(&scenario, 100_000_000);
         println!("{name}: {} states", explored.states);
         assert!(explored.violation.is_none(), "{name}: {}", explored.violation.unwrap_or_default());
     }
@@ -179,6 +219,8 @@ fn every_seeded_fault_is_caught() {
         Mutant::DeadlineMeansFailed,
         Mutant::UnpublishedIsKnown,
         Mutant::UnpublishedMeansPublished,
+        Mutant::ProducersNotCheckedAtRebase,
+        Mutant::ProducersNotCarried,
     ];
     for mutant in mutants {
         let caught = scenarios().into_iter().find_map(|(name, scenario)| {

@@ -1,6 +1,8 @@
 //! The slot, as bytes (`commit.md`, Objects): one JSON header line, then the child's manifest, or the key of the
 //! object that holds it.
 
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 
 use super::machine::{Id, Kind, Slot};
@@ -114,7 +116,7 @@ fn kind_name(kind: Kind) -> &'static str {
 fn parse_header(line: &[u8]) -> std::result::Result<(u64, Option<Header>, &'static str), String> {
     let text = std::str::from_utf8(line).map_err(|_| "its header is no UTF-8 text".to_owned())?;
     let members = json::members(text).map_err(|error| format!("its header is no JSON object: {error}"))?;
-    let value = |key: &str| members.iter().find(|(name, _)| name == key).map(|(_, value)| value.get());
+    let value = |key: &str| members.iter().find(|(name, _)| name == key).map(|(_, value)| *value);
     let string = |key: &str| {
         let quoted = value(key)?.strip_prefix('"')?.strip_suffix('"')?;
         Some(json::unescape(quoted).into_owned())
@@ -242,6 +244,7 @@ impl Envelope {
             child: Id::from(self.header.child),
             created_at: manifest.created_at,
             nonce: self.nonce,
+            producers: Arc::new(manifest.producers()?),
         };
         Ok((slot, payload))
     }
@@ -285,6 +288,7 @@ mod tests {
             child: CHILD.into(),
             created_at: 1_700_000_000_000_000_001,
             nonce: 0xabc,
+            producers: Arc::default(),
         }
     }
 

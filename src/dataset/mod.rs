@@ -3,6 +3,7 @@
 mod open;
 mod partition;
 mod pipe;
+mod producer;
 mod read;
 mod records;
 mod snapshot;
@@ -14,6 +15,7 @@ mod writer;
 mod tests;
 
 pub use open::{Dataset, DatasetOptions, Retry};
+pub use producer::ProducerState;
 pub use read::{ReadOptions, RecordBatch, RecordReader, Verify};
 pub use snapshot::{Snapshot, Snapshots};
 pub use write::{Commit, Outcome, Record, RecordSource, Resolution};

@@ -5,7 +5,7 @@ use super::Dataset;
 use super::statistics::Statistics;
 use crate::checksum::Hasher;
 use crate::codec::jsonl::{Encoder, Rejection, append_checked};
-use crate::commit::machine::Head;
+use crate::commit::machine::Dated;
 use crate::compress;
 use crate::error::{Error, Result, Status};
 use crate::manifest::FileRef;
@@ -24,7 +24,7 @@ const KEPT: usize = 4 * CHUNK;
 /// Records on their way into one data file.
 pub(super) struct Pipe {
     /// The id that the file lies under.
-    home: Head,
+    home: Dated,
     key: String,
     upload: Box<dyn Upload>,
     encoder: Encoder,
@@ -56,7 +56,7 @@ pub(super) struct Counts {
 /// A data file that is durable.
 #[derive(Clone, Debug)]
 pub(super) struct DataFile {
-    pub home: Head,
+    pub home: Dated,
     pub file: FileRef,
     pub counts: Counts,
 }
@@ -64,7 +64,7 @@ pub(super) struct DataFile {
 impl Pipe {
     /// A pipe into a new data file under the id `home`. `early_writeback`: the bytes may start for the disk before
     /// the commit.
-    pub fn open(dataset: &Dataset, home: Head, early_writeback: bool) -> Result<Pipe> {
+    pub fn open(dataset: &Dataset, home: Dated, early_writeback: bool) -> Result<Pipe> {
         let options = dataset.options();
         let extension = options.compressor.extension();
         let key = options.layout.data_path(dataset.id(), &home.id, extension);
@@ -72,7 +72,7 @@ impl Pipe {
     }
 
     /// The same under a key of the caller's.
-    pub fn open_at(dataset: &Dataset, home: Head, key: String, early_writeback: bool) -> Result<Pipe> {
+    pub fn open_at(dataset: &Dataset, home: Dated, key: String, early_writeback: bool) -> Result<Pipe> {
         let options = dataset.options();
         let compressor = match options.compressor {
             compress::Compressor::None => None,

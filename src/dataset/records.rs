@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use super::Dataset;
 use super::partition::Partitioner;
 use super::pipe::{Pipe, rejected};
-use super::write::{Commit, Record, StagedContent, expected_parent, report};
+use super::write::{Commit, Record, StagedContent, Terms, report};
 use super::writer::{Staging, fresh_home};
 use crate::codec::jsonl::Encoder;
 use crate::commit::driver::Content;
-use crate::commit::machine::{Head, Slot};
+use crate::commit::machine::{Dated, Slot};
 use crate::error::{Error, Result, Status};
 use crate::manifest::{Manifest, Metadata};
 use crate::options::{CommitOptions, Control, Progress, ProgressFn};
@@ -34,7 +34,7 @@ impl Dataset {
     ) -> Result<Commit> {
         self.require_codec("writing records")?;
         let control = Control::start(&options.call);
-        let expected = expected_parent(options.expected_parent)?;
+        let terms = Terms::new(options.expected_parent, options.producer)?;
         let partitions = Partitions::of(self, records, &control).map_err(|error| self.named(error))?;
         let mut progress = options.progress;
         let mut staging = Staging::new(self.clone());
@@ -46,8 +46,8 @@ impl Dataset {
             control: &control,
             progress: &mut progress,
         };
-        let decided = self.run_commit(&control, expected, &mut content);
-        staging.settled(decided)
+        let ended = self.run_commit(&control, terms, &mut content);
+        staging.settled(ended)
     }
 }
 
@@ -147,7 +147,7 @@ struct Held<'a, 'p> {
 }
 
 impl Held<'_, '_> {
-    fn write(&mut self, dataset: &Dataset) -> Result<Head> {
+    fn write(&mut self, dataset: &Dataset) -> Result<Dated> {
         let home = fresh_home();
         let mut before = Progress::default();
         let mut begin = 0;
@@ -190,7 +190,7 @@ fn sum(a: Progress, b: Progress) -> Progress {
 }
 
 impl Content for Held<'_, '_> {
-    fn finish_data(&mut self) -> Result<Head> {
+    fn finish_data(&mut self) -> Result<Dated> {
         if let Some(home) = self.staging.home() {
             return Ok(home);
         }

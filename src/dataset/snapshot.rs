@@ -107,7 +107,7 @@ impl Dataset {
         Ok(Snapshots { dataset: self.clone(), ids, failed: None })
     }
 
-    fn find_latest(&self, control: &Control) -> Result<Option<Snapshot>> {
+    pub(super) fn find_latest(&self, control: &Control) -> Result<Option<Snapshot>> {
         if let Some(head) = self.find_head(control)? {
             return Ok(Some(head));
         }

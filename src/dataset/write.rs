@@ -6,12 +6,13 @@ use super::pipe::DataFile;
 use super::writer::{RecordWriter, Staging};
 use super::{Dataset, Snapshot};
 use crate::codec::Codec;
-use crate::commit::driver::{self, Content, Decided, Resolved};
-use crate::commit::machine::{Head, Id, Publication, Slot};
+use crate::commit::driver::{self, Content, Ended, Resolved};
+use crate::commit::machine::{Dated, Id, Publication, Slot};
+use crate::commit::producers::Stamp;
 use crate::error::{Error, Result, Status};
 use crate::id::{self, Form, form};
 use crate::manifest::{Manifest, Metadata};
-use crate::options::{CallOptions, CommitOptions, Control, ProgressFn};
+use crate::options::{CallOptions, CommitOptions, Control, Producer, ProgressFn};
 
 /// A record: one JSON document, and perhaps its time.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,8 @@ pub enum Outcome {
     Unpublished,
     /// Committed, but a writer that ignores the slots was seen.
     BesideForeign,
+    /// The producer's sequence was committed before; nothing was written. The snapshot is the newest one that tells.
+    AlreadyCommitted,
 }
 
 /// A decided commit.
@@ -66,8 +69,8 @@ impl Dataset {
     /// (`commit.md`). One record is in memory at a time, on the calling thread.
     ///
     /// # Errors
-    /// `CodecRequired`; `PartitioningNotSupported` before anything is done; what the source fails with; `InvalidRecord`, `RecordTooLarge` (number and offset in the
-    /// error); `Conflict`; `Deadline`, `Cancelled`, `Aborted`; `NeedsRepair`; the store's failures. All of these
+    /// `CodecRequired`; `PartitioningNotSupported` before anything is done; what the source fails with;
+    /// `InvalidRecord`, `RecordTooLarge` (number and offset in the error); `Conflict`; `Deadline`, `Cancelled`, `Aborted`; `NeedsRepair`; the store's failures. All of these
     /// mean: certainly not committed. `CommitUnknown`: perhaps committed; the data are kept.
     pub fn stream_write_records(
         &self,
@@ -82,9 +85,9 @@ impl Dataset {
         let mut staging = Staging::new(self.clone());
         let mut content =
             Pulled { staging: &mut staging, records, metadata, control: &control, progress: &mut progress };
-        let expected = expected_parent(options.expected_parent)?;
-        let decided = self.run_commit(&control, expected, &mut content);
-        staging.settled(decided)
+        let terms = Terms::new(options.expected_parent, options.producer)?;
+        let ended = self.run_commit(&control, terms, &mut content);
+        staging.settled(ended)
     }
 
     /// Finds out whether the commit that ended with `CommitUnknown` and this id is committed; if it is not, makes it
@@ -119,19 +122,28 @@ impl Dataset {
     pub(super) fn run_commit(
         &self,
         control: &Control,
-        expected: Option<Option<Id>>,
+        terms: Terms,
         content: &mut dyn StagedContent,
-    ) -> Result<Decided> {
+    ) -> Result<Ended> {
         let mut knowledge = self.knowledge();
         let mut pending = content.staging().pending.take();
-        let decided = driver::commit(self.site(), control, expected, content, &mut knowledge, &mut pending);
+        let Terms { expected, stamp } = terms;
+        let ended =
+            driver::commit(self.site(), control, expected, stamp, content, &mut knowledge, &mut pending);
         content.staging().pending = pending;
         self.learn(knowledge);
-        decided
+        ended
     }
 
-    /// The result of a decided commit, for the caller.
-    pub(super) fn committed(&self, decided: &Decided) -> Result<Commit> {
+    /// The result of a commit that did not fail, for the caller.
+    pub(super) fn committed(&self, ended: &Ended) -> Result<Commit> {
+        let decided = match ended {
+            Ended::Decided(decided) => decided,
+            Ended::AlreadyCommitted(head) => {
+                let snapshot = self.snapshot(head, &CallOptions::default())?;
+                return Ok(Commit { outcome: Outcome::AlreadyCommitted, snapshot });
+            }
+        };
         let path = self.options().layout.manifest_path(self.id(), &decided.slot.child);
         let manifest = Manifest::parse(&decided.payload, self.id(), &decided.slot.child, &path)?;
         let outcome = match decided.publication {
@@ -146,7 +158,7 @@ impl Dataset {
     pub(super) fn manifest(&self, slot: &Slot, data: &[DataFile], metadata: &Metadata) -> Manifest {
         let options = self.options();
         let counts = data.iter().map(|data| data.counts);
-        Manifest {
+        let mut manifest = Manifest {
             dataset_id: self.id().to_owned(),
             snapshot_id: slot.child.to_string(),
             created_at: slot.created_at,
@@ -164,19 +176,30 @@ impl Dataset {
             partitioner: options.layout.partitioner().to_owned(),
             checksum_algorithm: options.checksum.name().map(str::to_owned),
             unknown: Vec::new(),
-        }
+        };
+        manifest.set_producers(&slot.producers);
+        manifest
     }
 }
 
-/// What the caller expects, as the machine wants it.
-pub(super) fn expected_parent(expected: Option<&str>) -> Result<Option<Option<Id>>> {
-    match expected {
-        None => Ok(None),
-        Some("") => Ok(Some(None)),
-        Some(id) => {
-            id::check_snapshot_id(id).map_err(|error| error.context("expected_parent"))?;
-            Ok(Some(Some(Arc::from(id))))
-        }
+/// What a commit is bound to, as the machine wants it.
+pub(super) struct Terms {
+    expected: Option<Option<Id>>,
+    stamp: Option<Stamp>,
+}
+
+impl Terms {
+    pub fn new(expected_parent: Option<&str>, producer: Option<Producer<'_>>) -> Result<Terms> {
+        let expected = match expected_parent {
+            None => None,
+            Some("") => Some(None),
+            Some(id) => {
+                id::check_snapshot_id(id).map_err(|error| error.context("expected_parent"))?;
+                Some(Some(Arc::from(id)))
+            }
+        };
+        let stamp = producer.map(|producer| Stamp::new(producer.id, producer.sequence, producer.position));
+        Ok(Terms { expected, stamp: stamp.transpose()? })
     }
 }
 
@@ -213,7 +236,7 @@ impl Pulled<'_, '_> {
 }
 
 impl Content for Pulled<'_, '_> {
-    fn finish_data(&mut self) -> Result<Head> {
+    fn finish_data(&mut self) -> Result<Dated> {
         self.pull()?;
         self.staging.finish(self.progress)
     }
@@ -249,12 +272,12 @@ impl RecordWriter {
     pub fn commit(&mut self, metadata: Metadata, options: CommitOptions<'_>) -> Result<Commit> {
         let dataset = self.dataset().clone();
         let control = Control::start(&options.call);
-        let expected = expected_parent(options.expected_parent)?;
+        let terms = Terms::new(options.expected_parent, options.producer)?;
         let mut progress = options.progress;
         let staging = self.usable()?;
         let mut content = Pushed { staging, metadata, progress: &mut progress };
-        let decided = dataset.run_commit(&control, expected, &mut content);
-        content.staging.settled(decided)
+        let ended = dataset.run_commit(&control, terms, &mut content);
+        content.staging.settled(ended)
     }
 }
 
@@ -266,7 +289,7 @@ struct Pushed<'a, 'p> {
 }
 
 impl Content for Pushed<'_, '_> {
-    fn finish_data(&mut self) -> Result<Head> {
+    fn finish_data(&mut self) -> Result<Dated> {
         self.staging.finish(self.progress)
     }
 

@@ -4,9 +4,9 @@ use super::Dataset;
 use super::pipe::{DataFile, Pipe};
 use super::write::{Commit, report};
 use crate::codec::jsonl::next_line;
-use crate::commit::driver::{self, Decided};
+use crate::commit::driver::{self, Ended};
 use crate::commit::lookup::Decision;
-use crate::commit::machine::{Head, Id, Slot};
+use crate::commit::machine::{Dated, Id, Slot};
 use crate::error::{Error, Result, Status};
 use crate::id;
 use crate::manifest::{Manifest, Metadata};
@@ -45,7 +45,7 @@ enum Phase {
     /// Its records are complete, but not durable yet: there was no space.
     Closed(Box<Pipe>),
     /// All data files are; they lie under this id.
-    Durable(Head),
+    Durable(Dated),
     Failed(Error),
     Committed,
     Aborted,
@@ -66,7 +66,7 @@ impl Staging {
     }
 
     /// All data files have been added.
-    pub fn complete(&mut self, home: Head) {
+    pub fn complete(&mut self, home: Dated) {
         self.phase = Phase::Durable(home);
     }
 
@@ -93,7 +93,7 @@ impl Staging {
     }
 
     /// Makes the data durable; a second time it only says where they are.
-    pub fn finish(&mut self, progress: &mut Option<ProgressFn<'_>>) -> Result<Head> {
+    pub fn finish(&mut self, progress: &mut Option<ProgressFn<'_>>) -> Result<Dated> {
         if let Some(home) = self.home() {
             return Ok(home);
         }
@@ -114,7 +114,7 @@ impl Staging {
     }
 
     /// The id that the data files lie under, once all of them are durable.
-    pub fn home(&self) -> Option<Head> {
+    pub fn home(&self) -> Option<Dated> {
         match &self.phase {
             Phase::Durable(home) => Some(home.clone()),
             _ => None,
@@ -138,10 +138,13 @@ impl Staging {
     }
 
     /// What a commit has come to, for the caller.
-    pub fn settled(&mut self, decided: Result<Decided>) -> Result<Commit> {
-        let decided = decided?;
+    pub fn settled(&mut self, ended: Result<Ended>) -> Result<Commit> {
+        let ended = ended?;
+        if matches!(ended, Ended::AlreadyCommitted(_)) {
+            self.discard();
+        }
         self.phase = Phase::Committed;
-        self.dataset.committed(&decided)
+        self.dataset.committed(&ended)
     }
 
     /// Gives the data up, unless a commit that may have happened needs them.
@@ -163,12 +166,12 @@ impl Drop for Staging {
     }
 }
 
-pub(super) fn fresh_home() -> Head {
+pub(super) fn fresh_home() -> Dated {
     let created_at = driver::now();
     // A clock before 1970 or after 2286 gives 0: the commit then draws an id above its parent.
     let nanos = u64::try_from(created_at).unwrap_or_default();
     let id = id::compose(nanos, id::fresh_random()).unwrap_or_default();
-    Head { id: Id::from(id), created_at }
+    Dated { id: Id::from(id), created_at }
 }
 
 fn state(what: &str) -> Error {

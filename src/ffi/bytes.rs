@@ -167,7 +167,7 @@ mod tests {
     fn null_with_a_length_and_endless_lengths_are_refused() {
         let byte = 1u8;
         let cases: &[(*const u8, usize, &str)] = &[
-            (ptr::null(), 1, "lode_test: data (of 1) is NULL, but its length is not 0"),
+            (ptr::null(), 1, "lode_test: data (length 1) is NULL, but its length is not 0"),
             (&raw const byte, usize::MAX, "PTRDIFF_MAX"),
             (&raw const byte, isize::MAX as usize + 1, "PTRDIFF_MAX"),
         ];
@@ -197,7 +197,7 @@ mod tests {
         let odd = words.as_ptr().cast::<u8>().wrapping_add(1).cast::<u64>();
         // SAFETY: refused before it is read.
         let error = unsafe { CALL.array(odd, 1, "lengths") }.unwrap_err();
-        assert!(error.message().contains("lengths (of 1) is not aligned"), "{error}");
+        assert!(error.message().contains("lengths (length 1) is not aligned"), "{error}");
     }
 
     #[test]

@@ -36,6 +36,8 @@ mod history;
 
 mod snapshot;
 
+mod producer;
+
 mod reader;
 
 mod boundary;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::error::{Error, Result, Status};
 use crate::ffi::boundary::{Call, outside};
 use crate::ffi::cancel::lode_cancel_token;
-use crate::options::{CallOptions, CancelToken, CommitOptions, Progress, ProgressFn};
+use crate::options::{CallOptions, CancelToken, CommitOptions, Producer, Progress, ProgressFn};
 
 /// How long a call that blocks but does not commit may take, and who may end it. All zero but `struct_size`:
 /// no limits.
@@ -45,6 +45,18 @@ pub struct lode_commit_options {
     /// The snapshot that must be the head for the commit to happen, else LODE_ERR_CONFLICT; NUL-terminated
     /// UTF-8, borrowed for the call. NULL: any. "": the dataset must have no snapshot yet.
     pub expected_parent: *const c_char,
+    /// The producer whose commit this is; NUL-terminated UTF-8, at most 255 bytes, borrowed for the call. With it the
+    /// commit happens exactly once, however often it is repeated, by this process or its successor: if `sequence`
+    /// is committed already, nothing is written and the call returns LODE_ALREADY_COMMITTED. NULL: no producer.
+    pub producer_id: *const c_char,
+    /// The producer's number of this commit: from 1, rising; it may skip. The last 64 of each producer are
+    /// remembered one by one, below them the answer is LODE_ERR_SEQUENCE_TOO_OLD; of producers the 1,024 that
+    /// committed last are remembered, and a sequence of one that was dropped counts as new. 0 without
+    /// `producer_id`.
+    pub sequence: u64,
+    /// Where the producer is to go on after a restart, for lode_snapshot_producer; opaque NUL-terminated UTF-8, at
+    /// most 4,096 bytes, borrowed for the call. NULL: "".
+    pub position: *const c_char,
 }
 
 /// A struct of the caller's that begins with `size_t struct_size`.
@@ -225,9 +237,37 @@ impl Call {
             Ok(Committing {
                 limits: self.limits(options.deadline_ms, options.cancel)?,
                 expected_parent: self.optional_text(options.expected_parent, "options.expected_parent")?,
+                producer: self.producer(&options)?,
                 progress: options.progress,
                 progress_ctx: options.progress_ctx,
             })
+        }
+    }
+}
+
+impl Call {
+    /// Decodes the producer of commit options.
+    ///
+    /// # Safety
+    /// The texts are NULL or NUL-terminated.
+    unsafe fn producer<'a>(&self, options: &lode_commit_options) -> Result<Option<Producer<'a>>> {
+        // SAFETY: as asked of the caller.
+        let (id, position) = unsafe {
+            (
+                self.optional_text(options.producer_id, "options.producer_id")?,
+                self.optional_text(options.position, "options.position")?,
+            )
+        };
+        match id {
+            Some(id) => {
+                Ok(Some(Producer { id, sequence: options.sequence, position: position.unwrap_or_default() }))
+            }
+            None if options.sequence != 0 => Err(self
+                .invalid("options.sequence is given without options.producer_id, whose number it would be")),
+            None if position.is_some() => Err(self.invalid(
+                "options.position is given without options.producer_id, whose position it would be",
+            )),
+            None => Ok(None),
         }
     }
 }
@@ -236,6 +276,7 @@ impl Call {
 pub(super) struct Committing<'a> {
     limits: CallOptions,
     expected_parent: Option<&'a str>,
+    producer: Option<Producer<'a>>,
     progress: Option<unsafe extern "C" fn(*mut c_void, i64, i64, i64) -> i32>,
     progress_ctx: *mut c_void,
 }
@@ -255,6 +296,7 @@ impl Committing<'_> {
         commit(CommitOptions {
             call: self.limits,
             progress: report.as_mut().map(|report| report as ProgressFn<'_>),
+            producer: self.producer,
             expected_parent: self.expected_parent,
         })
     }

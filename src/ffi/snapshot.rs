@@ -1,6 +1,8 @@
 //! `lode_snapshot` with its accessors.
 
-use std::ffi::c_char;
+use std::collections::BTreeMap;
+use std::ffi::{CString, c_char};
+use std::sync::OnceLock;
 
 use crate::dataset::{Commit, Outcome, Snapshot};
 use crate::error::{Error, Result, Status};
@@ -8,8 +10,10 @@ use crate::ffi::boundary;
 use crate::ffi::bytes::Out;
 use crate::ffi::handle::{self, Handle, Shared};
 use crate::ffi::source::LODE_NO_TIMESTAMP;
-use crate::ffi::status::{LODE_COMMITTED_BESIDE_FOREIGN, LODE_COMMITTED_UNPUBLISHED, LODE_OK, lode_status};
-use crate::ffi::strings::{Place, Texts};
+use crate::ffi::status::{
+    LODE_ALREADY_COMMITTED, LODE_COMMITTED_BESIDE_FOREIGN, LODE_COMMITTED_UNPUBLISHED, LODE_OK, lode_status,
+};
+use crate::ffi::strings::{Place, Texts, c_text};
 
 /// A committed snapshot: what its manifest says. It never changes. Threads may share it; it needs neither
 /// dataset nor store to live on. The texts that it gives out live until it is freed.
@@ -37,6 +41,8 @@ pub(super) struct View {
     metadata_json: Place,
     manifest_json: Place,
     files: Vec<File>,
+    /// Of each producer the sequence and the position, as C reads it; made when first asked for.
+    producers: OnceLock<BTreeMap<String, (u64, CString)>>,
 }
 
 struct File {
@@ -82,7 +88,28 @@ impl View {
             metadata_json,
             manifest_json,
             files,
+            producers: OnceLock::new(),
         })
+    }
+}
+
+impl View {
+    /// How far a producer had come: its sequence, and its position, which lives as long as this.
+    ///
+    /// # Errors
+    /// `Corrupt`, `NoMemory`.
+    pub(super) fn producer(&self, id: &str) -> Result<Option<(u64, *const c_char)>> {
+        let producers = match self.producers.get() {
+            Some(producers) => producers,
+            None => {
+                let mut made = BTreeMap::new();
+                for (producer, state) in self.snapshot.producers()? {
+                    made.insert(producer, (state.sequence, c_text(&state.position)?));
+                }
+                self.producers.get_or_init(|| made)
+            }
+        };
+        Ok(producers.get(id).map(|(sequence, position)| (*sequence, position.as_ptr())))
     }
 }
 
@@ -106,6 +133,7 @@ pub(super) fn give_commit(commit: Commit, out: &Out<*mut lode_snapshot>) -> Resu
         Outcome::Committed => LODE_OK,
         Outcome::Unpublished => LODE_COMMITTED_UNPUBLISHED,
         Outcome::BesideForeign => LODE_COMMITTED_BESIDE_FOREIGN,
+        Outcome::AlreadyCommitted => LODE_ALREADY_COMMITTED,
     };
     let snapshot = commit.snapshot.clone();
     give_snapshot(commit.snapshot, out).map_err(|error| {

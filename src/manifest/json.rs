@@ -1,15 +1,14 @@
 //! JSON text as Go's encoding/json writes it, so that equal manifests are equal bytes (`format.md` 3): string
 //! escapes, sorted keys, indentation. Numbers keep the text that they came with.
 //!
-//! Everything here works on text that `serde_json` has found valid, and walks it with a stack of its own: the depth
+//! Everything here works on text that [`syntax::check`] has found valid, and walks it with a stack of its own: the depth
 //! of the input never becomes depth of the call stack.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use super::syntax::{self, Flaw};
+use crate::codec::json::beyond_float64;
 
 /// Containers nested deeper than this are written on one line: the white space before each of n nested containers
 /// would otherwise grow with the square of n.
@@ -166,7 +165,13 @@ pub(crate) fn indent(compact: &str) -> String {
 
 /// What the text inside a valid JSON string's quotes stands for; half a surrogate pair becomes U+FFFD, as in Go.
 pub(crate) fn unescape(inner: &str) -> Cow<'_, str> {
-    let Some(first) = inner.find('\\') else { return Cow::Borrowed(inner) };
+    unescape_whole(inner).0
+}
+
+/// What [`unescape`] gives, and whether there was no half of a surrogate pair.
+fn unescape_whole(inner: &str) -> (Cow<'_, str>, bool) {
+    let Some(first) = inner.find('\\') else { return (Cow::Borrowed(inner), true) };
+    let mut whole = true;
     let mut out = String::with_capacity(inner.len());
     out.push_str(&inner[..first]);
     let mut rest = &inner[first..];
@@ -191,13 +196,16 @@ pub(crate) fn unescape(inner: &str) -> Cow<'_, str> {
                     }
                     _ => char::from_u32(unit),
                 }
-                .unwrap_or(char::REPLACEMENT_CHARACTER)
+                .unwrap_or_else(|| {
+                    whole = false;
+                    char::REPLACEMENT_CHARACTER
+                })
             }
             other => other.into(),
         });
     }
     out.push_str(rest);
-    Cow::Owned(out)
+    (Cow::Owned(out), whole)
 }
 
 /// The number that the four hex digits at the start of `text` write.
@@ -291,10 +299,9 @@ pub(crate) fn canonical_members(object: &str, deepest: usize) -> Result<Vec<(Str
                         at = end;
                     }
                     _ => {
-                        let ends = |b: &u8| matches!(b, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
-                        let end = bytes[at..].iter().position(ends).map_or(bytes.len(), |length| at + length);
+                        let end = end_of_token(bytes, at);
                         let token = &object[at..end];
-                        if token.parse::<f64>().is_ok_and(f64::is_infinite) {
+                        if beyond_float64(token.as_bytes()) {
                             return Err(format!(
                                 "the number {token} (at byte {at}) does not fit a 64-bit float"
                             ));
@@ -312,60 +319,70 @@ pub(crate) fn canonical_members(object: &str, deepest: usize) -> Result<Vec<(Str
 /// The members of a JSON object in their order, values unread.
 ///
 /// # Errors
-/// `serde_json`'s: not one valid object.
-pub(crate) fn members(json: &str) -> serde_json::Result<Vec<(Cow<'_, str>, &RawValue)>> {
-    #[derive(Deserialize)]
-    struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
-
-    struct Members;
-    impl<'de> Visitor<'de> for Members {
-        type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut members = Vec::new();
-            while let Some((Key(key), value)) = map.next_entry()? {
-                members.push((key, value));
-            }
-            Ok(members)
-        }
-    }
-
-    let mut reader = serde_json::Deserializer::from_str(json);
-    let members = reader.deserialize_map(Members)?;
-    reader.end()?;
+/// Why it is not exactly one valid object.
+pub(crate) fn members(json: &str) -> Result<Vec<(Cow<'_, str>, &str)>, Flaw> {
+    syntax::check(json.as_bytes(), Some(b'{'))?;
+    let mut members = Vec::new();
+    let mut key = None;
+    for_each_inside(json, |text| match key.take() {
+        None => key = Some(unescape(&text[1..text.len() - 1])),
+        Some(key) => members.push((key, text)),
+    });
     Ok(members)
 }
 
 /// The elements of a JSON array, unread.
 ///
 /// # Errors
-/// `serde_json`'s: not one valid array.
-pub(crate) fn elements(json: &str) -> serde_json::Result<Vec<&RawValue>> {
-    struct Elements;
-    impl<'de> Visitor<'de> for Elements {
-        type Value = Vec<&'de RawValue>;
+/// Why it is not exactly one valid array.
+pub(crate) fn elements(json: &str) -> Result<Vec<&str>, Flaw> {
+    syntax::check(json.as_bytes(), Some(b'['))?;
+    let mut elements = Vec::new();
+    for_each_inside(json, |text| elements.push(text));
+    Ok(elements)
+}
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an array")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            let mut elements = Vec::new();
-            while let Some(element) = seq.next_element()? {
-                elements.push(element);
+/// Gives the keys and values directly inside a valid object or array, in their order, as they are written.
+fn for_each_inside<'a>(json: &'a str, mut each: impl FnMut(&'a str)) {
+    let bytes = json.as_bytes();
+    let (mut at, mut depth, mut start) = (0, 0_usize, 0);
+    while at < bytes.len() {
+        let (inside, begin) = (depth == 1, at);
+        match bytes[at] {
+            b' ' | b'\t' | b'\n' | b'\r' | b',' | b':' => {
+                at += 1;
+                continue;
             }
-            Ok(elements)
+            b'{' | b'[' => {
+                at += 1;
+                depth += 1;
+            }
+            b'}' | b']' => {
+                at += 1;
+                depth -= 1;
+            }
+            b'"' => at = end_of_string(bytes, at),
+            _ => at = end_of_token(bytes, at),
+        }
+        if inside {
+            start = begin;
+        }
+        if depth == 1 && (inside || matches!(bytes[begin], b'}' | b']')) {
+            each(&json[start..at]);
         }
     }
+}
 
-    let mut reader = serde_json::Deserializer::from_str(json);
-    let elements = reader.deserialize_seq(Elements)?;
-    reader.end()?;
-    Ok(elements)
+/// The index of the byte after the number or literal that begins at `start` of valid JSON.
+fn end_of_token(json: &[u8], start: usize) -> usize {
+    let ends = |b: &u8| matches!(b, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
+    json[start..].iter().position(ends).map_or(json.len(), |length| start + length)
+}
+
+/// The text that a valid JSON value stands for; none if it is no string, or has half a surrogate pair.
+pub(crate) fn text(json: &str) -> Option<String> {
+    let (text, whole) = unescape_whole(json.strip_prefix('"')?.strip_suffix('"')?);
+    whole.then(|| text.into_owned())
 }
 
 /// What kind of value valid JSON text is, for messages.

@@ -1,8 +1,6 @@
 //! A snapshot's metadata: the caller's JSON object, and the reserved keys that the library keeps beside it.
 
-use serde_json::value::RawValue;
-
-use super::json;
+use super::{json, syntax};
 use crate::error::{Error, Result, Status};
 
 /// Keys that begin with this are the library's own.
@@ -35,8 +33,7 @@ impl Metadata {
     /// 32 levels, or holds a number beyond a 64-bit float; `MetadataReserved` if a top-level key begins with `lode.`.
     pub fn parse(text: &str) -> Result<Self> {
         let invalid = |fault| Error::new(Status::MetadataInvalid, format!("invalid metadata: {fault}"));
-        // RawValue checks the syntax alone, and without recursion.
-        if let Err(error) = serde_json::from_str::<&RawValue>(text) {
+        if let Err(error) = syntax::check(text.as_bytes(), None) {
             return Err(invalid(format!("they are not one JSON object such as {{}}: {error}")));
         }
         if !text.trim_start().starts_with('{') {
@@ -61,7 +58,7 @@ impl Metadata {
         let mut members: Vec<(String, String)> = json::members(object)
             .map_err(|error| error.to_string())?
             .into_iter()
-            .map(|(key, value)| (key.into_owned(), json::compact(value.get())))
+            .map(|(key, value)| (key.into_owned(), json::compact(value)))
             .collect();
         members.sort_by(|a, b| a.0.cmp(&b.0));
         match members.windows(2).find(|pair| pair[0].0 == pair[1].0) {
@@ -115,7 +112,7 @@ impl Metadata {
     /// The parent that a noop names.
     pub(super) fn noop(&self) -> Option<String> {
         // A caller of the Go library may have put anything there.
-        serde_json::from_str(self.value(NOOP)?).ok()
+        json::text(self.value(NOOP)?)
     }
 
     /// Makes these the metadata of a noop on top of `parent`.
@@ -160,20 +157,20 @@ mod tests {
         let very_deep = format!("{{\"a\":{}{}}}", "[".repeat(1_000_000), "]".repeat(1_000_000));
         Metadata::parse(&deepest).unwrap();
         for (text, fault) in [
-            ("", "not one JSON object such as {}: EOF"),
+            ("", "not one JSON object such as {}: it ends early"),
             ("   ", "not one JSON object"),
             ("null", "must be a JSON object such as {}, found null"),
             ("[]", "found an array"),
             ("\"a\"", "found a string"),
             (" 7", "found a number"),
             ("true", "found a boolean"),
-            ("{", "not one JSON object such as {}: EOF"),
-            ("{} {}", "trailing characters at line 1 column 4"),
-            ("{\"a\":1,}", "key must be a string at line 1 column 8"),
-            ("{\"a\":01}", "invalid number"),
+            ("{", "not one JSON object such as {}: it ends early"),
+            ("{} {}", "something follows the document (at byte 3)"),
+            ("{\"a\":1,}", "and a key (at byte 7)"),
+            ("{\"a\":01}", "expected ',' or '}' (at byte 6)"),
             ("{\"a\":\"\n\"}", "control character"),
-            ("\u{feff}{}", "expected value"),
-            ("{'a':1}", "key must be a string"),
+            ("\u{feff}{}", "expected a value"),
+            ("{'a':1}", "expected '\"' and a key"),
             (r#"{"a":1,"a":2}"#, "the key \"a\" occurs twice in one object"),
             (r#"{"a":1,"\u0061":2}"#, "the key \"a\" occurs twice in one object"),
             (r#"{"a":[{"b":1,"c":2,"b":3}]}"#, "the key \"b\" occurs twice in one object"),

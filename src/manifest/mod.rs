@@ -4,10 +4,13 @@
 pub(crate) mod json;
 mod metadata;
 mod parse;
+pub(crate) mod syntax;
 mod time;
 
 pub use metadata::Metadata;
 
+use crate::commit::producers::{self, Producers};
+use crate::error::Result;
 use json::ObjectWriter;
 
 /// The value of `schema_name`.
@@ -134,6 +137,28 @@ impl Manifest {
         match (&*self.files, index) {
             ([only], 0) => Some(only.stats.as_ref().map_or(self.row_count, |stats| stats.row_count)),
             (files, index) => Some(files.get(index)?.stats.as_ref()?.row_count),
+        }
+    }
+
+    /// Who has committed what, up to this snapshot.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub(crate) fn producers(&self) -> Result<Producers> {
+        self.metadata
+            .value(producers::KEY)
+            .map_or_else(|| Ok(Producers::default()), Producers::parse)
+            .map_err(|error| {
+                error
+                    .context(format_args!("the manifest of {}", self.snapshot_id))
+                    .with_snapshot_id(&*self.snapshot_id)
+            })
+    }
+
+    /// Writes the map into the metadata, where it is left out while empty.
+    pub(crate) fn set_producers(&mut self, producers: &Producers) {
+        if !producers.is_empty() {
+            self.metadata.set_reserved(producers::KEY, producers.json());
         }
     }
 

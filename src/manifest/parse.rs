@@ -5,8 +5,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 use super::{ColumnStats, FORMAT_VERSION, FileRef, FileStats, Manifest, Metadata, SCHEMA_NAME, json, time};
 use crate::error::{Error, Result, Status};
 use crate::store::key;
@@ -41,7 +39,7 @@ impl Manifest {
             invalid(format!("it is not UTF-8 (at byte {at})")).with_offset(at as u64)
         })?;
         let members = json::members(text).map_err(|error| {
-            invalid(match error.is_eof() {
+            invalid(match error.ends_early() {
                 true => {
                     format!("it ends too early, after {} bytes: its writer did not finish it", bytes.len())
                 }
@@ -56,11 +54,7 @@ impl Manifest {
     }
 }
 
-fn read_manifest(
-    members: Vec<(Cow<'_, str>, &RawValue)>,
-    dataset_id: &str,
-    snapshot_id: &str,
-) -> Read<Manifest> {
+fn read_manifest(members: Vec<(Cow<'_, str>, &str)>, dataset_id: &str, snapshot_id: &str) -> Read<Manifest> {
     let [
         mut schema_name,
         mut format_version,
@@ -97,7 +91,7 @@ fn read_manifest(
             "partitioner" => &mut partitioner,
             "checksum_algorithm" => &mut checksum_algorithm,
             _ => {
-                unknown.push((key.into_owned(), json::compact(value.get())));
+                unknown.push((key.into_owned(), json::compact(value)));
                 continue;
             }
         };
@@ -133,7 +127,7 @@ fn read_manifest(
 }
 
 /// Keeps a field's value, unless it has one: readers differ on which of two would count.
-fn set<'a>(field: &mut Option<&'a RawValue>, value: &'a RawValue, name: &str) -> Read<()> {
+fn set<'a>(field: &mut Option<&'a str>, value: &'a str, name: &str) -> Read<()> {
     match field.replace(value) {
         None => Ok(()),
         Some(_) => fault(name, "it occurs twice"),
@@ -141,29 +135,30 @@ fn set<'a>(field: &mut Option<&'a RawValue>, value: &'a RawValue, name: &str) ->
 }
 
 /// The value, if it is there; null counts as missing, as in the Go library.
-fn present(value: Option<&RawValue>) -> Option<&str> {
-    value.map(RawValue::get).filter(|json| *json != "null")
+fn present(value: Option<&str>) -> Option<&str> {
+    value.filter(|json| *json != "null")
 }
 
 /// The text; missing and empty are the same, as in the Go library.
-fn optional_text(value: Option<&RawValue>, name: &str) -> Read<Option<String>> {
+fn optional_text(value: Option<&str>, name: &str) -> Read<Option<String>> {
     let Some(json) = present(value) else { return Ok(None) };
     if !json.starts_with('"') {
         return fault(name, format!("expected a string, found {}", json::kind(json)));
     }
-    let text: String = serde_json::from_str(json)
-        .or_else(|error| fault(name, format!("it is not a valid string: {error}")))?;
+    let Some(text) = json::text(json) else {
+        return fault(name, "it is not a valid string: it has half a surrogate pair");
+    };
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
-fn required_text(value: Option<&RawValue>, name: &str) -> Read<String> {
+fn required_text(value: Option<&str>, name: &str) -> Read<String> {
     match optional_text(value, name)? {
         Some(text) => Ok(text),
         None => fault(name, "it is missing or empty"),
     }
 }
 
-fn matching_text(value: Option<&RawValue>, name: &str, expected: &str) -> Read<String> {
+fn matching_text(value: Option<&str>, name: &str, expected: &str) -> Read<String> {
     let found = required_text(value, name)?;
     if found == expected {
         return Ok(found);
@@ -172,7 +167,7 @@ fn matching_text(value: Option<&RawValue>, name: &str, expected: &str) -> Read<S
 }
 
 /// A whole number from 0 to 2^63 - 1; missing is 0, as in the Go library.
-fn count(value: Option<&RawValue>, name: &str) -> Read<u64> {
+fn count(value: Option<&str>, name: &str) -> Read<u64> {
     let Some(json) = present(value) else { return Ok(0) };
     let found = || match json.len() {
         ..=40 => json.to_owned(),
@@ -189,7 +184,7 @@ fn count(value: Option<&RawValue>, name: &str) -> Read<u64> {
     }
 }
 
-fn read_time(value: Option<&RawValue>, name: &str) -> Read<Option<i128>> {
+fn read_time(value: Option<&str>, name: &str) -> Read<Option<i128>> {
     let Some(text) = optional_text(value, name)? else {
         return match present(value) {
             Some(_) => fault(name, "expected a time, found an empty string"),
@@ -202,7 +197,7 @@ fn read_time(value: Option<&RawValue>, name: &str) -> Read<Option<i128>> {
     }
 }
 
-fn read_created_at(value: Option<&RawValue>) -> Read<i64> {
+fn read_created_at(value: Option<&str>) -> Read<i64> {
     const NAME: &str = "created_at";
     match read_time(value, NAME)?.map(i64::try_from) {
         Some(Ok(unix_nanos)) => Ok(unix_nanos),
@@ -217,13 +212,13 @@ fn read_created_at(value: Option<&RawValue>) -> Read<i64> {
     }
 }
 
-fn read_timestamp(value: Option<&RawValue>, name: &str) -> Read<Option<i64>> {
+fn read_timestamp(value: Option<&str>, name: &str) -> Read<Option<i64>> {
     // The least number is what "no timestamp" is in the C API.
     let nearest = |time: i128| time.clamp(i128::from(i64::MIN) + 1, i128::from(i64::MAX)) as i64;
     Ok(read_time(value, name)?.map(nearest))
 }
 
-fn read_metadata(value: Option<&RawValue>) -> Read<Metadata> {
+fn read_metadata(value: Option<&str>) -> Read<Metadata> {
     const NAME: &str = "metadata";
     match present(value) {
         None => fault(NAME, "it is missing or null, and must be an object"),
@@ -234,14 +229,14 @@ fn read_metadata(value: Option<&RawValue>) -> Read<Metadata> {
     }
 }
 
-fn read_files(value: Option<&RawValue>) -> Read<Vec<FileRef>> {
+fn read_files(value: Option<&str>) -> Read<Vec<FileRef>> {
     const NAME: &str = "files";
     let Some(value) = value else { return fault(NAME, "it is missing") };
     let Some(json) = present(Some(value)) else { return Ok(Vec::new()) };
     let elements = array(json, NAME)?;
     let mut files = Vec::with_capacity(elements.len());
     for (i, element) in elements.into_iter().enumerate() {
-        files.push(read_file(element.get()).map_err(|inner| inner.within(&format!("{NAME}[{i}]")))?);
+        files.push(read_file(element).map_err(|inner| inner.within(&format!("{NAME}[{i}]")))?);
     }
     Ok(files)
 }
@@ -287,7 +282,7 @@ fn read_stats(json: &str) -> Read<FileStats> {
     let mut stats = FileStats { row_count: count(row_count, "row_count")?, columns: Vec::new() };
     if let Some(json) = present(columns) {
         for (i, element) in array(json, COLUMNS)?.into_iter().enumerate() {
-            let column = read_column(element.get());
+            let column = read_column(element);
             stats.columns.push(column.map_err(|inner| inner.within(&format!("{COLUMNS}[{i}]")))?);
         }
     }
@@ -328,14 +323,14 @@ impl Fault {
 }
 
 /// The members of an object, which the caller names with [`Fault::within`].
-fn object(json: &str) -> Read<Vec<(Cow<'_, str>, &RawValue)>> {
+fn object(json: &str) -> Read<Vec<(Cow<'_, str>, &str)>> {
     if !json.starts_with('{') {
         return fault("", format!("expected an object, found {}", json::kind(json)));
     }
     json::members(json).or_else(|error| fault("", error.to_string()))
 }
 
-fn array<'a>(json: &'a str, name: &str) -> Read<Vec<&'a RawValue>> {
+fn array<'a>(json: &'a str, name: &str) -> Read<Vec<&'a str>> {
     if !json.starts_with('[') {
         return fault(name, format!("expected an array, found {}", json::kind(json)));
     }

@@ -389,16 +389,16 @@ fn a_manifest_torn_anywhere_or_followed_by_anything_is_refused() {
     for (after, what) in [
         ("\n", "followed by white space"),
         (" \t", "followed by white space"),
-        ("\0", "trailing characters"),
-        ("{}", "trailing characters"),
-        (FULL, "trailing characters"),
+        ("\0", "something follows the document"),
+        ("{}", "something follows the document"),
+        (FULL, "something follows the document"),
     ] {
         let error = parse(&format!("{FULL}{after}")).unwrap_err();
         assert_eq!(error.status(), Status::ManifestInvalid);
         assert!(error.message().contains(what), "{error}");
     }
     for (bytes, what) in [
-        (&b"\xef\xbb\xbf{}"[..], "not exactly one JSON object: expected value"),
+        (&b"\xef\xbb\xbf{}"[..], "not exactly one JSON object: expected '{'"),
         (b"[]", "not exactly one JSON object"),
         (b"null", "not exactly one JSON object"),
         (b"{\"a\xff\":1}", "not UTF-8 (at byte 3)"),

@@ -15,9 +15,6 @@ import sys
 
 # Statuses that this build has no way to give: what they speak of is not in the header yet, or no caller can bring it about.
 NOT_IN_THIS_BUILD = {
-    "LODE_ALREADY_COMMITTED": "needs exactly-once keys",
-    "LODE_NONE": "needs exactly-once keys",
-    "LODE_ERR_SEQUENCE_TOO_OLD": "needs exactly-once keys",
     "LODE_COMMITTED_BESIDE_FOREIGN": "needs a head written by another implementation, which this build refuses to write on",
     "LODE_ERR_UNORDERABLE_PARENT": "needs a head written by another implementation, which this build refuses to write on",
     "LODE_ERR_DATASETS_NOT_MODELED": "needs a catalog",

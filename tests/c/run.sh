@@ -310,11 +310,11 @@ check hive_example "$BIN/hive_layout"
 check round_trip round_trip
 check tool_failures tool_failures
 check interrupted interrupted
-for test in api_misuse conditions_pull conditions_push conditions_commit conditions_read conditions_layouts guest stack threads; do
+for test in api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read conditions_layouts guest stack threads; do
     check $test run_test $test
 done
 check memcheck_example memcheck "$BIN/stream_write_records"
-for test in api_misuse conditions_pull conditions_push conditions_commit conditions_read conditions_layouts; do
+for test in api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read conditions_layouts; do
     check memcheck_$test memcheck "$OUT/$test"
 done
 check thread_sanitizer thread_sanitizer

@@ -1,20 +1,58 @@
 //! Putting the slot, and learning whose it became (`commit.md`, Commit 5): the commit point.
 
+use std::sync::Arc;
+
 #[cfg(test)]
 use super::Mutant;
-use super::{Action, Goal, Head, Id, Kind, Machine, Outcome, PutAnswer, Read, Reason, Slot, State, Then};
+use super::{Action, Dated, Goal, Id, Kind, Machine, Outcome, PutAnswer, Read, Reason, Slot, State, Then};
+use crate::commit::producers::{Producers, Verdict};
 use crate::id::{Form, compose, form};
 
 impl Machine {
     /// The caller expected a parent, and the head is another.
     pub(super) fn conflict(&mut self) -> Option<Action> {
-        let Goal::Commit { expected: Some(expected) } = &self.goal else { return None };
+        let Goal::Commit { expected: Some(expected), .. } = &self.goal else { return None };
         let head = self.head.as_ref().map(|head| head.id.clone());
         (head != *expected).then(|| self.refuse(Reason::Conflict(head)))
     }
 
+    /// The producer's sequence is committed, or nobody can say.
+    pub(super) fn known_sequence(&mut self) -> Option<Action> {
+        let Goal::Commit { stamp: Some(stamp), .. } = &self.goal else { return None };
+        let head = self.head.as_ref()?;
+        match head.producers.verdict(stamp) {
+            Verdict::New => None,
+            Verdict::Committed => {
+                let id = head.id.clone();
+                Some(self.finish(Outcome::AlreadyCommitted(id)))
+            }
+            Verdict::TooOld => {
+                let highest = head.producers.get(&stamp.producer).map_or(0, |entry| entry.sequence);
+                Some(self.refuse(Reason::SequenceTooOld(highest)))
+            }
+        }
+    }
+
+    /// Who has committed what, once the child `id` has.
+    fn producers_with(&self, id: &Id) -> Arc<Producers> {
+        let before = self.head.as_ref().map(|head| head.producers.clone()).unwrap_or_default();
+        #[cfg(test)]
+        let before = if self.mutated(Mutant::ProducersNotCarried) { Arc::default() } else { before };
+        match &self.goal {
+            Goal::Commit { stamp: Some(stamp), .. } => Arc::new(before.with(stamp, id)),
+            _ => before,
+        }
+    }
+
     pub(super) fn decide(&mut self) -> Action {
         self.open = false;
+        #[cfg(test)]
+        let rebased = self.slot.is_some() && self.mutated(Mutant::ProducersNotCheckedAtRebase);
+        #[cfg(not(test))]
+        let rebased = false;
+        if !rebased && let Some(known) = self.known_sequence() {
+            return known;
+        }
         if let Some(conflict) = self.conflict() {
             return conflict;
         }
@@ -40,7 +78,8 @@ impl Machine {
         };
         self.id = Some(id.clone());
         let parent = self.head.as_ref().map(|head| head.id.clone());
-        let slot = Slot { kind, parent, child: id.id, created_at: id.created_at, nonce };
+        let producers = self.producers_with(&id.id);
+        let slot = Slot { kind, parent, child: id.id, created_at: id.created_at, nonce, producers };
         self.slot = Some(slot.clone());
         self.tries = 0;
         #[cfg(test)]
@@ -53,7 +92,7 @@ impl Machine {
     }
 
     /// An id drawn earlier still sorts, and is dated, after the head.
-    fn is_above_head(&self, id: &Head) -> bool {
+    fn is_above_head(&self, id: &Dated) -> bool {
         #[cfg(test)]
         if self.mutated(Mutant::StaleIdKept) {
             return true;
@@ -62,7 +101,7 @@ impl Machine {
     }
 
     /// A fresh id above the head (and above `above`), whatever the clock says; or the id nothing sorts above.
-    fn fresh_id(&self, now: i64, random: u64, above: Option<&Id>) -> Result<Head, Id> {
+    fn fresh_id(&self, now: i64, random: u64, above: Option<&Id>) -> Result<Dated, Id> {
         let mut time = now.max(0);
         let mut raise = |at_least: i64, by: &Id| -> Result<(), Id> {
             time = time.max(at_least.checked_add(1).ok_or_else(|| by.clone())?);
@@ -82,7 +121,7 @@ impl Machine {
         let nanos = u64::try_from(time).unwrap_or_default();
         let id =
             compose(nanos, random).ok_or_else(|| self.head.as_ref().map_or("".into(), |h| h.id.clone()))?;
-        Ok(Head { id: Id::from(id), created_at: time })
+        Ok(Dated { id: Id::from(id), created_at: time })
     }
 
     pub(super) fn on_slot_put(&mut self, answer: PutAnswer) -> Action {

@@ -81,7 +81,7 @@ impl Machine {
         };
         match (facts, form(&id)) {
             (Some(facts), Form::Ours { .. }) => {
-                let head = Head { id, created_at: facts.created_at };
+                let head = Head { id, created_at: facts.created_at, producers: facts.producers };
                 self.go(State::HeadSlotPersisted(head), Action::PersistSlot(facts.parent))
             }
             (facts, _) => self.go(State::HeadNamer { id: id.clone(), facts }, Action::FindNamer(id)),
@@ -94,7 +94,7 @@ impl Machine {
             (Read::Failed, _) => self.fail(),
             (Read::Found(slot), None) => self.help(slot, Then::HeadFound),
             (Read::Found(slot), Some(facts)) => {
-                let head = Head { id, created_at: facts.created_at };
+                let head = Head { id, created_at: facts.created_at, producers: facts.producers };
                 self.go(State::HeadSlotPersisted(head), Action::PersistSlot(slot.parent))
             }
             (Read::Absent, None) if matches!(form(&id), Form::Ours { .. }) => {
@@ -124,7 +124,7 @@ impl Machine {
         self.head = head;
         match &self.goal {
             // The pointer may lag behind the parent that the caller expects.
-            Goal::Commit { expected: Some(Some(expected)) }
+            Goal::Commit { expected: Some(Some(expected)), .. }
                 if self.head.as_ref().is_none_or(|head| head.id < *expected) =>
             {
                 self.step_on()
@@ -156,6 +156,9 @@ impl Machine {
 
     /// The head is found: time for the data, unless the caller expected another parent.
     fn data(&mut self) -> Action {
+        if let Some(known) = self.known_sequence() {
+            return known;
+        }
         if let Some(conflict) = self.conflict() {
             return conflict;
         }

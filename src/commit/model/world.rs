@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::commit::producers::Stamp;
 use crate::id::compose;
 
 use super::super::machine::{
@@ -41,6 +42,9 @@ pub struct Plan {
     pub doubt: Doubt,
     /// It expects the head that it last committed itself, and after a conflict any.
     pub expects: bool,
+    /// Its commits carry a producer's sequence, the number of the commit; one that crashed or is in doubt is made
+    /// again, by the same number.
+    pub produces: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -185,10 +189,11 @@ impl World {
                 answers.push(plain(Event::Listed(read(self.manifests.keys().next_back().cloned()))));
             }
             Action::ReadManifest(id) => {
-                let facts = self
-                    .manifests
-                    .get(id)
-                    .map(|slot| ManifestFacts { parent: slot.parent.clone(), created_at: slot.created_at });
+                let facts = self.manifests.get(id).map(|slot| ManifestFacts {
+                    parent: slot.parent.clone(),
+                    created_at: slot.created_at,
+                    producers: slot.producers.clone(),
+                });
                 answers.push(plain(Event::Manifest(read(facts))));
             }
             Action::ReadSlot(parent) => {
@@ -239,7 +244,7 @@ impl World {
                     }
                     if self.crashes > 0 {
                         let mut half = half;
-                        half.crash(index);
+                        half.crash(index, plan);
                         steps.push((format!("writer {index} crashes after the copies"), Ok(half)));
                     }
                 }
@@ -260,16 +265,16 @@ impl World {
         }
         if self.crashes > 0 {
             let mut next = self.clone();
-            next.crash(index);
+            next.crash(index, plan);
             steps.push((format!("writer {index} crashes before {action:?}"), Ok(next)));
         }
     }
 
-    fn crash(&mut self, index: usize) {
+    fn crash(&mut self, index: usize, plan: &Plan) {
         self.crashes -= 1;
         let writer = &self.writers[index];
-        self.writers[index] =
-            Writer { commits: writer.commits, draws: writer.draws, ..Writer::new(writer.lives + 1) };
+        let commits = writer.commits - u8::from(plan.produces);
+        self.writers[index] = Writer { commits, draws: writer.draws, ..Writer::new(writer.lives + 1) };
     }
 
     /// The world in which a manifest's copies are there, and no more; `None` if that is nothing new.
@@ -383,15 +388,20 @@ impl World {
         let plan = &scenario.writers[index];
         let writer = &mut next.writers[index];
         let knowledge = writer.knowledge.clone();
-        let any = Goal::Commit { expected: None };
+        if plan.produces && writer.doubt.take().is_some() {
+            writer.commits -= 1;
+        }
+        let stamp = plan.produces.then(|| stamp(writer.commits + 1));
         let machine = match writer.doubt.take() {
-            Some(slot) if plan.doubt == Doubt::Repeat => Machine::settle(any, knowledge, 2, slot),
+            Some(slot) if plan.doubt == Doubt::Repeat => {
+                Machine::settle(Goal::Commit { expected: None, stamp }, knowledge, 2, slot)
+            }
             Some(slot) => Machine::new(Goal::Resolve { id: slot.child }, knowledge, 2),
             None if writer.commits == plan.commits => return None,
             None => {
                 writer.commits += 1;
                 let expected = plan.expects.then(|| writer.last.clone());
-                Machine::new(Goal::Commit { expected }, knowledge, 2)
+                Machine::new(Goal::Commit { expected, stamp }, knowledge, 2)
             }
         };
         let mut machine = machine.with_mutant(scenario.mutant);
@@ -404,7 +414,12 @@ impl World {
     fn answer(&mut self, scenario: &Scenario, index: usize, event: Event) -> Result<(), String> {
         let writer = &mut self.writers[index];
         if let Event::Drawn { nonce, .. } = event {
-            self.owners.insert(nonce, (index, writer.lives, writer.commits));
+            let owner = match scenario.writers[index].produces {
+                // Whoever carries the sequence out: it is one commit.
+                true => (usize::MAX, 0, writer.commits),
+                false => (index, writer.lives, writer.commits),
+            };
+            self.owners.insert(nonce, owner);
         }
         if matches!(event, Event::Drawn { .. } | Event::DataFinished(..)) {
             writer.draws += 1;
@@ -443,6 +458,15 @@ impl World {
                     ));
                 }
                 self.acknowledged.push(slot.child);
+            }
+            Outcome::AlreadyCommitted(_) => {
+                let owner = (usize::MAX, 0, self.writers[index].commits);
+                let done = self.path().iter().any(|slot| self.owners.get(&slot.nonce) == Some(&owner));
+                if !done {
+                    return Err(format!(
+                        "writer {index} is told that its sequence is committed, but it is not"
+                    ));
+                }
             }
             Outcome::NotCommitted(reason) => {
                 let expects = scenario.writers[index].expects;
@@ -594,7 +618,7 @@ impl World {
         world.delayed.clear();
         world.reader = Reader::Idle;
         world.writers = vec![Writer { draws: 90, ..Writer::new(u8::MAX) }];
-        let plan = Plan { clock: 1, commits: 1, doubt: Doubt::Repeat, expects: false };
+        let plan = Plan { clock: 1, commits: 1, doubt: Doubt::Repeat, expects: false, produces: false };
         let scenario = Scenario { writers: vec![plan], ..scenario.clone() };
         let before = world.slots.len();
         while let Some((label, result)) = world.steps(&scenario).into_iter().next() {
@@ -627,6 +651,11 @@ impl Writer {
             doubt: None,
         }
     }
+}
+
+/// The producer's, whoever it is that carries the commit of this number out.
+fn stamp(number: u8) -> Stamp {
+    Stamp { producer: "p".into(), sequence: u64::from(number), position: String::new() }
 }
 
 fn read<T>(found: Option<T>) -> Read<T> {

@@ -10,7 +10,7 @@ use crate::store::{Backend, Durability, LockWait, Object, Put, Swap, Upload};
 
 /// What becomes of a put of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
+pub(super) enum Answer {
     /// It arrives, and the answer is lost.
     Unanswered,
     /// It never arrives, and neither does an answer.
@@ -21,7 +21,7 @@ enum Answer {
 
 /// A memory store that answers for slots as it is told.
 #[derive(Clone)]
-struct Flaky {
+pub(super) struct Flaky {
     inner: Arc<Memory>,
     answers: Arc<Mutex<Vec<Answer>>>,
     dark: Arc<Mutex<bool>>,
@@ -29,7 +29,7 @@ struct Flaky {
 }
 
 impl Flaky {
-    fn new() -> (Flaky, Store) {
+    pub(super) fn new() -> (Flaky, Store) {
         let flaky = Flaky {
             inner: Arc::new(Memory::new()),
             answers: Arc::default(),
@@ -40,11 +40,16 @@ impl Flaky {
     }
 
     /// The next puts of slots go like this, those after them well.
-    fn answer(&self, answers: &[Answer]) {
+    pub(super) fn answer(&self, answers: &[Answer]) {
         *self.answers.lock().unwrap() = answers.iter().rev().copied().collect();
     }
 
-    fn light(&self) {
+    /// No slot can be read from now on.
+    pub(super) fn darken(&self) {
+        *self.dark.lock().unwrap() = true;
+    }
+
+    pub(super) fn light(&self) {
         self.answer(&[]);
         *self.dark.lock().unwrap() = false;
     }

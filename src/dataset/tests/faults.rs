@@ -4,6 +4,7 @@
 use super::audit::audit_as;
 use super::*;
 use crate::error::{Action, Status};
+use crate::options::Producer;
 use crate::store::filesystem::Filesystem;
 use crate::store::sim::{Errno, Fault, Op, SimDisk, SimProcess, Step};
 
@@ -86,6 +87,12 @@ fn push(dataset: &Dataset) -> Result<Commit> {
     writer.commit(Metadata::empty(), CommitOptions::default())
 }
 
+fn produce(dataset: &Dataset) -> Result<Commit> {
+    let producer = Some(Producer { id: "meter", sequence: 1, position: "here" });
+    let options = CommitOptions { producer, ..CommitOptions::default() };
+    dataset.stream_write_records(&mut records(&["1"]), Metadata::empty(), options)
+}
+
 fn pull_large(dataset: &Dataset) -> Result<Commit> {
     let metadata = Metadata::parse(&format!("{{\"note\":\"{}\"}}", "n".repeat((1 << 20) + 1)))?;
     dataset.stream_write_records(&mut records(&["1"]), metadata, CommitOptions::default())
@@ -101,13 +108,19 @@ fn half_done(disk: &SimDisk) -> Vec<String> {
     vec![before]
 }
 
-const SCENES: [Scene; 9] = [
+const SCENES: [Scene; 10] = [
     Scene { name: "the first commit", layout: Layout::Default, prepare: |_| Vec::new(), act: pull },
     Scene {
         name: "a later commit, pulled",
         layout: Layout::Default,
         prepare: |disk| vec![commit_by(disk, &["0"])],
         act: pull,
+    },
+    Scene {
+        name: "a producer's commit",
+        layout: Layout::Default,
+        prepare: |disk| vec![commit_by(disk, &["0"])],
+        act: produce,
     },
     Scene {
         name: "a later commit, pushed",

@@ -18,7 +18,14 @@ fn plant(store: &Store, id: &str, created_at: i64) {
     let manifest =
         crate::manifest::Manifest { snapshot_id: id.to_owned(), created_at, files: Vec::new(), ..manifest };
     let payload = manifest.encode();
-    let slot = Slot { kind: Kind::Commit, parent: None, child: Id::from(id), created_at, nonce: 7 };
+    let slot = Slot {
+        kind: Kind::Commit,
+        parent: None,
+        child: Id::from(id),
+        created_at,
+        nonce: 7,
+        producers: Arc::default(),
+    };
     let place = Place { dataset: "events", layout: Layout::Default, parent: None };
     let backend = store.backend();
     backend.put_if_absent(&place.key(), &slot::encode(place, &slot, &payload), Durability::Full);

@@ -4,6 +4,7 @@ mod audit;
 mod commits;
 mod counts;
 mod doubt;
+mod exactly_once;
 mod faults;
 mod heads;
 mod layouts;

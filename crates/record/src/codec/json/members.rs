@@ -2,7 +2,7 @@
 
 /// The members of a document that a [`super::Checker`] has accepted. What nests in them is stepped over, without
 /// recursion and without memory. An iterator over nothing if the document is no object.
-pub(crate) struct Members<'a> {
+pub struct Members<'a> {
     document: &'a [u8],
     at: usize,
     ended: bool,
@@ -10,7 +10,7 @@ pub(crate) struct Members<'a> {
 
 /// One member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Member<'a> {
+pub struct Member<'a> {
     /// The key between its quotes, escapes and all.
     pub key: &'a [u8],
     /// The value's bytes, without the white space around them.
@@ -21,7 +21,7 @@ pub(crate) struct Member<'a> {
 
 impl<'a> Members<'a> {
     /// The members of `document`; `None` if it is no object.
-    pub(crate) fn of(document: &'a [u8]) -> Option<Self> {
+    pub fn of(document: &'a [u8]) -> Option<Self> {
         let at = document.iter().position(|byte| !is_space(*byte))?;
         (document[at] == b'{').then_some(Members { document, at: at + 1, ended: false })
     }

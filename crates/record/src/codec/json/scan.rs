@@ -4,6 +4,7 @@
 //! may also set the bit of bytes above a zero byte, never of one below the first, and only the first counts.
 
 use super::keys::Keys;
+use super::range::beyond_float64;
 use super::{Fault, fault};
 
 /// A word with `byte` in each place.
@@ -327,13 +328,10 @@ impl<'a> Cursor<'a> {
     #[cold]
     #[inline(never)]
     fn finite(&self, start: usize) -> Result<(), Fault> {
-        let text = std::str::from_utf8(&self.bytes[start..self.at]);
-        let number = text.ok().and_then(|text| text.parse::<f64>().ok());
-        if number.is_some_and(f64::is_finite) {
-            Ok(())
-        } else {
-            Err(Fault { offset: start, reason: fault::TOO_LARGE })
+        if beyond_float64(&self.bytes[start..self.at]) {
+            return Err(Fault { offset: start, reason: fault::TOO_LARGE });
         }
+        Ok(())
     }
 
     /// Steps over `literal`, whose first byte is here.

@@ -12,17 +12,19 @@
 
 mod fault;
 mod keys;
-pub(crate) mod members;
+pub mod members;
+mod range;
 mod scan;
 #[cfg(test)]
 mod tests;
 
 use crate::error::{Error, Result, Status};
 use keys::Keys;
+pub use range::beyond_float64;
 use scan::Cursor;
 
 /// The deepest nesting of arrays and objects accepted: the reference reads no deeper.
-pub(crate) const MAX_DEPTH: usize = 10_000;
+pub const MAX_DEPTH: usize = 10_000;
 
 /// Levels of nesting that one word of the stack holds.
 const LEVELS_PER_WORD: usize = u64::BITS as usize;

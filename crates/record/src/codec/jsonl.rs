@@ -54,7 +54,6 @@ impl Encoder {
     ///
     /// # Errors
     /// Why it was not taken; `out` is as it was.
-    #[inline]
     pub fn encode(
         &mut self,
         record: &[u8],
@@ -140,7 +139,6 @@ fn append_without_line_breaks(record: &[u8], out: &mut Vec<u8>) {
 /// blank lines before it take up. One `\r` before the `\n` is no part of the line; a line of nothing else
 /// is blank. Without such a line the bytes of complete blank lines are still counted, so that they can be
 /// dropped.
-#[inline]
 pub fn next_line(data: &[u8]) -> (Option<Range<usize>>, usize) {
     let mut start = 0;
     while let Some(length) = memchr::memchr(b'\n', &data[start..]) {
