@@ -107,7 +107,7 @@
  *   LODE_ERR_CODEC_REQUIRED                  -60  GIVE_UP  the call needs a dataset with a codec
  *   LODE_ERR_CODEC_NOT_STREAMABLE            -61  GIVE_UP  the codec cannot write in one pass
  *   LODE_ERR_PARTITIONING_NOT_SUPPORTED      -62  GIVE_UP  a stream in one pass cannot be partitioned
- *   LODE_ERR_INVALID_RECORD                  -70  GIVE_UP  a record is not one JSON document; number and offset say where
+ *   LODE_ERR_INVALID_RECORD                  -70  GIVE_UP  a record is not one JSON document, or fits no partition
  *   LODE_ERR_RECORD_TOO_LARGE                -71  GIVE_UP  a record is over the dataset's limit
  *   LODE_ERR_CONFLICT                        -80  REBASE   the head is not the expected parent; the error has the head
  *   LODE_ERR_COMMIT_UNKNOWN                  -81  RESOLVE  perhaps committed; the error has the snapshot's id
@@ -245,7 +245,10 @@
 /** The dataset's layout is partitioned, and a stream in one pass cannot be. */
 #define LODE_ERR_PARTITIONING_NOT_SUPPORTED (-62)
 
-/** A record is not exactly one valid JSON document; see `lode_error_record` and `lode_error_offset`. */
+/**
+ * A record is not exactly one valid JSON document, or fits no partition; see `lode_error_record` and
+ * `lode_error_offset`.
+ */
 #define LODE_ERR_INVALID_RECORD (-70)
 
 /** A record is longer than the dataset's limit; see `lode_error_record`. */
@@ -320,10 +323,10 @@
 /** Every snapshot's files in its own directory, not partitioned. */
 #define LODE_LAYOUT_DEFAULT 0
 
-/** Partitioned by fields of the records; not in this version. */
+/** Partitioned by keys of the records (`partition_keys`), which are written by lode_dataset_write_records. */
 #define LODE_LAYOUT_HIVE 1
 
-/** The shortest paths, whose datasets cannot be listed; not in this version. */
+/** The shortest paths, whose datasets cannot be listed; not partitioned. */
 #define LODE_LAYOUT_FLAT 2
 
 /** XXH3, 64 bits: fast, finds damage. */
@@ -524,7 +527,12 @@ typedef struct lode_dataset_options {
     int32_t layout;
     /** One of LODE_DURABILITY_*. */
     int32_t durability;
-    /** Whether to keep statistics of each file's columns: only 0, no, in this version. */
+    /**
+     * Whether the manifest tells of each file its records and, of each key at the top of its records, the
+     * least and greatest value (of numbers, strings or booleans) and how many are null or missing. Of the
+     * first 100 keys; a key whose values are of several kinds, or whose least or greatest is over 64 bytes
+     * long, has neither. 0: no, 1: yes.
+     */
     int32_t file_statistics;
     /** How often one request is tried while it meets other writers or passing failures. 0: a few times. */
     int32_t retry_attempts;
@@ -537,6 +545,14 @@ typedef struct lode_dataset_options {
      * the format takes, about 10 MiB.
      */
     int64_t max_record_bytes;
+    /**
+     * The keys of the records to partition by, in the order of the paths `key=value/key=value`;
+     * `partition_key_count` of them, NUL-terminated UTF-8, borrowed for the call. For LODE_LAYOUT_HIVE at
+     * least one; NULL for the others.
+     */
+    const char *const *partition_keys;
+    /** How many partition keys. */
+    size_t partition_key_count;
 } lode_dataset_options;
 
 /**
@@ -900,8 +916,9 @@ void lode_dataset_options_init(lode_dataset_options *options, size_t struct_size
  *        to read.
  * @param dataset output: the dataset, which the caller owns and frees with lode_dataset_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value),
- *         LODE_ERR_UNSUPPORTED (a codec, layout or setting that this build lacks), LODE_ERR_NO_MEMORY.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value, or the partition key
+ *         that cannot stand in a path), LODE_ERR_CODEC_REQUIRED (the hive layout without a codec),
+ *         LODE_ERR_UNSUPPORTED (a codec or setting that this build lacks), LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -934,8 +951,8 @@ void lode_dataset_free(lode_dataset *dataset);
  * @return LODE_OK: it is committed. LODE_NOT_COMMITTED: it is not, and never will be.
  *         LODE_ERR_COMMIT_UNKNOWN: still in doubt, ask again. LODE_ERR_INVALID_ARGUMENT,
  *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
- *         LODE_ERR_UNORDERABLE_PARENT (no writer of this library made that id), LODE_ERR_MANIFEST_INVALID,
- *         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT (no writer of this library made that id),
+ *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -989,6 +1006,52 @@ lode_status lode_dataset_stream_write_records(lode_dataset *dataset,
                                               const lode_commit_options *options,
                                               lode_snapshot **snapshot,
                                               lode_error **error);
+
+/**
+ * Commits records that are held in memory as one new snapshot: either all of them and a manifest, or
+ * nothing. In a dataset of LODE_LAYOUT_HIVE each partition that occurs becomes a file, and the manifest a
+ * copy beside each; in the other layouts all records become one file. The records are checked, and put
+ * into partitions, before anything is written. The stored line is the record's bytes as given, but for
+ * line breaks between its tokens, which are removed. Blocks until the commit is decided or has failed.
+ *
+ * A record's partition is `key=value/key=value`, by the dataset's partition keys at the top of the
+ * record. The value is a string's text, a number as it is written, `true` or `false`, escaped for a path
+ * as URLs are; if a key occurs twice, the last counts. A record without the key, with a value that is
+ * null, an array or an object, or whose value makes a name of more than 255 bytes is
+ * LODE_ERR_INVALID_RECORD; the message names record and key.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param records the records, `count` of them, one JSON document each; the array and what it points to are
+ *        borrowed for the call and must not change during it. NULL if `count` is 0.
+ * @param unix_nanos the records' times, `count` of them, in nanoseconds since the Unix epoch;
+ *        LODE_NO_TIMESTAMP: none. Borrowed for the call. NULL: no record has one.
+ * @param count how many records. 0 is allowed: an empty snapshot.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ * @param options deadline, cancel token, progress, expected parent, exactly-once key. Borrowed for the call.
+ *        NULL: the defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
+ *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. Of the arguments:
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED,
+ *         LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_CODEC_REQUIRED. Of the records:
+ *         LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT,
+ *         LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
+ *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store:
+ *         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+lode_status lode_dataset_write_records(lode_dataset *dataset,
+                                       const lode_bytes *records,
+                                       const int64_t *unix_nanos,
+                                       size_t count,
+                                       const char *metadata_json,
+                                       const lode_commit_options *options,
+                                       lode_snapshot **snapshot,
+                                       lode_error **error);
 
 /**
  * Fills the options with the defaults: bad records fail their append.
@@ -1323,8 +1386,9 @@ void lode_blob_writer_free(lode_blob_writer *writer);
  * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_NO_SNAPSHOTS (there is none yet), LODE_ERR_INVALID_ARGUMENT,
- *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID,
- *         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH (it has snapshots of another layout only),
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
+ *         LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1342,8 +1406,8 @@ lode_status lode_dataset_latest(lode_dataset *dataset,
  * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
- *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
- *         LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID,
+ *         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1362,8 +1426,8 @@ lode_status lode_dataset_snapshot(lode_dataset *dataset,
  * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
  *        Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
- *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH,
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
  *         LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
@@ -1382,7 +1446,7 @@ lode_status lode_dataset_snapshots(lode_dataset *dataset,
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_ITEM: there is one. LODE_OK: the end. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call
  *         is using the iterator), LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_SNAPSHOT_NOT_FOUND,
- *         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
  *
  * One thread at a time. Since 0.1.0.
  */

@@ -1,6 +1,7 @@
 //! Where the objects of a dataset lie (`format.md` 1, `commit.md` "Objects"): ids in, store keys out.
 //!
-//! The ids have been checked by then (see [`crate::id`]), so the keys need no escaping.
+//! The ids have been checked by then (see [`crate::id`]), and the partitions are escaped, so the keys need no
+//! escaping.
 
 /// How a dataset's objects are laid out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -8,7 +9,16 @@ pub enum Layout {
     /// All of a snapshot under `datasets/<ds>/snapshots/<snap>/`.
     #[default]
     Default,
+    /// Partitioned by fields of the records: a partition's files under
+    /// `datasets/<ds>/partitions/<part>/segments/<snap>/`, the manifests under `datasets/<ds>/segments/<snap>/`,
+    /// with a copy beside each partition's files.
+    Hive,
+    /// All of a snapshot under `<ds>/<snap>/`: the shortest paths, whose datasets cannot be listed.
+    Flat,
 }
+
+/// In the hive layout, the folder of snapshots, of the whole dataset's or of a partition's.
+pub(crate) const SEGMENTS: &str = "segments";
 
 impl Layout {
     /// The name that commit slots carry.
@@ -16,6 +26,17 @@ impl Layout {
     pub fn name(self) -> &'static str {
         match self {
             Layout::Default => "default",
+            Layout::Hive => "hive",
+            Layout::Flat => "flat",
+        }
+    }
+
+    /// The name of the partitioner that manifests carry.
+    #[must_use]
+    pub fn partitioner(self) -> &'static str {
+        match self {
+            Layout::Default | Layout::Flat => "noop",
+            Layout::Hive => "hive",
         }
     }
 
@@ -23,30 +44,79 @@ impl Layout {
     #[must_use]
     pub fn dataset_prefix(self, dataset: &str) -> String {
         match self {
-            Layout::Default => format!("datasets/{dataset}/"),
+            Layout::Default | Layout::Hive => format!("datasets/{dataset}/"),
+            Layout::Flat => format!("{dataset}/"),
         }
     }
 
     /// Under which the dataset's manifests lie; ends in `/`.
     #[must_use]
     pub fn snapshots_prefix(self, dataset: &str) -> String {
+        let dataset = self.dataset_prefix(dataset);
         match self {
-            Layout::Default => format!("{}snapshots/", self.dataset_prefix(dataset)),
+            Layout::Default => format!("{dataset}snapshots/"),
+            Layout::Hive => format!("{dataset}{SEGMENTS}/"),
+            Layout::Flat => dataset,
         }
     }
 
-    /// Under which a snapshot's data files lie; ends in `/`.
+    /// Whether a name directly below [`Layout::snapshots_prefix`] may be a snapshot's: in the flat layout other
+    /// objects stand there, too.
+    #[must_use]
+    pub fn may_be_snapshot(self, name: &str) -> bool {
+        self != Layout::Flat || !matches!(name, "_commits" | "latest" | "latest.lock")
+    }
+
+    /// Under which a snapshot's data files lie, those of no partition; ends in `/`.
     #[must_use]
     pub fn data_prefix(self, dataset: &str, snapshot: &str) -> String {
-        match self {
-            Layout::Default => format!("{}{snapshot}/data/", self.snapshots_prefix(dataset)),
-        }
+        format!("{}{snapshot}/data/", self.snapshots_prefix(dataset))
     }
 
     /// The file of a snapshot's records; `extension` is the compressor's: empty, `.gz` or `.zst`.
     #[must_use]
     pub fn data_path(self, dataset: &str, snapshot: &str, extension: &str) -> String {
         format!("{}data{extension}", self.data_prefix(dataset, snapshot))
+    }
+
+    /// Under which the partitions of a hive dataset lie; ends in `/`.
+    #[must_use]
+    pub fn partitions_prefix(self, dataset: &str) -> String {
+        format!("{}partitions/", self.dataset_prefix(dataset))
+    }
+
+    /// The file of a partition's records, in the hive layout; of no partition: [`Layout::data_path`].
+    #[must_use]
+    pub fn partition_data_path(
+        self,
+        dataset: &str,
+        partition: &str,
+        snapshot: &str,
+        extension: &str,
+    ) -> String {
+        if partition.is_empty() {
+            return self.data_path(dataset, snapshot, extension);
+        }
+        let partitions = self.partitions_prefix(dataset);
+        format!("{partitions}{partition}/{SEGMENTS}/{snapshot}/data/data{extension}")
+    }
+
+    /// The copy of a manifest beside a partition's files, in the hive layout.
+    #[must_use]
+    pub fn partition_manifest_path(self, dataset: &str, partition: &str, snapshot: &str) -> String {
+        format!("{}{partition}/{SEGMENTS}/{snapshot}/manifest.json", self.partitions_prefix(dataset))
+    }
+
+    /// The partition, such as `day=2024-01-01/region=eu`, that a data file of this hive dataset belongs to; `None`:
+    /// to none.
+    #[must_use]
+    pub fn partition_of<'a>(self, dataset: &str, file: &'a str) -> Option<&'a str> {
+        if self != Layout::Hive {
+            return None;
+        }
+        let rest = file.strip_prefix(&*self.partitions_prefix(dataset))?;
+        let (partition, _) = rest.split_once("/segments/")?;
+        (!partition.is_empty()).then_some(partition)
     }
 
     /// The file of a snapshot that is a raw blob; `extension` as for records.
@@ -58,9 +128,7 @@ impl Layout {
     /// The manifest whose presence makes the snapshot exist.
     #[must_use]
     pub fn manifest_path(self, dataset: &str, snapshot: &str) -> String {
-        match self {
-            Layout::Default => format!("{}{snapshot}/manifest.json", self.snapshots_prefix(dataset)),
-        }
+        format!("{}{snapshot}/manifest.json", self.snapshots_prefix(dataset))
     }
 
     /// The pointer to the newest snapshot: a hint.
@@ -87,19 +155,32 @@ impl Layout {
         format!("{}{child}-{nonce}.payload", self.slots_prefix(dataset))
     }
 
-    /// The snapshot whose manifest lies at `key`; `None` if `key` has not exactly a manifest's shape.
+    /// The folders directly below the dataset in which only another layout that shares its place has objects.
+    #[must_use]
+    pub fn folders_of_others(self) -> &'static [&'static str] {
+        match self {
+            Layout::Default => &["partitions", SEGMENTS],
+            Layout::Hive => &["snapshots"],
+            Layout::Flat => &[],
+        }
+    }
+
+    /// The snapshot whose manifest lies at `key`; `None` if `key` has not exactly a manifest's shape. In the hive
+    /// layout the copies of partitions have it, too.
     #[must_use]
     pub fn parse_manifest_path<'a>(self, dataset: &str, key: &'a str) -> Option<&'a str> {
-        match self {
-            Layout::Default => {
-                let snapshot = key
-                    .strip_prefix("datasets/")?
-                    .strip_prefix(dataset)?
-                    .strip_prefix("/snapshots/")?
-                    .strip_suffix("/manifest.json")?;
-                (!snapshot.is_empty() && !snapshot.contains('/')).then_some(snapshot)
+        let below = key.strip_prefix(&*self.dataset_prefix(dataset))?.strip_suffix("/manifest.json")?;
+        let (snapshot, named) = match self {
+            Layout::Default => (below.strip_prefix("snapshots/")?, true),
+            Layout::Flat => (below, self.may_be_snapshot(below)),
+            Layout::Hive => {
+                let (folder, snapshot) = below.rsplit_once('/')?;
+                let partition =
+                    folder.strip_prefix("partitions/").and_then(|it| it.strip_suffix("/segments"));
+                (snapshot, folder == SEGMENTS || partition.is_some_and(|partition| !partition.is_empty()))
             }
-        }
+        };
+        (named && !snapshot.is_empty() && !snapshot.contains('/')).then_some(snapshot)
     }
 }
 
@@ -153,6 +234,84 @@ mod tests {
             "/datasets/foo/snapshots/17/manifest.json",
             "foo/17/manifest.json",
             "",
+        ] {
+            assert_eq!(parse(key), None, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn hive_layout_puts_objects_where_the_format_says() {
+        let (layout, part) = (Layout::Hive, "day=1/region=eu");
+        assert_eq!((layout.name(), layout.partitioner()), ("hive", "hive"));
+        for (path, expected) in [
+            (layout.dataset_prefix("events"), "datasets/events/"),
+            (layout.snapshots_prefix("events"), "datasets/events/segments/"),
+            (layout.data_path("events", "17", ".gz"), "datasets/events/segments/17/data/data.gz"),
+            (
+                layout.partition_data_path("events", part, "17", ".zst"),
+                "datasets/events/partitions/day=1/region=eu/segments/17/data/data.zst",
+            ),
+            (layout.partition_data_path("events", "", "17", ""), "datasets/events/segments/17/data/data"),
+            (layout.manifest_path("events", "17"), "datasets/events/segments/17/manifest.json"),
+            (
+                layout.partition_manifest_path("events", part, "17"),
+                "datasets/events/partitions/day=1/region=eu/segments/17/manifest.json",
+            ),
+            (layout.latest_path("events"), "datasets/events/latest"),
+            (layout.slot_path("events", "root"), "datasets/events/_commits/root"),
+        ] {
+            assert_eq!(path, expected);
+        }
+        let of = |file| layout.partition_of("events", file);
+        assert_eq!(of("datasets/events/partitions/day=1/region=eu/segments/17/data/data"), Some(part));
+        assert_eq!(of("datasets/events/segments/17/data/data"), None);
+        assert_eq!(of("datasets/events/partitions//segments/17/data/data"), None);
+        assert_eq!(of("datasets/other/partitions/day=1/segments/17/data/data"), None);
+        assert_eq!(
+            Layout::Default.partition_of("events", "datasets/events/partitions/a=1/segments/1/d"),
+            None
+        );
+        let parse = |key| layout.parse_manifest_path("foo", key);
+        assert_eq!(parse("datasets/foo/segments/17/manifest.json"), Some("17"));
+        assert_eq!(parse("datasets/foo/partitions/a=1/b=2/segments/17/manifest.json"), Some("17"));
+        for key in [
+            "datasets/foobar/segments/17/manifest.json",
+            "datasets/foo/segments/manifest.json",
+            "datasets/foo/segments/17/data/manifest.json",
+            "datasets/foo/partitions/segments/17/manifest.json",
+            "datasets/foo/partitions//segments/17/manifest.json",
+            "datasets/foo/snapshots/17/manifest.json",
+            "datasets/foo/manifest.json",
+        ] {
+            assert_eq!(parse(key), None, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn flat_layout_puts_objects_where_the_format_says() {
+        let layout = Layout::Flat;
+        assert_eq!((layout.name(), layout.partitioner()), ("flat", "noop"));
+        for (path, expected) in [
+            (layout.dataset_prefix("events"), "events/"),
+            (layout.snapshots_prefix("events"), "events/"),
+            (layout.data_path("events", "17", ".gz"), "events/17/data/data.gz"),
+            (layout.manifest_path("events", "17"), "events/17/manifest.json"),
+            (layout.latest_path("events"), "events/latest"),
+            (layout.slot_path("events", "17"), "events/_commits/17"),
+            (layout.payload_path("events", "17-a", "0f"), "events/_commits/17-a-0f.payload"),
+        ] {
+            assert_eq!(path, expected);
+        }
+        let parse = |key| layout.parse_manifest_path("foo", key);
+        assert_eq!(parse("foo/17/manifest.json"), Some("17"));
+        for key in [
+            "foobar/17/manifest.json",
+            "foo/manifest.json",
+            "foo//manifest.json",
+            "foo/17/data/manifest.json",
+            "foo/latest/manifest.json",
+            "foo/_commits/manifest.json",
+            "datasets/foo/17/manifest.json",
         ] {
             assert_eq!(parse(key), None, "{key:?}");
         }

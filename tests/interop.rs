@@ -8,5 +8,7 @@ mod blobs;
 mod datasets;
 #[path = "interop/go.rs"]
 mod go;
+#[path = "interop/layouts.rs"]
+mod layouts;
 #[path = "interop/manifests.rs"]
 mod manifests;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::hive;
 use super::lookup::{Decision, MANIFEST_MAX, Site};
 use super::machine::{
     Action, Dated, Event, Goal, Id, Kind, Knowledge, Machine, ManifestFacts, Outcome, Publication, PutAnswer,
@@ -12,12 +13,16 @@ use super::producers::Stamp;
 use super::slot;
 use crate::error::{Error, Result, Status};
 use crate::id;
+use crate::layout::Layout;
 use crate::manifest::Manifest;
 use crate::options::Control;
 use crate::store::{Backend, Durability, LockWait, LogLevel, Put, Swap};
 
 /// A parent this far ahead of the clock is worth a warning.
 const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many copies of a hive manifest are put without a look at the deadline.
+const COPIES: usize = 16;
 
 /// What is to be committed.
 pub trait Content {
@@ -141,8 +146,21 @@ pub fn resolve(site: Site<'_>, control: &Control, id: &str, knowledge: &mut Know
         Ok(Outcome::Impossible) => Ok(Resolved::Impossible),
         Ok(Outcome::NotCommitted(reason)) => Err(driver.refusal(reason)),
         Ok(_) => Err(driver.unknown(&id)),
+        Err(error) if error.status() == Status::LayoutMismatch => Err(error),
         Err(error) => Err(error.with_status(Status::CommitUnknown).with_snapshot_id(&*id)),
     }
+}
+
+/// Accepts a manifest that can be read again.
+fn check_length(bytes: u64, limit: u64) -> Result<()> {
+    if bytes <= limit {
+        return Ok(());
+    }
+    let message = format!(
+        "the snapshot's manifest would have {bytes} bytes, more than the {limit} that are read: write fewer files \
+         (partitions, or their statistics) or less metadata in one snapshot"
+    );
+    Err(Error::new(Status::InvalidArgument, message))
 }
 
 /// The current Unix time in nanoseconds.
@@ -159,10 +177,21 @@ impl Driver<'_> {
             if self.machine.may_stop() && !matches!(action, Action::Finish(_)) {
                 self.control.check("committing").map_err(|error| self.named(error))?;
             }
+            let is_own =
+                |parent: &Option<Id>| self.own.as_ref().is_some_and(|own| own.slot.parent == *parent);
+            let reads_own = matches!(&action, Action::ReadSlot(parent) if is_own(parent));
             event = match action {
                 Action::Finish(outcome) => return Ok(outcome),
                 action => self.perform(action),
             };
+            // Our slot's place is taken by one of another layout, for good: whatever became of our request, it is not
+            // committed.
+            if reads_own
+                && event == Event::Slot(Read::Failed)
+                && let Some(error) = self.error.take_if(|error| error.status() == Status::LayoutMismatch)
+            {
+                return Err(self.named(error));
+            }
         }
     }
 
@@ -178,10 +207,7 @@ impl Driver<'_> {
             Action::PutSlot(slot) => Event::Put(self.put_slot(&slot)),
             Action::PutManifest(slot) => Event::Put(self.put_manifest(&slot)),
             Action::PersistSlot(parent) => Event::Persisted(self.persist_slot(parent.as_deref())),
-            Action::PersistManifest(id) => {
-                let key = self.site.layout.manifest_path(self.site.dataset, &id);
-                Event::Persisted(self.persist(&key))
-            }
+            Action::PersistManifest(id) => Event::Persisted(self.persist_manifest(&id)),
             Action::PersistLatest => {
                 let key = self.site.layout.latest_path(self.site.dataset);
                 Event::Persisted(self.persist(&key))
@@ -250,6 +276,13 @@ impl Driver<'_> {
     }
 
     fn finish_data(&mut self) -> Event {
+        // Where nothing of the layout is found, the place may be another's.
+        if self.machine.head().is_none()
+            && let Err(error) = self.refuse_another_layout()
+        {
+            self.error = Some(error);
+            return Event::DataFailed;
+        }
         let Some(content) = &mut self.content else { return Event::DataFailed };
         match content.finish_data() {
             Ok(head) => Event::DataFinished(head.id, head.created_at),
@@ -257,6 +290,14 @@ impl Driver<'_> {
                 self.error = Some(error);
                 Event::DataFailed
             }
+        }
+    }
+
+    /// Default and hive datasets would lie in the same place, and see nothing of each other.
+    fn refuse_another_layout(&self) -> Result<()> {
+        match self.site.object_of_another_layout()? {
+            Some(object) => Err(self.site.layout_mismatch(&object)),
+            None => Ok(()),
         }
     }
 
@@ -292,6 +333,8 @@ impl Driver<'_> {
             }
         };
         let payload = Arc::new(manifest.encode());
+        check_length(payload.len() as u64, MANIFEST_MAX)
+            .map_err(|error| error.with_snapshot_id(&*slot.child))?;
         self.own = Some(Decision { slot: slot.clone(), payload: payload.clone() });
         Ok(payload)
     }
@@ -328,9 +371,49 @@ impl Driver<'_> {
             }
         };
         let key = self.site.layout.manifest_path(self.site.dataset, &slot.child);
-        let put = self.backend().put_if_absent(&key, &payload, self.site.durability);
+        match self.put_copies(slot, &payload, &key) {
+            PutAnswer::Done => self.put_bytes(&key, &payload),
+            answer => answer,
+        }
+    }
+
+    /// Puts the copies of a hive snapshot's manifest, all of them before the canonical one: whoever sees that one sees
+    /// the others, too. A noop has the files of its parent, and no copies.
+    fn put_copies(&mut self, slot: &Slot, payload: &[u8], canonical: &str) -> PutAnswer {
+        if self.site.layout != Layout::Hive || slot.kind != Kind::Commit {
+            return PutAnswer::Done;
+        }
+        let manifest = match Manifest::parse(payload, self.site.dataset, &slot.child, canonical) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                self.error = Some(error);
+                return PutAnswer::Failed;
+            }
+        };
+        for (number, key) in hive::copies(self.site.layout, self.site.dataset, &manifest).iter().enumerate() {
+            // A few are put whatever the time, as any manifest is; thousands are left to the next writer.
+            if number >= COPIES
+                && let Err(error) = self.control.check("publishing the copies of a manifest")
+            {
+                self.error = Some(error);
+                return PutAnswer::Failed;
+            }
+            match self.put_bytes(key, payload) {
+                PutAnswer::Done => {}
+                // A writer that died before us may have left it in the cache.
+                PutAnswer::Exists if self.persist(key) => {}
+                PutAnswer::Exists => return PutAnswer::Failed,
+                answer => return answer,
+            }
+        }
+        PutAnswer::Done
+    }
+
+    /// Puts a manifest, or a copy of one.
+    fn put_bytes(&mut self, key: &str, payload: &[u8]) -> PutAnswer {
+        let put = self.backend().put_if_absent(key, payload, self.site.durability);
         match self.answer(put) {
-            PutAnswer::Exists => match self.backend().get(&key, MANIFEST_MAX) {
+            PutAnswer::Exists => match self.backend().get(key, MANIFEST_MAX) {
                 Ok(Some(there)) if there == *payload => PutAnswer::Exists,
                 Ok(Some(_)) => PutAnswer::Differs,
                 Ok(None) => PutAnswer::Unknown,
@@ -378,6 +461,16 @@ impl Driver<'_> {
             }
         };
         payload_key.is_none_or(|payload| self.persist(&payload)) && self.persist(&key)
+    }
+
+    fn persist_manifest(&mut self, id: &str) -> bool {
+        match self.site.manifest_key(id) {
+            Ok(key) => self.persist(&key),
+            Err(error) => {
+                self.error = Some(error);
+                false
+            }
+        }
     }
 
     fn persist(&mut self, key: &str) -> bool {
@@ -469,6 +562,9 @@ impl Driver<'_> {
                 }
             }
             Reason::NeedsRepair(head) => {
+                if let Err(error) = self.refuse_another_layout() {
+                    return self.named(error);
+                }
                 let message = format!(
                     "the head {head} was not written by this library: the dataset has snapshots that no commit slot \
                      names. It can be read; to write, use another dataset"
@@ -500,5 +596,18 @@ impl Driver<'_> {
             }
         };
         self.named(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_that_nobody_could_read_is_not_committed() {
+        assert!(check_length(MANIFEST_MAX, MANIFEST_MAX).is_ok());
+        let error = check_length(11, 10).unwrap_err();
+        assert_eq!(error.status(), Status::InvalidArgument);
+        assert!(error.message().contains("would have 11 bytes, more than the 10"), "{error}");
     }
 }

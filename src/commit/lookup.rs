@@ -83,6 +83,32 @@ impl<'a> Site<'a> {
     /// # Errors
     /// The store's; `ManifestInvalid`.
     pub fn manifest(&self, id: &str) -> Result<Option<(Vec<u8>, Manifest)>> {
+        if let Some(found) = self.canonical(id)? {
+            return Ok(Some(found));
+        }
+        let Some(copy) = self.copy_of(id)? else { return Ok(None) };
+        let Some(bytes) = self.backend().get(&copy, MANIFEST_MAX)? else { return Ok(None) };
+        let manifest = Manifest::parse(&bytes, self.dataset, id, &copy)?;
+        Ok(Some((bytes, manifest)))
+    }
+
+    /// The key that a manifest is found under.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn manifest_key(&self, id: &str) -> Result<String> {
+        let canonical = self.layout.manifest_path(self.dataset, id);
+        if self.may_be_copies_only(id) && self.backend().open(&canonical)?.is_none() {
+            return Ok(self.copy_of(id)?.unwrap_or(canonical));
+        }
+        Ok(canonical)
+    }
+
+    /// The canonical manifest, as bytes and as a value.
+    ///
+    /// # Errors
+    /// As [`Site::manifest`].
+    pub fn canonical(&self, id: &str) -> Result<Option<(Vec<u8>, Manifest)>> {
         let key = self.layout.manifest_path(self.dataset, id);
         let Some(bytes) = self.backend().get(&key, MANIFEST_MAX)? else { return Ok(None) };
         let manifest = Manifest::parse(&bytes, self.dataset, id, &key)?;
@@ -94,8 +120,15 @@ impl<'a> Site<'a> {
     /// # Errors
     /// As [`Site::manifest`], for what is whole but wrong.
     pub fn stored_manifest(&self, id: &str) -> Result<Stored> {
-        let key = self.layout.manifest_path(self.dataset, id);
-        let Some(bytes) = self.backend().get(&key, MANIFEST_MAX)? else { return Ok(Stored::Absent) };
+        let mut key = self.layout.manifest_path(self.dataset, id);
+        let mut stored = self.backend().get(&key, MANIFEST_MAX)?;
+        if stored.is_none()
+            && let Some(copy) = self.copy_of(id)?
+        {
+            stored = self.backend().get(&copy, MANIFEST_MAX)?;
+            key = copy;
+        }
+        let Some(bytes) = stored else { return Ok(Stored::Absent) };
         match Manifest::parse(&bytes, self.dataset, id, &key) {
             Ok(manifest) => Ok(Stored::Whole(bytes, Box::new(manifest))),
             Err(_) if is_cut_short(&bytes) && !matches!(form(id), Form::Ours { .. }) => Ok(Stored::Torn),
@@ -151,9 +184,14 @@ impl<'a> Site<'a> {
     pub fn listed_ids(&self) -> Result<Vec<String>> {
         let mut ids = Vec::new();
         self.backend().list_names(&self.layout.snapshots_prefix(self.dataset), &mut |name| {
-            ids.push(name.to_owned());
+            if self.layout.may_be_snapshot(name) {
+                ids.push(name.to_owned());
+            }
             true
         })?;
+        if self.layout == Layout::Hive {
+            self.add_copies_only(&mut ids)?;
+        }
         Ok(ids)
     }
 
@@ -165,10 +203,48 @@ impl<'a> Site<'a> {
         let mut ids = self.listed_ids()?;
         ids.sort_unstable();
         while let Some(id) = ids.pop() {
-            if self.backend().open(&self.layout.manifest_path(self.dataset, &id))?.is_some() {
+            if self.backend().open(&self.manifest_key(&id)?)?.is_some() {
                 return Ok(Some(id));
             }
         }
         Ok(None)
+    }
+
+    /// An object of another layout in the dataset's place, if there is one: default and hive share it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn object_of_another_layout(&self) -> Result<Option<String>> {
+        let folders = self.layout.folders_of_others();
+        if folders.is_empty() {
+            return Ok(None);
+        }
+        let prefix = self.layout.dataset_prefix(self.dataset);
+        let mut there: Vec<&str> = Vec::new();
+        self.backend().list_names(&prefix, &mut |name| {
+            there.extend(folders.iter().find(|folder| **folder == name));
+            true
+        })?;
+        let mut found = None;
+        for folder in there {
+            self.backend().list(&format!("{prefix}{folder}/"), &mut |key| {
+                found = Some(key.to_owned());
+                false
+            })?;
+            if found.is_some() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// That the dataset has objects of another layout.
+    pub fn layout_mismatch(&self, object: &str) -> Error {
+        let message = format!(
+            "the dataset was opened with the layout {:?}, but {object} is there, which is of another: open it with the \
+             layout that it was written in, or use another dataset",
+            self.layout.name()
+        );
+        Error::new(Status::LayoutMismatch, message).with_path(object)
     }
 }

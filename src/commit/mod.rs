@@ -3,6 +3,7 @@
 //! on a store, reading by [`lookup`]; [`slot`] is the object that decides a commit, as bytes.
 
 pub(crate) mod driver;
+mod hive;
 pub(crate) mod lookup;
 pub(crate) mod machine;
 pub(crate) mod producers;

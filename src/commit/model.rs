@@ -96,6 +96,7 @@ fn base() -> Scenario {
         crashes: 0,
         repairs: 0,
         resets: 0,
+        hive: false,
         mutant: None,
     }
 }
@@ -108,6 +109,14 @@ fn scenarios() -> Vec<(&'static str, Scenario)> {
         (
             "a pointer reset, a Go reader's repair and a crash",
             Scenario { crashes: 1, repairs: 1, resets: 2, faults: 1, ..base() },
+        ),
+        (
+            "hive: writers that stop after the copies",
+            Scenario { hive: true, crashes: 2, faults: 1, ..base() },
+        ),
+        (
+            "hive: a Go reader that takes a copy for the snapshot, a crash and a reset",
+            Scenario { hive: true, crashes: 1, repairs: 1, resets: 1, faults: 1, ..base() },
         ),
         (
             "two commits by one, resets",

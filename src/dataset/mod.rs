@@ -3,10 +3,13 @@
 mod blob;
 mod blob_reader;
 mod open;
+mod partition;
 mod pipe;
 mod producer;
 mod read;
+mod records;
 mod snapshot;
+mod statistics;
 mod write;
 mod writer;
 

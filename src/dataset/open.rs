@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::partition;
 use crate::checksum::Checksum;
 use crate::codec::Codec;
 use crate::codec::jsonl::MAX_RECORD_BYTES_DEFAULT;
@@ -57,6 +58,11 @@ pub struct DatasetOptions {
     pub checksum: Checksum,
     /// Where the objects lie.
     pub layout: Layout,
+    /// The keys of the records that the hive layout partitions by, in the order of its paths; empty for the others.
+    pub partition_keys: Vec<String>,
+    /// Whether the manifest tells of each file its records and, of each column, the least and greatest value and how
+    /// many are null.
+    pub file_statistics: bool,
     /// What a commit must survive.
     pub durability: Durability,
     /// How often to try again.
@@ -74,6 +80,8 @@ impl Default for DatasetOptions {
             compression_level: 0,
             checksum: Checksum::Xxh3,
             layout: Layout::Default,
+            partition_keys: Vec::new(),
+            file_statistics: false,
             durability: Durability::Full,
             retry: Retry::default(),
             max_record_bytes: MAX_RECORD_BYTES_DEFAULT,
@@ -100,7 +108,8 @@ impl Dataset {
     ///
     /// # Errors
     /// `InvalidArgument` for an id that is no path segment (`format.md` 2), a level that the compressor lacks, no
-    /// attempt at all, or a record limit of 0.
+    /// attempt at all, a record limit of 0, partition keys that the layout does not have or that cannot stand in a path.
+    /// `CodecRequired` for the hive layout without a codec.
     pub fn open(store: &Store, id: &str, options: DatasetOptions) -> Result<Self> {
         id::check_dataset_id(id)?;
         options.compressor.check_level(options.compression_level)?;
@@ -113,6 +122,7 @@ impl Dataset {
         if options.max_record_bytes == 0 {
             return Err(Error::new(Status::InvalidArgument, "max_record_bytes: 0 leaves room for no record"));
         }
+        check_partitioning(&options)?;
         let knowledge = Mutex::new(Knowledge::default());
         Ok(Dataset { inner: Arc::new(Inner { store: store.clone(), id: id.to_owned(), options, knowledge }) })
     }
@@ -163,6 +173,18 @@ impl Dataset {
         }
     }
 
+    /// Records that come one after another cannot be partitioned: each partition has a file of its own.
+    pub(super) fn require_one_file(&self, call: &str) -> Result<()> {
+        if self.inner.options.layout != Layout::Hive {
+            return Ok(());
+        }
+        let message = format!(
+            "{call} in one pass cannot be partitioned, and the dataset is (by {}): write an array of records",
+            self.inner.options.partition_keys.join(", ")
+        );
+        Err(self.named(Error::new(Status::PartitioningNotSupported, message)))
+    }
+
     /// A dataset's errors name it.
     pub(super) fn named(&self, error: Error) -> Error {
         error.context(format_args!("dataset {:?}", self.inner.id))
@@ -179,6 +201,26 @@ impl Dataset {
             }
         }
     }
+}
+
+/// The hive layout partitions by keys of records, the others do not.
+fn check_partitioning(options: &DatasetOptions) -> Result<()> {
+    if options.layout == Layout::Hive {
+        partition::check_keys(&options.partition_keys)?;
+        if options.codec == Codec::None {
+            let message =
+                "the hive layout partitions by keys of records, so that it needs a codec: open it with JSONL";
+            return Err(Error::new(Status::CodecRequired, message));
+        }
+    } else if let Some(key) = options.partition_keys.first() {
+        let message = format!(
+            "partition_keys: the {} layout is not partitioned (the first key is {key:?}); use the hive layout, or give \
+             no keys",
+            options.layout.name()
+        );
+        return Err(Error::new(Status::InvalidArgument, message));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -211,11 +253,48 @@ mod tests {
                 DatasetOptions { retry: Retry { attempts: 0, ..Retry::default() }, ..Default::default() },
                 "attempts",
             ),
+            (
+                "a",
+                DatasetOptions { layout: Layout::Hive, codec: Codec::Jsonl, ..Default::default() },
+                "at least one",
+            ),
+            (
+                "a",
+                DatasetOptions { partition_keys: vec!["day".into()], ..Default::default() },
+                "not partitioned",
+            ),
+            (
+                "a",
+                DatasetOptions {
+                    layout: Layout::Flat,
+                    partition_keys: vec!["day".into()],
+                    ..Default::default()
+                },
+                "the flat layout is not partitioned (the first key is \"day\")",
+            ),
+            (
+                "a",
+                DatasetOptions {
+                    layout: Layout::Hive,
+                    codec: Codec::Jsonl,
+                    partition_keys: vec!["a/b".into()],
+                    ..Default::default()
+                },
+                "partition key \"a/b\"",
+            ),
         ];
         for (id, options, message) in cases {
             let Err(error) = Dataset::open(&store, id, options) else { panic!("{message} is accepted") };
             assert_eq!(error.status(), Status::InvalidArgument);
             assert!(error.message().contains(message), "{error}");
         }
+        let raw = DatasetOptions {
+            layout: Layout::Hive,
+            partition_keys: vec!["day".into()],
+            ..DatasetOptions::default()
+        };
+        let error = Dataset::open(&store, "a", raw).err().unwrap();
+        assert_eq!(error.status(), Status::CodecRequired);
+        assert!(error.message().contains("needs a codec"), "{error}");
     }
 }

@@ -3,9 +3,10 @@
 //! take the same way, but for the lines.
 
 use super::Dataset;
+use super::statistics::Statistics;
 use crate::checksum::Hasher;
 use crate::codec::Codec;
-use crate::codec::jsonl::{Encoder, Rejection};
+use crate::codec::jsonl::{Encoder, Rejection, append_checked};
 use crate::commit::machine::Dated;
 use crate::compress;
 use crate::error::{Error, Result, Status};
@@ -36,6 +37,7 @@ pub(super) struct Pipe {
     /// Compressed bytes that the store has not taken yet.
     compressed: Vec<u8>,
     hasher: Option<Hasher>,
+    statistics: Option<Box<Statistics>>,
     early_writeback: bool,
     /// Up to where the bytes may be on their way to the disk.
     flowing: u64,
@@ -68,10 +70,20 @@ impl Pipe {
     pub fn open(dataset: &Dataset, home: Dated, early_writeback: bool) -> Result<Pipe> {
         let options = dataset.options();
         let extension = options.compressor.extension();
+        let key = match options.codec {
+            Codec::Jsonl => options.layout.data_path(dataset.id(), &home.id, extension),
+            Codec::None => options.layout.blob_path(dataset.id(), &home.id, extension),
+        };
+        Self::open_at(dataset, home, key, early_writeback)
+    }
+
+    /// The same under a key of the caller's.
+    pub fn open_at(dataset: &Dataset, home: Dated, key: String, early_writeback: bool) -> Result<Pipe> {
+        let options = dataset.options();
         // A blob counts as one record.
-        let (key, records) = match options.codec {
-            Codec::Jsonl => (options.layout.data_path(dataset.id(), &home.id, extension), 0),
-            Codec::None => (options.layout.blob_path(dataset.id(), &home.id, extension), 1),
+        let records = match options.codec {
+            Codec::Jsonl => 0,
+            Codec::None => 1,
         };
         let compressor = match options.compressor {
             compress::Compressor::None => None,
@@ -91,6 +103,7 @@ impl Pipe {
             compressor,
             compressed: Vec::new(),
             hasher: options.checksum.hasher(),
+            statistics: options.file_statistics.then(Box::default),
             early_writeback,
             flowing: 0,
             complete: false,
@@ -117,37 +130,32 @@ impl Pipe {
             self.flush()?;
         }
         if let Err(rejection) = self.encoder.encode(record, self.max_record_bytes, &mut self.lines) {
-            return Err(self.rejected(rejection));
+            return Err(rejected(self.counts.records, rejection));
         }
+        self.taken(record, unix_nanos);
+        Ok(())
+    }
+
+    /// Takes a record that the caller has checked with an encoder of the dataset's limit.
+    pub fn append_checked(&mut self, record: &[u8], unix_nanos: Option<i64>) -> Result<()> {
+        if let Err(rejection) = append_checked(record, &mut self.lines) {
+            return Err(rejected(self.counts.records, rejection));
+        }
+        self.taken(record, unix_nanos);
+        Ok(())
+    }
+
+    #[inline]
+    fn taken(&mut self, record: &[u8], unix_nanos: Option<i64>) {
         self.counts.records += 1;
         self.counts.bytes += record.len() as u64;
         if let Some(time) = unix_nanos {
             self.counts.min_timestamp = Some(self.counts.min_timestamp.map_or(time, |min| min.min(time)));
             self.counts.max_timestamp = Some(self.counts.max_timestamp.map_or(time, |max| max.max(time)));
         }
-        Ok(())
-    }
-
-    #[cold]
-    fn rejected(&self, rejection: Rejection) -> Error {
-        let number = self.counts.records;
-        let error = match rejection {
-            Rejection::InvalidRecord(fault) => {
-                let message = format!(
-                    "record {number} is not one JSON document: {} at byte {}",
-                    fault.reason, fault.offset
-                );
-                Error::new(Status::InvalidRecord, message).with_offset(fault.offset as u64)
-            }
-            Rejection::TooLarge { len, limit } => {
-                let message = format!("record {number} has {len} bytes, the dataset's limit is {limit}");
-                Error::new(Status::RecordTooLarge, message)
-            }
-            Rejection::NoMemory { len } => {
-                Error::new(Status::NoMemory, format!("record {number}: no memory for its {len} bytes"))
-            }
-        };
-        error.with_record(number)
+        if let Some(statistics) = &mut self.statistics {
+            statistics.take(record);
+        }
     }
 
     /// How many more bytes of a blob can be gathered.
@@ -228,10 +236,32 @@ impl Pipe {
             path: self.key.clone(),
             size_bytes: self.stored,
             checksum: self.hasher.take().map(Hasher::finish),
-            stats: None,
+            stats: self.statistics.take().map(|statistics| statistics.finish(self.counts.records)),
         };
         Ok(DataFile { home: self.home.clone(), file, counts: self.counts })
     }
+}
+
+/// Why record `number` was not taken.
+#[cold]
+pub(super) fn rejected(number: u64, rejection: Rejection) -> Error {
+    let error = match rejection {
+        Rejection::InvalidRecord(fault) => {
+            let message = format!(
+                "record {number} is not one JSON document: {} at byte {}",
+                fault.reason, fault.offset
+            );
+            Error::new(Status::InvalidRecord, message).with_offset(fault.offset as u64)
+        }
+        Rejection::TooLarge { len, limit } => {
+            let message = format!("record {number} has {len} bytes, the dataset's limit is {limit}");
+            Error::new(Status::RecordTooLarge, message)
+        }
+        Rejection::NoMemory { len } => {
+            Error::new(Status::NoMemory, format!("record {number}: no memory for its {len} bytes"))
+        }
+    };
+    error.with_record(number)
 }
 
 /// Hands the buffer's bytes to the store and empties it; keeps them if the store does not take them.

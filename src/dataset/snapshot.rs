@@ -57,7 +57,7 @@ impl Dataset {
     /// The newest snapshot.
     ///
     /// # Errors
-    /// `NoSnapshots`; `Corrupt` if the pointer names a snapshot that is not there; `ManifestInvalid`; the store's
+    /// `NoSnapshots`; `LayoutMismatch` if there are snapshots of another layout only; `Corrupt` if the pointer names a snapshot that is not there; `ManifestInvalid`; the store's
     /// failure (never taken for "no snapshots"); `Deadline`, `Cancelled`.
     pub fn latest(&self, options: &CallOptions) -> Result<Snapshot> {
         let control = Control::start(options);
@@ -108,6 +108,22 @@ impl Dataset {
     }
 
     pub(super) fn find_latest(&self, control: &Control) -> Result<Option<Snapshot>> {
+        if let Some(head) = self.find_head(control)? {
+            return Ok(Some(head));
+        }
+        self.refuse_another_layout()?;
+        Ok(None)
+    }
+
+    /// "None" or "missing" would be a wrong answer where another layout has its snapshots.
+    fn refuse_another_layout(&self) -> Result<()> {
+        match self.site().object_of_another_layout()? {
+            Some(object) => Err(self.site().layout_mismatch(&object)),
+            None => Ok(()),
+        }
+    }
+
+    fn find_head(&self, control: &Control) -> Result<Option<Snapshot>> {
         let site = self.site();
         for look in 1..=LOOKS {
             control.check("reading the latest snapshot")?;
@@ -140,6 +156,7 @@ impl Dataset {
             if !matches!(form(&id), Form::Ours { .. }) {
                 return self.greatest(Some(&id));
             }
+            self.refuse_another_layout()?;
             let path = self.options().layout.manifest_path(self.id(), &id);
             let message = format!("the pointer names the snapshot {id}, but its manifest {path} is missing");
             return Err(Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(id));

@@ -69,8 +69,8 @@ impl Dataset {
     /// (`commit.md`). One record is in memory at a time, on the calling thread.
     ///
     /// # Errors
-    /// `CodecRequired`; what the source fails with; `InvalidRecord`, `RecordTooLarge` (number and offset in the
-    /// error); `Conflict`; `Deadline`, `Cancelled`, `Aborted`; `NeedsRepair`; the store's failures. All of these
+    /// `CodecRequired`; `PartitioningNotSupported` before anything is done; what the source fails with;
+    /// `InvalidRecord`, `RecordTooLarge` (number and offset in the error); `Conflict`; `Deadline`, `Cancelled`, `Aborted`; `NeedsRepair`; the store's failures. All of these
     /// mean: certainly not committed. `CommitUnknown`: perhaps committed; the data are kept.
     pub fn stream_write_records(
         &self,
@@ -79,6 +79,7 @@ impl Dataset {
         options: CommitOptions<'_>,
     ) -> Result<Commit> {
         self.require_codec("writing records")?;
+        self.require_one_file("writing records")?;
         let control = Control::start(&options.call);
         let mut progress = options.progress;
         let mut staging = Staging::new(self.clone());
@@ -153,25 +154,26 @@ impl Dataset {
         Ok(Commit { outcome, snapshot: self.assemble(manifest, &decided.payload) })
     }
 
-    /// The manifest of a snapshot of this one data file.
-    pub(super) fn manifest(&self, slot: &Slot, data: &DataFile, metadata: &Metadata) -> Manifest {
+    /// The manifest of a snapshot of these data files.
+    pub(super) fn manifest(&self, slot: &Slot, data: &[DataFile], metadata: &Metadata) -> Manifest {
         let options = self.options();
+        let counts = data.iter().map(|data| data.counts);
         let mut manifest = Manifest {
             dataset_id: self.id().to_owned(),
             snapshot_id: slot.child.to_string(),
             created_at: slot.created_at,
             metadata: metadata.clone(),
-            files: vec![data.file.clone()],
+            files: data.iter().map(|data| data.file.clone()).collect(),
             parent_snapshot_id: slot.parent.as_deref().map(str::to_owned),
-            row_count: data.counts.records,
-            min_timestamp: data.counts.min_timestamp,
-            max_timestamp: data.counts.max_timestamp,
+            row_count: counts.clone().map(|counts| counts.records).sum(),
+            min_timestamp: counts.clone().filter_map(|counts| counts.min_timestamp).min(),
+            max_timestamp: counts.filter_map(|counts| counts.max_timestamp).max(),
             codec: match options.codec {
                 Codec::Jsonl => Some("jsonl".to_owned()),
                 Codec::None => None,
             },
             compressor: options.compressor.manifest_name().to_owned(),
-            partitioner: "noop".to_owned(),
+            partitioner: options.layout.partitioner().to_owned(),
             checksum_algorithm: options.checksum.name().map(str::to_owned),
             unknown: Vec::new(),
         };

@@ -33,6 +33,8 @@ pub struct WriterOptions {
 pub(super) struct Staging {
     dataset: Dataset,
     phase: Phase,
+    /// The data files that are durable.
+    files: Vec<DataFile>,
     /// The attempt whose outcome nobody knows yet: its data must not be touched.
     pub pending: Option<Decision>,
 }
@@ -42,7 +44,8 @@ enum Phase {
     Open(Box<Pipe>),
     /// Its content is complete, but not durable yet: there was no space.
     Closed(Box<Pipe>),
-    Durable(Box<DataFile>),
+    /// All data files are; they lie under this id.
+    Durable(Dated),
     Failed(Error),
     Committed,
     Aborted,
@@ -50,7 +53,21 @@ enum Phase {
 
 impl Staging {
     pub fn new(dataset: Dataset) -> Self {
-        Staging { dataset, phase: Phase::Empty, pending: None }
+        Staging { dataset, phase: Phase::Empty, files: Vec::new(), pending: None }
+    }
+
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// Adds a data file that is durable; there may come more.
+    pub fn add(&mut self, data: DataFile) {
+        self.files.push(data);
+    }
+
+    /// All data files have been added.
+    pub fn complete(&mut self, home: Dated) {
+        self.phase = Phase::Durable(home);
     }
 
     /// Begins the data file, under an id of this moment.
@@ -77,8 +94,8 @@ impl Staging {
 
     /// Makes the data durable; a second time it only says where they are.
     pub fn finish(&mut self, progress: &mut Option<ProgressFn<'_>>) -> Result<Dated> {
-        if let Phase::Durable(data) = &self.phase {
-            return Ok(data.home.clone());
+        if let Some(home) = self.home() {
+            return Ok(home);
         }
         if !matches!(self.phase, Phase::Closed(_)) {
             let pipe = self.pipe()?;
@@ -91,8 +108,17 @@ impl Staging {
         let Phase::Closed(pipe) = &mut self.phase else { return Err(state("its data are gone")) };
         let data = pipe.finish().inspect_err(|error| self.failed(error))?;
         let home = data.home.clone();
-        self.phase = Phase::Durable(Box::new(data));
+        self.add(data);
+        self.complete(home.clone());
         Ok(home)
+    }
+
+    /// The id that the data files lie under, once all of them are durable.
+    pub fn home(&self) -> Option<Dated> {
+        match &self.phase {
+            Phase::Durable(home) => Some(home.clone()),
+            _ => None,
+        }
     }
 
     /// A failure after which nothing more can be written sticks.
@@ -106,7 +132,7 @@ impl Staging {
 
     pub fn manifest(&self, slot: &Slot, metadata: &Metadata) -> Result<Manifest> {
         match &self.phase {
-            Phase::Durable(data) => Ok(self.dataset.manifest(slot, data, metadata)),
+            Phase::Durable(_) => Ok(self.dataset.manifest(slot, &self.files, metadata)),
             _ => Err(Error::new(Status::Internal, "a manifest was asked for before the data were durable")),
         }
     }
@@ -119,11 +145,6 @@ impl Staging {
         }
         self.phase = Phase::Committed;
         self.dataset.committed(&ended)
-    }
-
-    /// The dataset that the data are for.
-    pub fn dataset(&self) -> &Dataset {
-        &self.dataset
     }
 
     /// Fails if there is nothing left to commit.
@@ -154,7 +175,10 @@ impl Staging {
     /// Gives the data up, unless a commit that may have happened needs them.
     fn discard(&mut self) {
         let phase = std::mem::replace(&mut self.phase, Phase::Aborted);
-        if let (Phase::Durable(data), None) = (&phase, &self.pending) {
+        if matches!(phase, Phase::Committed) || self.pending.is_some() {
+            return;
+        }
+        for data in self.files.drain(..) {
             // Nobody has ever seen the file; if it cannot be removed now, nobody ever will.
             let _ = self.dataset.store().backend().delete(&data.file.path);
         }
@@ -167,7 +191,7 @@ impl Drop for Staging {
     }
 }
 
-fn fresh_home() -> Dated {
+pub(super) fn fresh_home() -> Dated {
     let created_at = driver::now();
     // A clock before 1970 or after 2286 gives 0: the commit then draws an id above its parent.
     let nanos = u64::try_from(created_at).unwrap_or_default();
@@ -194,9 +218,10 @@ impl Dataset {
     /// A writer that records can be pushed into.
     ///
     /// # Errors
-    /// `CodecRequired`; the store's failure.
+    /// `CodecRequired`; `PartitioningNotSupported`; the store's failure.
     pub fn record_writer(&self, options: WriterOptions) -> Result<RecordWriter> {
         self.require_codec("writing records")?;
+        self.require_one_file("writing records")?;
         let mut staging = Staging::new(self.clone());
         staging.open(false).map_err(|error| self.named(error))?;
         Ok(RecordWriter { staging, options, skipped: 0, records: 0, bytes: 0 })

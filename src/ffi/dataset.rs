@@ -17,6 +17,7 @@ use crate::ffi::options::{Versioned, init, lode_call_options};
 use crate::ffi::snapshot::{give_snapshot, lode_snapshot};
 use crate::ffi::status::{LODE_NOT_COMMITTED, LODE_OK, lode_status};
 use crate::ffi::store::lode_store;
+use crate::layout::Layout;
 use crate::manifest::Metadata;
 use crate::store::Durability;
 
@@ -34,9 +35,9 @@ pub const LODE_COMPRESSOR_GZIP: i32 = 1;
 pub const LODE_COMPRESSOR_ZSTD: i32 = 2;
 /// Every snapshot's files in its own directory, not partitioned.
 pub const LODE_LAYOUT_DEFAULT: i32 = 0;
-/// Partitioned by fields of the records; not in this version.
+/// Partitioned by keys of the records (`partition_keys`), which are written by lode_dataset_write_records.
 pub const LODE_LAYOUT_HIVE: i32 = 1;
-/// The shortest paths, whose datasets cannot be listed; not in this version.
+/// The shortest paths, whose datasets cannot be listed; not partitioned.
 pub const LODE_LAYOUT_FLAT: i32 = 2;
 /// XXH3, 64 bits: fast, finds damage.
 pub const LODE_CHECKSUM_XXH3: i32 = 0;
@@ -85,7 +86,10 @@ pub struct lode_dataset_options {
     pub layout: i32,
     /// One of LODE_DURABILITY_*.
     pub durability: i32,
-    /// Whether to keep statistics of each file's columns: only 0, no, in this version.
+    /// Whether the manifest tells of each file its records and, of each key at the top of its records, the
+    /// least and greatest value (of numbers, strings or booleans) and how many are null or missing. Of the
+    /// first 100 keys; a key whose values are of several kinds, or whose least or greatest is over 64 bytes
+    /// long, has neither. 0: no, 1: yes.
     pub file_statistics: i32,
     /// How often one request is tried while it meets other writers or passing failures. 0: a few times.
     pub retry_attempts: i32,
@@ -96,12 +100,18 @@ pub struct lode_dataset_options {
     /// The longest record accepted, in bytes, its line break not counted. 0: the longest that every reader of
     /// the format takes, about 10 MiB.
     pub max_record_bytes: i64,
+    /// The keys of the records to partition by, in the order of the paths `key=value/key=value`;
+    /// `partition_key_count` of them, NUL-terminated UTF-8, borrowed for the call. For LODE_LAYOUT_HIVE at
+    /// least one; NULL for the others.
+    pub partition_keys: *const *const c_char,
+    /// How many partition keys.
+    pub partition_key_count: usize,
 }
 
 // SAFETY: see the fields: zero is valid for each.
 unsafe impl Versioned for lode_dataset_options {
     const NAME: &'static str = "lode_dataset_options";
-    const FIRST_SIZE: usize = size_of::<Self>();
+    const FIRST_SIZE: usize = std::mem::offset_of!(Self, partition_keys);
 }
 
 impl Call {
@@ -124,7 +134,33 @@ impl Call {
         }
     }
 
-    fn dataset_options(&self, options: &lode_dataset_options) -> Result<DatasetOptions> {
+    /// The keys to partition by.
+    ///
+    /// # Safety
+    /// `options.partition_keys` is NULL or `options.partition_key_count` pointers, each NULL or NUL-terminated.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, naming the key's number.
+    unsafe fn partition_keys(&self, options: &lode_dataset_options) -> Result<Vec<String>> {
+        // SAFETY: as asked of the caller.
+        let keys = unsafe {
+            self.array(options.partition_keys, options.partition_key_count, "options.partition_keys")?
+        };
+        let text = |(number, key): (usize, &*const c_char)| {
+            // SAFETY: as asked of the caller.
+            unsafe { self.text(*key, &format!("options.partition_keys[{number}]")) }.map(str::to_owned)
+        };
+        keys.iter().enumerate().map(text).collect()
+    }
+
+    /// How a dataset is to be written.
+    ///
+    /// # Safety
+    /// What `options` points to is as lode.h describes it.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, `Unsupported`.
+    unsafe fn dataset_options(&self, options: &lode_dataset_options) -> Result<DatasetOptions> {
         let codec = match options.codec {
             LODE_CODEC_NONE => Codec::None,
             LODE_CODEC_JSONL => Codec::Jsonl,
@@ -148,12 +184,14 @@ impl Call {
             LODE_CHECKSUM_SHA256 => Checksum::Sha256,
             other => return Err(self.out_of_range("checksum", other, "one of LODE_CHECKSUM_* (0 to 3)")),
         };
-        match options.layout {
-            LODE_LAYOUT_DEFAULT => {}
-            LODE_LAYOUT_HIVE => return Err(self.not_in_this_build("layout", "LODE_LAYOUT_HIVE")),
-            LODE_LAYOUT_FLAT => return Err(self.not_in_this_build("layout", "LODE_LAYOUT_FLAT")),
+        let layout = match options.layout {
+            LODE_LAYOUT_DEFAULT => Layout::Default,
+            LODE_LAYOUT_HIVE => Layout::Hive,
+            LODE_LAYOUT_FLAT => Layout::Flat,
             other => return Err(self.out_of_range("layout", other, "one of LODE_LAYOUT_* (0 to 2)")),
-        }
+        };
+        // SAFETY: as asked of the caller.
+        let partition_keys = unsafe { self.partition_keys(options)? };
         let durability = match options.durability {
             LODE_DURABILITY_FULL => Durability::Full,
             LODE_DURABILITY_PROCESS => Durability::Process,
@@ -161,9 +199,11 @@ impl Call {
                 return Err(self.out_of_range("durability", other, "one of LODE_DURABILITY_* (0 or 1)"));
             }
         };
-        if options.file_statistics != 0 {
-            return Err(self.not_in_this_build("file_statistics", "statistics of columns: set it to 0"));
-        }
+        let file_statistics = match options.file_statistics {
+            0 => false,
+            1 => true,
+            other => return Err(self.out_of_range("file_statistics", other, "0 (no) or 1 (yes)")),
+        };
         let defaults = DatasetOptions::default();
         let milliseconds = |ms: u32| Duration::from_millis(ms.into());
         let retry = Retry {
@@ -188,10 +228,12 @@ impl Call {
             compressor,
             compression_level: options.compression_level,
             checksum,
+            layout,
+            partition_keys,
+            file_statistics,
             durability,
             retry,
             max_record_bytes,
-            ..defaults
         })
     }
 
@@ -236,8 +278,9 @@ pub unsafe extern "C" fn lode_dataset_options_init(options: *mut lode_dataset_op
 ///        to read.
 /// @param dataset output: the dataset, which the caller owns and frees with lode_dataset_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value),
-///         LODE_ERR_UNSUPPORTED (a codec, layout or setting that this build lacks), LODE_ERR_NO_MEMORY.
+/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value, or the partition key
+///         that cannot stand in a path), LODE_ERR_CODEC_REQUIRED (the hive layout without a codec),
+///         LODE_ERR_UNSUPPORTED (a codec or setting that this build lacks), LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -287,8 +330,8 @@ pub unsafe extern "C" fn lode_dataset_free(dataset: *mut lode_dataset) {
 /// @return LODE_OK: it is committed. LODE_NOT_COMMITTED: it is not, and never will be.
 ///         LODE_ERR_COMMIT_UNKNOWN: still in doubt, ask again. LODE_ERR_INVALID_ARGUMENT,
 ///         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
-///         LODE_ERR_UNORDERABLE_PARENT (no writer of this library made that id), LODE_ERR_MANIFEST_INVALID,
-///         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+///         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT (no writer of this library made that id),
+///         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -329,13 +372,21 @@ mod tests {
 
     const CALL: Call = Call { function: "lode_test" };
 
+    /// The room of a pointer that is NULL.
+    static NO_TEXT: usize = 0;
+
     fn options() -> lode_dataset_options {
         lode_dataset_options { struct_size: size_of::<lode_dataset_options>(), ..zeroed() }
     }
 
+    fn decode(given: &lode_dataset_options) -> Result<DatasetOptions> {
+        // SAFETY: the tests give NULL, or arrays of texts that live.
+        unsafe { CALL.dataset_options(given) }
+    }
+
     #[test]
     fn zeros_are_the_defaults() {
-        let decoded = CALL.dataset_options(&options()).unwrap();
+        let decoded = decode(&options()).unwrap();
         let defaults = DatasetOptions::default();
         assert_eq!(format!("{decoded:?}"), format!("{defaults:?}"));
         assert_eq!(decoded.codec, Codec::None);
@@ -345,20 +396,26 @@ mod tests {
 
     #[test]
     fn every_field_is_taken() {
-        let decoded = CALL
-            .dataset_options(&lode_dataset_options {
-                codec: LODE_CODEC_JSONL,
-                compressor: LODE_COMPRESSOR_ZSTD,
-                compression_level: 7,
-                checksum: LODE_CHECKSUM_SHA256,
-                durability: LODE_DURABILITY_PROCESS,
-                retry_attempts: 3,
-                retry_base_ms: 4,
-                retry_cap_ms: 5,
-                max_record_bytes: 6,
-                ..options()
-            })
-            .unwrap();
+        let keys = [c"day".as_ptr(), c"region".as_ptr()];
+        let decoded = decode(&lode_dataset_options {
+            codec: LODE_CODEC_JSONL,
+            compressor: LODE_COMPRESSOR_ZSTD,
+            compression_level: 7,
+            checksum: LODE_CHECKSUM_SHA256,
+            durability: LODE_DURABILITY_PROCESS,
+            retry_attempts: 3,
+            retry_base_ms: 4,
+            retry_cap_ms: 5,
+            max_record_bytes: 6,
+            layout: LODE_LAYOUT_HIVE,
+            file_statistics: 1,
+            partition_keys: keys.as_ptr(),
+            partition_key_count: 2,
+            ..options()
+        })
+        .unwrap();
+        assert_eq!((decoded.layout, decoded.file_statistics), (Layout::Hive, true));
+        assert_eq!(decoded.partition_keys, ["day", "region"]);
         assert_eq!((decoded.codec, decoded.compressor), (Codec::Jsonl, Compressor::Zstd));
         assert_eq!((decoded.compression_level, decoded.max_record_bytes), (7, 6));
         assert_eq!((decoded.checksum, decoded.durability), (Checksum::Sha256, Durability::Process));
@@ -366,10 +423,10 @@ mod tests {
         assert_eq!(decoded.retry, Retry { attempts: 3, base, cap });
         for (number, checksum) in [(LODE_CHECKSUM_NONE, Checksum::None), (LODE_CHECKSUM_MD5, Checksum::Md5)] {
             let given = lode_dataset_options { checksum: number, ..options() };
-            assert_eq!(CALL.dataset_options(&given).unwrap().checksum, checksum);
+            assert_eq!(decode(&given).unwrap().checksum, checksum);
         }
         let given = lode_dataset_options { compressor: LODE_COMPRESSOR_GZIP, ..options() };
-        assert_eq!(CALL.dataset_options(&given).unwrap().compressor, Compressor::Gzip);
+        assert_eq!(decode(&given).unwrap().compressor, Compressor::Gzip);
     }
 
     #[test]
@@ -381,12 +438,23 @@ mod tests {
             (|o| o.codec = LODE_CODEC_PARQUET, Status::Unsupported, "LODE_CODEC_PARQUET"),
             (|o| o.compressor = 3, Status::InvalidArgument, "options.compressor is 3"),
             (|o| o.checksum = 4, Status::InvalidArgument, "options.checksum is 4"),
-            (|o| o.layout = LODE_LAYOUT_HIVE, Status::Unsupported, "LODE_LAYOUT_HIVE"),
-            (|o| o.layout = LODE_LAYOUT_FLAT, Status::Unsupported, "LODE_LAYOUT_FLAT"),
+            (
+                |o| o.partition_key_count = 1,
+                Status::InvalidArgument,
+                "options.partition_keys (length 1) is NULL",
+            ),
+            (
+                |o| {
+                    o.partition_keys = (&raw const NO_TEXT).cast();
+                    o.partition_key_count = 1;
+                },
+                Status::InvalidArgument,
+                "options.partition_keys[0] is NULL",
+            ),
             (|o| o.layout = 9, Status::InvalidArgument, "options.layout is 9"),
             (|o| o.durability = 2, Status::InvalidArgument, "options.durability is 2"),
-            (|o| o.file_statistics = 1, Status::Unsupported, "options.file_statistics"),
-            (|o| o.file_statistics = -1, Status::Unsupported, "options.file_statistics"),
+            (|o| o.file_statistics = 2, Status::InvalidArgument, "options.file_statistics is 2"),
+            (|o| o.file_statistics = -1, Status::InvalidArgument, "options.file_statistics is -1"),
             (|o| o.retry_attempts = -2, Status::InvalidArgument, "options.retry_attempts is -2"),
             (|o| o.retry_base_ms = -3, Status::InvalidArgument, "options.retry_base_ms is -3"),
             (|o| o.retry_cap_ms = i32::MIN, Status::InvalidArgument, "options.retry_cap_ms is -2147483648"),
@@ -395,7 +463,7 @@ mod tests {
         for (spoil, status, expected) in cases {
             let mut given = options();
             spoil(&mut given);
-            let error = CALL.dataset_options(&given).unwrap_err();
+            let error = decode(&given).unwrap_err();
             assert_eq!(error.status(), *status, "{error}");
             assert!(error.message().starts_with("lode_test: options."), "{error}");
             assert!(error.message().contains(expected), "{error}");

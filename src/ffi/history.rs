@@ -32,8 +32,9 @@ impl Exclusive for lode_snapshot_iterator {}
 /// @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_NO_SNAPSHOTS (there is none yet), LODE_ERR_INVALID_ARGUMENT,
-///         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID,
-///         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+///         LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH (it has snapshots of another layout only),
+///         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
+///         LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -64,8 +65,8 @@ pub unsafe extern "C" fn lode_dataset_latest(
 /// @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
-///         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
-///         LODE_ERR_NO_MEMORY.
+///         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID,
+///         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -98,8 +99,8 @@ pub unsafe extern "C" fn lode_dataset_snapshot(
 /// @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
 ///        Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
-///         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
+/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH,
+///         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
 ///         LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
@@ -131,7 +132,7 @@ pub unsafe extern "C" fn lode_dataset_snapshots(
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_ITEM: there is one. LODE_OK: the end. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call
 ///         is using the iterator), LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_SNAPSHOT_NOT_FOUND,
-///         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+///         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -28,6 +28,8 @@ mod dataset;
 
 mod source;
 
+mod records;
+
 mod writer;
 
 mod blob;
@@ -55,6 +57,7 @@ pub use error::*;
 pub use history::*;
 pub use options::*;
 pub use reader::*;
+pub use records::*;
 pub use snapshot::*;
 pub use source::*;
 pub use status::*;

@@ -76,7 +76,8 @@ pub const LODE_ERR_CODEC_REQUIRED: i32 = -60;
 pub const LODE_ERR_CODEC_NOT_STREAMABLE: i32 = -61;
 /// The dataset's layout is partitioned, and a stream in one pass cannot be.
 pub const LODE_ERR_PARTITIONING_NOT_SUPPORTED: i32 = -62;
-/// A record is not exactly one valid JSON document; see `lode_error_record` and `lode_error_offset`.
+/// A record is not exactly one valid JSON document, or fits no partition; see `lode_error_record` and
+/// `lode_error_offset`.
 pub const LODE_ERR_INVALID_RECORD: i32 = -70;
 /// A record is longer than the dataset's limit; see `lode_error_record`.
 pub const LODE_ERR_RECORD_TOO_LARGE: i32 = -71;

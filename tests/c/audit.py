@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """The second auditor: reads a dataset's files, knows nothing of liblode, and says whether its history is whole.
 
-    audit.py ROOT DATASET [--acknowledged FILE] [--length N] [--no-leftovers]
+    audit.py ROOT DATASET [--layout default|hive|flat] [--acknowledged FILE] [--length N] [--no-leftovers]
 
 Walks the slots from the root and checks: every slot's header and payload; every manifest on the path, equal to its
-payload; none off it; ids rising; every file there with size, checksum and row count; `latest` on the path; every id in
+payload; none off it; in the hive layout a copy beside each partition's files of a manifest that is there, and none that no slot
+decided; ids rising; every file there with size, checksum and row count; `latest` on the path; every id in
 FILE on it. A path whose last slot has no manifest, or that `latest` is behind, is a commit that its writer did not live
 to publish: allowed, unless --length or --no-leftovers say that all writers returned. Prints what it found; exit status
 1 if anything is wrong. Standard library only; xxh3 checksums are verified where the module xxhash is installed.
@@ -25,6 +26,8 @@ except ImportError:
 
 OUR_ID = re.compile(r"[0-9]{19}-[0-9a-f]{16}")
 TEMPORARY = re.compile(r"\.lode-.*")
+# Where a dataset's manifests lie below it.
+FOLDERS = {"default": "snapshots", "hive": "segments", "flat": ""}
 problems = []
 unverified = 0
 
@@ -48,7 +51,7 @@ def digest(algorithm, data):
     return None
 
 
-def audit_slot(base, root, parent):
+def audit_slot(base, root, parent, layout):
     """Checks the slot of `parent`; gives the child's id and manifest bytes, or None where there is no slot."""
     path = os.path.join(base, "_commits", parent)
     if not os.path.exists(path):
@@ -61,7 +64,7 @@ def audit_slot(base, root, parent):
         if payload:
             wrong(f"slot {parent}: bytes after a header that names a payload object")
         payload = read(os.path.join(root, header["payload"]))
-    expected = {"lode_slot": 1, "kind": "commit", "layout": "default", "parent": parent}
+    expected = {"lode_slot": 1, "kind": "commit", "layout": layout, "parent": parent}
     for key, value in expected.items():
         if header.get(key) != value:
             wrong(f"slot {parent}: {key} is {header.get(key)!r}, expected {value!r}")
@@ -104,11 +107,24 @@ def audit_files(root, manifest):
         wrong(f"snapshot {manifest['snapshot_id']}: {rows} records, expected {manifest['row_count']}")
 
 
-def walk(base, root, dataset):
+def audit_copies(base, manifest, payload, published):
+    """Checks the copies of a hive manifest: all of them where it is published, right ones in any case."""
+    for file in manifest["files"]:
+        path = os.path.join(base, *file["path"].split("/")[2:])
+        snapshots = os.path.dirname(os.path.dirname(os.path.dirname(path)))
+        copy = os.path.join(snapshots, manifest["snapshot_id"], "manifest.json")
+        if not os.path.exists(copy):
+            if published:
+                wrong(f"{os.path.relpath(copy, base)}: missing, though the canonical manifest is there")
+        elif read(copy) != payload:
+            wrong(f"{os.path.relpath(copy, base)} is not the slot's payload")
+
+
+def walk(base, root, dataset, layout):
     """Follows the slots from the root; gives the ids on the path, the last one if it has no manifest, and the files named."""
     path, unpublished, named = [], None, set()
     parent = "root"
-    while (slot := audit_slot(base, root, parent)) is not None:
+    while (slot := audit_slot(base, root, parent, layout)) is not None:
         child, payload = slot
         manifest = json.loads(payload)
         if not OUR_ID.fullmatch(child):
@@ -121,7 +137,9 @@ def walk(base, root, dataset):
             wrong(f"{child}: the manifest's parent is {manifest.get('parent_snapshot_id')}, the slot's {parent}")
         if unpublished is not None:
             wrong(f"{child} was decided while its parent {unpublished} has no manifest")
-        stored = os.path.join(base, "snapshots", child, "manifest.json")
+        stored = os.path.join(base, FOLDERS[layout], child, "manifest.json")
+        if layout == "hive":
+            audit_copies(base, manifest, payload, os.path.exists(stored))
         if not os.path.exists(stored):
             unpublished = child
         elif read(stored) != payload:
@@ -137,19 +155,24 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("root")
     parser.add_argument("dataset")
+    parser.add_argument("--layout", choices=sorted(FOLDERS), default="default")
     parser.add_argument("--acknowledged", help="a file of snapshot ids that were acknowledged, one a line")
     parser.add_argument("--length", type=int, help="how many snapshots the path must have, all published")
     parser.add_argument("--no-leftovers", action="store_true", help="no temporary file and no unnamed data may be there")
     arguments = parser.parse_args()
     root, dataset = arguments.root, arguments.dataset
-    base = os.path.join(root, "datasets", dataset)
+    layout = arguments.layout
+    base = os.path.join(root, dataset) if layout == "flat" else os.path.join(root, "datasets", dataset)
 
-    path, unpublished, named = walk(base, root, dataset)
+    path, unpublished, named = walk(base, root, dataset, layout)
     on_path = set(path)
-    snapshots = os.path.join(base, "snapshots")
+    snapshots = os.path.join(base, FOLDERS[layout])
     for id in sorted(os.listdir(snapshots)) if os.path.isdir(snapshots) else []:
         if os.path.exists(os.path.join(snapshots, id, "manifest.json")) and id not in on_path:
             wrong(f"{id} has a manifest, and no slot leads to it")
+    for directory, _, files in os.walk(os.path.join(base, "partitions")):
+        if "manifest.json" in files and os.path.basename(directory) not in on_path:
+            wrong(f"{os.path.relpath(directory, base)} has a copy of a manifest, and no slot leads to it")
     slots = os.path.join(base, "_commits")
     for name in sorted(os.listdir(slots)) if os.path.isdir(slots) else []:
         if name != "root" and OUR_ID.fullmatch(name) and name not in on_path:

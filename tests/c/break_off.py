@@ -119,7 +119,7 @@ def judge(program, root, what, inject, killed, said, acknowledged):
     ids = os.path.join(root, "acknowledged")
     with open(ids, "w", encoding="ascii") as file:
         file.write("\n".join(said_ids) + "\n")
-    audit = subprocess.run([sys.executable, AUDIT, root, "broken", "--acknowledged", ids], capture_output=True, text=True)
+    audit = subprocess.run([sys.executable, AUDIT, root, "broken", "--acknowledged", ids, "--layout", "hive" if program[1:] == ["hive"] else "default"], capture_output=True, text=True)
     if audit.returncode != 0:
         wrong.append(f"{audit.stdout.strip()}{audit.stderr.strip()}; the broken commit said {said!r}")
     return [f"{what}: {text}" for text in wrong]

@@ -1,6 +1,6 @@
 /* One commit, for the tests that break it off at every system call.
  *
- *   commit_once ROOT DATASET [records|blob]
+ *   commit_once ROOT DATASET [records|blob|hive]
  *
  * Prints "committed ID", "unpublished ID", "unknown ID MESSAGE" or "failed STATUS MESSAGE". Exit status 0 for the first
  * two, 3 else. A call of getppid marks where the work begins. */
@@ -20,9 +20,10 @@ static int64_t give_bytes(void *ctx, uint8_t *buffer, size_t capacity)
 
 int main(int argc, char **argv)
 {
-    int is_blob = argc == 4 && strcmp(argv[3], "blob") == 0;
-    if (argc != 3 && !is_blob && !(argc == 4 && strcmp(argv[3], "records") == 0)) {
-        fprintf(stderr, "usage: commit_once ROOT DATASET [records|blob]\n");
+    const char *kind = argc == 4 ? argv[3] : "records";
+    int is_blob = strcmp(kind, "blob") == 0, hive = strcmp(kind, "hive") == 0;
+    if (argc < 3 || argc > 4 || !(is_blob || hive || strcmp(kind, "records") == 0)) {
+        fprintf(stderr, "usage: commit_once ROOT DATASET [records|blob|hive]\n");
         return 2;
     }
     lode_store *store = NULL;
@@ -33,7 +34,18 @@ int main(int argc, char **argv)
     struct feed feed = feed_of(FIVE, 5);
     lode_record_iterator iterator = feed_iterator(&feed);
     size_t left = 700000;
-    if (is_blob) {
+    static const char *const keys[] = {"p"};
+    static const char *const partitioned[] = {"{\"p\":\"b\"}", "{\"p\":\"a/..\"}", "{\"p\":\"b\",\"n\":1}"};
+    lode_bytes records[3];
+    for (size_t i = 0; i < 3; i++) {
+        records[i].data = (const uint8_t *)partitioned[i];
+        records[i].len = strlen(partitioned[i]);
+    }
+    if (hive) {
+        options.layout = LODE_LAYOUT_HIVE;
+        options.partition_keys = keys;
+        options.partition_key_count = 1;
+    } else if (is_blob) {
         options.codec = LODE_CODEC_NONE;
     }
 
@@ -44,6 +56,8 @@ int main(int argc, char **argv)
     }
     if (status >= 0 && is_blob) {
         status = lode_dataset_stream_write(dataset, give_bytes, &left, "{}", NULL, &snapshot, &error);
+    } else if (status >= 0 && hive) {
+        status = lode_dataset_write_records(dataset, records, NULL, 3, "{}", NULL, &snapshot, &error);
     } else if (status >= 0) {
         status = lode_dataset_stream_write_records(dataset, &iterator, "{}", NULL, &snapshot, &error);
     }

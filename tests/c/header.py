@@ -17,9 +17,7 @@ import sys
 NOT_IN_THIS_BUILD = {
     "LODE_COMMITTED_BESIDE_FOREIGN": "needs a head written by another implementation, which this build refuses to write on",
     "LODE_ERR_UNORDERABLE_PARENT": "needs a head written by another implementation, which this build refuses to write on",
-    "LODE_ERR_LAYOUT_MISMATCH": "needs more than one layout",
-    "LODE_ERR_PARTITIONING_NOT_SUPPORTED": "needs a partitioned layout",
-    "LODE_ERR_DATASETS_NOT_MODELED": "needs the flat layout",
+    "LODE_ERR_DATASETS_NOT_MODELED": "needs a catalog",
     "LODE_ERR_CODEC_NOT_STREAMABLE": "needs a codec that cannot stream",
     "LODE_ERR_BUSY": "needs adoption; a commit that waits in vain for the pointer's lock is LODE_COMMITTED_UNPUBLISHED",
     "LODE_ERR_STORE": "needs a store of callbacks",

@@ -312,7 +312,7 @@ eight_processes() {
     rm -rf "$TMPDIR/many" "$TMPDIR/acknowledged"
 }
 
-broken_off() { # kill|errno [records|blob]
+broken_off() { # kill|errno [records|blob|hive]
     auditor
     need strace strace
     compile commit_once && python3 tests/c/break_off.py "$1" "$OUT/commit_once" "${2:-records}"
@@ -333,18 +333,19 @@ check static_link static_link
 check pkg_config_consumer pkg_config_consumer
 check cmake_consumer cmake_consumer
 check transcript transcript
+check hive_example "$BIN/hive_layout"
 check round_trip round_trip
 check tool_failures tool_failures
 check blob_upload blob_upload
 check manifest_driven "$BIN/manifest_driven"
 check optimistic_concurrency "$BIN/optimistic_concurrency"
 check interrupted interrupted
-for test in api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read conditions_blob guest stack threads; do
+for test in api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read conditions_blob conditions_layouts guest stack threads; do
     check $test run_test $test
 done
 check memcheck_example memcheck "$BIN/stream_write_records"
 check memcheck_manifest_driven memcheck "$BIN/manifest_driven"
-for test in api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read conditions_blob; do
+for test in api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read conditions_blob conditions_layouts; do
     check memcheck_$test memcheck "$OUT/$test"
 done
 check thread_sanitizer thread_sanitizer
@@ -353,6 +354,8 @@ check broken_off_kill broken_off kill
 check broken_off_errno broken_off errno
 check broken_off_kill_blob broken_off kill blob
 check broken_off_errno_blob broken_off errno blob
+check broken_off_hive_kill broken_off kill hive
+check broken_off_hive_errno broken_off errno hive
 check nothing_left nothing_left
 
 if [ $skipped = 0 ]; then

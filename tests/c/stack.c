@@ -63,6 +63,7 @@ static const char *steps(void)
     options.codec = LODE_CODEC_JSONL;
     options.compressor = job.compressor;
     options.checksum = job.checksum;
+    options.file_statistics = 1;
     if (lode_store_open_filesystem(job.root, NULL, &store, NULL) < 0 ||
         lode_dataset_open(store, "stack", &options, &dataset, NULL) < 0) {
         return "open";
@@ -94,6 +95,24 @@ static const char *steps(void)
     }
     lode_record_writer_free(writer);
     lode_snapshot_free(snapshot);
+
+    static const char *const keys[] = {"p"};
+    static const char *const texts[] = {"{\"p\":1,\"v\":\"\\u0041\"}", "{\"p\":2,\"v\":1.5}", "{\"p\":1,\"v\":\"b\"}"};
+    lode_bytes partitioned[3];
+    for (size_t i = 0; i < 3; i++) {
+        partitioned[i].data = (const uint8_t *)texts[i];
+        partitioned[i].len = strlen(texts[i]);
+    }
+    lode_dataset *hive = NULL;
+    options.layout = LODE_LAYOUT_HIVE;
+    options.partition_keys = keys;
+    options.partition_key_count = 1;
+    if (lode_dataset_open(store, "hive", &options, &hive, NULL) < 0 ||
+        lode_dataset_write_records(hive, partitioned, NULL, 3, "{}", NULL, &snapshot, NULL) != LODE_OK) {
+        return "partition";
+    }
+    lode_snapshot_free(snapshot);
+    lode_dataset_free(hive);
 
     lode_snapshot_iterator *snapshots = NULL;
     if (lode_dataset_snapshots(dataset, NULL, &snapshots, NULL) < 0) {

@@ -56,7 +56,13 @@ impl Go {
 
     /// Runs the program with these arguments and this standard input.
     pub fn run<S: AsRef<OsStr>>(&self, arguments: &[S], stdin: &[u8]) -> Answer {
+        self.run_as("default", arguments, stdin)
+    }
+
+    /// The same for datasets of this layout: `default`, `flat` or `hive:KEY,KEY...`.
+    pub fn run_as<S: AsRef<OsStr>>(&self, layout: &str, arguments: &[S], stdin: &[u8]) -> Answer {
         let mut child = Command::new(&self.program)
+            .env("LAYOUT", layout)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -80,8 +86,18 @@ impl Go {
 
     /// Runs the program, which must succeed, and gives its standard output.
     pub fn text<S: AsRef<OsStr> + std::fmt::Debug>(&self, arguments: &[S], stdin: &[u8]) -> String {
-        let answer = self.run(arguments, stdin);
-        assert!(answer.ok, "{arguments:?}: {}", answer.stderr);
+        self.text_as("default", arguments, stdin)
+    }
+
+    /// The same for datasets of this layout.
+    pub fn text_as<S: AsRef<OsStr> + std::fmt::Debug>(
+        &self,
+        layout: &str,
+        arguments: &[S],
+        stdin: &[u8],
+    ) -> String {
+        let answer = self.run_as(layout, arguments, stdin);
+        assert!(answer.ok, "{layout}, {arguments:?}: {}", answer.stderr);
         String::from_utf8(answer.stdout).unwrap()
     }
 }

@@ -9,8 +9,11 @@
 //	interop read-blob ROOT DATASET [SNAPSHOT]           the bytes of a snapshot without a codec on stdout
 //	interop write-blob ROOT DATASET COMPRESSOR CHECKSUM memory|stream
 //	                                                    stdin becomes a snapshot without a codec; its id on stdout
+//	interop reader ROOT DATASET                         what DatasetReader finds: datasets, partitions, manifests
 //	interop decode FILE                                 whether the JSONL codec reads the bytes of a data file
 //	interop manifest FILE                               the manifest as the library would write it again
+//
+// LAYOUT in the environment is default (as without it), flat, or hive:KEY,KEY...
 //
 // A failure is one line on stderr and exit status 1.
 package main
@@ -24,6 +27,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sort"
 	"strings"
 
 	"github.com/pithecene-io/lode/lode"
@@ -47,6 +51,7 @@ var commands = map[string]struct {
 	"write":      {write, 4, 5},
 	"read-blob":  {readBlob, 2, 3},
 	"write-blob": {writeBlob, 5, 5},
+	"reader":     {reader, 2, 2},
 	"decode":     {decode, 1, 1},
 	"manifest":   {manifest, 1, 1},
 }
@@ -72,14 +77,33 @@ var compressors = map[string]func() lode.Compressor{
 	"zstd": lode.NewZstdCompressor,
 }
 
+// layout gives the layout that the environment names, and whether it is partitioned.
+func layout() (lode.Option, bool, error) {
+	name, keys, _ := strings.Cut(os.Getenv("LAYOUT"), ":")
+	switch name {
+	case "", "default":
+		return lode.WithLayout(lode.NewDefaultLayout()), false, nil
+	case "flat":
+		return lode.WithLayout(lode.NewFlatLayout()), false, nil
+	case "hive":
+		return lode.WithHiveLayout(strings.Split(keys, ",")...), true, nil
+	}
+	return nil, false, fmt.Errorf("unknown layout %q", name)
+}
+
 func open(root, dataset, compressor string, more ...lode.Option) (lode.Dataset, error) {
 	compress, known := compressors[compressor]
 	if !known {
 		return nil, fmt.Errorf("unknown compressor %q", compressor)
 	}
+	laidOut, _, err := layout()
+	if err != nil {
+		return nil, err
+	}
 	options := append([]lode.Option{
 		lode.WithCodec(lode.NewJSONLCodec()),
 		lode.WithCompressor(compress()),
+		laidOut,
 	}, more...)
 	return lode.NewDataset(lode.DatasetID(dataset), lode.NewFSFactory(root), options...)
 }
@@ -197,11 +221,91 @@ func write(ctx context.Context, args []string) error {
 	}
 	scanner := bufio.NewScanner(os.Stdin)
 	scanner.Buffer(nil, 64<<20)
-	snapshot, err := ds.StreamWriteRecords(ctx, &lines{scanner: scanner}, metadata)
+	_, partitioned, err := layout()
+	if err != nil {
+		return err
+	}
+	records := &lines{scanner: scanner}
+	var snapshot *lode.DatasetSnapshot
+	if partitioned {
+		snapshot, err = writeAll(ctx, ds, records, metadata)
+	} else {
+		snapshot, err = ds.StreamWriteRecords(ctx, records, metadata)
+	}
 	if err != nil {
 		return err
 	}
 	fmt.Println(snapshot.ID)
+	return nil
+}
+
+// writeAll writes records as the objects that the library partitions. Numbers keep their digits.
+func writeAll(ctx context.Context, ds lode.Dataset, records *lines, metadata lode.Metadata) (*lode.DatasetSnapshot, error) {
+	all := []any{}
+	for records.Next() {
+		object := map[string]any{}
+		decoder := json.NewDecoder(bytes.NewReader(records.Record().(json.RawMessage)))
+		decoder.UseNumber()
+		if err := decoder.Decode(&object); err != nil {
+			return nil, err
+		}
+		all = append(all, object)
+	}
+	if err := records.Err(); err != nil {
+		return nil, err
+	}
+	return ds.Write(ctx, all, metadata)
+}
+
+// reader says what the library finds without being told of one dataset: each dataset, partition and manifest on a line.
+func reader(ctx context.Context, args []string) error {
+	laidOut, _, err := layout()
+	if err != nil {
+		return err
+	}
+	r, err := lode.NewDatasetReader(lode.NewFSFactory(args[0]), laidOut)
+	if err != nil {
+		return err
+	}
+	datasets, err := r.ListDatasets(ctx, lode.DatasetListOptions{})
+	switch {
+	case errors.Is(err, lode.ErrDatasetsNotModeled):
+		fmt.Println("datasets not modeled")
+	case err != nil:
+		return err
+	}
+	for _, dataset := range datasets {
+		fmt.Println("dataset", dataset)
+	}
+	id := lode.DatasetID(args[1])
+	partitions, err := r.ListPartitions(ctx, id, lode.PartitionListOptions{})
+	if err != nil {
+		return err
+	}
+	found := []string{""}
+	for _, partition := range partitions {
+		found = append(found, partition.Path)
+	}
+	sort.Strings(found)
+	for _, partition := range found {
+		if partition != "" {
+			fmt.Println("partition", partition)
+		}
+		if partition == "" && len(found) > 1 {
+			continue
+		}
+		manifests, err := r.ListManifests(ctx, id, partition, lode.ManifestListOptions{})
+		if err != nil {
+			return err
+		}
+		for _, ref := range manifests {
+			manifest, err := r.GetManifest(ctx, id, ref)
+			if err != nil {
+				return err
+			}
+			fmt.Println("manifest", manifest.SnapshotID, manifest.RowCount)
+		}
+	}
 	return nil
 }
 

@@ -90,7 +90,7 @@ statuses! {
     CodecNotStreamable = -61, "LODE_ERR_CODEC_NOT_STREAMABLE", GiveUp;
     /// A single-pass stream cannot be partitioned.
     PartitioningNotSupported = -62, "LODE_ERR_PARTITIONING_NOT_SUPPORTED", GiveUp;
-    /// A record is not exactly one valid JSON document; number and byte offset are in the error.
+    /// A record is not exactly one valid JSON document, or fits no partition; number and byte offset are in the error.
     InvalidRecord = -70, "LODE_ERR_INVALID_RECORD", GiveUp;
     /// A record is longer than the dataset's limit.
     RecordTooLarge = -71, "LODE_ERR_RECORD_TOO_LARGE", GiveUp;

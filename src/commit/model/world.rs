@@ -24,6 +24,9 @@ pub struct Scenario {
     pub repairs: u8,
     /// Resets of the pointer, to nothing or to any snapshot.
     pub resets: u8,
+    /// The hive layout: a manifest's copies come first, and a writer may get no further. A Go reader takes a copy for
+    /// the snapshot.
+    pub hive: bool,
     /// The seeded fault.
     pub mutant: Option<Mutant>,
 }
@@ -82,6 +85,8 @@ pub struct World {
     latest: Option<Vec<u8>>,
     slots: BTreeMap<Option<Id>, Slot>,
     manifests: BTreeMap<Id, Slot>,
+    /// In the hive layout: manifests of which there are copies.
+    copies: BTreeMap<Id, Slot>,
     delayed: Vec<Request>,
     writers: Vec<Writer>,
     reader: Reader,
@@ -105,6 +110,7 @@ impl World {
             latest: None,
             slots: BTreeMap::new(),
             manifests: BTreeMap::new(),
+            copies: BTreeMap::new(),
             delayed: Vec::new(),
             writers: scenario.writers.iter().map(|_| Writer::new(0)).collect(),
             reader: Reader::Idle,
@@ -228,6 +234,20 @@ impl World {
             }
             Action::PutManifest(slot) => {
                 self.requests(&Request::Manifest(slot.clone()), faults, &mut answers, false);
+                if let Some(half) = self.half_written(scenario, slot) {
+                    if faults {
+                        for event in [PutAnswer::Failed, PutAnswer::Unknown] {
+                            let mut half = half.clone();
+                            half.faults -= 1;
+                            answers.push(("gets as far as the copies".into(), Ok(half), Event::Put(event)));
+                        }
+                    }
+                    if self.crashes > 0 {
+                        let mut half = half;
+                        half.crash(index, plan);
+                        steps.push((format!("writer {index} crashes after the copies"), Ok(half)));
+                    }
+                }
             }
             Action::Swap { expected, value } => {
                 let request = Request::Swap { expected: expected.clone(), value: value.clone() };
@@ -245,11 +265,36 @@ impl World {
         }
         if self.crashes > 0 {
             let mut next = self.clone();
-            next.crashes -= 1;
-            let commits = writer.commits - u8::from(plan.produces);
-            next.writers[index] = Writer { commits, draws: writer.draws, ..Writer::new(writer.lives + 1) };
+            next.crash(index, plan);
             steps.push((format!("writer {index} crashes before {action:?}"), Ok(next)));
         }
+    }
+
+    fn crash(&mut self, index: usize, plan: &Plan) {
+        self.crashes -= 1;
+        let writer = &self.writers[index];
+        let commits = writer.commits - u8::from(plan.produces);
+        self.writers[index] = Writer { commits, draws: writer.draws, ..Writer::new(writer.lives + 1) };
+    }
+
+    /// The world in which a manifest's copies are there, and no more; `None` if that is nothing new.
+    fn half_written(&self, scenario: &Scenario, slot: &Slot) -> Option<World> {
+        if !scenario.hive || slot.kind == Kind::Noop || self.copies.contains_key(&slot.child) {
+            return None;
+        }
+        let mut half = self.clone();
+        half.copies.insert(slot.child.clone(), slot.clone());
+        Some(half)
+    }
+
+    /// What a Go reader takes for the newest snapshot.
+    fn scanned(&self) -> Option<&Id> {
+        self.manifests.keys().next_back().max(self.copies.keys().next_back())
+    }
+
+    /// Whether a Go reader finds the snapshot that these bytes name.
+    fn is_found(&self, raw: &[u8]) -> bool {
+        self.manifests.keys().chain(self.copies.keys()).any(|id| id.as_bytes() == raw)
     }
 
     /// The ways in which a writing request may go.
@@ -484,7 +529,7 @@ impl World {
     fn reader_steps(&self, steps: &mut Vec<Step>) {
         let dangling = match &self.latest {
             None => true,
-            Some(raw) => !self.manifests.keys().any(|id| id.as_bytes() == &raw[..]),
+            Some(raw) => !self.is_found(raw),
         };
         let mut next = self.clone();
         match &self.reader {
@@ -495,7 +540,7 @@ impl World {
             }
             Reader::Idle => {}
             Reader::Scanning { observed } => {
-                next.reader = match self.manifests.keys().next_back() {
+                next.reader = match self.scanned() {
                     None => Reader::Idle,
                     Some(id) => Reader::Repairing { observed: observed.clone(), found: id.clone() },
                 };
@@ -541,9 +586,12 @@ impl World {
             return Err(format!("the manifest of {id} is there, but no slot names it"));
         }
         if let Some(raw) = &self.latest
-            && !self.manifests.keys().any(|id| id.as_bytes() == &raw[..])
+            && !self.is_found(raw)
         {
             return Err(format!("the pointer names {}, which has no manifest", String::from_utf8_lossy(raw)));
+        }
+        if let Some(id) = self.copies.keys().find(|id| !path.iter().any(|slot| slot.child == **id)) {
+            return Err(format!("a copy of the manifest of {id} is there, but no slot names it"));
         }
         if let Some(id) = self.acknowledged.iter().find(|id| !path.iter().any(|slot| slot.child == **id)) {
             return Err(format!("{id} was acknowledged, and is not on the path"));

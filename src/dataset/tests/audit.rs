@@ -2,11 +2,23 @@
 //! is built and proved).
 
 use super::*;
+use crate::commit::lookup::Decision;
+use crate::commit::machine::Kind;
 use crate::id::{Form, form};
+use crate::manifest::Manifest;
 
 /// The ids on the path, the first one first; or what is wrong with the history.
 pub(super) fn audit(store: &Store, acknowledged: &[String]) -> std::result::Result<Vec<String>, String> {
-    let dataset = open(store);
+    audit_as(store, Layout::Default, acknowledged)
+}
+
+/// The same for a dataset of this layout.
+pub(super) fn audit_as(
+    store: &Store,
+    layout: Layout,
+    acknowledged: &[String],
+) -> std::result::Result<Vec<String>, String> {
+    let dataset = open_as(store, layout);
     let site = dataset.site();
     let text = |error: Error| format!("{error:?}");
     let mut path: Vec<String> = Vec::new();
@@ -24,6 +36,7 @@ pub(super) fn audit(store: &Store, acknowledged: &[String]) -> std::result::Resu
                 return Err(format!("the manifest of {child} is not what its slot holds"));
             }
             Some((_, manifest)) => {
+                audit_copies(store, &manifest, &decision)?;
                 let snapshot = dataset.assemble(manifest, &decision.payload);
                 match snapshot.manifest().codec {
                     Some(_) => read_all(&dataset, &snapshot, ReadOptions::default()).map(|_| ()),
@@ -57,4 +70,27 @@ pub(super) fn audit(store: &Store, acknowledged: &[String]) -> std::result::Resu
         return Err(format!("{id} was acknowledged, and is not on the path"));
     }
     Ok(path)
+}
+
+/// A manifest that is there has all its copies beside it.
+fn audit_copies(store: &Store, manifest: &Manifest, decision: &Decision) -> std::result::Result<(), String> {
+    let mut copies: Vec<String> = manifest
+        .files
+        .iter()
+        .filter_map(|file| file.path.split_once("/partitions/")?.1.split_once("/segments/"))
+        .map(|(partition, _)| {
+            format!("datasets/events/partitions/{partition}/segments/{}/manifest.json", manifest.snapshot_id)
+        })
+        .collect();
+    copies.dedup();
+    for copy in copies {
+        let wanted = decision.slot.kind == Kind::Commit;
+        match store.backend().get(&copy, 1 << 30) {
+            Ok(Some(bytes)) if wanted && bytes == *decision.payload => {}
+            Ok(None) if !wanted => {}
+            Ok(_) => return Err(format!("{copy} is not the slot's payload, or missing")),
+            Err(error) => return Err(format!("{error:?}")),
+        }
+    }
+    Ok(())
 }

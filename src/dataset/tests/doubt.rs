@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::audit::audit;
+use super::audit::{audit, audit_as};
 use super::*;
 use crate::error::{Action, Status};
 use crate::store::memory::Memory;
@@ -232,6 +232,39 @@ fn a_commit_in_doubt_is_resolved_for_good() {
     assert_ne!(commit.snapshot.id(), id);
     assert_eq!(ids(&dataset), [first.id(), commit.snapshot.id()]);
     audit(&store, &[commit.snapshot.id().to_owned()]).unwrap();
+}
+
+#[test]
+fn a_partitioned_commit_in_doubt_keeps_all_its_files_and_its_seal_has_no_copies() {
+    for answer in [Answer::Unanswered, Answer::Lost] {
+        let (flaky, store) = Flaky::new();
+        let dataset = open_as(&store, Layout::Hive);
+        let first = write_held(&dataset, &["{\"p\":0}"]).unwrap().snapshot;
+        flaky.answer(&[answer; 9]);
+        *flaky.dark.lock().unwrap() = answer == Answer::Unanswered;
+        let error = write_held(&dataset, &["{\"p\":1}", "{\"p\":2}"]).err().unwrap();
+        assert_eq!(error.status(), Status::CommitUnknown, "{error}");
+        let id = error.snapshot_id().unwrap().to_owned();
+        flaky.light();
+        let data = || keys(&store).into_iter().filter(|key| key.ends_with("/data/data")).count();
+        assert_eq!(data(), 3, "its data are kept");
+        let other = open_as(&store, Layout::Hive);
+        match other.resolve_commit(&id, &CallOptions::default()).unwrap() {
+            Resolution::Committed(snapshot) => {
+                assert_eq!(answer, Answer::Unanswered);
+                let read = read_all(&other, &snapshot, ReadOptions::default()).unwrap();
+                assert_eq!(read, ["{\"p\":1}", "{\"p\":2}"]);
+            }
+            Resolution::NotCommitted => {
+                assert_eq!(answer, Answer::Lost);
+                let latest = other.latest(&CallOptions::default()).unwrap();
+                assert_eq!(latest.manifest().is_noop().as_deref(), Some(first.id()));
+                assert_eq!(ids(&other), [first.id()]);
+            }
+        }
+        // The audit wants copies of a commit, and none of a seal.
+        audit_as(&store, Layout::Hive, &[first.id().to_owned()]).unwrap();
+    }
 }
 
 #[test]

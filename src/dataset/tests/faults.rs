@@ -1,12 +1,12 @@
 //! A commit on a simulated disk: each operation fails in each way, the process dies at each, the power is cut after
 //! each; and a sync that is left out is noticed.
 
-use super::audit::audit;
+use super::audit::audit_as;
 use super::*;
 use crate::error::{Action, Status};
 use crate::options::Producer;
 use crate::store::filesystem::Filesystem;
-use crate::store::sim::{Errno, Fault, Op, SimDisk, SimProcess};
+use crate::store::sim::{Errno, Fault, Op, SimDisk, SimProcess, Step};
 
 pub(super) fn store_of(process: &SimProcess) -> Store {
     Store::new(Box::new(Filesystem::with_disk(process.disk(), "/sim")), StoreOptions::default())
@@ -15,10 +15,35 @@ pub(super) fn store_of(process: &SimProcess) -> Store {
 /// What the process under test does, on a disk that `prepare` has made.
 struct Scene {
     name: &'static str,
+    layout: Layout,
     /// Makes what is there before; gives the ids that were acknowledged.
     prepare: fn(&SimDisk) -> Vec<String>,
     /// The call under test.
     act: fn(&Dataset) -> Result<Commit>,
+}
+
+impl Scene {
+    fn open(&self, store: &Store) -> Dataset {
+        open_as(store, self.layout)
+    }
+
+    /// Another's commit.
+    fn commit(&self, store: &Store) -> Result<Commit> {
+        match self.layout {
+            Layout::Hive => write_held(&self.open(store), &["{\"p\":\"a\"}", "{\"p\":\"b\"}"]),
+            _ => write(&self.open(store), &["\"next\""]),
+        }
+    }
+
+    /// Another's commit, which nothing disturbs.
+    fn commit_by(&self, disk: &SimDisk) -> String {
+        let commit = self.commit(&store_of(&disk.process())).expect("an undisturbed commit works");
+        commit.snapshot.id().to_owned()
+    }
+
+    fn audit(&self, store: &Store, acknowledged: &[String]) -> std::result::Result<Vec<String>, String> {
+        audit_as(store, self.layout, acknowledged)
+    }
 }
 
 fn commit_by(disk: &SimDisk, texts: &[&str]) -> String {
@@ -27,6 +52,29 @@ fn commit_by(disk: &SimDisk, texts: &[&str]) -> String {
         .snapshot
         .id()
         .to_owned()
+}
+
+fn partition(dataset: &Dataset) -> Result<Commit> {
+    write_held(dataset, &["{\"p\":\"b\",\"n\":1}", "{\"p\":\"a\"}", "{\"p\":\"b\",\"n\":2}"])
+}
+
+fn hive_commit(disk: &SimDisk) -> Vec<String> {
+    vec![partition(&open_as(&store_of(&disk.process()), Layout::Hive)).unwrap().snapshot.id().to_owned()]
+}
+
+/// A hive snapshot of which its writer has published one copy of the manifest, not both, and nothing else.
+fn half_written(disk: &SimDisk) -> Vec<String> {
+    let before = hive_commit(disk);
+    let process = disk.process();
+    // The links: of two data files, the slot, one copy.
+    process.fault_on(Op::Link, 3, Fault::CrashAfter);
+    let dataset = open_as(&store_of(&process), Layout::Hive);
+    // Whatever it would have said, nobody heard it.
+    let _ = partition(&dataset);
+    assert!(process.is_dead());
+    let copies = disk.files().into_keys().filter(|path| path.contains("/partitions/"));
+    assert_eq!(copies.filter(|path| path.ends_with("manifest.json")).count(), 3, "two, and then one");
+    before
 }
 
 fn pull(dataset: &Dataset) -> Result<Commit> {
@@ -72,19 +120,49 @@ fn half_done(disk: &SimDisk) -> Vec<String> {
     vec![before]
 }
 
-const SCENES: [Scene; 8] = [
-    Scene { name: "the first commit", prepare: |_| Vec::new(), act: pull },
-    Scene { name: "a later commit, pulled", prepare: |disk| vec![commit_by(disk, &["0"])], act: pull },
-    Scene { name: "a producer's commit", prepare: |disk| vec![commit_by(disk, &["0"])], act: produce },
-    Scene { name: "a later commit, pushed", prepare: |disk| vec![commit_by(disk, &["0"])], act: push },
-    Scene { name: "a blob, pulled", prepare: |disk| vec![commit_by(disk, &["0"])], act: pull_blob },
-    Scene { name: "a first blob, pushed", prepare: |_| Vec::new(), act: push_blob },
-    Scene { name: "a commit after a dead writer's", prepare: half_done, act: pull },
+const SCENES: [Scene; 12] = [
+    Scene { name: "the first commit", layout: Layout::Default, prepare: |_| Vec::new(), act: pull },
+    Scene {
+        name: "a later commit, pulled",
+        layout: Layout::Default,
+        prepare: |disk| vec![commit_by(disk, &["0"])],
+        act: pull,
+    },
+    Scene {
+        name: "a producer's commit",
+        layout: Layout::Default,
+        prepare: |disk| vec![commit_by(disk, &["0"])],
+        act: produce,
+    },
+    Scene {
+        name: "a later commit, pushed",
+        layout: Layout::Default,
+        prepare: |disk| vec![commit_by(disk, &["0"])],
+        act: push,
+    },
+    Scene { name: "a commit after a dead writer's", layout: Layout::Default, prepare: half_done, act: pull },
+    Scene {
+        name: "a blob, pulled",
+        layout: Layout::Default,
+        prepare: |disk| vec![commit_by(disk, &["0"])],
+        act: pull_blob,
+    },
+    Scene { name: "a first blob, pushed", layout: Layout::Default, prepare: |_| Vec::new(), act: push_blob },
     Scene {
         name: "a commit with a large manifest",
+        layout: Layout::Default,
         prepare: |disk| vec![commit_by(disk, &["0"])],
         act: pull_large,
     },
+    Scene { name: "the first hive commit", layout: Layout::Hive, prepare: |_| Vec::new(), act: partition },
+    Scene { name: "a later hive commit", layout: Layout::Hive, prepare: hive_commit, act: partition },
+    Scene {
+        name: "a hive commit after a dead writer's half-written one",
+        layout: Layout::Hive,
+        prepare: half_written,
+        act: partition,
+    },
+    Scene { name: "a flat commit", layout: Layout::Flat, prepare: |_| Vec::new(), act: pull },
 ];
 
 /// How many operations the scene takes undisturbed.
@@ -92,7 +170,7 @@ fn operations(scene: &Scene) -> usize {
     let disk = SimDisk::new();
     (scene.prepare)(&disk);
     let process = disk.process();
-    (scene.act)(&open(&store_of(&process))).expect("undisturbed it works");
+    (scene.act)(&scene.open(&store_of(&process))).expect("undisturbed it works");
     process.operations()
 }
 
@@ -123,7 +201,7 @@ fn whatever_operation_fails_a_commit_ends_as_committed_or_as_a_clear_error() {
                 let left_before = disk.temporaries();
                 let process = disk.process();
                 process.fault_at(number, *fault);
-                let result = (scene.act)(&open(&store_of(&process)));
+                let result = (scene.act)(&scene.open(&store_of(&process)));
                 let step = process.trace().get(number).cloned();
                 if *fault == Fault::After(Errno::INTR)
                     && step.as_ref().is_some_and(|step| step.op == Op::Write)
@@ -135,7 +213,8 @@ fn whatever_operation_fails_a_commit_ends_as_committed_or_as_a_clear_error() {
                 process.heal();
                 assert_eq!(disk.temporaries(), left_before, "{what}: a temporary file is left");
                 let after = store_of(&disk.process());
-                let path = audit(&after, &acknowledged).unwrap_or_else(|wrong| panic!("{what}: {wrong}"));
+                let path =
+                    scene.audit(&after, &acknowledged).unwrap_or_else(|wrong| panic!("{what}: {wrong}"));
                 let known = acknowledged.len() + usize::from(scene.name.contains("dead"));
                 match &result {
                     Ok(commit) => acknowledged.push(commit.snapshot.id().to_owned()),
@@ -143,7 +222,7 @@ fn whatever_operation_fails_a_commit_ends_as_committed_or_as_a_clear_error() {
                         assert_eq!(error.action(), Action::Resolve, "{what}");
                         let id = error.snapshot_id().expect("it names the snapshot").to_owned();
                         // Another process can settle it.
-                        let settled = open(&after).resolve_commit(&id, &CallOptions::default());
+                        let settled = scene.open(&after).resolve_commit(&id, &CallOptions::default());
                         match settled {
                             Ok(Resolution::Committed(snapshot)) => {
                                 acknowledged.push(snapshot.id().to_owned())
@@ -160,15 +239,14 @@ fn whatever_operation_fails_a_commit_ends_as_committed_or_as_a_clear_error() {
                         assert!(error.errno().is_some(), "{what}: {error:?} has no errno");
                     }
                 }
-                let next = write(&open(&after), &["\"next\""])
-                    .unwrap_or_else(|error| panic!("{what}: then {error}"));
+                let next = scene.commit(&after).unwrap_or_else(|error| panic!("{what}: then {error}"));
                 assert_eq!(next.outcome, Outcome::Committed, "{what}");
                 acknowledged.push(next.snapshot.id().to_owned());
                 let path =
-                    audit(&after, &acknowledged).unwrap_or_else(|wrong| panic!("{what}: then {wrong}"));
+                    scene.audit(&after, &acknowledged).unwrap_or_else(|wrong| panic!("{what}: then {wrong}"));
                 assert_eq!(path.last(), acknowledged.last(), "{what}");
                 assert_eq!(
-                    open(&after).latest(&CallOptions::default()).expect("readable").id(),
+                    scene.open(&after).latest(&CallOptions::default()).expect("readable").id(),
                     next.snapshot.id()
                 );
             }
@@ -185,14 +263,15 @@ fn a_process_that_dies_at_any_operation_stands_in_nobodys_way() {
                 let mut acknowledged = (scene.prepare)(&disk);
                 let process = disk.process();
                 process.fault_at(number, fault);
-                if let Ok(commit) = (scene.act)(&open(&store_of(&process))) {
+                if let Ok(commit) = (scene.act)(&scene.open(&store_of(&process))) {
                     acknowledged.push(commit.snapshot.id().to_owned());
                 }
                 process.kill();
                 let what = format!("{}: {fault:?} at operation {number}", scene.name);
-                acknowledged.push(commit_by(&disk, &["\"next\""]));
+                acknowledged.push(scene.commit_by(&disk));
                 let after = store_of(&disk.process());
-                let path = audit(&after, &acknowledged).unwrap_or_else(|wrong| panic!("{what}: {wrong}"));
+                let path =
+                    scene.audit(&after, &acknowledged).unwrap_or_else(|wrong| panic!("{what}: {wrong}"));
                 assert_eq!(path.last(), acknowledged.last(), "{what}");
             }
         }
@@ -201,18 +280,23 @@ fn a_process_that_dies_at_any_operation_stands_in_nobodys_way() {
 
 /// All states that a power cut may leave, of which at most so many; in each, nothing acknowledged is lost and the
 /// next commit works.
-fn survives(disk: &SimDisk, acknowledged: &[String], limit: usize) -> std::result::Result<(), String> {
+fn survives(
+    scene: &Scene,
+    disk: &SimDisk,
+    acknowledged: &[String],
+    limit: usize,
+) -> std::result::Result<(), String> {
     let mut wrong = Ok(());
     disk.for_each_loss(limit, |after| {
         if wrong.is_err() {
             return;
         }
         let store = store_of(&after.process());
-        wrong = audit(&store, acknowledged).and_then(|_| {
-            let next = write(&open(&store), &["\"next\""]).map_err(|error| format!("then {error:?}"))?;
+        wrong = scene.audit(&store, acknowledged).and_then(|_| {
+            let next = scene.commit(&store).map_err(|error| format!("then {error:?}"))?;
             let mut acknowledged = acknowledged.to_vec();
             acknowledged.push(next.snapshot.id().to_owned());
-            audit(&store, &acknowledged).map(|_| ())
+            scene.audit(&store, &acknowledged).map(|_| ())
         });
     });
     wrong
@@ -226,10 +310,10 @@ fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
             let mut acknowledged = (scene.prepare)(&disk);
             let process = disk.process();
             process.fault_at(number, Fault::Crash);
-            if let Ok(commit) = (scene.act)(&open(&store_of(&process))) {
+            if let Ok(commit) = (scene.act)(&scene.open(&store_of(&process))) {
                 acknowledged.push(commit.snapshot.id().to_owned());
             }
-            let lost = survives(&disk, &acknowledged, 40);
+            let lost = survives(scene, &disk, &acknowledged, 40);
             assert!(
                 lost.is_ok(),
                 "{}: power cut before operation {number}: {}",
@@ -238,8 +322,8 @@ fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
             );
             // The process only died, another commits on what it left, and then the power is cut.
             process.kill();
-            acknowledged.push(commit_by(&disk, &["\"between\""]));
-            let lost = survives(&disk, &acknowledged, 20);
+            acknowledged.push(scene.commit_by(&disk));
+            let lost = survives(scene, &disk, &acknowledged, 20);
             assert!(
                 lost.is_ok(),
                 "{}: died before operation {number}, then a commit, then a power cut: {}",
@@ -251,13 +335,11 @@ fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
 }
 
 /// The syncs of a commit on a fresh dataset, with whether leaving one out is noticed after a power cut.
-#[test]
-fn a_sync_that_is_left_out_is_noticed() {
+fn noticed_syncs(scene: &Scene) -> Vec<(Step, bool)> {
     let mut syncs = Vec::new();
-    let scene = &SCENES[0];
     let disk = SimDisk::new();
     let process = disk.process();
-    (scene.act)(&open(&store_of(&process))).expect("it works");
+    (scene.act)(&scene.open(&store_of(&process))).expect("it works");
     for (number, step) in process.trace().iter().enumerate() {
         if matches!(step.op, Op::SyncDir | Op::SyncFile) {
             syncs.push((number, step.clone()));
@@ -268,12 +350,36 @@ fn a_sync_that_is_left_out_is_noticed() {
         let disk = SimDisk::new();
         let process = disk.process();
         process.fault_at(*number, Fault::Skip);
-        let commit = (scene.act)(&open(&store_of(&process))).expect("it is told that all went well");
+        let commit = (scene.act)(&scene.open(&store_of(&process))).expect("it is told that all went well");
         let acknowledged = [commit.snapshot.id().to_owned()];
-        let lost = survives(&disk, &acknowledged, 2_000).is_err();
+        let lost = survives(scene, &disk, &acknowledged, 2_000).is_err();
         println!("{:?} {}: {}", step.op, step.path, if lost { "noticed" } else { "not noticed" });
         noticed.push((step.clone(), lost));
     }
+    noticed
+}
+
+#[test]
+fn a_sync_of_a_partition_that_is_left_out_is_noticed() {
+    let scene = SCENES.iter().find(|scene| scene.name == "the first hive commit").expect("it is there");
+    let noticed = noticed_syncs(scene);
+    for (what, op, holds) in [
+        ("the sync of a partition's data file", Op::SyncFile, ["/partitions/", "/data/"]),
+        ("the sync of a partition's copy of the manifest", Op::SyncFile, ["/partitions/", "/segments/"]),
+        ("the sync of a copy's directory", Op::SyncDir, ["/partitions/p=a/", "/segments/"]),
+        ("the sync of a partition's directory", Op::SyncDir, ["/partitions", ""]),
+    ] {
+        let found = noticed.iter().any(|(step, lost)| {
+            let right = holds.iter().all(|part| step.path.contains(part));
+            *lost && step.op == op && right && (what.contains("data file") || !step.path.contains("/data"))
+        });
+        assert!(found, "{what} can be left out unnoticed: {noticed:#?}");
+    }
+}
+
+#[test]
+fn a_sync_that_is_left_out_is_noticed() {
+    let noticed = noticed_syncs(&SCENES[0]);
     let is_noticed = |what: &str, op: Op, end: &str| {
         let found = noticed.iter().any(|(step, lost)| {
             *lost && step.op == op && step.path.replace(char::is_numeric, "").ends_with(end)

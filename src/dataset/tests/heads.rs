@@ -9,7 +9,6 @@ use crate::commit::machine::{Id, Kind, Slot};
 use crate::commit::slot::{self, Place};
 use crate::error::Status;
 use crate::id::compose;
-use crate::layout::Layout;
 use crate::store::{Durability, LogLevel};
 
 /// Puts a first snapshot with this id and time into the store, slot and manifest and pointer, by hand.

@@ -8,6 +8,7 @@ mod doubt;
 mod exactly_once;
 mod faults;
 mod heads;
+mod layouts;
 mod reading;
 
 use super::*;
@@ -15,6 +16,7 @@ use crate::checksum::Checksum;
 use crate::codec::Codec;
 use crate::compress::Compressor;
 use crate::error::{Error, Result};
+use crate::layout::Layout;
 use crate::manifest::Metadata;
 use crate::options::{CallOptions, CommitOptions};
 use crate::store::{Store, StoreOptions};
@@ -32,7 +34,13 @@ fn options() -> DatasetOptions {
 }
 
 fn open(store: &Store) -> Dataset {
-    Dataset::open(store, "events", options()).expect("it opens")
+    open_as(store, Layout::Default)
+}
+
+/// The dataset in this layout; a hive one is partitioned by `p`.
+fn open_as(store: &Store, layout: Layout) -> Dataset {
+    let partition_keys = if layout == Layout::Hive { vec!["p".to_owned()] } else { Vec::new() };
+    Dataset::open(store, "events", DatasetOptions { layout, partition_keys, ..options() }).expect("it opens")
 }
 
 /// A source over owned records, which fails with `failure` at the end, if there is one.
@@ -67,6 +75,13 @@ impl RecordSource for Records {
 
 fn write(dataset: &Dataset, texts: &[&str]) -> Result<Commit> {
     dataset.stream_write_records(&mut records(texts), Metadata::empty(), CommitOptions::default())
+}
+
+/// Writes records that are in memory.
+fn write_held(dataset: &Dataset, texts: &[&str]) -> Result<Commit> {
+    let records: Vec<_> =
+        texts.iter().map(|text| Record { data: text.as_bytes(), unix_nanos: None }).collect();
+    dataset.write_records(&records, Metadata::empty(), CommitOptions::default())
 }
 
 fn read_all(dataset: &Dataset, snapshot: &Snapshot, options: ReadOptions) -> Result<Vec<String>> {

@@ -12,6 +12,7 @@
 
 mod fault;
 mod keys;
+pub mod members;
 mod range;
 mod scan;
 #[cfg(test)]

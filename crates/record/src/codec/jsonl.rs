@@ -77,6 +77,32 @@ impl Encoder {
     }
 }
 
+impl Encoder {
+    /// Checks a record as [`Encoder::encode`] does, and no more.
+    ///
+    /// # Errors
+    /// Why it would not be taken.
+    pub fn check(&mut self, record: &[u8], max_record_bytes: u64) -> std::result::Result<(), Rejection> {
+        if record.len() as u64 > max_record_bytes {
+            within_limit(record, max_record_bytes)?;
+        }
+        self.checker.check(record).map(|_| ()).map_err(Rejection::InvalidRecord)
+    }
+}
+
+/// Appends a record that [`Encoder::check`] has accepted to `out` as one line.
+///
+/// # Errors
+/// `NoMemory`; `out` is as it was.
+pub fn append_checked(record: &[u8], out: &mut Vec<u8>) -> std::result::Result<(), Rejection> {
+    if out.capacity() - out.len() <= record.len() {
+        grow(out, record.len())?;
+    }
+    append_without_line_breaks(record, out);
+    out.push(b'\n');
+    Ok(())
+}
+
 /// Whether a record longer than `limit` is within it once its line breaks are gone.
 #[cold]
 #[inline(never)]

@@ -1,0 +1,100 @@
+//! What the hive layout asks beyond the others (`format.md` 1, `commit.md`, Commit 6 and Reading): the copies of a
+//! manifest beside each partition's files, and the datasets of the reference's early versions, which have nothing
+//! but such copies.
+
+use super::lookup::Site;
+use crate::error::{Result, Status};
+use crate::id::{Form, form};
+use crate::layout::{Layout, SEGMENTS};
+use crate::manifest::Manifest;
+
+/// The copies of this manifest, sorted; none in the other layouts.
+pub fn copies(layout: Layout, dataset: &str, manifest: &Manifest) -> Vec<String> {
+    let partitions = manifest.files.iter().filter_map(|file| layout.partition_of(dataset, &file.path));
+    let mut copies: Vec<String> = partitions
+        .map(|partition| layout.partition_manifest_path(dataset, partition, &manifest.snapshot_id))
+        .collect();
+    copies.sort_unstable();
+    copies.dedup();
+    copies
+}
+
+impl Site<'_> {
+    /// Whether this snapshot may have been written before the reference wrote canonical manifests: a copy is then all
+    /// there is. Our own copies come before the canonical manifest, and count for nothing without it.
+    pub fn may_be_copies_only(&self, id: &str) -> bool {
+        self.layout == Layout::Hive && !matches!(form(id), Form::Ours { .. })
+    }
+
+    /// Calls `each` for the prefix of every partition's snapshots, until it answers `false`. A walk through the
+    /// folders of partitions, whatever the number of snapshots.
+    fn partitions(&self, each: &mut dyn FnMut(&str) -> Result<bool>) -> Result<()> {
+        let mut stack = vec![self.layout.partitions_prefix(self.dataset)];
+        while let Some(prefix) = stack.pop() {
+            let mut has_snapshots = false;
+            self.backend().list_names(&prefix, &mut |name| {
+                if name == SEGMENTS {
+                    has_snapshots = true;
+                } else if name.contains('=') {
+                    stack.push(format!("{prefix}{name}/"));
+                }
+                true
+            })?;
+            if has_snapshots && !each(&format!("{prefix}{SEGMENTS}/"))? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A copy of the manifest of a snapshot that has no canonical one; `None` if there is no copy either.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn copy_of(&self, id: &str) -> Result<Option<String>> {
+        let mut found = None;
+        if self.may_be_copies_only(id) {
+            self.partitions(&mut |snapshots| {
+                let key = format!("{snapshots}{id}/manifest.json");
+                if self.backend().open(&key)?.is_some() {
+                    found = Some(key);
+                }
+                Ok(found.is_none())
+            })?;
+        }
+        Ok(found)
+    }
+
+    /// Adds to `ids`, those of the snapshots that may have canonical manifests, those that have copies only. They are
+    /// looked for only if there can be any: if the first snapshot with a canonical manifest has a parent, or none has.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn add_copies_only(&self, ids: &mut Vec<String>) -> Result<()> {
+        ids.sort_unstable();
+        for id in ids.iter() {
+            match self.canonical(id) {
+                Ok(None) => {}
+                Ok(Some((_, first))) if first.parent_snapshot_id.is_none() => return Ok(()),
+                Ok(Some(_)) => break,
+                // Whoever reads that one is told; it stands in nobody else's way.
+                Err(error) if error.status() == Status::ManifestInvalid => break,
+                Err(error) => return Err(error),
+            }
+        }
+        let mut more = Vec::new();
+        self.partitions(&mut |snapshots| {
+            self.backend().list_names(snapshots, &mut |name| {
+                if self.may_be_copies_only(name) {
+                    more.push(name.to_owned());
+                }
+                true
+            })?;
+            Ok(true)
+        })?;
+        ids.append(&mut more);
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(())
+    }
+}

@@ -1,0 +1,264 @@
+//! Partitions of the hive layout (`format.md` 4): which one a record belongs to, as the path `key=value/key=value`.
+
+use crate::codec::json::members::{Member, Members};
+use crate::error::{Error, Result, Status};
+use crate::manifest::json::unescape;
+
+/// The longest name of a directory, in bytes.
+const SEGMENT_MAX: usize = 255;
+
+/// The longest path of a partition, in bytes: room is left for the store's root and the rest of a key within the 4,096
+/// bytes that systems allow a path.
+const PATH_MAX: usize = 3_000;
+
+/// The most keys a dataset may be partitioned by.
+const KEYS_MAX: usize = 32;
+
+/// Accepts the keys that a hive dataset is partitioned by, which stand in paths as they are.
+///
+/// # Errors
+/// `InvalidArgument`, naming the key and what is wrong with it.
+pub(super) fn check_keys(keys: &[String]) -> Result<()> {
+    let invalid = |message: String| Err(Error::new(Status::InvalidArgument, message));
+    if keys.is_empty() {
+        return invalid(
+            "partition_keys: the hive layout needs at least one key to partition by; without any, use the default \
+             layout"
+                .into(),
+        );
+    }
+    if keys.len() > KEYS_MAX {
+        return invalid(format!("partition_keys: there are {} keys; the most is {KEYS_MAX}", keys.len()));
+    }
+    for (index, key) in keys.iter().enumerate() {
+        let fault = if key.is_empty() {
+            "it is empty"
+        } else if key.contains('/') {
+            "it holds a '/', and could not stand in a path"
+        } else if key.contains('=') {
+            "it holds a '=', at which paths tell key from value"
+        } else if key.chars().any(char::is_control) {
+            "it holds a control character"
+        } else if key.starts_with(".lode-") {
+            "it begins with \".lode-\", as the names of temporary files do"
+        } else if key.len() >= SEGMENT_MAX {
+            "it is longer than a directory's name can be"
+        } else if keys[..index].contains(key) {
+            "it is there twice"
+        } else {
+            continue;
+        };
+        return invalid(format!("partition key {key:?}: {fault}"));
+    }
+    Ok(())
+}
+
+/// Which values a record has for the keys, and the path that they make.
+pub(super) struct Partitioner<'a> {
+    keys: &'a [String],
+    /// Of each key: the last value that the record has for it, and where it begins.
+    values: Vec<Option<(&'a [u8], usize)>>,
+    path: String,
+}
+
+impl<'a> Partitioner<'a> {
+    pub fn new(keys: &'a [String]) -> Self {
+        Partitioner { keys, values: vec![None; keys.len()], path: String::new() }
+    }
+
+    /// The path of the partition of record `number`, which must be valid; empty without keys.
+    ///
+    /// # Errors
+    /// `InvalidRecord`, naming record and key: it has no such key, or a value that no path can stand for.
+    pub fn path_of(&mut self, record: &'a [u8], number: u64) -> Result<&str> {
+        self.path.clear();
+        if self.keys.is_empty() {
+            return Ok(&self.path);
+        }
+        let Some(members) = Members::of(record) else {
+            return Err(self.refuse(number, 0, None, "the record is no JSON object"));
+        };
+        self.values.fill(None);
+        for Member { key, value, offset } in members {
+            if let Some(index) = self.keys.iter().position(|wanted| is_text(key, wanted)) {
+                self.values[index] = Some((value, offset));
+            }
+        }
+        for index in 0..self.keys.len() {
+            self.push(index, number)?;
+        }
+        Ok(&self.path)
+    }
+
+    /// Appends the segment of one key.
+    fn push(&mut self, index: usize, number: u64) -> Result<()> {
+        let Some((value, offset)) = self.values[index] else {
+            return Err(self.refuse(number, index, None, "the record does not have it"));
+        };
+        let fault = |this: &Self, what: &str| Err(this.refuse(number, index, Some(offset), what));
+        if index > 0 {
+            self.path.push('/');
+        }
+        let start = self.path.len();
+        self.path.push_str(&self.keys[index]);
+        self.path.push('=');
+        // Checked to be JSON, hence UTF-8.
+        let text = std::str::from_utf8(value).unwrap_or_default();
+        match value.first() {
+            Some(b'{') => {
+                return fault(self, "its value is an object; only strings, numbers and booleans can be");
+            }
+            Some(b'[') => {
+                return fault(self, "its value is an array; only strings, numbers and booleans can be");
+            }
+            Some(b'n') => return fault(self, "its value is null; only strings, numbers and booleans can be"),
+            Some(b'"') => {
+                escape(&unescape(&text[1..text.len() - 1]), start + SEGMENT_MAX + 1, &mut self.path)
+            }
+            _ => escape(text, start + SEGMENT_MAX + 1, &mut self.path),
+        }
+        if self.path.len() - start > SEGMENT_MAX {
+            let what = format!("its value, escaped for a path, makes a name longer than {SEGMENT_MAX} bytes");
+            return fault(self, &what);
+        }
+        if self.path.len() > PATH_MAX {
+            return fault(
+                self,
+                &format!("with its value the partition's path is longer than {PATH_MAX} bytes"),
+            );
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn refuse(&self, number: u64, index: usize, offset: Option<usize>, what: &str) -> Error {
+        let message = format!(
+            "record {number} cannot be put into a partition: key {:?}: {what}. Nothing was written",
+            self.keys[index]
+        );
+        let error = Error::new(Status::InvalidRecord, message).with_record(number);
+        match offset {
+            Some(offset) => error.with_offset(offset as u64),
+            None => error,
+        }
+    }
+}
+
+/// Whether a key, as it stands between its quotes, is this text.
+fn is_text(key: &[u8], text: &str) -> bool {
+    if !key.contains(&b'\\') {
+        return key == text.as_bytes();
+    }
+    std::str::from_utf8(key).is_ok_and(|key| unescape(key) == text)
+}
+
+/// Appends `text` as Go's `url.PathEscape` writes it; stops when `out` has become `limit` bytes long or longer.
+fn escape(text: &str, limit: usize, out: &mut String) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in text.bytes() {
+        if out.len() >= limit {
+            return;
+        }
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => out.push(byte.into()),
+            b'-' | b'_' | b'.' | b'~' | b'$' | b'&' | b'+' | b'=' | b':' | b'@' => out.push(byte.into()),
+            _ => {
+                out.push('%');
+                out.push(HEX[usize::from(byte >> 4)].into());
+                out.push(HEX[usize::from(byte & 15)].into());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(keys: &[&str]) -> Vec<String> {
+        keys.iter().map(|key| (*key).to_owned()).collect()
+    }
+
+    #[test]
+    fn the_path_is_the_fields_texts_in_the_order_of_the_keys() {
+        let two = keys(&["day", "region"]);
+        let mut partitioner = Partitioner::new(&two);
+        for (record, path) in [
+            (r#"{"region":"eu","x":{"day":0},"day":"2024-01-01"}"#, "day=2024-01-01/region=eu"),
+            (r#"{"day":1,"region":true}"#, "day=1/region=true"),
+            (r#"{"day":1.50,"region":-2e+3}"#, "day=1.50/region=-2e+3"),
+            (r#"{"day":1,"region":"a","day":2}"#, "day=2/region=a"),
+            (r#"{"day":null,"region":"a","day":2}"#, "day=2/region=a"),
+            (r#"{"\u0064ay":"\u0041","region":false}"#, "day=A/region=false"),
+            (r#"{"day":"","region":"."}"#, "day=/region=."),
+            (r#"{"day":"..","region":"../.."}"#, "day=../region=..%2F.."),
+            (r#"{"day":"/etc/passwd","region":"%2F"}"#, "day=%2Fetc%2Fpasswd/region=%252F"),
+            (r#"{"day":"\u0000","region":"😀"}"#, "day=%00/region=%F0%9F%98%80"),
+            (r#"{"day":"\ud83d\ude00","region":"\ud83d"}"#, "day=%F0%9F%98%80/region=%EF%BF%BD"),
+            (r#"{"day":"a b","region":"é\n\"\\"}"#, "day=a%20b/region=%C3%A9%0A%22%5C"),
+            (
+                r#"{"day":"$&+=:@-_.~","region":"!*'(),;?#[]"}"#,
+                "day=$&+=:@-_.~/region=%21%2A%27%28%29%2C%3B%3F%23%5B%5D",
+            ),
+        ] {
+            assert_eq!(partitioner.path_of(record.as_bytes(), 0).unwrap(), path, "{record}");
+        }
+        assert_eq!(Partitioner::new(&[]).path_of(b"7", 0).unwrap(), "");
+    }
+
+    #[test]
+    fn a_record_that_belongs_nowhere_is_refused_by_number_and_key() {
+        let two = keys(&["day", "region"]);
+        let mut partitioner = Partitioner::new(&two);
+        let long = format!(r#"{{"day":"{}","region":1}}"#, "x".repeat(300));
+        let wide = format!(r#"{{"day":"{}","region":1}}"#, "😀".repeat(21));
+        for (record, key, offset, what) in [
+            (r#"{"region":1}"#, "\"day\"", None, "does not have it"),
+            (r#"{"day":1,"x":{"region":2}}"#, "\"region\"", None, "does not have it"),
+            (r#"{"day":1,"region":{}}"#, "\"region\"", Some(18), "is an object"),
+            (r#"{"day":[1],"region":1}"#, "\"day\"", Some(7), "is an array"),
+            (r#"{"day":1,"region":null}"#, "\"region\"", Some(18), "is null"),
+            (r#"[{"day":1,"region":1}]"#, "\"day\"", None, "no JSON object"),
+            (r#""day""#, "\"day\"", None, "no JSON object"),
+            (&long, "\"day\"", Some(7), "longer than 255 bytes"),
+            (&wide, "\"day\"", Some(7), "longer than 255 bytes"),
+        ] {
+            let error = partitioner.path_of(record.as_bytes(), 7).unwrap_err();
+            assert_eq!((error.status(), error.record()), (Status::InvalidRecord, Some(7)), "{error}");
+            assert_eq!(error.offset(), offset, "{error}");
+            for part in ["record 7", key, what] {
+                assert!(error.message().contains(part), "{error}");
+            }
+        }
+        let most = format!(r#"{{"day":"{}","region":1}}"#, "x".repeat(251));
+        assert!(partitioner.path_of(most.as_bytes(), 0).is_ok(), "a name of 255 bytes");
+        let many: Vec<String> = (0..20).map(|n| format!("k{n}")).collect();
+        let members: Vec<String> =
+            many.iter().map(|key| format!("\"{key}\":\"{}\"", "x".repeat(200))).collect();
+        let record = format!("{{{}}}", members.join(","));
+        let error = Partitioner::new(&many).path_of(record.as_bytes(), 0).unwrap_err();
+        assert!(error.message().contains("longer than 3000 bytes"), "{error}");
+    }
+
+    #[test]
+    fn keys_that_cannot_stand_in_a_path_are_refused_by_name() {
+        assert!(check_keys(&keys(&["day", "región", "a b", "..", "segments"])).is_ok());
+        let long = "k".repeat(255);
+        for (given, what) in [
+            (vec![], "at least one key"),
+            (vec![""], "it is empty"),
+            (vec!["a", "b/c"], "holds a '/'"),
+            (vec!["a=b"], "holds a '='"),
+            (vec!["a\0"], "control character"),
+            (vec!["a\n"], "control character"),
+            (vec![".lode-x"], "temporary files"),
+            (vec![&*long], "longer than"),
+            (vec!["a", "b", "a"], "twice"),
+            (vec!["a"; 33], "there are 33 keys"),
+        ] {
+            let error = check_keys(&keys(&given)).unwrap_err();
+            assert_eq!(error.status(), Status::InvalidArgument);
+            assert!(error.message().contains(what), "{error}");
+        }
+    }
+}
