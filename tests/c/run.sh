@@ -144,6 +144,17 @@ cmake_consumer() { need cmake cmake && installed consume_cmake; }
 
 # ---- Examples ----
 
+# The program of the README, as it is there.
+readme_program() {
+    local root=$OUT/readme
+    mkdir -p "$root"
+    awk '/^```c$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' README.md > "$root/program.c"
+    $CC $C_STRICT $CFLAGS -Iinclude "$root/program.c" -o "$root/program" -L"$LIB" -Wl,-rpath,"$LIB" -llode || return 1
+    (cd "$root" && ./program > id) || return 1
+    "$BIN/cat" "$root" events "$(cat "$root/id")" > "$root/out" || return 1
+    printf '%s\n' '{"id":1,"user":"alice"}' '{"id":2,"user":"bob"}' | cmp - "$root/out"
+}
+
 transcript() {
     "$BIN/stream_write_records" > "$OUT/transcript" || return 1
     local root
@@ -333,6 +344,7 @@ check static_link static_link
 check pkg_config_consumer pkg_config_consumer
 check cmake_consumer cmake_consumer
 check transcript transcript
+check readme_program readme_program
 check hive_example "$BIN/hive_layout"
 check custom_store "$BIN/custom_store"
 check round_trip round_trip

@@ -43,7 +43,7 @@ $CC -c "$OUT/waits.c" -o "$OUT/waits.o"
 $CC -std=c11 -g -O1 -fsanitize=thread -Iinclude -c tests/c/threads.c -o "$OUT/threads.o"
 # shellcheck disable=SC2086
 $CC "$OUT/threads.o" "$OUT/waits.o" "$LIBRARY" $wraps -Wl,--whole-archive "$RUNTIME" -Wl,--no-whole-archive \
-    -Wl,--export-dynamic -o "$OUT/threads" -lpthread -ldl -lm -lrt -lgcc_s
+    -Wl,--export-dynamic -o "$OUT/threads" -lzstd -lpthread -ldl -lm -lrt -lgcc_s
 
 # Arc's last drop synchronizes by a fence, which ThreadSanitizer does not know; a standard library built for it would load
 # instead. A race on what an Arc holds shows in its other uses.

@@ -6,10 +6,10 @@
 //	interop snapshots ROOT DATASET                      id, row count and parent of every snapshot, oldest first
 //	interop write ROOT DATASET COMPRESSOR CHECKSUM [METADATA]
 //	                                                    JSON lines on stdin become a snapshot; its id on stdout
-//	interop reader ROOT DATASET                         what DatasetReader finds: datasets, partitions, manifests
 //	interop read-blob ROOT DATASET [SNAPSHOT]           the bytes of a snapshot without a codec on stdout
 //	interop write-blob ROOT DATASET COMPRESSOR CHECKSUM memory|stream
 //	                                                    stdin becomes a snapshot without a codec; its id on stdout
+//	interop reader ROOT DATASET                         what DatasetReader finds: datasets, partitions, manifests
 //	interop decode FILE                                 whether the JSONL codec reads the bytes of a data file
 //	interop manifest FILE                               the manifest as the library would write it again
 //

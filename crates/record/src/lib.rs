@@ -1,5 +1,6 @@
 //! The path of a record: the check of JSON and the lines of it, and the failures that both this and the library
-//! speak of. It is a crate of its own so that it is compiled for speed while the rest is compiled for size.
+//! speak of. It is a crate of its own so that its optimisation level can differ from the library's (see the workspace's
+//! `Cargo.toml` on size).
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
