@@ -98,7 +98,7 @@ fn check_segment(what: &str, id: &str) -> Result<()> {
         // The id itself is left out: it may be of any length.
         return Err(Error::new(
             Status::InvalidArgument,
-            format!("invalid {what}: it has {} bytes, at most {LONGEST} are allowed", id.len()),
+            format_args!("invalid {what}: it has {} bytes, at most {LONGEST} are allowed", id.len()),
         ));
     } else if id == "." || id == ".." {
         "'.' and '..' are not names".to_owned()
@@ -111,7 +111,7 @@ fn check_segment(what: &str, id: &str) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::new(Status::InvalidArgument, format!("invalid {what} {id:?}: {fault}")))
+    Err(Error::new(Status::InvalidArgument, format_args!("invalid {what} {id:?}: {fault}")))
 }
 
 #[cfg(test)]

@@ -111,10 +111,10 @@ impl Control {
     /// [`Status::Cancelled`], [`Status::Deadline`].
     pub fn check(&self, doing: &str) -> Result<()> {
         if self.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
-            return Err(Error::new(Status::Cancelled, format!("cancelled while {doing}")));
+            return Err(Error::new(Status::Cancelled, format_args!("cancelled while {doing}")));
         }
         if self.deadline.is_some_and(|at| Instant::now() >= at) {
-            return Err(Error::new(Status::Deadline, format!("deadline passed while {doing}")));
+            return Err(Error::new(Status::Deadline, format_args!("deadline passed while {doing}")));
         }
         Ok(())
     }

@@ -170,7 +170,7 @@ impl Producers {
     /// `Corrupt`, naming the producer and what is wrong with it: a map that cannot be relied on must not be
     /// taken for an empty one.
     pub fn parse(text: &str) -> Result<Producers> {
-        let corrupt = |what: String| Error::new(Status::Corrupt, format!("metadata {KEY:?}: {what}"));
+        let corrupt = |what: String| Error::new(Status::Corrupt, format_args!("metadata {KEY:?}: {what}"));
         let members = json::members(text).map_err(|error| corrupt(format!("no JSON object: {error}")))?;
         let mut entries = BTreeMap::new();
         for (producer, value) in members {

@@ -119,7 +119,7 @@ impl Decoder {
                 let (consumed, produced) = (inflate.total_in(), inflate.total_out());
                 let status = inflate
                     .decompress(input, output, FlushDecompress::None)
-                    .map_err(|error| Error::new(Status::Corrupt, format!("no valid gzip data: {error}")))?;
+                    .map_err(|error| Error::new(Status::Corrupt, format_args!("no valid gzip data: {error}")))?;
                 if status == flate2::Status::StreamEnd {
                     self.place = Place::Between;
                 }
@@ -158,5 +158,5 @@ fn zstd_failure(code: zstd_safe::ErrorCode) -> Error {
         let message = format!("a zstd frame asks for a window over 128 MiB, which is not supported ({name})");
         return Error::new(Status::Unsupported, message);
     }
-    Error::new(Status::Corrupt, format!("no valid zstd data: {name}"))
+    Error::new(Status::Corrupt, format_args!("no valid zstd data: {name}"))
 }

@@ -187,12 +187,12 @@ impl fmt::Debug for Encoder {
 }
 
 fn gzip_failure(error: flate2::CompressError) -> Error {
-    Error::new(Status::Internal, format!("gzip cannot compress: {error}"))
+    Error::new(Status::Internal, format_args!("gzip cannot compress: {error}"))
 }
 
 fn zstd_failure(code: zstd_safe::ErrorCode) -> Error {
     if zstd_safe::is_error_kind(code, ZSTD_ErrorCode::ZSTD_error_memory_allocation) {
         return Compressor::Zstd.no_memory("compressing");
     }
-    Error::new(Status::Internal, format!("zstd cannot compress: {}", zstd_safe::get_error_name(code)))
+    Error::new(Status::Internal, format_args!("zstd cannot compress: {}", zstd_safe::get_error_name(code)))
 }

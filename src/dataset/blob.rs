@@ -161,7 +161,7 @@ fn pull_stream(
 ) -> Result<()> {
     let mut buffer = Vec::new();
     buffer.try_reserve_exact(CHUNK).map_err(|_| {
-        Error::new(Status::NoMemory, format!("no memory for a buffer of {CHUNK} bytes; free some"))
+        Error::new(Status::NoMemory, format_args!("no memory for a buffer of {CHUNK} bytes; free some"))
     })?;
     buffer.resize(CHUNK, 0);
     let mut filled = 0;

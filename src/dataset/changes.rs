@@ -84,7 +84,7 @@ impl Dataset {
             Ok(()) => return Ok(Some(parent.clone())),
         };
         let path = self.options().layout.manifest_path(self.id(), child.id());
-        let error = Error::new(Status::Corrupt, format!("the manifest {path} {fault}"));
+        let error = Error::new(Status::Corrupt, format_args!("the manifest {path} {fault}"));
         Err(error.with_path(path).with_snapshot_id(child.id()))
     }
 
@@ -169,7 +169,7 @@ struct Ids(Vec<u8>);
 impl Ids {
     fn push(&mut self, id: &str) -> Result<()> {
         let len = u8::try_from(id.len())
-            .map_err(|_| Error::new(Status::Internal, format!("a snapshot id of {} bytes", id.len())))?;
+            .map_err(|_| Error::new(Status::Internal, format_args!("a snapshot id of {} bytes", id.len())))?;
         self.0.try_reserve(id.len() + 1).map_err(|_| {
             Error::new(Status::NoMemory, "no memory for the ids of the snapshots that are new")
         })?;

@@ -258,7 +258,7 @@ pub(super) fn rejected(number: u64, rejection: Rejection) -> Error {
             Error::new(Status::RecordTooLarge, message)
         }
         Rejection::NoMemory { len } => {
-            Error::new(Status::NoMemory, format!("record {number}: no memory for its {len} bytes"))
+            Error::new(Status::NoMemory, format_args!("record {number}: no memory for its {len} bytes"))
         }
     };
     error.with_record(number)
@@ -302,5 +302,5 @@ fn keep(buffer: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
 }
 
 fn no_memory(bytes: usize) -> Error {
-    Error::new(Status::NoMemory, format!("no memory for a buffer of {bytes} bytes"))
+    Error::new(Status::NoMemory, format_args!("no memory for a buffer of {bytes} bytes"))
 }

@@ -115,7 +115,7 @@ impl Buffer {
             self.bytes.try_reserve_exact(more).map_err(|_| {
                 Error::new(
                     Status::NoMemory,
-                    format!("no memory for a record of more than {} bytes", self.bytes.len()),
+                    format_args!("no memory for a record of more than {} bytes", self.bytes.len()),
                 )
             })?;
             self.bytes.resize(wanted, 0);
@@ -409,7 +409,7 @@ impl File {
             compressor => {
                 let mut input = Vec::new();
                 input.try_reserve_exact(CHUNK).map_err(|_| {
-                    Error::new(Status::NoMemory, format!("no memory for a buffer of {CHUNK} bytes"))
+                    Error::new(Status::NoMemory, format_args!("no memory for a buffer of {CHUNK} bytes"))
                 })?;
                 input.resize(CHUNK, 0);
                 let decoder = Decoder::new(compressor)?;
@@ -453,7 +453,7 @@ impl File {
         let mut chunk = Vec::new();
         chunk
             .try_reserve_exact(CHUNK)
-            .map_err(|_| Error::new(Status::NoMemory, format!("no memory for a buffer of {CHUNK} bytes")))?;
+            .map_err(|_| Error::new(Status::NoMemory, format_args!("no memory for a buffer of {CHUNK} bytes")))?;
         chunk.resize(CHUNK, 0);
         while self.read(&mut chunk)? > 0 {
             control.check("verifying a data file")?;
@@ -526,7 +526,7 @@ impl File {
     }
 
     fn corrupt(&self, what: String) -> Error {
-        Error::new(Status::Corrupt, format!("the data file {} {what}", self.file.path))
+        Error::new(Status::Corrupt, format_args!("the data file {} {what}", self.file.path))
             .with_path(&*self.file.path)
     }
 }

@@ -131,7 +131,7 @@ impl Partitions {
 fn memory_for(records: usize) -> Result<Vec<usize>> {
     let mut numbers = Vec::new();
     numbers.try_reserve_exact(records).map_err(|_| {
-        Error::new(Status::NoMemory, format!("no memory for putting {records} records into partitions"))
+        Error::new(Status::NoMemory, format_args!("no memory for putting {records} records into partitions"))
     })?;
     Ok(numbers)
 }

@@ -89,7 +89,7 @@ impl Dataset {
         match found.map_err(|error| self.named(error))? {
             Some(snapshot) => Ok(snapshot),
             None => {
-                let error = Error::new(Status::SnapshotNotFound, format!("it has no snapshot {id}"));
+                let error = Error::new(Status::SnapshotNotFound, format_args!("it has no snapshot {id}"));
                 Err(self.named(error.with_snapshot_id(id)))
             }
         }

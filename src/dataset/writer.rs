@@ -208,7 +208,7 @@ pub(super) fn fresh_home() -> Dated {
 }
 
 fn state(what: &str) -> Error {
-    Error::new(Status::State, format!("the writer cannot do this any more: {what}"))
+    Error::new(Status::State, format_args!("the writer cannot do this any more: {what}"))
 }
 
 /// Takes records as the caller has them; they become a snapshot by [`RecordWriter::commit`], or nothing. It

@@ -23,7 +23,7 @@ impl Call {
     /// A failure whose message begins with the function.
     #[cold]
     pub(super) fn fault(&self, status: Status, what: impl std::fmt::Display) -> Error {
-        Error::new(status, format!("{}: {what}", self.function))
+        Error::new(status, format_args!("{}: {what}", self.function))
     }
 
     /// An argument that cannot be used.

@@ -69,7 +69,7 @@ pub(super) fn give<H: Handle>(value: H::Value) -> Result<*mut H> {
     // SAFETY: the layout's size is not zero: there is the tag.
     let memory = unsafe { std::alloc::alloc(layout) }.cast::<Held<H::Value>>();
     let Some(memory) = NonNull::new(memory) else {
-        return Err(Error::new(Status::NoMemory, format!("no memory for a {}", H::NAME)));
+        return Err(Error::new(Status::NoMemory, format_args!("no memory for a {}", H::NAME)));
     };
     // SAFETY: fresh memory of the right layout.
     unsafe { memory.write(Held { tag: H::TAG, state: AtomicU32::new(IDLE), value: UnsafeCell::new(value) }) };

@@ -12,7 +12,7 @@ fn push(bytes: &mut Vec<u8>, text: &str) -> Result<()> {
     let nuls = memchr::memchr_iter(0, text.as_bytes()).count();
     bytes
         .try_reserve_exact(text.len() + nuls * (NUL_REPLACEMENT.len() - 1) + 1)
-        .map_err(|_| Error::new(Status::NoMemory, format!("no memory for a text of {} bytes", text.len())))?;
+        .map_err(|_| Error::new(Status::NoMemory, format_args!("no memory for a text of {} bytes", text.len())))?;
     if nuls == 0 {
         bytes.extend_from_slice(text.as_bytes());
     } else {

@@ -32,7 +32,7 @@ impl Metadata {
     /// `MetadataInvalid` if `text` is not exactly one JSON object, has a key twice in one object, nests deeper than
     /// 32 levels, or holds a number beyond a 64-bit float; `MetadataReserved` if a top-level key begins with `lode.`.
     pub fn parse(text: &str) -> Result<Self> {
-        let invalid = |fault| Error::new(Status::MetadataInvalid, format!("invalid metadata: {fault}"));
+        let invalid = |fault| Error::new(Status::MetadataInvalid, format_args!("invalid metadata: {fault}"));
         if let Err(error) = syntax::check(text.as_bytes(), None) {
             return Err(invalid(format!("they are not one JSON object such as {{}}: {error}")));
         }
@@ -44,7 +44,7 @@ impl Metadata {
         if let Some((key, _)) = members.iter().find(|(key, _)| key.starts_with(RESERVED)) {
             return Err(Error::new(
                 Status::MetadataReserved,
-                format!("the metadata key {key:?} begins with {RESERVED:?}, which is reserved: rename it"),
+                format_args!("the metadata key {key:?} begins with {RESERVED:?}, which is reserved: rename it"),
             ));
         }
         Ok(Metadata { members })

@@ -30,7 +30,7 @@ impl Manifest {
     /// major version, of another dataset or snapshot, lacks what it must have, or names a file outside the store.
     pub fn parse(bytes: &[u8], dataset_id: &str, snapshot_id: &str, path: &str) -> Result<Manifest> {
         let invalid = |what: String| {
-            Error::new(Status::ManifestInvalid, format!("invalid manifest {path}: {what}"))
+            Error::new(Status::ManifestInvalid, format_args!("invalid manifest {path}: {what}"))
                 .with_path(path)
                 .with_snapshot_id(snapshot_id)
         };

@@ -64,7 +64,7 @@ impl Store {
             // Small enough for one look, which a concurrent swap cannot come between.
             return self.backend().get(key, u64::MAX);
         }
-        let no_memory = || Error::new(Status::NoMemory, format!("no memory for the {size} bytes of {key:?}"));
+        let no_memory = || Error::new(Status::NoMemory, format_args!("no memory for the {size} bytes of {key:?}"));
         let mut bytes = Vec::new();
         while (bytes.len() as u64) < size {
             control.check("reading an object")?;

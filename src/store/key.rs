@@ -20,7 +20,7 @@ pub fn check(key: &str) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::new(Status::InvalidPath, format!("invalid key {key:?}: {fault}")).with_path(key))
+    Err(Error::new(Status::InvalidPath, format_args!("invalid key {key:?}: {fault}")).with_path(key))
 }
 
 /// A listing's prefix with its `/`.

@@ -22,7 +22,7 @@ fn lock(objects: &Objects) -> MutexGuard<'_, BTreeMap<String, Arc<Vec<u8>>>> {
 }
 
 fn no_memory(key: &str, bytes: usize) -> Error {
-    Error::new(Status::NoMemory, format!("no memory for {bytes} more bytes of {key:?}")).with_path(key)
+    Error::new(Status::NoMemory, format_args!("no memory for {bytes} more bytes of {key:?}")).with_path(key)
 }
 
 /// A copy, made so that a lack of memory is an error and not the process's end.

@@ -71,7 +71,7 @@ struct Trial<'a> {
     named: &'a RefCell<BTreeSet<String>>,
 }
 
-fn broken(what: impl Into<String>) -> Error {
+fn broken(what: impl std::fmt::Display) -> Error {
     Error::new(Status::Store, what)
 }
 

@@ -150,11 +150,18 @@ struct Facts {
 impl Error {
     /// A failure with this status; the message says what, which, and what to do.
     #[must_use]
-    pub fn new(status: Status, message: impl Into<String>) -> Self {
+    pub fn new(status: Status, message: impl fmt::Display) -> Self {
+        Error::with_message(status, format_args!("{message}"))
+    }
+
+    /// One function for all the places where something fails, none of which is worth a byte or a branch more.
+    #[cold]
+    #[inline(never)]
+    fn with_message(status: Status, message: fmt::Arguments<'_>) -> Self {
         Error(Box::new(Facts {
             status,
             action: status.action(),
-            message: message.into(),
+            message: message.to_string(),
             path: None,
             snapshot_id: None,
             record: None,
@@ -166,6 +173,8 @@ impl Error {
 
     /// The same failure, advising another action.
     #[must_use]
+    #[cold]
+    #[inline(never)]
     pub fn with_action(mut self, action: Action) -> Self {
         self.0.action = action;
         self
@@ -173,6 +182,8 @@ impl Error {
 
     /// The same failure under another status, with that status's action.
     #[must_use]
+    #[cold]
+    #[inline(never)]
     pub fn with_status(mut self, status: Status) -> Self {
         self.0.status = status;
         self.0.action = status.action();
@@ -181,27 +192,47 @@ impl Error {
 
     /// Puts `context` and a colon before the message.
     #[must_use]
-    pub fn context(mut self, context: impl fmt::Display) -> Self {
+    pub fn context(self, context: impl fmt::Display) -> Self {
+        self.in_context(format_args!("{context}"))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn in_context(mut self, context: fmt::Arguments<'_>) -> Self {
         self.0.message = format!("{context}: {}", self.0.message);
         self
     }
 
     /// Names the path or store key it is about.
     #[must_use]
-    pub fn with_path(mut self, path: impl Into<String>) -> Self {
-        self.0.path = Some(path.into());
+    pub fn with_path(self, path: impl AsRef<str>) -> Self {
+        self.at_path(path.as_ref())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn at_path(mut self, path: &str) -> Self {
+        self.0.path = Some(path.to_owned());
         self
     }
 
     /// Names the snapshot it is about.
     #[must_use]
-    pub fn with_snapshot_id(mut self, id: impl Into<String>) -> Self {
-        self.0.snapshot_id = Some(id.into());
+    pub fn with_snapshot_id(self, id: impl AsRef<str>) -> Self {
+        self.at_snapshot(id.as_ref())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn at_snapshot(mut self, id: &str) -> Self {
+        self.0.snapshot_id = Some(id.to_owned());
         self
     }
 
     /// Names the record (counted from 0) it is about.
     #[must_use]
+    #[cold]
+    #[inline(never)]
     pub fn with_record(mut self, record: u64) -> Self {
         self.0.record = Some(record);
         self
@@ -209,6 +240,8 @@ impl Error {
 
     /// Names the byte offset (within the record or file) it is about.
     #[must_use]
+    #[cold]
+    #[inline(never)]
     pub fn with_offset(mut self, offset: u64) -> Self {
         self.0.offset = Some(offset);
         self
@@ -216,6 +249,8 @@ impl Error {
 
     /// Keeps the operating system's error number.
     #[must_use]
+    #[cold]
+    #[inline(never)]
     pub fn with_errno(mut self, errno: i32) -> Self {
         self.0.errno = Some(errno);
         self
@@ -223,6 +258,8 @@ impl Error {
 
     /// Keeps the number that the caller's own callback gave.
     #[must_use]
+    #[cold]
+    #[inline(never)]
     pub fn with_callback_code(mut self, code: i32) -> Self {
         self.0.callback_code = Some(code);
         self
