@@ -1,7 +1,7 @@
 //! Finding datasets, partitions and snapshots by what a store lists.
 
-use super::pages::{Pages, ROOM};
 use super::{Catalog, SnapshotFilter};
+use crate::store::pages::{Pages, ROOM};
 use crate::commit::lookup::{Stored, stored_manifest_at};
 use crate::dataset::Snapshot;
 use crate::error::{Error, Result, Status};

@@ -5,7 +5,6 @@
 //! Readers never write, and nothing here needs a dataset to be opened.
 
 mod find;
-mod pages;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,6 @@
 //! Who has committed what (`commit.md`, Exactly-once): of each producer the sequences that are committed, the highest
 //! one's position, and the snapshot that brought it. Every manifest carries the map, so that the newest one is enough.
 
-use std::collections::BTreeMap;
 
 use crate::error::{Error, Result, Status};
 use crate::manifest::json::{self, ObjectWriter};
@@ -80,7 +79,8 @@ pub enum Verdict {
 /// The map.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Producers {
-    entries: BTreeMap<String, Entry>,
+    /// By name.
+    entries: Vec<(String, Entry)>,
 }
 
 impl Producers {
@@ -91,7 +91,12 @@ impl Producers {
 
     /// What is known of this producer.
     pub fn get(&self, producer: &str) -> Option<&Entry> {
-        self.entries.get(producer)
+        self.place(producer).ok().map(|at| &self.entries[at].1)
+    }
+
+    /// Where this producer is, or belongs.
+    fn place(&self, producer: &str) -> std::result::Result<usize, usize> {
+        self.entries.binary_search_by(|(name, _)| (**name).cmp(producer))
     }
 
     /// All of them, by name.
@@ -101,7 +106,7 @@ impl Producers {
 
     /// Whether this producer's sequence is committed.
     pub fn verdict(&self, stamp: &Stamp) -> Verdict {
-        let Some(entry) = self.entries.get(&stamp.producer) else { return Verdict::New };
+        let Some(entry) = self.get(&stamp.producer) else { return Verdict::New };
         match entry.sequence.checked_sub(stamp.sequence) {
             None => Verdict::New,
             Some(below) if below >= WINDOW => Verdict::TooOld,
@@ -114,7 +119,7 @@ impl Producers {
     #[must_use]
     pub fn with(&self, stamp: &Stamp, id: &str) -> Producers {
         let mut next = self.clone();
-        match next.entries.get_mut(&stamp.producer) {
+        match next.entries.iter_mut().find(|(name, _)| *name == stamp.producer).map(|(_, entry)| entry) {
             Some(entry) if entry.sequence >= stamp.sequence => {
                 entry.window |= 1_u64.checked_shl(shift(entry.sequence - stamp.sequence)).unwrap_or(0);
             }
@@ -135,16 +140,17 @@ impl Producers {
                     position: stamp.position.clone(),
                     snapshot: id.to_owned(),
                 };
-                next.entries.insert(stamp.producer.clone(), entry);
+                let (Ok(at) | Err(at)) = next.place(&stamp.producer);
+                next.entries.insert(at, (stamp.producer.clone(), entry));
             }
         }
         next
     }
 
     fn forget_the_idlest(&mut self) {
-        let idlest = self.entries.iter().min_by(|a, b| a.1.snapshot.cmp(&b.1.snapshot));
-        if let Some(producer) = idlest.map(|(producer, _)| producer.clone()) {
-            self.entries.remove(&producer);
+        let idlest = self.entries.iter().enumerate().min_by(|(_, a), (_, b)| a.1.snapshot.cmp(&b.1.snapshot));
+        if let Some((at, _)) = idlest {
+            self.entries.remove(at);
         }
     }
 
@@ -172,16 +178,16 @@ impl Producers {
     pub fn parse(text: &str) -> Result<Producers> {
         let corrupt = |what: String| Error::new(Status::Corrupt, format_args!("metadata {KEY:?}: {what}"));
         let members = json::members(text).map_err(|error| corrupt(format!("no JSON object: {error}")))?;
-        let mut entries = BTreeMap::new();
+        let mut map = Producers::default();
         for (producer, value) in members {
-            if entries.contains_key(&*producer) {
+            let Err(at) = map.place(&producer) else {
                 return Err(corrupt(format!("{producer:?} is there twice")));
-            }
+            };
             let entry =
                 parse_entry(value).ok_or_else(|| corrupt(format!("the entry of {producer:?} is not one")))?;
-            entries.insert(producer.into_owned(), entry);
+            map.entries.insert(at, (producer.into_owned(), entry));
         }
-        Ok(Producers { entries })
+        Ok(map)
     }
 }
 

@@ -98,17 +98,17 @@ impl Partitions {
             by_path.insert(String::new(), 0);
             counts.push(0);
         }
-        Self::sort(by_path, counts, &of_record)
+        Self::sort(&by_path, counts, &of_record)
     }
 
     /// Puts the records in the order of their partitions. `counts` holds, by a partition's number, how many records
     /// it has; `of_record` each record's partition.
     fn sort(
-        by_path: HashMap<String, usize>,
+        by_path: &HashMap<String, usize>,
         mut counts: Vec<usize>,
         of_record: &[usize],
     ) -> Result<Partitions> {
-        let mut paths: Vec<(String, usize)> = by_path.into_iter().collect();
+        let mut paths: Vec<(&str, usize)> = by_path.iter().map(|(path, index)| (&**path, *index)).collect();
         paths.sort_unstable();
         let mut end = 0;
         let mut ends = Vec::with_capacity(paths.len());
@@ -116,7 +116,7 @@ impl Partitions {
             // From here on, where the partition's next record goes.
             let count = std::mem::replace(&mut counts[index], end);
             end += count;
-            ends.push((path, end));
+            ends.push((path.to_owned(), end));
         }
         let mut order = memory_for(of_record.len())?;
         order.resize(of_record.len(), 0);

@@ -116,7 +116,8 @@ impl Dataset {
             ids.push(head.id().to_owned());
         }
         // Taken from the end.
-        ids.sort_unstable_by(|a, b| b.cmp(a));
+        ids.sort_unstable();
+        ids.reverse();
         Ok(ids)
     }
 

@@ -7,7 +7,6 @@
 //! columns, and by the length of names and values, beyond which a column is left out, or has no least and greatest.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 
 use crate::codec::json::members::Members;
 use crate::manifest::json::{push_string, unescape};
@@ -27,7 +26,6 @@ const VALUE_MAX: usize = 64;
 pub(super) struct Statistics {
     objects: u64,
     columns: Vec<Column>,
-    by_name: HashMap<Box<str>, usize>,
     /// The columns that the current record has, each with its last value's place.
     current: Vec<usize>,
 }
@@ -62,43 +60,94 @@ struct Text {
     plain: String,
 }
 
-/// A number: its text, and its value, exactly wherever it is a whole number of at most 36 digits.
-struct Number {
-    json: String,
-    value: Value,
-}
-
+/// A JSON number (RFC 8259, section 6) as its text, and as a whole number where it is written as a small one.
 #[derive(Clone, Copy)]
-enum Value {
-    Whole(i128),
-    Float(f64),
+struct Value<'a> {
+    json: &'a str,
+    whole: Option<i64>,
 }
 
-impl Value {
-    fn of(text: &str) -> Value {
-        const DIGITS: usize = 36;
-        if text.len() <= DIGITS
-            && let Ok(whole) = text.parse()
-        {
-            return Value::Whole(whole);
+impl<'a> Value<'a> {
+    fn of(json: &'a str) -> Self {
+        Value { json, whole: json.parse().ok() }
+    }
+
+    /// Compares the numbers, exactly, however they are written.
+    fn cmp(self, other: Value<'_>) -> Ordering {
+        if let (Some(a), Some(b)) = (self.whole, other.whole) {
+            return a.cmp(&b);
         }
-        let float = text.parse::<f64>().unwrap_or_default();
-        if float.fract() == 0.0 && float.abs() < 1e36 {
-            Value::Whole(float as i128)
-        } else {
-            Value::Float(float)
+        let (a, b) = (Decimal::of(self.json), Decimal::of(other.json));
+        match (a.sign, b.sign) {
+            (1, 1) => a.cmp_magnitude(&b),
+            (-1, -1) => b.cmp_magnitude(&a),
+            (a, b) => a.cmp(&b),
+        }
+    }
+}
+
+/// A number as 0.d₁d₂d₃… × 10^`exponent`, the first digit not 0.
+struct Decimal<'a> {
+    sign: i8,
+    exponent: i64,
+    /// The digits from the first that is not 0 on, perhaps with the point between them.
+    digits: &'a [u8],
+}
+
+impl<'a> Decimal<'a> {
+    fn of(json: &'a str) -> Self {
+        let (negative, rest) = json.strip_prefix('-').map_or((false, json), |rest| (true, rest));
+        let (digits, power) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));
+        let digits = digits.as_bytes();
+        let point = digits.iter().position(|byte| *byte == b'.').unwrap_or(digits.len());
+        let Some(first) = digits.iter().position(|byte| matches!(byte, b'1'..=b'9')) else {
+            return Decimal { sign: 0, exponent: 0, digits: &[] };
+        };
+        let before_point = point as i64 - first as i64 + i64::from(first > point);
+        let bound = if power.starts_with('-') { i64::MIN } else { i64::MAX };
+        let power = power.parse::<i64>().unwrap_or(bound);
+        Decimal {
+            sign: if negative { -1 } else { 1 },
+            exponent: power.saturating_add(before_point),
+            digits: &digits[first..],
         }
     }
 
-    fn cmp(self, other: Value) -> Ordering {
-        // A float here has a fraction, and is then smaller than 2^53, or is beyond every whole number here: that
-        // the other is rounded makes no difference.
-        match (self, other) {
-            (Value::Whole(a), Value::Whole(b)) => a.cmp(&b),
-            (Value::Whole(a), Value::Float(b)) => (a as f64).total_cmp(&b),
-            (Value::Float(a), Value::Whole(b)) => a.total_cmp(&(b as f64)),
-            (Value::Float(a), Value::Float(b)) => a.total_cmp(&b),
-        }
+    fn digits(&self) -> impl Iterator<Item = u8> {
+        self.digits.iter().copied().filter(|byte| *byte != b'.')
+    }
+
+    fn cmp_magnitude(&self, other: &Decimal<'_>) -> Ordering {
+        self.exponent.cmp(&other.exponent).then_with(|| {
+            let (mut a, mut b) = (self.digits(), other.digits());
+            loop {
+                match (a.next(), b.next()) {
+                    (None, None) => return Ordering::Equal,
+                    (a, b) => match a.unwrap_or(b'0').cmp(&b.unwrap_or(b'0')) {
+                        Ordering::Equal => {}
+                        unequal => return unequal,
+                    },
+                }
+            }
+        })
+    }
+}
+
+/// The least or the greatest number.
+struct Number {
+    json: String,
+    whole: Option<i64>,
+}
+
+impl Number {
+    fn value(&self) -> Value<'_> {
+        Value { json: &self.json, whole: self.whole }
+    }
+
+    fn set(&mut self, value: Value<'_>) {
+        self.json.clear();
+        self.json.push_str(value.json);
+        self.whole = value.whole;
     }
 }
 
@@ -129,14 +178,13 @@ impl Statistics {
             return Some(place);
         }
         let name = unescape(std::str::from_utf8(key).ok()?);
-        if let Some(index) = self.by_name.get(&*name) {
-            return Some(*index);
+        if let Some(index) = self.columns.iter().position(|column| column.name == name) {
+            return Some(index);
         }
         if self.columns.len() == COLUMNS_MAX || name.len() > NAME_MAX {
             return None;
         }
         let index = self.columns.len();
-        self.by_name.insert(Box::from(&*name), index);
         self.columns.push(Column {
             name: name.into_owned(),
             key: key.into(),
@@ -200,15 +248,14 @@ impl Range {
     }
 
     fn take_number(&mut self, json: &str) {
-        let number = |value| Number { json: json.to_owned(), value };
+        let value = Value::of(json);
         match self {
             Range::Empty if json.len() <= VALUE_MAX => {
-                let value = Value::of(json);
-                *self = Range::Numbers(number(value), number(value));
+                let number = || Number { json: json.to_owned(), whole: value.whole };
+                *self = Range::Numbers(number(), number());
             }
             Range::Numbers(min, max) => {
-                let value = Value::of(json);
-                let (below, above) = (value.cmp(min.value).is_lt(), value.cmp(max.value).is_gt());
+                let (below, above) = (value.cmp(min.value()).is_lt(), value.cmp(max.value()).is_gt());
                 if !below && !above {
                     return;
                 }
@@ -216,10 +263,7 @@ impl Range {
                     *self = Range::None;
                     return;
                 }
-                let extreme = if below { min } else { max };
-                extreme.json.clear();
-                extreme.json.push_str(json);
-                extreme.value = value;
+                if below { min } else { max }.set(value);
             }
             _ => *self = Range::None,
         }
@@ -332,6 +376,20 @@ mod tests {
         assert_eq!(told(&[r#"{"a":1e300}"#, r#"{"a":-1e300}"#, r#"{"a":0.5}"#]), ["a -1e300 1e300 0"]);
         assert_eq!(told(&[r#"{"a":10}"#, r#"{"a":9}"#, r#"{"a":-0}"#]), ["a -0 10 0"]);
         assert_eq!(told(&[r#"{"a":0.25}"#, r#"{"a":0}"#, r#"{"a":1}"#]), ["a 0 1 0"]);
+        let rising = [
+            "-1e300", "-20", "-1.5e1", "-15e-1", "-0.01", "-1e-99999999999999999999", "0.0e9", "1e-300", "0.001",
+            "0.0010000000000000000000001", "1.0e-2", "0.1", "1", "1.00000000000000000000000000000000000000001",
+            "9.99e0", "10", "100", "9007199254740993", "9007199254740993.5", "1e17",
+            "99999999999999999999999999", "1e26",
+        ];
+        for (i, a) in rising.iter().enumerate() {
+            for (j, b) in rising.iter().enumerate() {
+                assert_eq!(Value::of(a).cmp(Value::of(b)), i.cmp(&j), "{a} and {b}");
+            }
+        }
+        for equal in [["1", "1.0"], ["10", "1e1"], ["0.5", "5E-1"], ["0", "-0.00"], ["1200e-2", "12.0"]] {
+            assert_eq!(Value::of(equal[0]).cmp(Value::of(equal[1])), Ordering::Equal, "{equal:?}");
+        }
     }
 
     #[test]
@@ -353,7 +411,7 @@ mod tests {
         for number in 0..100_000 {
             statistics.take(format!(r#"{{"k{number}":1,"\u006b{number}":1}}"#).as_bytes());
         }
-        assert!(statistics.by_name.len() <= COLUMNS_MAX && statistics.current.capacity() <= 2 * COLUMNS_MAX);
+        assert!(statistics.columns.len() <= COLUMNS_MAX && statistics.current.capacity() <= 2 * COLUMNS_MAX);
         let stats = statistics.finish(100_000);
         assert_eq!(stats.columns.len(), COLUMNS_MAX);
         assert!(stats.columns.iter().all(|column| column.null_count == 99_999));

@@ -18,7 +18,6 @@ use crate::ffi::snapshot::{give_snapshot, lode_snapshot};
 use crate::ffi::source::LODE_NO_TIMESTAMP;
 use crate::ffi::status::{LODE_OK, lode_status};
 use crate::ffi::store::lode_store;
-use crate::iter::Keys;
 use crate::layout::Layout;
 
 /// A store, looked at as datasets of one layout: what is stored, without the history that a lode_dataset makes
@@ -69,10 +68,6 @@ impl Call {
         };
         Ok(SnapshotFilter { partition: partition.unwrap_or_default().to_owned(), unix_nanos })
     }
-}
-
-fn give_names(mut names: Keys, out: &Out<*mut lode_key_iterator>) -> Result<()> {
-    give_keys(std::iter::from_fn(move || names.next().transpose()), out)
 }
 
 /// Opens a catalog of the datasets in a store that have this layout. No I/O.
@@ -132,7 +127,7 @@ pub unsafe extern "C" fn lode_catalog_datasets(
             let catalog = this.shared(catalog.cast_const(), "catalog")?;
             let options = this.call_options(call)?;
             let ids = ids.required(this, "ids")?;
-            give_names(catalog.datasets(&options)?, &ids)?;
+            give_keys(catalog.datasets(&options)?, &ids)?;
             Ok(LODE_OK)
         })
     }
@@ -170,7 +165,7 @@ pub unsafe extern "C" fn lode_catalog_partitions(
             let dataset = this.text(dataset_id, "dataset_id")?;
             let options = this.call_options(call)?;
             let partitions = partitions.required(this, "partitions")?;
-            give_names(catalog.partitions(dataset, &options)?, &partitions)?;
+            give_keys(catalog.partitions(dataset, &options)?, &partitions)?;
             Ok(LODE_OK)
         })
     }

@@ -2,13 +2,14 @@
 
 use std::ffi::{CString, c_char};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ffi::boundary;
 use crate::ffi::bytes::Out;
 use crate::ffi::error::lode_error;
 use crate::ffi::handle::{self, Exclusive, Handle};
 use crate::ffi::status::{LODE_ITEM, LODE_OK, lode_status};
 use crate::ffi::strings::c_text;
+use crate::iter::Keys;
 
 /// Texts that a call lists: the keys of a store, the ids of datasets, partitions. It belongs to one thread at
 /// a time.
@@ -17,7 +18,7 @@ pub struct lode_key_iterator {
 }
 
 impl Handle for lode_key_iterator {
-    type Value = Keys;
+    type Value = Texts;
     const NAME: &'static str = "lode_key_iterator";
     const TAG: u32 = u32::from_le_bytes(*b"Lkey");
 }
@@ -25,41 +26,18 @@ impl Handle for lode_key_iterator {
 impl Exclusive for lode_key_iterator {}
 
 /// What lies behind the handle.
-pub struct Keys {
-    source: Box<dyn Iterator<Item = Result<String>> + Send>,
+pub struct Texts {
+    keys: Keys,
     /// The text given last, which C may still be reading.
     current: CString,
-    ended: bool,
-    failed: Option<Error>,
 }
 
-impl Keys {
-    fn new(source: impl Iterator<Item = Result<String>> + Send + 'static) -> Self {
-        Keys { source: Box::new(source), current: CString::default(), ended: false, failed: None }
-    }
-
+impl Texts {
     /// The next text, which stays until the next call; NULL at the end. A failure stays.
     fn next(&mut self) -> Result<*const c_char> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
-        if self.ended {
-            return Ok(std::ptr::null());
-        }
-        match self.source.next().map(|key| key.and_then(|key| c_text(&key))) {
-            None => {
-                self.ended = true;
-                Ok(std::ptr::null())
-            }
-            Some(Ok(key)) => {
-                self.current = key;
-                Ok(self.current.as_ptr())
-            }
-            Some(Err(error)) => {
-                self.failed = Some(error.clone());
-                Err(error)
-            }
-        }
+        let Some(key) = self.keys.next()? else { return Ok(std::ptr::null()) };
+        self.current = c_text(&key)?;
+        Ok(self.current.as_ptr())
     }
 }
 
@@ -67,11 +45,8 @@ impl Keys {
 ///
 /// # Errors
 /// `NoMemory`.
-pub(super) fn give_keys(
-    source: impl Iterator<Item = Result<String>> + Send + 'static,
-    out: &Out<*mut lode_key_iterator>,
-) -> Result<()> {
-    out.set(handle::give(Keys::new(source))?);
+pub(super) fn give_keys(keys: Keys, out: &Out<*mut lode_key_iterator>) -> Result<()> {
+    out.set(handle::give(Texts { keys, current: CString::default() })?);
     Ok(())
 }
 
@@ -120,17 +95,34 @@ pub unsafe extern "C" fn lode_key_iterator_free(keys: *mut lode_key_iterator) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Status;
+    use crate::error::{Error, Status};
     use crate::ffi::error::{lode_error_free, lode_error_message};
     use crate::ffi::status::{LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STORE};
+    use crate::iter::Steps;
+    use crate::options::{CallOptions, Control};
     use std::ffi::CStr;
     use std::ptr;
+
+    struct Given(std::vec::IntoIter<Result<String>>);
+
+    impl Steps for Given {
+        type Item = String;
+
+        fn doing(&self) -> &'static str {
+            "testing"
+        }
+
+        fn next(&mut self, _control: &Control) -> Result<Option<String>> {
+            self.0.next().transpose()
+        }
+    }
 
     fn give(items: Vec<Result<String>>) -> *mut lode_key_iterator {
         let mut keys = ptr::null_mut();
         // SAFETY: the output may be written.
         let out = unsafe { Out::reset(&raw mut keys, ptr::null_mut()) };
-        give_keys(items.into_iter(), &out).unwrap();
+        let keys_of = Keys::new(Given(items.into_iter()), &CallOptions::default());
+        give_keys(keys_of, &out).unwrap();
         keys
     }
 

@@ -1,6 +1,5 @@
 //! `lode_snapshot` with its accessors.
 
-use std::collections::BTreeMap;
 use std::ffi::{CString, c_char};
 use std::sync::OnceLock;
 
@@ -42,7 +41,7 @@ pub(super) struct View {
     manifest_json: Place,
     files: Vec<File>,
     /// Of each producer the sequence and the position, as C reads it; made when first asked for.
-    producers: OnceLock<BTreeMap<String, (u64, CString)>>,
+    producers: OnceLock<Vec<(String, u64, CString)>>,
 }
 
 struct File {
@@ -102,14 +101,15 @@ impl View {
         let producers = match self.producers.get() {
             Some(producers) => producers,
             None => {
-                let mut made = BTreeMap::new();
+                let mut made = Vec::new();
                 for (producer, state) in self.snapshot.producers()? {
-                    made.insert(producer, (state.sequence, c_text(&state.position)?));
+                    made.push((producer, state.sequence, c_text(&state.position)?));
                 }
                 self.producers.get_or_init(|| made)
             }
         };
-        Ok(producers.get(id).map(|(sequence, position)| (*sequence, position.as_ptr())))
+        let producer = producers.iter().find(|(producer, ..)| producer == id);
+        Ok(producer.map(|(_, sequence, position)| (*sequence, position.as_ptr())))
     }
 }
 

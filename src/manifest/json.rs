@@ -213,6 +213,12 @@ fn code_unit(text: &str) -> u32 {
     text.bytes().take(4).fold(0, |unit, b| unit << 4 | char::from(b).to_digit(16).unwrap_or(0))
 }
 
+/// Sorts members by key, and gives a key that occurs twice, if there is one.
+pub(super) fn sort_members(members: &mut [(String, String)]) -> Option<&str> {
+    members.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    members.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| &*pair[0].0)
+}
+
 /// A container of [`canonical_members`] whose end has not been seen yet.
 struct Open {
     object: bool,
@@ -229,9 +235,8 @@ impl Open {
 
     /// The members, sorted by key.
     fn into_members(mut self) -> Result<Vec<(String, String)>, String> {
-        self.values.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        match self.values.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => Err(format!("the key {:?} occurs twice in one object", pair[0].0)),
+        match sort_members(&mut self.values) {
+            Some(key) => Err(format!("the key {key:?} occurs twice in one object")),
             None => Ok(self.values),
         }
     }

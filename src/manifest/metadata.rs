@@ -60,9 +60,8 @@ impl Metadata {
             .into_iter()
             .map(|(key, value)| (key.into_owned(), json::compact(value)))
             .collect();
-        members.sort_by(|a, b| a.0.cmp(&b.0));
-        match members.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => Err(format!("the key {:?} occurs twice", pair[0].0)),
+        match json::sort_members(&mut members) {
+            Some(key) => Err(format!("the key {key:?} occurs twice")),
             None => Ok(Metadata { members }),
         }
     }

@@ -163,14 +163,15 @@ impl Manifest {
     }
 
     fn push_files(&self, out: &mut String) {
-        let mut files: Vec<&FileRef> = self.files.iter().collect();
-        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut by_path: Vec<(&str, usize)> =
+            self.files.iter().enumerate().map(|(index, file)| (&*file.path, index)).collect();
+        by_path.sort_unstable();
         out.push('[');
-        for (i, file) in files.into_iter().enumerate() {
+        for (i, (_, index)) in by_path.into_iter().enumerate() {
             if i > 0 {
                 out.push(',');
             }
-            file.push(out);
+            self.files[index].push(out);
         }
         out.push(']');
     }

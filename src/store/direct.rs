@@ -1,24 +1,23 @@
 //! A store used as it is, without a dataset: the calls that a program makes for objects of its own.
 
-use std::collections::BinaryHeap;
-
+use super::pages::{self, Pages};
 use super::{Durability, LockWait, Put, Store, Swap, key};
 use crate::dataset::Retry;
 use crate::error::{Error, Result, Status};
+use crate::iter::{Keys, Steps};
 use crate::limits;
 use crate::options::{CallOptions, Control};
 
 /// How many bytes go between two looks at the deadline.
 const PIECE: usize = 1 << 20;
 
-/// A listing holds this many keys at a time.
+/// How many bytes the keys of a listing may take.
 #[cfg(not(test))]
-const PAGE: usize = 1 << 16;
+const PAGE: usize = pages::ROOM;
 #[cfg(test)]
-const PAGE: usize = 3;
+const PAGE: usize = 160;
 
-/// The deadline is looked at after so many keys.
-const KEYS_PER_LOOK: usize = 1024;
+const LISTING: &str = "listing a store";
 
 impl Store {
     /// Writes an object whole, durable when this returns. It never replaces one that is there.
@@ -129,17 +128,14 @@ impl Store {
     ///
     /// # Errors
     /// `InvalidPath`, `NoMemory`, `Deadline`, `Cancelled`; the store's failure.
-    pub fn list(&self, prefix: &str, options: &CallOptions) -> Result<Listing> {
-        let mut listing = Listing {
-            store: self.clone(),
-            prefix: key::folder(prefix)?,
-            options: options.clone(),
-            page: Vec::new().into_iter(),
-            last: None,
-            complete: false,
-        };
-        listing.turn_page()?;
-        Ok(listing)
+    pub fn list(&self, prefix: &str, options: &CallOptions) -> Result<Keys> {
+        let control = Control::start(options);
+        let _governed = limits::govern(Some(&control));
+        control.check(LISTING)?;
+        let prefix = key::folder(prefix)?;
+        let mut keys = Pages::new(PAGE);
+        keys.fill(&control, LISTING, |each| self.backend().list(&prefix, each))?;
+        Ok(Keys::new(Listing { store: self.clone(), prefix, keys }, options))
     }
 
     /// Removes an object; absent is fine.
@@ -195,82 +191,23 @@ fn unknown(key: &str, error: Error) -> Error {
     error.context(context).with_status(Status::CommitUnknown).with_path(key)
 }
 
-/// The keys of a store, in bytewise order. A failure ends it.
-pub struct Listing {
+/// The keys below a prefix.
+struct Listing {
     store: Store,
     prefix: String,
-    options: CallOptions,
-    page: std::vec::IntoIter<String>,
-    /// The last key of the page.
-    last: Option<String>,
-    /// There is no page after this one.
-    complete: bool,
+    keys: Pages,
 }
 
-impl Listing {
-    /// Takes the smallest keys after those that were given.
-    fn turn_page(&mut self) -> Result<()> {
-        let control = Control::start(&self.options);
-        let _governed = limits::govern(Some(&control));
-        control.check("listing a store")?;
-        let no_memory = || Error::new(Status::NoMemory, "no memory for a listing's keys");
-        let mut page: BinaryHeap<String> = BinaryHeap::new();
-        let (mut cut, mut heard, mut failure) = (false, 0, None);
-        let last = self.last.as_deref();
-        self.store.backend().list(&self.prefix, &mut |key| {
-            heard += 1;
-            if heard % KEYS_PER_LOOK == 0
-                && let Err(error) = control.check("listing a store")
-            {
-                failure = Some(error);
-                return false;
-            }
-            if last.is_some_and(|last| key <= last) {
-                return true;
-            }
-            if page.len() == PAGE {
-                cut = true;
-                if page.peek().is_some_and(|greatest| key >= greatest.as_str()) {
-                    return true;
-                }
-                page.pop();
-            }
-            let mut copy = String::new();
-            if page.try_reserve(1).is_err() || copy.try_reserve_exact(key.len()).is_err() {
-                failure = Some(no_memory());
-                return false;
-            }
-            copy.push_str(key);
-            page.push(copy);
-            true
-        })?;
-        if let Some(error) = failure {
-            return Err(error);
-        }
-        let mut page = page.into_sorted_vec();
-        page.dedup();
-        self.complete = !cut;
-        self.last = page.last().cloned();
-        self.page = page.into_iter();
-        Ok(())
+impl Steps for Listing {
+    type Item = String;
+
+    fn doing(&self) -> &'static str {
+        LISTING
     }
-}
 
-impl Iterator for Listing {
-    type Item = Result<String>;
-
-    fn next(&mut self) -> Option<Result<String>> {
-        if let Some(key) = self.page.next() {
-            return Some(Ok(key));
-        }
-        if self.complete {
-            return None;
-        }
-        if let Err(error) = self.turn_page() {
-            self.complete = true;
-            return Some(Err(error));
-        }
-        self.page.next().map(Ok)
+    fn next(&mut self, control: &Control) -> Result<Option<String>> {
+        let (store, prefix) = (&self.store, &self.prefix);
+        self.keys.next(control, LISTING, |each| store.backend().list(prefix, each))
     }
 }
 

@@ -6,7 +6,6 @@
 
 pub(crate) mod real;
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -121,17 +120,20 @@ pub(crate) struct Doubts {
     /// Whether there is any. Almost always not, and then no lock is taken, so that a forked child cannot hang on
     /// one that another thread of its parent held.
     any: AtomicBool,
-    paths: Mutex<BTreeSet<String>>,
+    paths: Mutex<Vec<String>>,
 }
 
 impl Doubts {
     pub(crate) const fn new() -> Self {
-        Doubts { any: AtomicBool::new(false), paths: Mutex::new(BTreeSet::new()) }
+        Doubts { any: AtomicBool::new(false), paths: Mutex::new(Vec::new()) }
     }
 
     pub(crate) fn add(&self, prefix: &str, path: &str) {
         let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
-        paths.insert(format!("{prefix}{path}"));
+        let path = format!("{prefix}{path}");
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
         self.any.store(true, Ordering::Release);
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod disk;
 pub(crate) mod filesystem;
 pub(crate) mod key;
 pub(crate) mod memory;
+pub(crate) mod pages;
 #[cfg(test)]
 pub(crate) mod sim;
 #[allow(unsafe_code)]
@@ -16,8 +17,6 @@ mod sys;
 #[cfg(test)]
 mod tests;
 mod verify;
-
-pub use direct::Listing;
 
 use std::sync::Arc;
 

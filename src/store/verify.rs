@@ -2,7 +2,6 @@
 //! give; `format.md` 6), tried on a store that works, and named when it is broken.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Backend, Durability, LockWait, Object, Put, Store, Swap, key};
@@ -68,7 +67,7 @@ struct Trial<'a> {
     /// The folder that is this rule's alone.
     root: String,
     /// Every key that may have been written: a broken listing may hide some.
-    named: &'a RefCell<BTreeSet<String>>,
+    named: &'a RefCell<Vec<String>>,
 }
 
 fn broken(what: impl std::fmt::Display) -> Error {
@@ -103,7 +102,7 @@ impl Trial<'_> {
     fn key(&self, name: &str) -> String {
         let key = format!("{}{name}", self.root);
         if !key.ends_with('/') {
-            self.named.borrow_mut().insert(key.clone());
+            self.named.borrow_mut().push(key.clone());
         }
         key
     }
@@ -168,7 +167,7 @@ impl Trial<'_> {
             keys.push(key.to_owned());
             true
         })?;
-        keys.sort();
+        keys.sort_unstable();
         Ok(keys)
     }
 
@@ -177,12 +176,10 @@ impl Trial<'_> {
         if let Some(twice) = found.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(broken(format!("the listing of {prefix:?} has {:?} twice", twice[0])));
         }
-        let expected: BTreeSet<&String> = expected.iter().collect();
-        let found: BTreeSet<&String> = found.iter().collect();
-        if let Some(missing) = expected.difference(&found).next() {
+        if let Some(missing) = expected.iter().find(|key| !found.contains(key)) {
             return Err(broken(format!("the listing of {prefix:?} lacks {missing:?}, which is there")));
         }
-        match found.difference(&expected).next() {
+        match found.iter().find(|key| !expected.contains(key)) {
             Some(more) => Err(broken(format!("the listing of {prefix:?} has {more:?}, which is not there"))),
             None => Ok(()),
         }
@@ -381,12 +378,13 @@ fn listings(trial: &Trial<'_>) -> Result<()> {
     trial.expect_listed(&trial.key("foo/"), &below)?;
     trial.expect_listed(&trial.key("foo/b/"), &below[1..])?;
     trial.expect_listed(&trial.key("none/"), &[])?;
-    let mut found = BTreeSet::new();
+    let mut found = Vec::new();
     trial.backend.list_names(&trial.key("foo/"), &mut |name| {
-        found.insert(name.to_owned());
+        found.push(name.to_owned());
         true
     })?;
-    if found.iter().ne(["a", "b"].iter()) {
+    found.sort_unstable();
+    if found != ["a", "b"] {
         return Err(broken(format!("the names directly below {:?} are {found:?}", trial.key("foo/"))));
     }
     // Many, so that a page that ends too early shows.
@@ -428,11 +426,13 @@ fn removals(trial: &Trial<'_>) -> Result<()> {
 }
 
 /// Removes what the suite may have written, and what is listed besides.
-fn clean(backend: &dyn Backend, root: &str, mut keys: BTreeSet<String>) -> Result<()> {
+fn clean(backend: &dyn Backend, root: &str, mut keys: Vec<String>) -> Result<()> {
     let _ = backend.list(root, &mut |key| {
-        keys.insert(key.to_owned());
+        keys.push(key.to_owned());
         true
     });
+    keys.sort_unstable();
+    keys.dedup();
     let mut failure = Ok(());
     for key in keys {
         if let Err(error) = backend.delete(&key) {

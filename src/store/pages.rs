@@ -1,20 +1,18 @@
 //! Sorted listings in bounded memory. A store lists in any order, and all at once; a page is the least names after
 //! those that were given, as many as there is room for. When it is used up the store is listed again.
 
-use std::collections::BTreeSet;
-
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::iter::Watch;
 use crate::options::Control;
 
-/// How many bytes the names of a page may take: some hundred thousand ids.
-pub(super) const ROOM: usize = 8 << 20;
+/// How many bytes the names of a page may take, and half of what they take while it is made: some ten thousand ids.
+pub(crate) const ROOM: usize = 4 << 20;
 
 /// What a name takes besides its text, about.
 const OVERHEAD: usize = 48;
 
 /// Names of one listing, each once.
-pub(super) struct Pages {
+pub(crate) struct Pages {
     room: usize,
     /// The greatest name that was given.
     after: Option<String>,
@@ -25,23 +23,21 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    pub(super) fn new(room: usize) -> Self {
+    pub(crate) fn new(room: usize) -> Self {
         Pages { room, after: None, page: Vec::new(), is_last: false }
     }
 
     /// The next name of what `list` lists; `None` at the end.
     ///
     /// # Errors
-    /// Those of `list`; `Deadline`, `Cancelled`.
-    pub(super) fn next(
+    /// Those of `list`; `NoMemory`, `Deadline`, `Cancelled`.
+    pub(crate) fn next(
         &mut self,
         control: &Control,
         doing: &'static str,
         list: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> Result<()>,
     ) -> Result<Option<String>> {
-        if self.page.is_empty() && !self.is_last {
-            self.fill(control, doing, list)?;
-        }
+        self.fill(control, doing, list)?;
         let next = self.page.pop();
         if self.page.is_empty() && !self.is_last {
             self.after.clone_from(&next);
@@ -49,35 +45,82 @@ impl Pages {
         Ok(next)
     }
 
-    fn fill(
+    /// Looks for the next names, if there may be any and none is at hand.
+    ///
+    /// # Errors
+    /// Those of [`Pages::next`].
+    pub(crate) fn fill(
         &mut self,
         control: &Control,
         doing: &'static str,
         list: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> Result<()>,
     ) -> Result<()> {
-        let mut least = BTreeSet::<String>::new();
-        let mut taken = 0;
-        let mut left_out = false;
-        let after = self.after.as_deref();
+        if self.is_last || !self.page.is_empty() {
+            return Ok(());
+        }
+        let mut least = Least { room: self.room, names: Vec::new(), taken: 0, bound: None, no_memory: false };
         let mut watch = Watch::new(control, doing);
         list(&mut |name| {
-            let is_past = after.is_none_or(|after| name > after);
-            // A name above one that there was no room for must not come before it.
-            let is_least = !left_out || least.last().is_some_and(|last| name < &**last);
-            if is_past && is_least && !least.contains(name) {
-                taken += name.len() + OVERHEAD;
-                least.insert(name.to_owned());
-                while taken > self.room && least.len() > 1 {
-                    taken -= least.pop_last().map_or(0, |last| last.len() + OVERHEAD);
-                    left_out = true;
-                }
+            if self.after.as_deref().is_none_or(|after| name > after) {
+                least.take(name);
             }
-            watch.goes_on()
+            !least.no_memory && watch.goes_on()
         })?;
         watch.verdict()?;
-        self.is_last = !left_out;
-        self.page = least.into_iter().rev().collect();
+        if least.no_memory {
+            return Err(Error::new(Status::NoMemory, format_args!("no memory for the names, {doing}")));
+        }
+        least.settle();
+        self.is_last = least.bound.is_none();
+        self.page = least.names;
+        self.page.reverse();
         Ok(())
+    }
+}
+
+/// The least names of a listing: once they take twice the room, those beyond it are dropped.
+struct Least {
+    room: usize,
+    names: Vec<String>,
+    taken: usize,
+    /// The greatest name that is kept, once any was dropped.
+    bound: Option<String>,
+    no_memory: bool,
+}
+
+impl Least {
+    fn take(&mut self, name: &str) {
+        // A name above one that there was no room for must not come before it.
+        if self.bound.as_deref().is_some_and(|bound| name >= bound) {
+            return;
+        }
+        let mut copy = String::new();
+        if self.names.try_reserve(1).is_err() || copy.try_reserve_exact(name.len()).is_err() {
+            self.no_memory = true;
+            return;
+        }
+        copy.push_str(name);
+        self.names.push(copy);
+        self.taken += name.len() + OVERHEAD;
+        if self.taken / 2 > self.room {
+            self.settle();
+        }
+    }
+
+    /// Sorts the names, and drops what is twice or has no room.
+    fn settle(&mut self) {
+        self.names.sort_unstable();
+        self.names.dedup();
+        self.taken = 0;
+        for (index, name) in self.names.iter().enumerate() {
+            let taken = self.taken + name.len() + OVERHEAD;
+            if index > 0 && taken > self.room {
+                self.names.truncate(index);
+                self.bound = self.names.last().cloned();
+                break;
+            }
+            self.taken = taken;
+        }
     }
 }
 
