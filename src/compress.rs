@@ -80,6 +80,9 @@ impl Compressor {
 
     fn no_memory(self, what: &str) -> Error {
         let name = self.manifest_name();
-        Error::new(Status::NoMemory, format_args!("no memory for the {what} of {name}; free some and try again"))
+        Error::new(
+            Status::NoMemory,
+            format_args!("no memory for the {what} of {name}; free some and try again"),
+        )
     }
 }

@@ -1,7 +1,6 @@
 //! Finding datasets, partitions and snapshots by what a store lists.
 
 use super::{Catalog, SnapshotFilter};
-use crate::store::pages::{Pages, ROOM};
 use crate::commit::lookup::{Stored, stored_manifest_at};
 use crate::dataset::Snapshot;
 use crate::error::{Error, Result, Status};
@@ -11,6 +10,7 @@ use crate::layout::{Layout, SEGMENTS};
 use crate::manifest::Manifest;
 use crate::options::Control;
 use crate::store::Backend;
+use crate::store::pages::{Pages, ROOM};
 
 /// `latest` holds one id; more is no pointer.
 const POINTER_MAX: u64 = 4 << 10;

@@ -332,7 +332,8 @@ impl Driver<'_> {
             (Kind::Commit, Some(content)) => content.manifest(slot)?,
             _ => {
                 let parent = slot.parent.as_deref().unwrap_or_default();
-                let missing = || Error::new(Status::Corrupt, format_args!("the manifest of {parent} is missing"));
+                let missing =
+                    || Error::new(Status::Corrupt, format_args!("the manifest of {parent} is missing"));
                 let (_, manifest) = self.site.manifest(parent)?.ok_or_else(missing)?;
                 manifest.noop_of(&slot.child, parent, slot.created_at)
             }

@@ -153,7 +153,8 @@ fn parse_header(line: &[u8]) -> std::result::Result<(u64, Option<Header>, &'stat
 /// `Unsupported` for another version or kind, `LayoutMismatch`, `Corrupt`.
 pub fn decode(place: Place<'_>, bytes: &[u8]) -> Result<Envelope> {
     let key = place.key();
-    let corrupt = |what: String| Error::new(Status::Corrupt, format_args!("slot {key}: {what}")).with_path(&*key);
+    let corrupt =
+        |what: String| Error::new(Status::Corrupt, format_args!("slot {key}: {what}")).with_path(&*key);
     let end = bytes.iter().take(HEADER_MAX).position(|&byte| byte == b'\n');
     let end = end.ok_or_else(|| corrupt("it has no header line".into()))?;
     let (version, header, missing) = parse_header(&bytes[..end]).map_err(corrupt)?;

@@ -117,9 +117,9 @@ impl Decoder {
                 }
                 self.place = Place::Inside;
                 let (consumed, produced) = (inflate.total_in(), inflate.total_out());
-                let status = inflate
-                    .decompress(input, output, FlushDecompress::None)
-                    .map_err(|error| Error::new(Status::Corrupt, format_args!("no valid gzip data: {error}")))?;
+                let status = inflate.decompress(input, output, FlushDecompress::None).map_err(|error| {
+                    Error::new(Status::Corrupt, format_args!("no valid gzip data: {error}"))
+                })?;
                 if status == flate2::Status::StreamEnd {
                     self.place = Place::Between;
                 }

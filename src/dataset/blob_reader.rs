@@ -218,9 +218,9 @@ impl BlobReader {
 impl Ranges {
     fn begin(file: File) -> Result<Self> {
         let mut skipped = Vec::new();
-        skipped
-            .try_reserve_exact(CHUNK)
-            .map_err(|_| Error::new(Status::NoMemory, format_args!("no memory for a buffer of {CHUNK} bytes")))?;
+        skipped.try_reserve_exact(CHUNK).map_err(|_| {
+            Error::new(Status::NoMemory, format_args!("no memory for a buffer of {CHUNK} bytes"))
+        })?;
         skipped.resize(CHUNK, 0);
         Ok(Ranges { file, offset: 0, ended: false, skipped: skipped.into_boxed_slice() })
     }

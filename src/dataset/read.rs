@@ -451,9 +451,9 @@ impl File {
     /// Checks all of it before the first record.
     fn verify(&mut self, control: &Control) -> Result<()> {
         let mut chunk = Vec::new();
-        chunk
-            .try_reserve_exact(CHUNK)
-            .map_err(|_| Error::new(Status::NoMemory, format_args!("no memory for a buffer of {CHUNK} bytes")))?;
+        chunk.try_reserve_exact(CHUNK).map_err(|_| {
+            Error::new(Status::NoMemory, format_args!("no memory for a buffer of {CHUNK} bytes"))
+        })?;
         chunk.resize(CHUNK, 0);
         while self.read(&mut chunk)? > 0 {
             control.check("verifying a data file")?;

@@ -10,9 +10,9 @@ const NUL_REPLACEMENT: &str = "\u{FFFD}";
 /// Appends `text` and a NUL.
 fn push(bytes: &mut Vec<u8>, text: &str) -> Result<()> {
     let nuls = memchr::memchr_iter(0, text.as_bytes()).count();
-    bytes
-        .try_reserve_exact(text.len() + nuls * (NUL_REPLACEMENT.len() - 1) + 1)
-        .map_err(|_| Error::new(Status::NoMemory, format_args!("no memory for a text of {} bytes", text.len())))?;
+    bytes.try_reserve_exact(text.len() + nuls * (NUL_REPLACEMENT.len() - 1) + 1).map_err(|_| {
+        Error::new(Status::NoMemory, format_args!("no memory for a text of {} bytes", text.len()))
+    })?;
     if nuls == 0 {
         bytes.extend_from_slice(text.as_bytes());
     } else {

@@ -44,7 +44,9 @@ impl Metadata {
         if let Some((key, _)) = members.iter().find(|(key, _)| key.starts_with(RESERVED)) {
             return Err(Error::new(
                 Status::MetadataReserved,
-                format_args!("the metadata key {key:?} begins with {RESERVED:?}, which is reserved: rename it"),
+                format_args!(
+                    "the metadata key {key:?} begins with {RESERVED:?}, which is reserved: rename it"
+                ),
             ));
         }
         Ok(Metadata { members })

@@ -49,7 +49,8 @@ impl Raw {
     /// An object of this size, whole; `None`: it has changed meanwhile.
     fn read_whole(&self, key: &str, size: u64) -> Result<Option<Vec<u8>>> {
         let no_memory = || {
-            Error::new(Status::NoMemory, format_args!("no memory for the {size} bytes of {key:?}")).with_path(key)
+            Error::new(Status::NoMemory, format_args!("no memory for the {size} bytes of {key:?}"))
+                .with_path(key)
         };
         // One byte more than it should have shows whether it has grown, without a callback more.
         let whole = usize::try_from(size).ok().and_then(|size| size.checked_add(1)).ok_or_else(no_memory)?;

@@ -144,7 +144,9 @@ impl Core {
             }
             let random = random.get_or_insert_with(|| uuid::Uuid::new_v4().as_u64_pair().1 | 1);
             if let Err(error) = wait.control.sleep(jittered(pause, random), doing) {
-                return Ok(Err(error.context(format_args!("{:?} in {}", shown(), self.root)).with_path(shown())));
+                return Ok(Err(error
+                    .context(format_args!("{:?} in {}", shown(), self.root))
+                    .with_path(shown())));
             }
             pause = pause.saturating_mul(2).min(wait.cap.max(wait.base));
         }
