@@ -17,28 +17,12 @@ fn main() {
             if linker_takes("--icf=all") {
                 link_arg("--icf=all");
             }
-            // Relative relocations in a fortieth of the space. Older C libraries cannot load them.
-            if builds_for_itself_with_glibc(2, 36) && linker_takes("-z,pack-relative-relocs") {
-                link_arg("-z,pack-relative-relocs");
-            }
         }
     }
 }
 
 fn link_arg(argument: &str) {
     println!("cargo:rustc-cdylib-link-arg=-Wl,{argument}");
-}
-
-/// Whether the library is built for this very machine, and its C library is glibc of at least this version.
-fn builds_for_itself_with_glibc(major: u32, minor: u32) -> bool {
-    let native = env::var_os("HOST") == env::var_os("TARGET");
-    let said = || -> Option<(u32, u32)> {
-        let output = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok()?;
-        let text = String::from_utf8(output.stdout).ok()?;
-        let (major, minor) = text.trim().strip_prefix("glibc ")?.split_once('.')?;
-        Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
-    };
-    native && said().is_some_and(|version| version >= (major, minor))
 }
 
 /// Whether the linker that rustc is going to use knows the argument: links an empty library with it.

@@ -52,6 +52,7 @@ pub struct CallOptions {
 impl CallOptions {
     /// Whether the call is over before it has begun: cancelled, or given no time at all.
     #[must_use]
+    #[inline]
     pub fn is_over(&self) -> bool {
         self.deadline.is_some_and(|deadline| deadline.is_zero())
             || self.cancel.as_ref().is_some_and(CancelToken::is_cancelled)

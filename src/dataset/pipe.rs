@@ -118,13 +118,13 @@ impl Pipe {
     }
 
     /// Whether there is enough for the next step; [`Pipe::flush`] takes it.
-    #[inline]
+    #[inline(always)]
     pub fn is_full(&self) -> bool {
         self.lines.len() >= CHUNK
     }
 
     /// Takes a record. A failure takes nothing of it.
-    #[inline]
+    #[inline(always)]
     pub fn append(&mut self, record: &[u8], unix_nanos: Option<i64>) -> Result<()> {
         if self.is_full() {
             self.flush()?;
@@ -145,7 +145,7 @@ impl Pipe {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn taken(&mut self, record: &[u8], unix_nanos: Option<i64>) {
         self.counts.records += 1;
         self.counts.bytes += record.len() as u64;

@@ -93,6 +93,7 @@ struct Buffer {
 }
 
 impl Buffer {
+    #[inline]
     fn filled(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
     }
@@ -229,7 +230,7 @@ impl RecordReader {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn next_span(&mut self) -> Result<Option<(usize, usize)>> {
         if self.options.call.is_over() {
             self.stop();

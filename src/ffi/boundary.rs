@@ -132,14 +132,14 @@ struct Inside;
 impl Inside {
     fn enter() -> Self {
         quieten_panics();
-        INSIDE.set(INSIDE.get() + 1);
+        INSIDE.with(|inside| inside.set(inside.get() + 1));
         Inside
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        INSIDE.set(INSIDE.get() - 1);
+        INSIDE.with(|inside| inside.set(inside.get() - 1));
     }
 }
 
