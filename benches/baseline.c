@@ -2,6 +2,7 @@
 
      baseline write INPUT DIRECTORY     fwrite per line through a 256 KiB buffer, fsync, rename, fsync of the directory
      baseline chunks INPUT DIRECTORY    the same bytes by write(2), 256 KiB at a time, and rename; no fsync: the writing alone
+     baseline copy INPUT DIRECTORY      `cp` and fsync
      baseline getline FILE              getline to the end, counting
      baseline commits DIRECTORY COUNT   one small file at a time: write, fsync, rename, fsync of the directory
      baseline peak PROGRAM ARGUMENT...  runs the program and reports the peak of its resident memory
@@ -78,6 +79,40 @@ static void write_chunks(const char *from, const char *directory) {
     report(now_ns() - start, (int64_t)in.count, (int64_t)in.len);
 }
 
+/* Runs a command and gives what wait4 says of it. */
+static struct rusage run(char **command) {
+    pid_t child = fork();
+    if (child < 0) die_errno("fork for", command[0]);
+    if (child == 0) {
+        int nowhere = open("/dev/null", O_WRONLY); /* this program's own result is the one on standard output */
+        if (nowhere >= 0) dup2(nowhere, STDOUT_FILENO);
+        execvp(command[0], command);
+        fprintf(stderr, "exec %s: %s\n", command[0], strerror(errno));
+        _exit(127);
+    }
+    int status = 0;
+    struct rusage usage;
+    if (wait4(child, &status, 0, &usage) != child) die_errno("wait4 for", command[0]);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) die("%s failed, wait status %d", command[0], status);
+    return usage;
+}
+
+static void copy(char *from, const char *directory) {
+    char to[PATH_BYTES], program[] = "cp";
+    join(to, directory, "data");
+    struct stat info;
+    if (stat(from, &info) != 0) die_errno("stat", from);
+
+    int64_t start = now_ns();
+    run((char *[]){program, from, to, NULL});
+    int fd = open(to, O_RDONLY);
+    if (fd < 0) die_errno("open", to);
+    if (fsync(fd) != 0) die_errno("fsync", to);
+    close(fd);
+    sync_directory(directory);
+    report(now_ns() - start, 1, (int64_t)info.st_size);
+}
+
 static void read_lines(const char *path) {
     int64_t records = 0, bytes = 0;
     int64_t start = now_ns();
@@ -125,19 +160,7 @@ static void write_small(const char *directory, int64_t count) {
 
 /* A fork of this small program, then exec: the child's peak starts from nothing that the caller of this program used. */
 static void peak(char **command) {
-    pid_t child = fork();
-    if (child < 0) die_errno("fork for", command[0]);
-    if (child == 0) {
-        int nowhere = open("/dev/null", O_WRONLY); /* this program's own result is the one on standard output */
-        if (nowhere >= 0) dup2(nowhere, STDOUT_FILENO);
-        execv(command[0], command);
-        fprintf(stderr, "exec %s: %s\n", command[0], strerror(errno));
-        _exit(127);
-    }
-    int status = 0;
-    struct rusage usage;
-    if (wait4(child, &status, 0, &usage) != child) die_errno("wait4 for", command[0]);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) die("%s failed, wait status %d", command[0], status);
+    struct rusage usage = run(command);
 #ifdef __APPLE__
     long long bytes = usage.ru_maxrss;
 #else
@@ -150,6 +173,7 @@ int main(int argc, char **argv) {
     const char *mode = argc > 1 ? argv[1] : "";
     if (strcmp(mode, "write") == 0 && argc == 4) write_lines(argv[2], argv[3]);
     else if (strcmp(mode, "chunks") == 0 && argc == 4) write_chunks(argv[2], argv[3]);
+    else if (strcmp(mode, "copy") == 0 && argc == 4) copy(argv[2], argv[3]);
     else if (strcmp(mode, "getline") == 0 && argc == 3) read_lines(argv[2]);
     else if (strcmp(mode, "commits") == 0 && argc == 4) write_small(argv[2], parse_count(argv[3], "COUNT"));
     else if (strcmp(mode, "peak") == 0 && argc >= 3) peak(argv + 2);

@@ -5,6 +5,10 @@
      lode_bench generate COUNT ROOT [SETTING...]     COUNT made-up records through the pull form: no input in memory
      lode_bench commits COUNT ROOT [SETTING...]      COUNT commits of one record each, each timed
      lode_bench files ROOT                           where the newest snapshot's data files lie
+     lode_bench partition INPUT ROOT [SETTING...]    all of INPUT, in memory, into partitions by origin and carrier (hive)
+     lode_bench blob INPUT ROOT [SETTING...]         the file INPUT as one blob, pulled with read(2)
+     lode_bench find COUNT ROOT                      COUNT times: opens the dataset, finds the newest snapshot, and then
+                                                     what is newer than the one ten before it; each timed
 
    SETTING: checksum=xxh3|none|md5|sha256 (xxh3), compress=none|gzip|zstd (none), level=N (0: the library's),
    durability=full|process (full), verify=0|1|2 (0), warmup=N (0; commits through the same handle that are not timed one by one).
@@ -320,6 +324,102 @@ static void commits(int64_t count, const char *root, const settings *set) {
     lode_dataset_free(dataset);
 }
 
+static void partition(const char *from, const char *root, settings *set) {
+    static const char *const keys[] = {"origin", "carrier"};
+    input in = load(from);
+    lode_bytes *records = must_allocate(in.count * sizeof *records);
+    for (size_t i = 0; i < in.count; i++) records[i] = (lode_bytes){in.lines[i].data, in.lines[i].len};
+    set->dataset.layout = LODE_LAYOUT_HIVE;
+    set->dataset.partition_keys = keys;
+    set->dataset.partition_key_count = 2;
+    lode_snapshot *snapshot = NULL;
+    lode_error *error = NULL;
+
+    int64_t start = now_ns();
+    lode_dataset *dataset = open_dataset(root, set);
+    check(lode_dataset_write_records(dataset, records, NULL, in.count, "{}", NULL, &snapshot, &error), error, "write records");
+    int64_t end = now_ns();
+
+    int64_t rows = lode_snapshot_row_count(snapshot);
+    if (rows != (int64_t)in.count) die("the snapshot has %lld records, expected %zu", (long long)rows, in.count);
+    printf("{\"ns\":%lld,\"records\":%lld,\"bytes\":%lld,\"files\":%zu}\n", (long long)(end - start), (long long)rows,
+           (long long)in.len, lode_snapshot_file_count(snapshot));
+    lode_snapshot_free(snapshot);
+    lode_dataset_free(dataset);
+}
+
+/* The blob's source: a file. */
+static int64_t read_file(void *ctx, uint8_t *buffer, size_t capacity) {
+    ssize_t got;
+    do got = read(*(const int *)ctx, buffer, capacity);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+static void blob(const char *from, const char *root, settings *set) {
+    set->dataset.codec = LODE_CODEC_NONE;
+    lode_snapshot *snapshot = NULL;
+    lode_error *error = NULL;
+
+    int64_t start = now_ns();
+    int fd = open(from, O_RDONLY);
+    if (fd < 0) die_errno("open", from);
+    lode_dataset *dataset = open_dataset(root, set);
+    check(lode_dataset_stream_write(dataset, read_file, &fd, "{}", NULL, &snapshot, &error), error, "stream write");
+    close(fd);
+    int64_t end = now_ns();
+
+    report(end - start, 1, (int64_t)lode_snapshot_file_size(snapshot, 0));
+    lode_snapshot_free(snapshot);
+    lode_dataset_free(dataset);
+}
+
+/* What a program that follows a dataset does when it starts. */
+static void find(int64_t count, const char *root, const settings *set) {
+    enum { NEW = 10 };
+    lode_error *error = NULL;
+    lode_dataset *dataset = open_dataset(root, set);
+    lode_snapshot *before = latest(dataset);
+    for (int i = 0; i < NEW; i++) {
+        lode_snapshot *parent = NULL;
+        check(lode_dataset_snapshot(dataset, lode_snapshot_parent_id(before), NULL, &parent, &error), error, "find a parent");
+        lode_snapshot_free(before);
+        before = parent;
+    }
+    lode_dataset_free(dataset);
+    int64_t *newest = must_allocate((size_t)count * sizeof *newest), *changes = must_allocate((size_t)count * sizeof *changes);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t start = now_ns();
+        dataset = open_dataset(root, set);
+        lode_snapshot_free(latest(dataset));
+        int64_t found = now_ns();
+        lode_snapshot_iterator *iterator = NULL;
+        lode_snapshot *snapshot = NULL;
+        int seen = 0;
+        lode_status status;
+        check(lode_dataset_changes_since(dataset, lode_snapshot_id(before), NULL, &iterator, &error), error, "ask for the changes");
+        while ((status = lode_snapshot_iterator_next(iterator, &snapshot, &error)) == LODE_ITEM) {
+            seen++;
+            lode_snapshot_free(snapshot);
+        }
+        check(status, error, "read the changes");
+        int64_t end = now_ns();
+        lode_snapshot_iterator_free(iterator);
+        lode_dataset_free(dataset);
+        if (seen != NEW) die("%d snapshots are newer, expected %d", seen, NEW);
+        newest[i] = found - start;
+        changes[i] = end - found;
+    }
+    printf("{\"latest\":[");
+    for (int64_t i = 0; i < count; i++) printf("%s%lld", i == 0 ? "" : ",", (long long)newest[i]);
+    printf("],\"changes\":[");
+    for (int64_t i = 0; i < count; i++) printf("%s%lld", i == 0 ? "" : ",", (long long)changes[i]);
+    printf("]}\n");
+    free(newest);
+    free(changes);
+    lode_snapshot_free(before);
+}
+
 static void files(const char *root, const settings *set) {
     lode_dataset *dataset = open_dataset(root, set);
     lode_snapshot *snapshot = latest(dataset);
@@ -336,7 +436,8 @@ int main(int argc, char **argv) {
     static const struct {
         const char *mode;
         int positional; /* the program's name, the mode and what must follow it; settings come after */
-    } modes[] = {{"write", 5}, {"read", 4}, {"generate", 4}, {"commits", 4}, {"files", 3}};
+    } modes[] = {{"write", 5}, {"read", 4}, {"generate", 4}, {"commits", 4}, {"files", 3},
+                 {"partition", 4}, {"blob", 4}, {"find", 4}};
     const char *mode = argc > 1 ? argv[1] : "";
     int positional = 0;
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
@@ -348,6 +449,9 @@ int main(int argc, char **argv) {
     else if (strcmp(mode, "read") == 0) read_back(argv[2], argv[3], &set);
     else if (strcmp(mode, "generate") == 0) generate(parse_count(argv[2], "COUNT"), argv[3], &set);
     else if (strcmp(mode, "commits") == 0) commits(parse_count(argv[2], "COUNT"), argv[3], &set);
+    else if (strcmp(mode, "partition") == 0) partition(argv[2], argv[3], &set);
+    else if (strcmp(mode, "blob") == 0) blob(argv[2], argv[3], &set);
+    else if (strcmp(mode, "find") == 0) find(parse_count(argv[2], "COUNT"), argv[3], &set);
     else files(argv[2], &set);
     return fflush(stdout) == 0 ? 0 : 1;
 }

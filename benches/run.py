@@ -109,7 +109,7 @@ class Bench:
             self.input = os.path.join(CACHE, "quick.jsonl")
             with open(self.input, "w", encoding="ascii") as out:
                 for number in range(20_000):
-                    record = {"id": number, "carrier": "UA", "delay": number % 97 - 20, "note": "x" * 220}
+                    record = {"id": number, "origin": "JFK", "carrier": "UA", "delay": number % 97 - 20, "note": "x" * 220}
                     out.write(json.dumps(record, separators=(",", ":")) + "\n")
         else:
             self.input = make_flights(CACHE, self.options.source)

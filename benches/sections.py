@@ -131,6 +131,29 @@ def compress(bench):
     return throughput_table(pairs, "alone") + "\n" + "\n".join(notes)
 
 
+def surface(bench):
+    """Partitions against the plain file by hand, a blob against cp and fsync."""
+    by_hand = into_fresh(bench, [bench.baseline, "write", bench.input, "DIRECTORY"])
+    copied = into_fresh(bench, [bench.baseline, "copy", bench.input, "DIRECTORY"])
+    partitioned = Pair(
+        "hive by origin, carrier; against by hand, unpartitioned",
+        into_fresh(bench, [bench.lode, "partition", bench.input, "DIRECTORY"]),
+        by_hand,
+        ">= 0.25",
+    )
+    blob = Pair(
+        "blob; against cp and fsync",
+        into_fresh(bench, [bench.lode, "blob", bench.input, "DIRECTORY"]),
+        copied,
+        ">= 0.80",
+    )
+    pairs = [partitioned, blob]
+    alternate(pairs, bench.rounds)
+    keep(bench, "surface", pairs)
+    files = partitioned.subject_runs[0]["files"]
+    return throughput_table(pairs, "against") + f"\n  {files} partitions, each with its file and its copy of the manifest"
+
+
 def entry(bench):
     """What a form of entry costs, the writing taken out.
 
@@ -238,6 +261,11 @@ def commit(bench):
         if bench.reference:
             results["reference"] += into_fresh(bench, [bench.reference, "commits", count, "DIRECTORY", 10])()["commits"]
 
+    finding = ""
+    if big:
+        with fresh_directory(bench.data) as small:
+            run([bench.lode, "commits", 20, small])
+            finding = find(bench, small, big)
     calls, skipped = system_calls(bench, big)
     if big:
         remove_tree(big)
@@ -262,7 +290,7 @@ def commit(bench):
     if "long" in results:
         growth = [b / a for a, b in zip(medians["durable"], medians["long"])]
         text += f"\n  {bench.history:,} snapshots behind it take {spread(growth, 2)} times as long as 10 (medians of a round)"
-        text += history_text
+        text += history_text + finding
     for name, values in first.items():
         if values:
             opened = spread([value / 1000 for value in values])
@@ -272,6 +300,24 @@ def commit(bench):
         listed = ", ".join(f"{call} {number:g}" for call, number in ordered)
         text += f"\n  {titles[name]}, system calls a commit: {listed}"
     return text + (f"\n  SKIPPED: {bench.skip(skipped)}" if skipped else "")
+
+
+def find(bench, small, big):
+    """Opening a dataset and finding its newest snapshot, then the ten newest: with a long history, and with 20."""
+    times = {"latest": ([], []), "changes": ([], [])}
+    for _ in range(bench.rounds):
+        for side, root in enumerate((small, big)):
+            got = run([bench.lode, "find", bench.commits_a_round, root])
+            for what, sides in times.items():
+                sides[side].append(statistics.median(got[what]))
+    bench.results["find"] = times
+    names = {"latest": "open, newest snapshot", "changes": "changes since the tenth before"}
+    rows = []
+    for what, (few, many) in times.items():
+        micro = [spread([value / 1000 for value in side]) for side in (few, many)]
+        rows.append([names[what], *micro, spread([b / a for a, b in zip(few, many)], 2), "<= 2.00"])
+    heading = ["µs, from the page cache", "20 snapshots", f"over {bench.history:,}", "ratio", "goal"]
+    return "\n\n" + table(heading, rows)
 
 
 def fsyncs(counted):
@@ -313,6 +359,7 @@ SECTIONS = {
     "write": (write, "Stream write: validated, checksummed (xxh3), durable"),
     "read": (read, "Read back: verified, from the page cache"),
     "compress": (compress, "Compressed stream write against the compressor library alone"),
+    "surface": (surface, "Partitions and blobs, checksummed (xxh3), durable"),
     "entry": (entry, "What each form of entry costs, the writing taken out"),
     "memory": (memory, "Peak memory"),
     "commit": (commit, "A small commit"),

@@ -59,6 +59,15 @@ impl Encoder {
             Compressor::Zstd => {
                 let mut context = CCtx::try_create().ok_or_else(|| compressor.no_memory("state"))?;
                 context.set_parameter(CParameter::CompressionLevel(level)).map_err(zstd_failure)?;
+                // Nothing into nowhere: zstd takes its memory now, and not with the first bytes.
+                let nowhere: &mut [u8] = &mut [];
+                context
+                    .compress_stream2(
+                        &mut OutBuffer::around(nowhere),
+                        &mut InBuffer::around(&[]),
+                        ZSTD_EndDirective::ZSTD_e_continue,
+                    )
+                    .map_err(zstd_failure)?;
                 State::Zstd(context)
             }
         };

@@ -89,8 +89,12 @@ impl Pipe {
             compress::Compressor::None => None,
             compressor => Some(compress::Encoder::new(compressor, options.compression_level)?),
         };
-        let mut lines = Vec::new();
+        // All memory is taken here, so that taking records asks nothing of the system but `write`.
+        let (mut lines, mut compressed) = (Vec::new(), Vec::new());
         lines.try_reserve_exact(CHUNK + CHUNK / 4).map_err(|_| no_memory(CHUNK))?;
+        if compressor.is_some() {
+            compressed.try_reserve_exact(CHUNK).map_err(|_| no_memory(CHUNK))?;
+        }
         let encoder = Encoder::new()?;
         let upload = dataset.store().backend().create(&key, options.durability)?;
         Ok(Pipe {
@@ -101,7 +105,7 @@ impl Pipe {
             max_record_bytes: options.max_record_bytes,
             lines,
             compressor,
-            compressed: Vec::new(),
+            compressed,
             hasher: options.checksum.hasher(),
             statistics: options.file_statistics.then(Box::default),
             early_writeback,

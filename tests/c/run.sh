@@ -329,6 +329,23 @@ broken_off() { # kill|errno [records|blob|hive]
     compile commit_once && python3 tests/c/break_off.py "$1" "$OUT/commit_once" "${2:-records}"
 }
 
+# Between its two marks a program that appends asks nothing of the system but write.
+append_calls() {
+    need strace strace
+    compile append_calls || return 1
+    local form compressor root=$TMPDIR/appended found
+    for form in append append-batch append-lines; do
+        for compressor in none gzip zstd; do
+            mkdir "$root" || return 1
+            strace -f -o "$OUT/trace" "$OUT/append_calls" "$root" $form $compressor 100000 || return 1
+            found=$(sed -n '/getppid/,/getppid/p' "$OUT/trace" | sed -E 's/^[0-9]+ +([a-z0-9_]+)\(.*/\1/' | sort | uniq -c | xargs)
+            echo "$form, $compressor: $found"
+            grep -qE '^2 getppid [0-9]+ write$' <<< "$found" || return 1
+            rm -rf "$root"
+        done
+    done
+}
+
 nothing_left() {
     local left
     left=$(ls -A "$TMPDIR")
@@ -363,6 +380,7 @@ for test in api_misuse conditions_pull conditions_push conditions_commit conditi
 done
 check thread_sanitizer thread_sanitizer
 check eight_processes eight_processes
+check append_calls append_calls
 check broken_off_kill broken_off kill
 check broken_off_errno broken_off errno
 check broken_off_hive_kill broken_off kill hive
