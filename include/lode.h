@@ -466,6 +466,16 @@ typedef struct lode_call_options {
     int64_t deadline_ms;
     /** Ends the call when cancelled. Borrowed for the call. NULL: none. */
     lode_cancel_token *cancel;
+    /** Handed to `progress`. */
+    void *progress_ctx;
+    /**
+     * Told again and again, also while the call waits, how many things it has met (keys, snapshots), how many
+     * bytes it has read and how many it has written, as far as the call counts them; answer 0 to go on,
+     * anything else to stop the call with LODE_ERR_ABORTED. Called on the calling thread; an iterator that
+     * the call makes calls it, too, so it and `progress_ctx` must stay valid until the iterator is freed.
+     * NULL: none.
+     */
+    int32_t (*progress)(void *ctx, int64_t records, int64_t bytes_in, int64_t bytes_stored);
 } lode_call_options;
 
 /** How a commit is to be made. All zero but `struct_size`: no limits, any parent. */
@@ -1089,10 +1099,10 @@ lode_status lode_store_from_callbacks(const lode_store_callbacks *callbacks,
  * @param len how many bytes.
  * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_PATH_EXISTS, LODE_ERR_INVALID_PATH, LODE_ERR_COMMIT_UNKNOWN (the store cannot say
- *         whether the object is there; all other failures mean that nothing was written), LODE_ERR_DEADLINE,
- *         LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE,
- *         LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ * @return LODE_OK; LODE_ERR_PATH_EXISTS, LODE_ERR_INVALID_PATH, LODE_ERR_COMMIT_UNKNOWN (the store cannot
+ *         say whether the object is there; all other failures mean that nothing was written),
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1112,8 +1122,8 @@ lode_status lode_store_put(lode_store *store,
  * @param buffer output: the bytes, which the caller owns and frees with lode_buffer_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_NOT_FOUND, LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
- *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_CORRUPT,
- *         LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_ABORTED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE,
+ *         LODE_ERR_CORRUPT, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1136,7 +1146,8 @@ lode_status lode_store_get(lode_store *store,
  * @param len output: how many bytes were read. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_NOT_FOUND, LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
- *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_ABORTED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE,
+ *         LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1157,8 +1168,8 @@ lode_status lode_store_read(lode_store *store,
  * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK: there is. LODE_NONE: there is not. LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE,
- *         LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE: nobody
- *         can say.
+ *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_IO, LODE_ERR_STORE: nobody can say.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1178,8 +1189,8 @@ lode_status lode_store_exists(lode_store *store,
  *        Borrowed for the call. NULL: the defaults.
  * @param keys output: the iterator, which the caller owns and frees with lode_key_iterator_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT,
- *         LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_MEMORY.
+ * @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1197,8 +1208,8 @@ lode_status lode_store_list(lode_store *store,
  * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
  * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT,
- *         LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE.
+ * @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1220,8 +1231,9 @@ lode_status lode_store_delete(lode_store *store,
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_CONFLICT (it has something else), LODE_ERR_BUSY (somebody else holds its lock),
  *         LODE_ERR_COMMIT_UNKNOWN (the store cannot say; all other failures mean that nothing was changed),
- *         LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT,
- *         LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_SPACE,
+ *         LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1241,9 +1253,10 @@ lode_status lode_store_compare_and_swap(lode_store *store,
  * @param prefix where to work; NUL-terminated UTF-8, borrowed for the call. "": at the root. Not NULL.
  * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK: every rule held. LODE_ERR_STORE: a rule is broken, or the store failed. LODE_ERR_UNSUPPORTED (a
- *         callback that the suite needs is missing: all but `release`), LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE,
- *         LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ * @return LODE_OK: every rule held. LODE_ERR_STORE: a rule is broken, or the store failed.
+ *         LODE_ERR_UNSUPPORTED (a callback that the suite needs is missing: all but `release`),
+ *         LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1289,9 +1302,9 @@ void lode_buffer_free(lode_buffer *buffer);
  *        the end. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_ITEM: there is one. LODE_OK: the end. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call
- *         is using the iterator), LODE_ERR_DEADLINE and LODE_ERR_CANCELLED (as the options of the call that
- *         made the iterator say, the time counted for each call anew), LODE_ERR_IO, LODE_ERR_STORE,
- *         LODE_ERR_CORRUPT, LODE_ERR_NO_MEMORY. A failure stays.
+ *         is using the iterator), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED and LODE_ERR_ABORTED (as the options
+ *         of the call that made the iterator say, the time counted for each call anew), LODE_ERR_IO,
+ *         LODE_ERR_STORE, LODE_ERR_CORRUPT, LODE_ERR_NO_MEMORY. A failure stays.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -1363,9 +1376,10 @@ void lode_dataset_free(lode_dataset *dataset);
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK: it is committed. LODE_NOT_COMMITTED: it is not, and never will be.
  *         LODE_ERR_COMMIT_UNKNOWN: still in doubt, ask again. LODE_ERR_INVALID_ARGUMENT,
- *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
- *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT (no writer of this library made that id),
- *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
+ *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT (no writer of this
+ *         library made that id), LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
+ *         LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1800,8 +1814,8 @@ void lode_blob_writer_free(lode_blob_writer *writer);
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_NO_SNAPSHOTS (there is none yet), LODE_ERR_INVALID_ARGUMENT,
  *         LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH (it has snapshots of another layout only),
- *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
- *         LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_MANIFEST_INVALID,
+ *         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1819,8 +1833,8 @@ lode_status lode_dataset_latest(lode_dataset *dataset,
  * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
- *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID,
- *         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
+ *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1841,8 +1855,8 @@ lode_status lode_dataset_snapshot(lode_dataset *dataset,
  *        Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH,
- *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
- *         LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_MANIFEST_INVALID,
+ *         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1867,10 +1881,10 @@ lode_status lode_dataset_snapshots(lode_dataset *dataset,
  * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free. Its memory
  *        is some 40 bytes for each new snapshot, and a few MiB. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND (it is no ancestor of the head), LODE_ERR_CORRUPT (also if a parent is
- *         missing, or does not sort below its child), LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
- *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_STORE, LODE_ERR_IO,
- *         LODE_ERR_NO_MEMORY.
+ * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND (it is no ancestor of the head), LODE_ERR_CORRUPT (also if a
+ *         parent is missing, or does not sort below its child), LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
+ *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_STORE, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1888,9 +1902,9 @@ lode_status lode_dataset_changes_since(lode_dataset *dataset,
  *        end. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_ITEM: there is one. LODE_OK: the end. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call
- *         is using the iterator), LODE_ERR_DEADLINE and LODE_ERR_CANCELLED (as the options of the call that
- *         made the iterator say), LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_LAYOUT_MISMATCH,
- *         LODE_ERR_STORE, LODE_ERR_IO, LODE_ERR_NO_MEMORY. A failure stays.
+ *         is using the iterator), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED and LODE_ERR_ABORTED (as the options
+ *         of the call that made the iterator say), LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT,
+ *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_STORE, LODE_ERR_IO, LODE_ERR_NO_MEMORY. A failure stays.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -2337,7 +2351,7 @@ lode_status lode_catalog_open(lode_store *store,
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_DATASETS_NOT_MODELED (the flat layout has no place of its own for datasets),
  *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
- *         LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_ABORTED, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2359,8 +2373,8 @@ lode_status lode_catalog_datasets(lode_catalog *catalog,
  *        memory is bounded: about 10 MiB for each partition key. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_NOT_FOUND (no snapshot of this layout is there), LODE_ERR_INVALID_ARGUMENT,
- *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_STORE, LODE_ERR_IO,
- *         LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_STORE,
+ *         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2388,10 +2402,10 @@ lode_status lode_catalog_partitions(lode_catalog *catalog,
  * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free. Its
  *        memory is bounded: about 10 MiB, and one manifest. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_NOT_FOUND (no snapshot of this layout is there), LODE_ERR_INVALID_PATH (a prefix that no
- *         partition can have), LODE_ERR_INVALID_ARGUMENT (also if the range ends before it begins),
- *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_STORE, LODE_ERR_IO,
- *         LODE_ERR_NO_MEMORY.
+ * @return LODE_OK; LODE_ERR_NOT_FOUND (no snapshot of this layout is there), LODE_ERR_INVALID_PATH (a prefix
+ *         that no partition can have), LODE_ERR_INVALID_ARGUMENT (also if the range ends before it begins),
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_STORE,
+ *         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2412,10 +2426,11 @@ lode_status lode_catalog_snapshots(lode_catalog *catalog,
  * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
  * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_NOT_FOUND (nothing is there), LODE_ERR_INVALID_PATH (the key breaks the rules for keys),
- *         LODE_ERR_INVALID_ARGUMENT (also if the key has another shape), LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE,
- *         LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID (the message names the field), LODE_ERR_CORRUPT (it is
- *         longer than 256 MiB), LODE_ERR_STORE, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ * @return LODE_OK; LODE_ERR_NOT_FOUND (nothing is there), LODE_ERR_INVALID_PATH (the key breaks the rules
+ *         for keys), LODE_ERR_INVALID_ARGUMENT (also if the key has another shape), LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_MANIFEST_INVALID (the message
+ *         names the field), LODE_ERR_CORRUPT (it is longer than 256 MiB), LODE_ERR_STORE, LODE_ERR_IO,
+ *         LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */

@@ -15,7 +15,7 @@ pub(crate) trait Steps: Send {
     /// The next item; `None` at the end. Not called again after the end or a failure.
     ///
     /// # Errors
-    /// The store's failure; `Deadline` and `Cancelled` by way of `control`.
+    /// The store's failure; `Deadline`, `Cancelled` and `Aborted` by way of `control`.
     fn next(&mut self, control: &Control) -> Result<Option<Self::Item>>;
 }
 
@@ -40,7 +40,7 @@ impl<T> Iter<T> {
     /// The next; `None` at the end.
     ///
     /// # Errors
-    /// `Deadline`, `Cancelled`; the store's failure; what is wrong with a stored object. A failure stays.
+    /// `Deadline`, `Cancelled`, `Aborted`; the store's failure; what is wrong with a stored object. A failure stays.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<T>> {
         if let Some(end) = &self.end {
@@ -72,7 +72,7 @@ impl<'a> Watch<'a> {
 
     /// Whether the listing may go on.
     pub(crate) fn goes_on(&mut self) -> bool {
-        match self.control.check(self.doing) {
+        match self.control.step(self.doing) {
             Ok(()) => true,
             Err(error) => {
                 self.stopped = Some(error);
@@ -84,7 +84,7 @@ impl<'a> Watch<'a> {
     /// What stopped the listing, if this did.
     ///
     /// # Errors
-    /// `Deadline`, `Cancelled`.
+    /// `Deadline`, `Cancelled`, `Aborted`.
     pub(crate) fn verdict(self) -> Result<()> {
         self.stopped.map_or(Ok(()), Err)
     }

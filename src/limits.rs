@@ -37,7 +37,7 @@ fn swap(control: Option<Control>) -> Option<Control> {
 /// Fails once the call that the thread is in should end.
 ///
 /// # Errors
-/// `Deadline`, `Cancelled`.
+/// `Deadline`, `Cancelled`, `Aborted`.
 pub(crate) fn check(doing: &str) -> Result<()> {
     let Some(control) = swap(None) else { return Ok(()) };
     let verdict = control.check(doing);
@@ -61,9 +61,17 @@ mod tests {
 
     #[test]
     fn the_innermost_limits_hold_and_the_outer_ones_come_back() {
-        let over = Control::start(&CallOptions { deadline: Some(Duration::ZERO), cancel: None });
+        let over = Control::start(&CallOptions {
+            deadline: Some(Duration::ZERO),
+            cancel: None,
+            ..CallOptions::default()
+        });
         let token = CancelToken::new();
-        let cancelled = Control::start(&CallOptions { deadline: None, cancel: Some(token.clone()) });
+        let cancelled = Control::start(&CallOptions {
+            deadline: None,
+            cancel: Some(token.clone()),
+            ..CallOptions::default()
+        });
         assert!(check("testing").is_ok());
         {
             let _outer = govern(Some(&cancelled));

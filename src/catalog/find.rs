@@ -131,7 +131,7 @@ impl Place {
     ) -> Result<Option<T>> {
         let mut pages = Pages::new(ROOM);
         while let Some(id) = pages.next(control, LOOKING, |each| self.list_canonical(each))? {
-            control.check(LOOKING)?;
+            control.step(LOOKING)?;
             if let Some(found) = look(&self.layout().manifest_path(&self.dataset, &id))? {
                 return Ok(Some(found));
             }
@@ -235,7 +235,7 @@ impl Partitions {
         let prefix = format!("{}{partition}/{SEGMENTS}/", layout.partitions_prefix(&place.dataset));
         let mut ids = Pages::new(ROOM);
         while let Some(id) = ids.next(control, doing, |each| place.backend().list_names(&prefix, each))? {
-            control.check(doing)?;
+            control.step(doing)?;
             let copy_is_enough = place.copies_alone && place.may_lack_canonical(&id);
             if place.exists(&layout.partition_manifest_path(&place.dataset, partition, &id))?
                 && (copy_is_enough || place.exists(&layout.manifest_path(&place.dataset, &id))?)
@@ -364,7 +364,7 @@ impl Steps for Found {
 
     fn next(&mut self, control: &Control) -> Result<Option<Snapshot>> {
         while let Some((id, key)) = self.next_name(control)? {
-            control.check(self.doing())?;
+            control.step(self.doing())?;
             if id == self.last {
                 continue;
             }

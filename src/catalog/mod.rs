@@ -54,7 +54,7 @@ impl Catalog {
     /// id is left out.
     ///
     /// # Errors
-    /// `DatasetsNotModeled` in the flat layout, which has no place of its own for datasets; `Deadline`, `Cancelled`;
+    /// `DatasetsNotModeled` in the flat layout, which has no place of its own for datasets; `Deadline`, `Cancelled`, `Aborted`;
     /// the store's failure.
     pub fn datasets(&self, options: &CallOptions) -> Result<Keys> {
         if self.layout == Layout::Flat {
@@ -71,7 +71,7 @@ impl Catalog {
     ///
     /// # Errors
     /// `NotFound` if there is no snapshot at all; `InvalidArgument` for what no dataset id can be; `Deadline`,
-    /// `Cancelled`; the store's failure.
+    /// `Cancelled`, `Aborted`; the store's failure.
     pub fn partitions(&self, dataset: &str, options: &CallOptions) -> Result<Keys> {
         let control = Control::start(options);
         let _governed = limits::govern(Some(&control));
@@ -83,7 +83,7 @@ impl Catalog {
     ///
     /// # Errors
     /// `NotFound` if there is no snapshot at all; `InvalidArgument` for what no dataset id can be, and for a range
-    /// that ends before it begins; `InvalidPath` for what no partition can be; `Deadline`, `Cancelled`; the store's
+    /// that ends before it begins; `InvalidPath` for what no partition can be; `Deadline`, `Cancelled`, `Aborted`; the store's
     /// failure. Each step also `ManifestInvalid`, and `Corrupt` for a manifest that is too long.
     pub fn snapshots(
         &self,
@@ -115,7 +115,7 @@ impl Catalog {
     /// # Errors
     /// `InvalidPath` if the key breaks the rules for keys; `InvalidArgument` if it has not exactly the shape of a
     /// manifest's key in this layout; `NotFound` if nothing is there; `ManifestInvalid`, also for one that its writer
-    /// did not finish; `Corrupt` for one that is too long; `Deadline`, `Cancelled`; the store's failure.
+    /// did not finish; `Corrupt` for one that is too long; `Deadline`, `Cancelled`, `Aborted`; the store's failure.
     pub fn manifest(&self, key: &str, options: &CallOptions) -> Result<Snapshot> {
         key::check(key)?;
         let (dataset, id) = self.parse_manifest_key(key)?;
@@ -140,7 +140,7 @@ impl Catalog {
     /// they are stored and checks none of them: `verify` of the options says nothing here.
     ///
     /// # Errors
-    /// `InvalidPath` if the key breaks the rules for keys; `NotFound` if nothing is there; `Deadline`, `Cancelled`;
+    /// `InvalidPath` if the key breaks the rules for keys; `NotFound` if nothing is there; `Deadline`, `Cancelled`, `Aborted`;
     /// the store's failure.
     pub fn object(&self, key: &str, options: ReadOptions) -> Result<BlobReader> {
         BlobReader::open_object(&self.store, key, options)

@@ -10,7 +10,7 @@ use crate::manifest::{FileRef, Manifest, Metadata};
 use crate::options::{CancelToken, CommitOptions};
 use crate::store::{Durability, Put, StoreOptions};
 
-const NO_CALL: CallOptions = CallOptions { deadline: None, cancel: None };
+const NO_CALL: CallOptions = CallOptions { deadline: None, cancel: None, progress: None };
 
 fn memory() -> Store {
     Store::open_memory(StoreOptions::default())
@@ -458,13 +458,15 @@ fn every_call_and_every_step_ends_when_it_is_cancelled_or_late() {
             Ok(Box::new(move || Ok(it.next()?.is_some())))
         }),
     ];
-    let over = CallOptions { deadline: Some(Duration::ZERO), cancel: None };
+    let over = CallOptions { deadline: Some(Duration::ZERO), cancel: None, ..CallOptions::default() };
     for (what, begin) in begin {
         let error = begin(&over).err().unwrap();
         assert_eq!(error.status(), Status::Deadline, "{what}");
         assert!(error.message().contains("deadline passed while"), "{error}");
         let cancel = CancelToken::new();
-        let mut next = begin(&CallOptions { deadline: None, cancel: Some(cancel.clone()) }).unwrap();
+        let mut next =
+            begin(&CallOptions { deadline: None, cancel: Some(cancel.clone()), ..CallOptions::default() })
+                .unwrap();
         assert!(next().unwrap());
         cancel.cancel();
         for _ in 0..2 {
@@ -486,7 +488,8 @@ fn a_filter_that_nothing_passes_can_still_be_cancelled() {
         plant(&store, Layout::Default, "events", &format!("{number:02}"), &[]);
     }
     let never = SnapshotFilter { partition: String::new(), unix_nanos: Some((0, 1)) };
-    let cancel = CallOptions { deadline: None, cancel: Some(counted.cancel_after(20)) };
+    let cancel =
+        CallOptions { deadline: None, cancel: Some(counted.cancel_after(20)), ..CallOptions::default() };
     let mut found = Catalog::open(&store, Layout::Default).snapshots("events", never, &cancel).unwrap();
     counted.take();
     assert_eq!(found.next().err().unwrap().status(), Status::Cancelled);

@@ -67,7 +67,7 @@ impl Dataset {
             if since == Some(&*parent) {
                 return Ok(changes);
             }
-            control.check(WALKING)?;
+            control.step(WALKING)?;
             at = self.ancestor(&parent)?;
         }
     }
@@ -101,7 +101,7 @@ impl Dataset {
     fn is_ahead(&self, head: &str, id: &str, control: &Control) -> Result<bool> {
         let mut at = head.to_owned();
         while *at < *id {
-            control.check(WALKING)?;
+            control.step(WALKING)?;
             match self.site().slot(Some(&at))? {
                 Some(decision) if *decision.slot.child > *at => at = decision.slot.child.to_string(),
                 _ => return Ok(false),

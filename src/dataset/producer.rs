@@ -74,7 +74,7 @@ impl Dataset {
         let mut parent: Option<Id> = head.as_ref().map(|head| Id::from(head.id()));
         let mut published = true;
         loop {
-            control.check("following the commit slots")?;
+            control.step("following the commit slots")?;
             let Some(decision) = site.slot(parent.as_deref())? else { break };
             let path = site.layout.manifest_path(self.id(), &decision.slot.child);
             let manifest = Manifest::parse(&decision.payload, self.id(), &decision.slot.child, &path)?;

@@ -69,7 +69,7 @@ impl Dataset {
     ///
     /// # Errors
     /// `NoSnapshots`; `LayoutMismatch` if there are snapshots of another layout only; `Corrupt` if the pointer names a snapshot that is not there; `ManifestInvalid`; the store's
-    /// failure (never taken for "no snapshots"); `Deadline`, `Cancelled`.
+    /// failure (never taken for "no snapshots"); `Deadline`, `Cancelled`, `Aborted`.
     pub fn latest(&self, options: &CallOptions) -> Result<Snapshot> {
         let control = Control::start(options);
         let _governed = limits::govern(Some(&control));
@@ -183,7 +183,7 @@ impl Dataset {
         let mut ids = self.site().listed_ids_within(control)?;
         ids.sort_unstable();
         while let Some(id) = ids.pop() {
-            control.check("reading the latest snapshot")?;
+            control.step("reading the latest snapshot")?;
             if except != Some(&*id)
                 && let Some(snapshot) = self.load(&id)?
             {
@@ -245,7 +245,7 @@ impl Steps for Listed {
 
     fn next(&mut self, control: &Control) -> Result<Option<Snapshot>> {
         while let Some(id) = self.ids.pop() {
-            control.check(self.doing())?;
+            control.step(self.doing())?;
             let found = match self.ids.is_empty() {
                 // The head may be decided but not published.
                 true => self.dataset.find(&id),

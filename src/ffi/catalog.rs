@@ -110,7 +110,7 @@ pub unsafe extern "C" fn lode_catalog_open(
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_DATASETS_NOT_MODELED (the flat layout has no place of its own for datasets),
 ///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
-///         LODE_ERR_NO_MEMORY.
+///         LODE_ERR_ABORTED, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -145,8 +145,8 @@ pub unsafe extern "C" fn lode_catalog_datasets(
 ///        memory is bounded: about 10 MiB for each partition key. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_NOT_FOUND (no snapshot of this layout is there), LODE_ERR_INVALID_ARGUMENT,
-///         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_STORE, LODE_ERR_IO,
-///         LODE_ERR_NO_MEMORY.
+///         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_STORE,
+///         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -188,10 +188,10 @@ pub unsafe extern "C" fn lode_catalog_partitions(
 /// @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free. Its
 ///        memory is bounded: about 10 MiB, and one manifest. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_ERR_NOT_FOUND (no snapshot of this layout is there), LODE_ERR_INVALID_PATH (a prefix that no
-///         partition can have), LODE_ERR_INVALID_ARGUMENT (also if the range ends before it begins),
-///         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_STORE, LODE_ERR_IO,
-///         LODE_ERR_NO_MEMORY.
+/// @return LODE_OK; LODE_ERR_NOT_FOUND (no snapshot of this layout is there), LODE_ERR_INVALID_PATH (a prefix
+///         that no partition can have), LODE_ERR_INVALID_ARGUMENT (also if the range ends before it begins),
+///         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_STORE,
+///         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -227,10 +227,11 @@ pub unsafe extern "C" fn lode_catalog_snapshots(
 /// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
 /// @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_ERR_NOT_FOUND (nothing is there), LODE_ERR_INVALID_PATH (the key breaks the rules for keys),
-///         LODE_ERR_INVALID_ARGUMENT (also if the key has another shape), LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE,
-///         LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID (the message names the field), LODE_ERR_CORRUPT (it is
-///         longer than 256 MiB), LODE_ERR_STORE, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+/// @return LODE_OK; LODE_ERR_NOT_FOUND (nothing is there), LODE_ERR_INVALID_PATH (the key breaks the rules
+///         for keys), LODE_ERR_INVALID_ARGUMENT (also if the key has another shape), LODE_ERR_UNSUPPORTED,
+///         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_MANIFEST_INVALID (the message
+///         names the field), LODE_ERR_CORRUPT (it is longer than 256 MiB), LODE_ERR_STORE, LODE_ERR_IO,
+///         LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -57,9 +57,9 @@ pub(super) fn give_keys(keys: Keys, out: &Out<*mut lode_key_iterator>) -> Result
 ///        the end. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_ITEM: there is one. LODE_OK: the end. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call
-///         is using the iterator), LODE_ERR_DEADLINE and LODE_ERR_CANCELLED (as the options of the call that
-///         made the iterator say, the time counted for each call anew), LODE_ERR_IO, LODE_ERR_STORE,
-///         LODE_ERR_CORRUPT, LODE_ERR_NO_MEMORY. A failure stays.
+///         is using the iterator), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED and LODE_ERR_ABORTED (as the options
+///         of the call that made the iterator say, the time counted for each call anew), LODE_ERR_IO,
+///         LODE_ERR_STORE, LODE_ERR_CORRUPT, LODE_ERR_NO_MEMORY. A failure stays.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -82,10 +82,10 @@ fn absent(call: &Call, key: &str) -> Error {
 /// @param len how many bytes.
 /// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_ERR_PATH_EXISTS, LODE_ERR_INVALID_PATH, LODE_ERR_COMMIT_UNKNOWN (the store cannot say
-///         whether the object is there; all other failures mean that nothing was written), LODE_ERR_DEADLINE,
-///         LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE,
-///         LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+/// @return LODE_OK; LODE_ERR_PATH_EXISTS, LODE_ERR_INVALID_PATH, LODE_ERR_COMMIT_UNKNOWN (the store cannot
+///         say whether the object is there; all other failures mean that nothing was written),
+///         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_INVALID_ARGUMENT,
+///         LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -117,8 +117,8 @@ pub unsafe extern "C" fn lode_store_put(
 /// @param buffer output: the bytes, which the caller owns and frees with lode_buffer_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_NOT_FOUND, LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
-///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_CORRUPT,
-///         LODE_ERR_NO_MEMORY.
+///         LODE_ERR_ABORTED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE,
+///         LODE_ERR_CORRUPT, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -156,7 +156,8 @@ pub unsafe extern "C" fn lode_store_get(
 /// @param len output: how many bytes were read. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_NOT_FOUND, LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
-///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_MEMORY.
+///         LODE_ERR_ABORTED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE,
+///         LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -193,8 +194,8 @@ pub unsafe extern "C" fn lode_store_read(
 /// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK: there is. LODE_NONE: there is not. LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE,
-///         LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE: nobody
-///         can say.
+///         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
+///         LODE_ERR_IO, LODE_ERR_STORE: nobody can say.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -225,8 +226,8 @@ pub unsafe extern "C" fn lode_store_exists(
 ///        Borrowed for the call. NULL: the defaults.
 /// @param keys output: the iterator, which the caller owns and frees with lode_key_iterator_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT,
-///         LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_MEMORY.
+/// @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
+///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -258,8 +259,8 @@ pub unsafe extern "C" fn lode_store_list(
 /// @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
 /// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT,
-///         LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE.
+/// @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
+///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -292,8 +293,9 @@ pub unsafe extern "C" fn lode_store_delete(
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_CONFLICT (it has something else), LODE_ERR_BUSY (somebody else holds its lock),
 ///         LODE_ERR_COMMIT_UNKNOWN (the store cannot say; all other failures mean that nothing was changed),
-///         LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT,
-///         LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+///         LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
+///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_SPACE,
+///         LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -328,9 +330,10 @@ pub unsafe extern "C" fn lode_store_compare_and_swap(
 /// @param prefix where to work; NUL-terminated UTF-8, borrowed for the call. "": at the root. Not NULL.
 /// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK: every rule held. LODE_ERR_STORE: a rule is broken, or the store failed. LODE_ERR_UNSUPPORTED (a
-///         callback that the suite needs is missing: all but `release`), LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE,
-///         LODE_ERR_CANCELLED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+/// @return LODE_OK: every rule held. LODE_ERR_STORE: a rule is broken, or the store failed.
+///         LODE_ERR_UNSUPPORTED (a callback that the suite needs is missing: all but `release`),
+///         LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
+///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

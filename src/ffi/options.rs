@@ -9,7 +9,9 @@ use std::time::Duration;
 use crate::error::{Error, Result, Status};
 use crate::ffi::boundary::{Call, outside};
 use crate::ffi::cancel::lode_cancel_token;
-use crate::options::{CallOptions, CancelToken, CommitOptions, Producer, Progress, ProgressFn};
+use crate::options::{
+    CallOptions, CancelToken, CommitOptions, Producer, Progress, ProgressFn, ProgressListener,
+};
 
 /// How long a call that blocks but does not commit may take, and who may end it. All zero but `struct_size`:
 /// no limits.
@@ -22,6 +24,15 @@ pub struct lode_call_options {
     pub deadline_ms: i64,
     /// Ends the call when cancelled. Borrowed for the call. NULL: none.
     pub cancel: *mut lode_cancel_token,
+    /// Handed to `progress`.
+    pub progress_ctx: *mut c_void,
+    /// Told again and again, also while the call waits, how many things it has met (keys, snapshots), how many
+    /// bytes it has read and how many it has written, as far as the call counts them; answer 0 to go on,
+    /// anything else to stop the call with LODE_ERR_ABORTED. Called on the calling thread; an iterator that
+    /// the call makes calls it, too, so it and `progress_ctx` must stay valid until the iterator is freed.
+    /// NULL: none.
+    pub progress:
+        Option<unsafe extern "C" fn(ctx: *mut c_void, records: i64, bytes_in: i64, bytes_stored: i64) -> i32>,
 }
 
 /// How a commit is to be made. All zero but `struct_size`: no limits, any parent.
@@ -202,7 +213,7 @@ impl Call {
             ms => Some(Duration::from_millis(ms.unsigned_abs())),
         };
         // SAFETY: as asked of the caller.
-        Ok(CallOptions { deadline, cancel: unsafe { self.cancel(cancel)? } })
+        Ok(CallOptions { deadline, cancel: unsafe { self.cancel(cancel)? }, progress: None })
     }
 
     /// The options of a call that does not commit.
@@ -216,7 +227,12 @@ impl Call {
         // SAFETY: as asked of the caller.
         unsafe {
             let options = self.options(options, "call")?;
-            self.limits(options.deadline_ms, options.cancel)
+            let limits = self.limits(options.deadline_ms, options.cancel)?;
+            let progress = options.progress.map(|function| {
+                let caller = Listener { function, ctx: options.progress_ctx };
+                ProgressListener::new(move |at| caller.hears(at))
+            });
+            Ok(CallOptions { progress, ..limits })
         }
     }
 
@@ -238,8 +254,7 @@ impl Call {
                 limits: self.limits(options.deadline_ms, options.cancel)?,
                 expected_parent: self.optional_text(options.expected_parent, "options.expected_parent")?,
                 producer: self.producer(&options)?,
-                progress: options.progress,
-                progress_ctx: options.progress_ctx,
+                progress: options.progress.map(|function| Listener { function, ctx: options.progress_ctx }),
             })
         }
     }
@@ -277,22 +292,34 @@ pub(super) struct Committing<'a> {
     limits: CallOptions,
     expected_parent: Option<&'a str>,
     producer: Option<Producer<'a>>,
-    progress: Option<unsafe extern "C" fn(*mut c_void, i64, i64, i64) -> i32>,
-    progress_ctx: *mut c_void,
+    progress: Option<Listener>,
+}
+
+/// A progress callback of the caller's.
+struct Listener {
+    function: unsafe extern "C" fn(*mut c_void, i64, i64, i64) -> i32,
+    ctx: *mut c_void,
+}
+
+// SAFETY: it is called on the thread that makes a call with it, and only there: which thread that is, is the caller's
+// choice, who gives both parts.
+unsafe impl Send for Listener {}
+// SAFETY: as above.
+unsafe impl Sync for Listener {}
+
+impl Listener {
+    fn hears(&self, at: Progress) -> bool {
+        let [records, bytes_in, bytes_stored] =
+            [at.records, at.bytes_in, at.bytes_stored].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
+        // SAFETY: the caller gave the function together with its context, for as long as calls are made with them.
+        outside(|| unsafe { (self.function)(self.ctx, records, bytes_in, bytes_stored) }) == 0
+    }
 }
 
 impl Committing<'_> {
     /// Runs a commit with these options.
     pub(super) fn with<T>(self, commit: impl FnOnce(CommitOptions<'_>) -> T) -> T {
-        let ctx = self.progress_ctx;
-        let mut report = self.progress.map(|progress| {
-            move |at: Progress| {
-                let [records, bytes_in, bytes_stored] =
-                    [at.records, at.bytes_in, at.bytes_stored].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
-                // SAFETY: the caller gave the function together with its context, for this call.
-                outside(|| unsafe { progress(ctx, records, bytes_in, bytes_stored) }) == 0
-            }
-        });
+        let mut report = self.progress.map(|progress| move |at: Progress| progress.hears(at));
         commit(CommitOptions {
             call: self.limits,
             progress: report.as_mut().map(|report| report as ProgressFn<'_>),

@@ -21,7 +21,7 @@ impl Store {
     ///
     /// # Errors
     /// `PathExists`; `InvalidPath`; `CommitUnknown` if the store cannot say whether the object is there; `Deadline`,
-    /// `Cancelled`; the store's failure. Nothing was written then, `CommitUnknown` apart.
+    /// `Cancelled`, `Aborted`; the store's failure. Nothing was written then, `CommitUnknown` apart.
     pub fn put(&self, key: &str, data: &[u8], options: &CallOptions) -> Result<()> {
         let control = Control::start(options);
         let _governed = limits::govern(Some(&control));
@@ -30,6 +30,7 @@ impl Store {
         for piece in data.chunks(PIECE) {
             control.check("writing an object")?;
             upload.write(piece)?;
+            control.written(piece.len());
         }
         control.check("writing an object")?;
         match upload.finish() {
@@ -47,7 +48,7 @@ impl Store {
     /// A whole object; `None` if there is none.
     ///
     /// # Errors
-    /// `InvalidPath`, `NoMemory`, `Deadline`, `Cancelled`; `Corrupt` if it changes while it is read; the store's
+    /// `InvalidPath`, `NoMemory`, `Deadline`, `Cancelled`, `Aborted`; `Corrupt` if it changes while it is read; the store's
     /// failure.
     pub fn get(&self, key: &str, options: &CallOptions) -> Result<Option<Vec<u8>>> {
         let control = Control::start(options);
@@ -75,6 +76,7 @@ impl Store {
                 return Err(Error::new(Status::Corrupt, message).with_path(key));
             }
             bytes.truncate(start + count);
+            control.read(count);
         }
         Ok(Some(bytes))
     }
@@ -101,7 +103,10 @@ impl Store {
             let end = buffer.len().min(filled.saturating_add(PIECE));
             match object.read_at(at, &mut buffer[filled..end])? {
                 0 => break,
-                count => filled += count,
+                count => {
+                    filled += count;
+                    control.read(count);
+                }
             }
             control.check("reading an object")?;
         }
@@ -111,7 +116,7 @@ impl Store {
     /// Whether there is such an object.
     ///
     /// # Errors
-    /// `InvalidPath`, `Deadline`, `Cancelled`; the store's failure.
+    /// `InvalidPath`, `Deadline`, `Cancelled`, `Aborted`; the store's failure.
     pub fn exists(&self, key: &str, options: &CallOptions) -> Result<bool> {
         let control = Control::start(options);
         let _governed = limits::govern(Some(&control));
@@ -125,7 +130,7 @@ impl Store {
     /// and for each later one of the iterator anew.
     ///
     /// # Errors
-    /// `InvalidPath`, `NoMemory`, `Deadline`, `Cancelled`; the store's failure.
+    /// `InvalidPath`, `NoMemory`, `Deadline`, `Cancelled`, `Aborted`; the store's failure.
     pub fn list(&self, prefix: &str, options: &CallOptions) -> Result<Keys> {
         let control = Control::start(options);
         let _governed = limits::govern(Some(&control));
@@ -139,7 +144,7 @@ impl Store {
     /// Removes an object; absent is fine.
     ///
     /// # Errors
-    /// `InvalidPath`, `Deadline`, `Cancelled`; the store's failure.
+    /// `InvalidPath`, `Deadline`, `Cancelled`, `Aborted`; the store's failure.
     pub fn delete(&self, key: &str, options: &CallOptions) -> Result<()> {
         let control = Control::start(options);
         let _governed = limits::govern(Some(&control));
@@ -151,7 +156,7 @@ impl Store {
     ///
     /// # Errors
     /// `Conflict` if they are not; `Busy` if the store's lock was not to be had; `CommitUnknown` if the store cannot
-    /// say whether it was replaced; `InvalidPath`, `Deadline`, `Cancelled`; the store's failure. Nothing was changed
+    /// say whether it was replaced; `InvalidPath`, `Deadline`, `Cancelled`, `Aborted`; the store's failure. Nothing was changed
     /// then, `CommitUnknown` apart.
     pub fn compare_and_swap(
         &self,
@@ -286,7 +291,7 @@ mod tests {
     #[test]
     fn every_call_ends_with_its_deadline_and_with_its_token() {
         let store = store();
-        let over = CallOptions { deadline: Some(Duration::ZERO), cancel: None };
+        let over = CallOptions { deadline: Some(Duration::ZERO), cancel: None, ..CallOptions::default() };
         let mut buffer = [0; 1];
         for result in [
             store.put("k", b"x", &over),
@@ -303,7 +308,7 @@ mod tests {
             store.put(&format!("k{n}"), b"", &none()).unwrap();
         }
         let token = crate::options::CancelToken::new();
-        let cancel = CallOptions { deadline: None, cancel: Some(token.clone()) };
+        let cancel = CallOptions { deadline: None, cancel: Some(token.clone()), ..CallOptions::default() };
         let mut listing = store.list("", &cancel).unwrap();
         token.cancel();
         for _ in 0..2 {

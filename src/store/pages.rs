@@ -30,7 +30,7 @@ impl Pages {
     /// The next name of what `list` lists; `None` at the end.
     ///
     /// # Errors
-    /// Those of `list`; `NoMemory`, `Deadline`, `Cancelled`.
+    /// Those of `list`; `NoMemory`, `Deadline`, `Cancelled`, `Aborted`.
     pub(crate) fn next(
         &mut self,
         control: &Control,
@@ -163,7 +163,11 @@ mod tests {
     #[test]
     fn a_listing_stops_when_it_is_cancelled() {
         let cancel = CancelToken::new();
-        let control = Control::start(&CallOptions { deadline: None, cancel: Some(cancel.clone()) });
+        let control = Control::start(&CallOptions {
+            deadline: None,
+            cancel: Some(cancel.clone()),
+            ..CallOptions::default()
+        });
         let mut seen = 0;
         let stopped = Pages::new(ROOM).next(&control, "testing", |each| {
             while each("x") {

@@ -36,7 +36,7 @@ impl Store {
     ///
     /// # Errors
     /// `Store` if a rule is broken; `Unsupported` if the store lacks what the suite needs; `InvalidPath`; `Deadline`,
-    /// `Cancelled`; the store's failure.
+    /// `Cancelled`, `Aborted`; the store's failure.
     pub fn verify(&self, prefix: &str, options: &CallOptions) -> Result<()> {
         let control = Control::start(options);
         let _governed = limits::govern(Some(&control));
@@ -108,7 +108,7 @@ impl Trial<'_> {
     }
 
     fn check(&self) -> Result<()> {
-        self.control.check("verifying a store")
+        self.control.step("verifying a store")
     }
 
     fn put(&self, key: &str, data: &[u8]) -> Result<Put> {
@@ -469,7 +469,7 @@ mod tests {
         let store = Store::open_memory(StoreOptions::default());
         let error = store.verify("a//b", &CallOptions::default()).unwrap_err();
         assert_eq!(error.status(), Status::InvalidPath);
-        let over = CallOptions { deadline: Some(Duration::ZERO), cancel: None };
+        let over = CallOptions { deadline: Some(Duration::ZERO), cancel: None, ..CallOptions::default() };
         let error = store.verify("", &over).unwrap_err();
         assert_eq!(error.status(), Status::Deadline);
     }

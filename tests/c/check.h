@@ -48,6 +48,26 @@ static FORMAT(4, 5) MAYBE_UNUSED void check_at(const char *file, int line, int h
 /* Counts a check; says the rest when it does not hold. */
 #define CHECK(...) check_at(__FILE__, __LINE__, __VA_ARGS__)
 
+/* A progress callback's memory: what it was told last, how often, and when it stops the call. */
+typedef struct progress_log {
+    int64_t records, bytes_in, bytes_stored;
+    int calls;
+    int stop_at; /* 0: never */
+} progress_log;
+
+static MAYBE_UNUSED int32_t log_progress(void *ctx, int64_t records, int64_t bytes_in, int64_t bytes_stored)
+{
+    progress_log *log = ctx;
+    CHECK(log->stop_at != 0 || /* a call that is stopped may be made again, from 0 */
+              (records >= log->records && bytes_in >= log->bytes_in && bytes_stored >= log->bytes_stored),
+          "progress went back: %" PRId64 " %" PRId64 " %" PRId64, records, bytes_in, bytes_stored);
+    log->records = records;
+    log->bytes_in = bytes_in;
+    log->bytes_stored = bytes_stored;
+    log->calls++;
+    return log->stop_at != 0 && log->calls >= log->stop_at;
+}
+
 /* Ends the program at once where going on makes no sense. */
 #define REQUIRE(holds, ...)                                                                                            \
     do {                                                                                                               \

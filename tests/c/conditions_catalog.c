@@ -189,6 +189,50 @@ static void limits(void)
     REFUSED(LODE_ERR_DEADLINE, "deadline", lode_catalog_manifest(catalog, key, &over, &snapshot, error));
     REFUSED(LODE_ERR_DEADLINE, "deadline", lode_catalog_object(catalog, key, &late, &reader, error));
 
+    /* Each of these calls tells of its progress, and stops where it is told to. */
+    for (int stop_at = 0; stop_at < 2; stop_at++) {
+        progress_log log = {.stop_at = stop_at};
+        lode_call_options heard = limited(0, NULL);
+        heard.progress = log_progress;
+        heard.progress_ctx = &log;
+#define HEARD(call_it, free_it)                                                                                        \
+    do {                                                                                                               \
+        log = (progress_log){.stop_at = stop_at};                                                                      \
+        if (stop_at == 0) {                                                                                            \
+            GIVES(LODE_OK, call_it);                                                                                   \
+            free_it;                                                                                                   \
+        } else {                                                                                                       \
+            REFUSED(LODE_ERR_ABORTED, "the progress callback stopped the call", call_it);                              \
+        }                                                                                                              \
+        CHECK(log.calls > 0, "%s: nothing was heard", #call_it);                                                       \
+    } while (0)
+        HEARD(lode_dataset_latest(dataset, &heard, &snapshot, error), lode_snapshot_free(snapshot));
+        HEARD(lode_dataset_changes_since(dataset, NULL, &heard, &snapshots, error), lode_snapshot_iterator_free(snapshots));
+        HEARD(lode_dataset_snapshots(dataset, &heard, &snapshots, error), lode_snapshot_iterator_free(snapshots));
+        HEARD(lode_catalog_manifest(catalog, key, &heard, &snapshot, error), lode_snapshot_free(snapshot));
+        HEARD(lode_store_list(store, "", &heard, &names, error), lode_key_iterator_free(names));
+        HEARD(lode_store_verify(store, "", &heard, error), (void)0);
+        if (stop_at == 0) {
+            CHECK(log.records > 100, "%" PRId64 " steps of the suite", log.records);
+            log = (progress_log){0};
+            GIVES(LODE_OK, lode_store_list(store, "", &heard, &names, error));
+            CHECK(log.records >= 20, "%" PRId64 " keys were met", log.records);
+            lode_key_iterator_free(names);
+        }
+#undef HEARD
+    }
+    progress_log log = {0};
+    lode_call_options heard = limited(0, NULL);
+    heard.progress = log_progress;
+    heard.progress_ctx = &log;
+    lode_snapshot_iterator *heard_all = NULL;
+    GIVES(LODE_OK, lode_catalog_snapshots(catalog, "limits", NULL, NULL, &heard, &heard_all, error));
+    log.stop_at = log.calls + 1;
+    for (int again = 0; again < 2; again++) { /* and stays */
+        REFUSED(LODE_ERR_ABORTED, "stopped the call while listing snapshots", lode_snapshot_iterator_next(heard_all, &snapshot, error));
+    }
+    lode_snapshot_iterator_free(heard_all);
+
     /* The options hold for each step, and the iterator keeps the token, whatever becomes of the caller's. */
     lode_cancel_token *token = new_token();
     lode_call_options call = limited(60000, token);

@@ -140,6 +140,24 @@ static void direct_misuse(lode_store *store)
     REFUSED(LODE_ERR_CANCELLED, "cancelled while writing an object", lode_store_put(store, "k", "x", 1, &call, error));
     lode_cancel_token_free(token);
     GIVES(LODE_NONE, lode_store_exists(store, "k", NULL, error));
+
+    static char large[3000000];
+    progress_log log = {.stop_at = 2};
+    lode_call_options heard;
+    lode_call_options_init(&heard, sizeof heard);
+    heard.progress = log_progress;
+    heard.progress_ctx = &log;
+    REFUSED(LODE_ERR_ABORTED, "the progress callback stopped the call while",
+            lode_store_put(store, "k", large, sizeof large, &heard, error));
+    GIVES(LODE_NONE, lode_store_exists(store, "k", NULL, error));
+    log = (progress_log){0};
+    GIVES(LODE_OK, lode_store_put(store, "k", large, sizeof large, &heard, error));
+    CHECK(log.bytes_stored == sizeof large && log.calls >= 3, "%" PRId64 " bytes, %d calls", log.bytes_stored, log.calls);
+    log = (progress_log){0};
+    GIVES(LODE_OK, lode_store_get(store, "k", &heard, &buffer, error));
+    lode_buffer_free(buffer);
+    CHECK(log.bytes_in > 1000000 && log.calls >= 3, "%" PRId64 " bytes, %d calls", log.bytes_in, log.calls);
+    GIVES(LODE_OK, lode_store_delete(store, "k", &heard, error));
 }
 
 static void every_kind_of_store(void)

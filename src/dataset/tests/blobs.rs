@@ -366,8 +366,9 @@ fn a_blob_that_is_not_committed_leaves_nothing() {
     cancelled.cancel();
     for fails in &forms {
         let mut stop = |_| false;
-        let over = CallOptions { deadline: Some(Duration::ZERO), cancel: None };
-        let cancel = CallOptions { deadline: None, cancel: Some(cancelled.clone()) };
+        let over = CallOptions { deadline: Some(Duration::ZERO), cancel: None, ..CallOptions::default() };
+        let cancel =
+            CallOptions { deadline: None, cancel: Some(cancelled.clone()), ..CallOptions::default() };
         for (status, options) in [
             (Status::Deadline, CommitOptions { call: over, ..CommitOptions::default() }),
             (Status::Cancelled, CommitOptions { call: cancel, ..CommitOptions::default() }),
@@ -463,7 +464,7 @@ fn each_read_has_its_deadline_and_its_token() {
     let dataset = blobs(&memory());
     let snapshot = write_blob(&dataset, &noise(CHUNK)).unwrap().snapshot;
     let token = CancelToken::new();
-    let call = CallOptions { deadline: None, cancel: Some(token.clone()) };
+    let call = CallOptions { deadline: None, cancel: Some(token.clone()), ..CallOptions::default() };
     let mut reader = dataset.read_blob(&snapshot, ReadOptions { call, verify: Verify::Streaming }).unwrap();
     let mut buffer = [0; 100];
     assert_eq!(reader.read(&mut buffer).unwrap(), 100);
@@ -474,7 +475,7 @@ fn each_read_has_its_deadline_and_its_token() {
         assert_eq!(error.status(), Status::Cancelled);
         assert!(error.message().contains("cancelled while reading a"), "{error}");
     }
-    let call = CallOptions { deadline: Some(Duration::ZERO), cancel: None };
+    let call = CallOptions { deadline: Some(Duration::ZERO), cancel: None, ..CallOptions::default() };
     let mut reader = dataset.read_blob(&snapshot, ReadOptions { call, verify: Verify::Streaming }).unwrap();
     for error in [reader.read(&mut buffer), reader.read_at(0, &mut buffer)] {
         assert_eq!(error.unwrap_err().status(), Status::Deadline);

@@ -207,7 +207,8 @@ fn cancelling_ends_the_walk_and_each_step_and_the_failure_stays() {
     let dataset = open(&counted.store());
     commit_many(&dataset, 50);
     counted.take();
-    let call = CallOptions { deadline: None, cancel: Some(counted.cancel_after(5)) };
+    let call =
+        CallOptions { deadline: None, cancel: Some(counted.cancel_after(5)), ..CallOptions::default() };
     let error = dataset.changes_since(None, &call).err().unwrap();
     assert_eq!(error.status(), Status::Cancelled);
     assert!(error.message().contains("cancelled while walking the history"), "{error}");
@@ -217,14 +218,14 @@ fn cancelling_ends_the_walk_and_each_step_and_the_failure_stays() {
     let begin: [Begin; 2] = [|dataset, call| dataset.changes_since(None, call), Dataset::snapshots];
     for begin in begin {
         let cancel = CancelToken::new();
-        let call = CallOptions { deadline: None, cancel: Some(cancel.clone()) };
+        let call = CallOptions { deadline: None, cancel: Some(cancel.clone()), ..CallOptions::default() };
         let mut snapshots = begin(&dataset, &call).unwrap();
         assert!(snapshots.next().unwrap().is_some());
         cancel.cancel();
         for _ in 0..2 {
             assert_eq!(snapshots.next().err().unwrap().status(), Status::Cancelled);
         }
-        let over = CallOptions { deadline: Some(Duration::ZERO), cancel: None };
+        let over = CallOptions { deadline: Some(Duration::ZERO), cancel: None, ..CallOptions::default() };
         let error = begin(&dataset, &over).err().unwrap();
         assert_eq!(error.status(), Status::Deadline);
         assert!(error.message().contains("deadline passed while"), "{error}");
@@ -236,7 +237,8 @@ fn a_deadline_is_counted_anew_for_each_step() {
     let dataset = open(&memory());
     let committed = commit_many(&dataset, 3);
     // Far away: what matters is that no step sees the time of another's.
-    let call = CallOptions { deadline: Some(Duration::from_secs(3600)), cancel: None };
+    let call =
+        CallOptions { deadline: Some(Duration::from_secs(3600)), cancel: None, ..CallOptions::default() };
     let mut snapshots = dataset.changes_since(None, &call).unwrap();
     for id in &committed {
         assert_eq!(snapshots.next().unwrap().unwrap().id(), id);
@@ -330,7 +332,8 @@ fn a_listing_of_the_history_ends_when_it_is_cancelled() {
         dataset.snapshots(call).and_then(|mut snapshots| Ok(snapshots.next()?.expect("there is one")))
     }] {
         counted.take();
-        let cancel = CallOptions { deadline: None, cancel: Some(counted.cancel_after(2)) };
+        let cancel =
+            CallOptions { deadline: None, cancel: Some(counted.cancel_after(2)), ..CallOptions::default() };
         let error = call(&dataset, &cancel).err().unwrap();
         assert_eq!(error.status(), Status::Cancelled);
         assert!(error.message().contains("cancelled while listing snapshots"), "{error}");

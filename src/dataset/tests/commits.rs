@@ -69,13 +69,13 @@ fn a_commit_that_fails_leaves_nothing() {
             Status::Deadline,
             Action::Retry,
             "deadline passed while committing",
-            call(CallOptions { deadline: Some(Duration::ZERO), cancel: None }),
+            call(CallOptions { deadline: Some(Duration::ZERO), cancel: None, ..CallOptions::default() }),
         ),
         (
             Status::Cancelled,
             Action::Retry,
             "cancelled while committing",
-            call(CallOptions { deadline: None, cancel: Some(cancelled) }),
+            call(CallOptions { deadline: None, cancel: Some(cancelled), ..CallOptions::default() }),
         ),
         (
             Status::Aborted,

@@ -121,7 +121,7 @@ fn copies_that_do_not_come_in_time_are_left_to_the_next_writer() {
         }
         None
     });
-    let call = CallOptions { deadline: None, cancel: Some(cancel) };
+    let call = CallOptions { deadline: None, cancel: Some(cancel), ..CallOptions::default() };
     let options = CommitOptions { call, ..CommitOptions::default() };
     let dataset = hive(&store, &["p"]);
     let commit = dataset.write_records(&records, Metadata::empty(), options).unwrap();
@@ -302,7 +302,11 @@ fn a_write_of_records_that_fails_leaves_nothing() {
             None,
             "deadline passed while checking records",
             with(|call| {
-                let over = CallOptions { deadline: Some(std::time::Duration::ZERO), cancel: None };
+                let over = CallOptions {
+                    deadline: Some(std::time::Duration::ZERO),
+                    cancel: None,
+                    ..CallOptions::default()
+                };
                 call(CommitOptions { call: over, ..CommitOptions::default() });
             }),
         ),

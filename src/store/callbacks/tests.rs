@@ -488,7 +488,11 @@ fn a_thread_that_waits_for_its_turn_ends_with_its_token() {
         scope.spawn(move || slow.exists("slow", &CallOptions::default()).unwrap());
         inside.recv().unwrap();
         let token = CancelToken::new();
-        let options = CallOptions { deadline: Some(Duration::from_millis(1)), cancel: Some(token) };
+        let options = CallOptions {
+            deadline: Some(Duration::from_millis(1)),
+            cancel: Some(token),
+            ..CallOptions::default()
+        };
         let error = store.exists("k", &options).unwrap_err();
         refused::<()>(Err(error), Status::Deadline, "waiting for another thread's callback");
         leave.send(()).unwrap();
@@ -511,7 +515,7 @@ fn reading_and_listing_end_between_two_callbacks() {
         }),
         ..fake
     };
-    let options = CallOptions { deadline: None, cancel: Some(token) };
+    let options = CallOptions { deadline: None, cancel: Some(token), ..CallOptions::default() };
     refused(fake.store().get("big", &options), Status::Cancelled, "cancelled while");
     assert_eq!(fake.calls.load(Ordering::Relaxed), 2, "stat, one read, and no more");
     let many = Fake::default();
@@ -519,7 +523,11 @@ fn reading_and_listing_end_between_two_callbacks() {
         many.objects.lock().unwrap().insert(format!("{n:05}"), Vec::new());
     }
     let store = many.backend();
-    let control = Control::start(&CallOptions { deadline: Some(Duration::from_millis(1)), cancel: None });
+    let control = Control::start(&CallOptions {
+        deadline: Some(Duration::from_millis(1)),
+        cancel: None,
+        ..CallOptions::default()
+    });
     let _governed = limits::govern(Some(&control));
     let over = || control.check("").is_err();
     let mut heard = 0;

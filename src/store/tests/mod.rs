@@ -120,5 +120,5 @@ fn assert_status<T>(answer: Result<T, Error>, status: Status) -> Error {
 
 /// A call whose deadline has passed.
 fn overdue() -> Control {
-    Control::start(&CallOptions { deadline: Some(Duration::ZERO), cancel: None })
+    Control::start(&CallOptions { deadline: Some(Duration::ZERO), cancel: None, ..CallOptions::default() })
 }

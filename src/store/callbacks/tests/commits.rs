@@ -92,7 +92,7 @@ fn a_call_ends_between_any_two_callbacks() {
         writer.append(b"{}", None).unwrap();
         left.store(after, Ordering::Relaxed);
         let options = CommitOptions {
-            call: CallOptions { deadline: None, cancel: Some(token.clone()) },
+            call: CallOptions { deadline: None, cancel: Some(token.clone()), ..CallOptions::default() },
             ..CommitOptions::default()
         };
         let answer = writer.commit(Metadata::empty(), options);
