@@ -236,10 +236,8 @@ static int read_position(const char *position)
     char name[NAME_LEN + 1];
     uint64_t number;
     for (int used = 0; *position != '\0'; position += used) {
-        struct source *source = NULL;
-        if (sscanf(position, " %40[^= ]=%" SCNu64 "%n", name, &number, &used) == 2) {
-            source = find_source(name);
-        }
+        int read = sscanf(position, " %40[^= ]=%" SCNu64 "%n", name, &number, &used);
+        struct source *source = read == 2 ? find_source(name) : NULL;
         if (source == NULL) {
             return -1;
         }
@@ -319,15 +317,6 @@ static enum outcome append(struct lines *in)
     return GO_ON;
 }
 
-/* The sequence is taken. By these very records if the position is ours, too; else by another daemon of our name. */
-static int is_our_commit(const lode_snapshot *snapshot, const char *position)
-{
-    uint64_t sequence = 0;
-    const char *committed = NULL;
-    lode_status status = lode_snapshot_producer(snapshot, d.producer, &sequence, &committed, NULL);
-    return status == LODE_OK && sequence == d.sequence + 1 && strcmp(committed, position) == 0;
-}
-
 static enum outcome commit(void)
 {
     char position[POSITION_LEN], metadata[METADATA_LEN];
@@ -345,17 +334,17 @@ static enum outcome commit(void)
         options.deadline_ms = options.deadline_ms == 0 ? -1 : options.deadline_ms;
         options.cancel = NULL; /* it has been cancelled, to come here soon */
     }
-    enum outcome opened = open_writer();
-    if (opened != GO_ON) {
-        return opened;
-    }
     lode_snapshot *snapshot = NULL;
     lode_error *error = NULL;
     lode_status status = lode_record_writer_commit(d.writer, metadata, &options, &snapshot, &error);
     if (status < 0) {
         return try_later("cannot commit", status, error); /* the writer keeps the records */
     }
-    if (status == LODE_ALREADY_COMMITTED && !is_our_commit(snapshot, position)) {
+    const char *there = position;
+    if (status == LODE_ALREADY_COMMITTED) {
+        lode_snapshot_producer(snapshot, d.producer, NULL, &there, NULL);
+    }
+    if (there == NULL || strcmp(there, position) != 0) { /* the same position: the same records */
         say("sequence %" PRIu64 " of producer \"%s\" is committed by another daemon: let each have its own --producer",
             options.sequence, d.producer);
         lode_snapshot_free(snapshot);
@@ -395,7 +384,8 @@ static enum outcome work(int finishing)
         uint64_t whole = d.input.offset - d.input.discarded; /* a restart must not begin inside a line */
         int taken = d.sources[0].taken != whole;
         d.sources[0].taken = whole;
-        if (outcome == GO_ON && d.sender != NULL && (outcome = append(&d.datagram)) == GO_ON) {
+        if (outcome == GO_ON && d.sender != NULL && (outcome = open_writer()) == GO_ON &&
+            (outcome = append(&d.datagram)) == GO_ON) {
             d.sender->taken++; /* only whole datagrams are committed */
             d.sender = NULL;
             taken = 1;
@@ -411,9 +401,9 @@ static enum outcome work(int finishing)
         if (d.first_at == 0) {
             return GO_ON;
         }
-        if (d.writer != NULL && lode_record_writer_records(d.writer) >= d.max_records) {
+        if (lode_record_writer_records(d.writer) >= d.max_records) {
             d.why = "records";
-        } else if (d.writer != NULL && lode_record_writer_bytes(d.writer) >= d.max_bytes) {
+        } else if (lode_record_writer_bytes(d.writer) >= d.max_bytes) {
             d.why = "bytes";
         } else if (now - d.first_at >= d.age_ms) {
             d.why = "age";
@@ -557,8 +547,8 @@ static int run(void)
 
 /* ---- Beginning ---- */
 
-/* Finds out how far all inputs are committed. */
-static lode_status find_position(lode_error **error)
+/* Finds out how far all inputs are committed. Gives 0, or -1 with an error or a message. */
+static int find_position(lode_error **error)
 {
     lode_snapshot *snapshot = NULL;
     const char *position = "";
@@ -566,13 +556,13 @@ static lode_status find_position(lode_error **error)
     if (status == LODE_OK) {
         status = lode_snapshot_producer(snapshot, d.producer, &d.sequence, &position, error);
     }
-    if (status >= 0 && read_position(position) != 0) {
+    int result = status < 0 ? -1 : read_position(position);
+    if (status >= 0 && result != 0) {
         say("producer \"%s\" has the position \"%s\", which is none of a daemon's: use another --producer", d.producer,
             position);
-        status = LODE_ERR_UNKNOWN;
     }
     lode_snapshot_free(snapshot);
-    return status;
+    return result;
 }
 
 /* Standard input goes on where it is committed: a file from there, a pipe because its feeder begins there. */
@@ -623,23 +613,16 @@ static int serve(const char *root, const char *dataset_id)
     lode_dataset_options options;
     lode_dataset_options_init(&options, sizeof options);
     options.codec = LODE_CODEC_JSONL;
-    lode_status status = lode_store_open_filesystem(root, NULL, &store, &error);
-    if (status >= 0) {
-        status = lode_dataset_open(store, dataset_id, &options, &d.dataset, &error);
-    }
+    int begun = lode_store_open_filesystem(root, NULL, &store, &error) >= 0 &&
+                lode_dataset_open(store, dataset_id, &options, &d.dataset, &error) >= 0 &&
+                lode_cancel_token_new(&cancel_token, &error) >= 0 && find_position(&error) == 0;
     lode_store_free(store); /* the dataset keeps its own hold of it */
-    if (status >= 0) {
-        status = lode_cancel_token_new(&cancel_token, &error);
-    }
-    if (status >= 0) {
-        status = find_position(&error);
-    }
     int result = 1;
-    if (status < 0) {
-        if (error != NULL) {
-            say("cannot begin: %s (%s)", lode_error_message(error), lode_status_name(status));
-        }
+    if (error != NULL) {
+        say("cannot begin: %s (%s)", lode_error_message(error), lode_status_name(lode_error_status(error)));
         lode_error_free(error);
+    } else if (!begun) {
+        /* It has been said why. */
     } else if (catch_signals() != 0) {
         say("cannot catch signals: %s", strerror(errno));
     } else if (open_input() == 0 && (d.socket_path == NULL || open_socket() == 0)) {

@@ -57,14 +57,18 @@ def parse_position(words):
 class Daemon:
     """One start of the daemon. `under` is what it is run under, such as strace."""
 
+    all = []
+
     def __init__(self, root, *options, stdin=subprocess.DEVNULL, under=()):
         command = [*under, DAEMON, *options, root, "events"]
-        self.process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+        self.process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+                                        start_new_session=True)
         self.out, self.err = self.process.stdout.fileno(), self.process.stderr.fileno()
         self.texts = {self.out: b"", self.err: b""}
         self.open = [self.out, self.err]
         self.position = None  # as its last line on standard output says
         self.commits = []  # (snapshot, records, why)
+        Daemon.all.append(self)
 
     def said(self):
         return self.texts[self.err].decode()
@@ -92,6 +96,15 @@ class Daemon:
         if found != status:
             fail(f"exit status {found}, expected {status}; it said {self.said()!r}")
 
+    @classmethod
+    def kill_all(cls):
+        """Those that a failed test left."""
+        for daemon in cls.all:
+            if daemon.process.poll() is None:
+                os.killpg(daemon.process.pid, signal.SIGKILL)
+                daemon.process.wait()
+        cls.all.clear()
+
     def says(self, text):
         if text not in self.said():
             fail(f"it did not say {text!r}, but {self.said()!r}")
@@ -106,6 +119,7 @@ class Sender:
         self.address = os.path.join(directory, name)
         self.socket, self.connected = None, False
         self.heard = []
+        self.recalled = False  # was asked for what it had been told is committed
 
     def connect(self, path):
         if self.socket:
@@ -143,6 +157,7 @@ class Sender:
                 self.acknowledged = max(self.acknowledged, int(number))
             elif word == "expect":
                 self.next = int(number)
+                self.recalled = self.recalled or self.next <= self.acknowledged
 
     def close(self):
         self.socket.close()
@@ -316,8 +331,8 @@ def test_killed_twenty_times(directory):
         daemon.process.terminate()
         daemon.end(0)
     acknowledged += [id for id, _, _ in daemon.commits]
-    if any(word == "refused" for sender in senders for word, _ in sender.heard):
-        fail("a datagram was refused")
+    if any(word == "refused" for sender in senders for word, _ in sender.heard) or any(sender.recalled for sender in senders):
+        fail("a datagram was refused, or wanted again after it was committed")
     if not 0 < left < RECORDS:
         fail(f"{left} records were left for after the last kill")
     snapshots = verify(directory, lines, acknowledged)
@@ -325,14 +340,27 @@ def test_killed_twenty_times(directory):
 
 
 def test_sigterm_drains_what_has_arrived(directory):
-    lines = numbered(400)
-    feeder, sender = Feeder(b"".join(lines[:200])), Sender(directory, "meter", lines[200:])
+    lines = numbered(405)
+    feeder, sender = Feeder(b"".join(lines[:200])), Sender(directory, "meter", lines[200:400])
     daemon = started(directory, "--age", "1000", feeder=feeder, senders=[sender])
     pump(daemon, lambda: feeder.at is not None and not feeder.wants_to_send() and not sender.wants_to_send(), [sender], feeder)
+    # Sent again before its commit: it is in once.
+    sender.socket.send(b"meter 200\n" + lines[399])
+    pump(daemon, lambda: sender.heard, [sender])
+    if sender.heard != [("committed", 0)]:
+        fail(f"the sender heard {sender.heard}")
+    # What waits in the inputs as the signal comes.
+    daemon.process.send_signal(signal.SIGSTOP)
+    os.waitpid(daemon.process.pid, os.WUNTRACED)
+    os.write(feeder.fd, b"".join(lines[400:403]))
+    sender.socket.send(b"meter 201\n" + lines[403])
+    sender.socket.send(b"meter 202\n" + lines[404])
     daemon.process.terminate()
+    daemon.process.send_signal(signal.SIGCONT)
     daemon.end(0)
     sender.hear()
-    if sender.heard != [("committed", 200)] or [commit[1:] for commit in daemon.commits] != [(400, "stop")]:
+    sender.close()
+    if sender.heard[1:] != [("committed", 202)] or [commit[1:] for commit in daemon.commits] != [(405, "stop")]:
         fail(f"the sender heard {sender.heard}, committed was {daemon.commits}")
     if os.path.exists(os.path.join(directory, "socket")):
         fail("the socket was left")
@@ -340,18 +368,28 @@ def test_sigterm_drains_what_has_arrived(directory):
 
 
 def test_sigterm_ends_a_commit_that_waits(directory):
-    lines = numbered(20)
-    feeder = Feeder(b"".join(lines))
-    daemon = started(directory, stdin=open(write(directory, "input", b"".join(lines[:10])), "rb"))
-    daemon.end(0)
-    with open(os.path.join(directory, "store", "datasets", "events", "latest.lock"), "rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # as a stopped process would hold it
-        daemon = started(directory, "--drain", "0.5", feeder=feeder)
-        pump(daemon, lambda: feeder.at is not None and not feeder.wants_to_send(), (), feeder)
-        daemon.process.terminate()
-        daemon.end(0)
-    daemon.says("is committed, but not shown yet")
-    verify(directory, lines, [daemon.commits[0][0]])
+    lines, last = numbered(20), numbered(1, 20)
+    # One waits as the signal comes, the other begins after it.
+    for options in ("--records", "5", "--drain", "1000"), ("--drain", "0.5"):
+        place = os.path.join(directory, options[0])
+        os.makedirs(os.path.join(place, "store"))
+        with open(write(place, "input", b"".join(lines[:10])), "rb") as file:
+            started(place, stdin=file).end(0)
+        dataset = os.path.join(place, "store", "datasets", "events")
+        feeder = Feeder(b"".join(lines))
+        with open(os.path.join(dataset, "latest.lock"), "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # as a stopped process would hold it
+            daemon = started(place, *options, feeder=feeder)
+            pump(daemon, lambda: feeder.at is not None and not feeder.wants_to_send(), (), feeder)
+            while options[0] == "--records" and len(os.listdir(dataset + "/_commits")) == 1 and daemon.process.poll() is None:
+                os.sched_yield()
+            daemon.process.terminate()
+            daemon.end(0)
+        feeder.close()
+        daemon.says("is committed, but not shown yet")
+        with open(write(place, "input", b"".join(lines + last)), "rb") as file:
+            started(place, stdin=file).end(0)  # the next commit shows it
+        verify(place, lines + last, [id for id, _, _ in daemon.commits])
 
 
 def test_rolls_by_records_bytes_and_age(directory):
@@ -425,6 +463,8 @@ def test_a_sender_learns_where_to_go_on(directory):
     ask(b"meter 1\n" + lines[0], ("committed", 1))
     ask(b"meter 2\n" + lines[1], ("committed", 2))
     ask(b"other 1\n" + lines[2] + lines[3], ("committed", 1))
+    ask(b"empty 1", ("committed", 1))
+    ask(b"empty 0", ("expect", 2))
     for bad in (b"", b"meter", b"meter x\n", b"meter 3 \n", b"- 1\n1", b"me ter 3\n1", b"m" * 41 + b" 1\n", b"meter\0 3\n1",
                 b"meter 3\r\n1"):
         ask(bad, ("refused", 0))
@@ -498,6 +538,7 @@ def test_a_full_disk(directory):
         daemon.end(0)
         verify(directory, lines, acknowledged)
     finally:
+        Daemon.kill_all()
         feeder.close()
         subprocess.run(["umount", store], check=True)
 
@@ -575,10 +616,11 @@ def main():
         try:
             told = test(directory)
             print(f"daemon: {name[5:]}: {told or 'ok'}")
-        except AssertionError as error:
+        except Exception as error:
             wrong += 1
-            print(f"daemon: {name[5:]}: {error}")
+            print(f"daemon: {name[5:]}: {error if isinstance(error, AssertionError) else repr(error)}")
         finally:
+            Daemon.kill_all()
             shutil.rmtree(directory)
     print(f"daemon: {wrong} problems")
     return 1 if wrong else 0
