@@ -143,6 +143,12 @@ class Sender:
         except OSError:
             self.connected = False  # the daemon is away
 
+    def say(self, datagram):
+        """Sends this, once there is room."""
+        if not select.select([], [self.socket], [], HANGS)[1]:
+            fail("the daemon takes no datagram any more")
+        self.socket.send(datagram)
+
     def hear(self):
         while True:
             try:
@@ -345,7 +351,7 @@ def test_sigterm_drains_what_has_arrived(directory):
     daemon = started(directory, "--age", "1000", feeder=feeder, senders=[sender])
     pump(daemon, lambda: feeder.at is not None and not feeder.wants_to_send() and not sender.wants_to_send(), [sender], feeder)
     # Sent again before its commit: it is in once.
-    sender.socket.send(b"meter 200\n" + lines[399])
+    sender.say(b"meter 200\n" + lines[399])
     pump(daemon, lambda: sender.heard, [sender])
     if sender.heard != [("committed", 0)]:
         fail(f"the sender heard {sender.heard}")
@@ -353,8 +359,8 @@ def test_sigterm_drains_what_has_arrived(directory):
     daemon.process.send_signal(signal.SIGSTOP)
     os.waitpid(daemon.process.pid, os.WUNTRACED)
     os.write(feeder.fd, b"".join(lines[400:403]))
-    sender.socket.send(b"meter 201\n" + lines[403])
-    sender.socket.send(b"meter 202\n" + lines[404])
+    sender.say(b"meter 201\n" + lines[403])
+    sender.say(b"meter 202\n" + lines[404])
     daemon.process.terminate()
     daemon.process.send_signal(signal.SIGCONT)
     daemon.end(0)
@@ -452,7 +458,7 @@ def test_a_sender_learns_where_to_go_on(directory):
     def ask(datagram, answer):
         before = len(sender.heard)
         sender.next = len(lines) + 1
-        sender.socket.send(datagram)
+        sender.say(datagram)
         pump(daemon, lambda: len(sender.heard) > before, [sender])
         if sender.heard[before:] != [answer]:
             fail(f"{datagram} was answered {sender.heard[before:]}, expected {answer}")
