@@ -19,7 +19,8 @@ use crate::ffi::status::{LODE_OK, lode_status};
 ///
 /// After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that failed
 /// the bytes are kept and the commit may be repeated; it first settles its own unknown outcome.
-/// LODE_ERR_NO_SPACE leaves the writer usable, any other failure of a write stays.
+/// LODE_ERR_NO_SPACE leaves the writer usable, any other failure of a write stays. (Where the space shows to be too little
+/// only as a commit syncs the data, LODE_ERR_NO_SPACE loses them: the calls after it give LODE_ERR_STATE.)
 pub struct lode_blob_writer {
     _opaque: [u8; 0],
 }

@@ -26,7 +26,8 @@ pub const LODE_BAD_RECORD_SKIP: i32 = 1;
 /// After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that
 /// failed the records are kept and the commit may be repeated; it first settles its own unknown outcome. A
 /// failed append took nothing of its bad record: LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE and
-/// LODE_ERR_NO_SPACE leave the writer usable, any other failure stays.
+/// LODE_ERR_NO_SPACE leave the writer usable, any other failure stays. (Where the space shows to be too little only as a
+/// commit syncs the data, LODE_ERR_NO_SPACE loses them: the calls after it give LODE_ERR_STATE.)
 pub struct lode_record_writer {
     _opaque: [u8; 0],
 }

@@ -257,6 +257,12 @@ blob_upload() {
     rm -rf "$store" "$TMPDIR/nothing"
 }
 
+daemon() {
+    auditor
+    need strace strace
+    python3 tests/c/daemon.py "$BIN/daemon" "$BIN/cat"
+}
+
 interrupted() {
     local store=$TMPDIR/interrupted status
     mkfifo "$TMPDIR/pipe"
@@ -370,6 +376,7 @@ check blob_upload blob_upload
 check manifest_driven "$BIN/manifest_driven"
 check optimistic_concurrency "$BIN/optimistic_concurrency"
 check interrupted interrupted
+check daemon daemon
 for test in api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read conditions_blob conditions_layouts conditions_catalog conditions_store custom_store_broken guest stack threads; do
     check $test run_test $test
 done

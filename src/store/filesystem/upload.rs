@@ -52,8 +52,11 @@ impl FileUpload {
     /// Everything that must have happened before the object gets its name.
     fn complete(&mut self) -> Result<()> {
         let Some(mut file) = self.file.take() else {
-            let message =
-                format!("cannot finish {:?} in {}: a write of it failed before", self.key, self.core.root);
+            let message = format!(
+                "cannot finish {:?} in {}: a write, sync or close of it failed before, and to repeat that would prove \
+                 nothing; write it anew",
+                self.key, self.core.root
+            );
             return Err(Error::new(Status::State, message).with_path(&self.key));
         };
         if self.durability == Durability::Full {

@@ -387,6 +387,27 @@ fn an_upload_that_found_no_space_goes_on_when_there_is_some() {
     assert_eq!(disk.files().into_iter().collect::<Vec<_>>(), [("a/k".to_owned(), b"onetwo".to_vec())]);
 }
 
+/// What the first sync said may be hidden from a second one.
+#[test]
+fn an_upload_whose_sync_found_no_space_is_lost_and_says_why() {
+    let disk = SimDisk::new();
+    let process = disk.process();
+    let store = Filesystem::with_disk(process.disk(), "/sim");
+    let mut upload = store.create("a/k", Durability::Full).expect("create");
+    upload.write(b"one").expect("write");
+    process.fault_on(Op::SyncFile, 0, Fault::Fail(Errno::NOSPC));
+    assert_eq!(failed(upload.finish()).status(), Status::NoSpace);
+    let error = failed(upload.finish());
+    assert_eq!(error.status(), Status::State);
+    assert_eq!(
+        error.message(),
+        "cannot finish \"a/k\" in /sim: a write, sync or close of it failed before, and to repeat that would prove \
+         nothing; write it anew"
+    );
+    drop(upload);
+    assert_eq!((disk.files().len(), disk.directories().len()), (0, 0));
+}
+
 #[test]
 fn a_short_write_goes_on_where_it_stopped() {
     let disk = SimDisk::new();
