@@ -3,12 +3,15 @@
 //! same function.
 //!
 //! The parts: [`head`] finds the snapshot to build on, [`decide`] puts the slot and learns whose it became,
-//! [`publish`] makes a decided snapshot's manifest and the pointer follow, for ourselves or for another.
+//! [`publish`] makes a decided snapshot's manifest and the pointer follow, for ourselves or for another, and
+//! [`adopt`] takes up what the Go library, which knows no slots, has written.
 
+mod adopt;
 mod decide;
 mod head;
 mod publish;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::producers::{Producers, Stamp};
@@ -41,8 +44,11 @@ pub struct Head {
 pub enum Kind {
     /// A snapshot.
     Commit,
-    /// A copy of the parent that seals its slot.
+    /// A copy of the parent that seals its slot, or stands in for a snapshot that its Go writer left dangling.
     Noop,
+    /// A snapshot that the Go library wrote, with all of its ancestors back to the parent. There is no payload, so
+    /// that the slot tells neither time nor producers.
+    Adopt,
 }
 
 /// A slot's content, but for the payload's bytes.
@@ -87,6 +93,11 @@ pub enum Goal {
         /// The snapshot in doubt.
         id: Id,
     },
+    /// Make this snapshot the head, as the caller chose: the exit of a history that needs a person's decision.
+    Adopt {
+        /// The chosen one.
+        id: Id,
+    },
 }
 
 /// What the handle knows from its earlier commits.
@@ -111,6 +122,12 @@ pub enum Action {
     ReadSlot(Option<Id>),
     /// Find the slot that names this child: that of the greatest slot name below it.
     FindNamer(Id),
+    /// List all slots and manifests, and read each manifest once.
+    Survey,
+    /// Say whether this object has stood unchanged for a minute, by the store's own clock.
+    ReadAge(Aging),
+    /// Sync what the Go library wrote: these snapshots' manifests and data.
+    PersistAdopted(Vec<Id>),
     /// Make the data files durable.
     FinishData,
     /// Say the time, and draw randomness and a nonce.
@@ -151,8 +168,16 @@ pub enum Event {
     Manifest(Read<ManifestFacts>),
     /// The slot.
     Slot(Read<Slot>),
+    /// The manifest is there, but only its beginning: its Go writer has left, or is leaving, it so.
+    ManifestTorn,
     /// The slot that names the child.
     Namer(Read<Slot>),
+    /// All slots and manifests.
+    Surveyed(Read<Survey>),
+    /// Whether the object is old.
+    Aged(Read<bool>),
+    /// There is no slot to be synced.
+    SlotAbsent,
     /// The data are durable, under this id's name.
     DataFinished(Id, i64),
     /// The data could not be made durable.
@@ -197,8 +222,58 @@ pub struct ManifestFacts {
     pub parent: Option<Id>,
     /// Its time.
     pub created_at: i64,
-    /// Who has committed what, up to it.
-    pub producers: Arc<Producers>,
+    /// Who has committed what, up to it; `None`: the Go library wrote it, and it does not say.
+    pub producers: Option<Arc<Producers>>,
+}
+
+/// An object whose age matters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Aging {
+    /// The pointer.
+    Latest,
+    /// The manifest of this snapshot.
+    Manifest(Id),
+}
+
+/// All of a dataset's slots and manifests, as they were listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Survey {
+    /// Of each snapshot whose manifest is there and whole.
+    pub manifests: BTreeMap<Id, Surveyed>,
+    /// The ids of the manifests that end in the middle.
+    pub torn: BTreeSet<Id>,
+    /// Whose slots are there; `None`: the first commit's, `root`.
+    pub slots: BTreeSet<Option<Id>>,
+}
+
+/// A snapshot, as a survey sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Surveyed {
+    /// The parent.
+    pub parent: Option<Id>,
+    /// Whether it says who has committed what.
+    pub tells_producers: bool,
+}
+
+/// Why a history needs a person's decision.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Repair {
+    /// There are snapshots of our form, but not the first commit's slot.
+    NoSlots,
+    /// A parent (`None`: the beginning) has several children.
+    Fork(Option<Id>),
+    /// The head is this, but there is a greater snapshot, or one built on it.
+    NotTheGreatest(Id),
+    /// The head leads back to a snapshot whose child the slots decided to be this.
+    Beside(Id),
+    /// This manifest ends in the middle.
+    Torn(Id),
+    /// The pointer names this id, which no snapshot has.
+    Dangling(Id),
+    /// The parent of this snapshot is not the one that the slots decided.
+    OtherParent(Id),
+    /// The caller chose this snapshot, but the slots lead elsewhere.
+    NotTheEnd(Id),
 }
 
 /// How a put-if-absent of a slot or manifest ended.
@@ -248,6 +323,8 @@ pub enum Outcome {
     Impossible,
     /// Resolve: still nobody can say.
     Undecided,
+    /// Adopt: the chosen snapshot is the head.
+    Adopted,
 }
 
 /// How far a decided snapshot is published.
@@ -268,8 +345,19 @@ pub enum Reason {
     Failed,
     /// The head is not the expected parent, but this.
     Conflict(Option<Id>),
-    /// This head is not in the slots: the Go library wrote it.
-    NeedsRepair(Id),
+    /// The history needs a person's decision between these heads.
+    NeedsRepair {
+        /// Why.
+        repair: Repair,
+        /// The heads, the one that the pointer or the scan gave first.
+        heads: Vec<Id>,
+    },
+    /// A Go writer is between its pointer to this snapshot and its manifest, or died there less than a minute ago.
+    Busy(Id),
+    /// The history kept changing while it was looked at.
+    Restless,
+    /// Adopt: there is no such snapshot.
+    NotFound(Id),
     /// This id is named by the pointer, but there is no such manifest, and no slot names it.
     Missing(Id),
     /// The manifest of this id is not the one that its slot decided.
@@ -316,6 +404,20 @@ pub enum Mutant {
     ProducersNotCheckedAtRebase,
     /// A new snapshot's map is not built on its parent's.
     ProducersNotCarried,
+    /// A head is adopted although the history forks.
+    ForkNotChecked,
+    /// A head is adopted although a greater snapshot is there.
+    PointerBelowAdopted,
+    /// The pointer is not read again after the survey.
+    PointerNotReadAgain,
+    /// A dangling pointer is filled at once.
+    NoopWithoutWaiting,
+    /// The pointer to a Go writer's snapshot that nobody adopted is overwritten.
+    ForeignPointerOverwritten,
+    /// A slot of the kind `adopt` is stepped over like another's commit.
+    AdoptedNotRead,
+    /// The producers of a Go head are taken for none.
+    ProducersNotSought,
 }
 
 /// One commit, or one resolution, under way.
@@ -337,6 +439,12 @@ pub struct Machine {
     open: bool,
     /// Requests of the same kind in a row.
     tries: u32,
+    /// How often the search for the head began again.
+    restarts: u32,
+    /// How often a Go writer was waited for.
+    waits: u32,
+    /// Adopt: the choice has its slot.
+    adopted: bool,
     #[cfg(test)]
     mutant: Option<Mutant>,
 }
@@ -349,10 +457,32 @@ enum State {
     Listed,
     Root(Id),
     HeadManifest(Id),
-    HeadNamer { id: Id, facts: Option<ManifestFacts> },
-    HeadSlotPersisted(Head),
+    HeadNamer { id: Id, facts: Option<ManifestFacts>, torn: bool },
+    HeadSlotPersisted { head: Head, parent: Option<Id> },
     HeadManifestPersisted(Head),
     StepOn,
+    // Taking up what the Go library wrote.
+    Surveyed(Subject),
+    SurveyPointer(Subject, Arc<Survey>),
+    DanglingAge { id: Id, torn: bool, survey: Arc<Survey> },
+    BusyPaused(Id),
+    Anchor { adoption: Adoption, at: Option<Id>, chain: Vec<Id> },
+    Faster { refusal: Reason },
+    AdoptedPersisted(Adoption, Option<Id>),
+    PlaceDraw(Placing),
+    PlacePut(Placing),
+    PlaceRead(Placing),
+    PlacePaused(Placing, bool),
+    PlacePersisted(Placing),
+    Floor { slot: Slot, facts: ManifestFacts },
+    AdoptedManifest(Slot),
+    Climb(Climb),
+    Standing(Job),
+    StandingAge(Job),
+    End { choice: Id, end: Id },
+    ChoiceNamer(Id),
+    ChoiceSwapped,
+    ChoicePointerPersisted,
     // Deciding.
     Data,
     Draw,
@@ -379,6 +509,62 @@ enum State {
     Over,
 }
 
+/// What a survey is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Subject {
+    /// This head, whose manifest is there, and which no slot names.
+    Head(Id, ManifestFacts),
+    /// This id, which the pointer names, and which has no manifest, or a torn one.
+    Dangling { id: Id, torn: bool },
+    /// The caller's choice.
+    Choice(Id),
+}
+
+/// A head of the Go library's on its way into the slots.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Adoption {
+    head: Id,
+    cause: Cause,
+    survey: Arc<Survey>,
+}
+
+/// Why a head is adopted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Cause {
+    /// To build on it.
+    Head(ManifestFacts),
+    /// The pointer names this id above it, which is to be filled.
+    Dangling(Id),
+    /// The caller chose it.
+    Choice,
+}
+
+/// A slot that helps ours along on its way to the store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Placing {
+    /// Of the kind `Adopt` or `Noop`; without its nonce before the draw.
+    slot: Slot,
+    /// What it adopts; `None`: it fills a dangling pointer.
+    adoption: Option<Adoption>,
+}
+
+/// The search for the map of producers, from a snapshot of the Go library's back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Climb {
+    /// The ancestor being read.
+    at: Id,
+    /// What to do with the map.
+    then: Climbing,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Climbing {
+    /// Build on this head, which the slot of this parent brought into the slots.
+    Head { id: Id, created_at: i64, parent: Option<Id> },
+    /// Put this noop.
+    Noop(Placing),
+}
+
 /// A decided snapshot being published.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Job {
@@ -399,6 +585,8 @@ enum Then {
     StepOn,
     /// The head itself was not published: go on from it.
     HeadFound,
+    /// It was in the way: look for the head again.
+    Restart,
     /// It was the snapshot to resolve.
     Wanted,
 }
@@ -417,6 +605,9 @@ impl Machine {
             slot: None,
             open: false,
             tries: 0,
+            restarts: 0,
+            waits: 0,
+            adopted: false,
             #[cfg(test)]
             mutant: None,
         }
@@ -492,16 +683,53 @@ impl Machine {
     /// If the event is no answer to the last action: a bug in the driver.
     pub fn step(&mut self, event: Event) -> Action {
         let state = std::mem::replace(&mut self.state, State::Over);
+        let event = match (&state, event) {
+            (State::HeadSlotPersisted { .. }, event) => event,
+            (_, Event::SlotAbsent) => Event::Persisted(false),
+            (_, event) => event,
+        };
         match (state, event) {
             (State::Begin, Event::Start) => self.begin(),
             (State::Latest, Event::Latest(read)) => self.on_latest(read),
             (State::Listed, Event::Listed(read)) => self.on_listed(read),
             (State::Root(id), Event::Slot(read)) => self.on_root(id, read),
             (State::HeadManifest(id), Event::Manifest(read)) => self.on_head_manifest(id, read),
-            (State::HeadNamer { id, facts }, Event::Namer(read)) => self.on_head_namer(id, facts, read),
-            (State::HeadSlotPersisted(head), Event::Persisted(ok)) => self.on_head_slot_persisted(head, ok),
+            (State::HeadManifest(id), Event::ManifestTorn) => self.find_namer(id, None, true),
+            (State::HeadNamer { id, facts, torn }, Event::Namer(read)) => {
+                self.on_head_namer(id, facts, torn, read)
+            }
+            (State::HeadSlotPersisted { head, .. }, Event::Persisted(ok)) => {
+                self.on_head_slot_persisted(head, ok)
+            }
+            (State::HeadSlotPersisted { head, parent }, Event::SlotAbsent) => {
+                self.on_head_slot_absent(head, parent)
+            }
             (State::HeadManifestPersisted(head), Event::Persisted(ok)) => self.on_head_persisted(head, ok),
             (State::StepOn, Event::Slot(read)) => self.on_step_on(read),
+            (
+                state @ (State::Surveyed(_)
+                | State::SurveyPointer(..)
+                | State::DanglingAge { .. }
+                | State::BusyPaused(_)
+                | State::Anchor { .. }
+                | State::Faster { .. }
+                | State::AdoptedPersisted(..)
+                | State::PlaceDraw(_)
+                | State::PlacePut(_)
+                | State::PlaceRead(_)
+                | State::PlacePaused(..)
+                | State::PlacePersisted(_)
+                | State::Floor { .. }
+                | State::AdoptedManifest(_)
+                | State::Climb(_)
+                | State::Standing(_)
+                | State::StandingAge(_)
+                | State::End { .. }
+                | State::ChoiceNamer(_)
+                | State::ChoiceSwapped
+                | State::ChoicePointerPersisted),
+                event,
+            ) => self.step_adopting(state, event),
             (State::Data, Event::DataFinished(id, created_at)) => {
                 self.id = Some(Dated { id, created_at });
                 self.decide()
@@ -553,12 +781,21 @@ impl Machine {
         match self.goal {
             Goal::Commit { .. } => self.finish(Outcome::NotCommitted(reason)),
             Goal::Resolve { .. } if reason == Reason::Failed => self.finish(Outcome::Undecided),
-            Goal::Resolve { .. } => self.finish(Outcome::NotCommitted(reason)),
+            Goal::Resolve { .. } | Goal::Adopt { .. } => self.finish(Outcome::NotCommitted(reason)),
         }
     }
 
     fn fail(&mut self) -> Action {
         self.refuse(Reason::Failed)
+    }
+
+    /// The history has changed: begins again, unless it never stops.
+    fn again(&mut self) -> Action {
+        self.restarts += 1;
+        if self.restarts > 4 * self.attempts {
+            return self.refuse(Reason::Restless);
+        }
+        self.go(State::Latest, Action::ReadLatest)
     }
 
     /// The handle knows this head from now on.

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::machine::{Id, Kind, Slot};
 use crate::error::{Error, Result, Status};
+use crate::id;
 use crate::layout::Layout;
 use crate::manifest::Manifest;
 use crate::manifest::json::{self, ObjectWriter};
@@ -109,6 +110,7 @@ fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Commit => "commit",
         Kind::Noop => "noop",
+        Kind::Adopt => "adopt",
     }
 }
 
@@ -163,7 +165,7 @@ pub fn decode(place: Place<'_>, bytes: &[u8]) -> Result<Envelope> {
         return Err(Error::new(Status::Unsupported, message).with_path(key));
     }
     let header = header.ok_or_else(|| corrupt(format!("its header lacks {missing:?}")))?;
-    if !matches!(&*header.kind, "commit" | "noop") {
+    if !matches!(&*header.kind, "commit" | "noop" | "adopt") {
         let message = format!(
             "slot {key} is of the kind {:?}, which this library does not know: update it",
             header.kind
@@ -227,6 +229,27 @@ impl Envelope {
                 self.header.sha256
             )));
         }
+        let parent = place.parent.map(Id::from);
+        if self.header.kind == "adopt" {
+            if !payload.is_empty() {
+                return Err(corrupt(format!(
+                    "it adopts a snapshot, but has a payload of {} bytes",
+                    payload.len()
+                )));
+            }
+            if let Err(error) = id::check_snapshot_id(&self.header.child) {
+                return Err(corrupt(format!("its child: {}", error.message())));
+            }
+            let slot = Slot {
+                kind: Kind::Adopt,
+                parent,
+                child: Id::from(self.header.child),
+                created_at: 0,
+                nonce: self.nonce,
+                producers: Arc::default(),
+            };
+            return Ok((slot, payload));
+        }
         let path = place.layout.manifest_path(place.dataset, &self.header.child);
         let manifest = Manifest::parse(&payload, place.dataset, &self.header.child, &path)
             .map_err(|error| corrupt(format!("its payload: {}", error.message())))?;
@@ -240,7 +263,7 @@ impl Envelope {
         let kind = if self.header.kind == "noop" { Kind::Noop } else { Kind::Commit };
         let slot = Slot {
             kind,
-            parent: place.parent.map(Id::from),
+            parent,
             child: Id::from(self.header.child),
             created_at: manifest.created_at,
             nonce: self.nonce,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::checksum::Checksum;
 use crate::codec::Codec;
 use crate::codec::jsonl::MAX_RECORD_BYTES_DEFAULT;
+use crate::commit::adopt::Sightings;
 use crate::commit::lookup::Site;
 use crate::commit::machine::Knowledge;
 use crate::compress::Compressor;
@@ -93,6 +94,8 @@ struct Inner {
     options: DatasetOptions,
     /// What this handle knows of the history. Never held while waiting for anything.
     knowledge: Mutex<Knowledge>,
+    /// What this handle has seen to stand still.
+    sightings: Sightings,
 }
 
 impl Dataset {
@@ -114,7 +117,13 @@ impl Dataset {
             return Err(Error::new(Status::InvalidArgument, "max_record_bytes: 0 leaves room for no record"));
         }
         let knowledge = Mutex::new(Knowledge::default());
-        Ok(Dataset { inner: Arc::new(Inner { store: store.clone(), id: id.to_owned(), options, knowledge }) })
+        Ok(Dataset { inner: Arc::new(Inner {
+            store: store.clone(),
+            id: id.to_owned(),
+            options,
+            knowledge,
+            sightings: Sightings::default(),
+        }) })
     }
 
     /// Its id.
@@ -141,6 +150,8 @@ impl Dataset {
             layout: options.layout,
             durability: options.durability,
             retry: options.retry,
+            options,
+            sightings: &self.inner.sightings,
         }
     }
 

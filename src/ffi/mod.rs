@@ -36,12 +36,15 @@ mod snapshot;
 
 mod producer;
 
+mod adopt;
+
 mod reader;
 
 mod boundary;
 mod handle;
 mod strings;
 
+pub use adopt::*;
 pub use bytes::*;
 pub use cancel::*;
 pub use dataset::*;

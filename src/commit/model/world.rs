@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use crate::commit::producers::Stamp;
 use crate::id::compose;
 
+use super::foreign::{Go, GoPlan, Stored, is_go};
 use super::super::machine::{
-    Action, Event, Goal, Id, Kind, Knowledge, Machine, ManifestFacts, Mutant, Outcome, Publication,
+    Action, Event, Goal, Id, Kind, Knowledge, Machine, Mutant, Outcome, Publication,
     PutAnswer, Read, Reason, Slot, SwapAnswer,
 };
 
@@ -24,6 +25,8 @@ pub struct Scenario {
     pub repairs: u8,
     /// Resets of the pointer, to nothing or to any snapshot.
     pub resets: u8,
+    /// What the Go library's writer does.
+    pub go: GoPlan,
     /// The seeded fault.
     pub mutant: Option<Mutant>,
 }
@@ -79,9 +82,10 @@ enum Reader {
 /// One state of the whole.
 #[derive(Clone, Hash, PartialEq, Eq)]
 pub struct World {
-    latest: Option<Vec<u8>>,
-    slots: BTreeMap<Option<Id>, Slot>,
-    manifests: BTreeMap<Id, Slot>,
+    pub(super) latest: Option<Vec<u8>>,
+    pub(super) slots: BTreeMap<Option<Id>, Slot>,
+    pub(super) manifests: BTreeMap<Id, Stored>,
+    pub(super) go: Go,
     delayed: Vec<Request>,
     writers: Vec<Writer>,
     reader: Reader,
@@ -92,6 +96,8 @@ pub struct World {
     disturbed: bool,
     acknowledged: Vec<Id>,
     refused: Vec<u128>,
+    /// How many commits were refused because a person has to decide.
+    refused_for_repair: u8,
     /// Of each nonce: which writer's, in which life, for which commit.
     owners: BTreeMap<u128, (usize, u8, u8)>,
 }
@@ -101,10 +107,12 @@ pub type Step = (String, Result<World, String>);
 
 impl World {
     pub fn new(scenario: &Scenario) -> Self {
+        let (latest, manifests) = Go::start(&scenario.go);
         World {
-            latest: None,
+            latest,
             slots: BTreeMap::new(),
-            manifests: BTreeMap::new(),
+            manifests,
+            go: Go::new(&scenario.go),
             delayed: Vec::new(),
             writers: scenario.writers.iter().map(|_| Writer::new(0)).collect(),
             reader: Reader::Idle,
@@ -115,6 +123,7 @@ impl World {
             disturbed: false,
             acknowledged: Vec::new(),
             refused: Vec::new(),
+            refused_for_repair: 0,
             owners: BTreeMap::new(),
         }
     }
@@ -133,6 +142,7 @@ impl World {
             steps.push((label, result));
         }
         self.reader_steps(&mut steps);
+        self.go_steps(scenario, &mut steps);
         if self.resets > 0 {
             let values =
                 std::iter::once(None).chain(self.manifests.keys().map(|id| Some(id.as_bytes().to_vec())));
@@ -183,11 +193,7 @@ impl World {
                 answers.push(plain(Event::Listed(read(self.manifests.keys().next_back().cloned()))));
             }
             Action::ReadManifest(id) => {
-                let facts = self.manifests.get(id).map(|slot| ManifestFacts {
-                    parent: slot.parent.clone(),
-                    created_at: slot.created_at,
-                    producers: slot.producers.clone(),
-                });
+                let facts = self.manifests.get(id).map(|stored| stored.facts(id));
                 answers.push(plain(Event::Manifest(read(facts))));
             }
             Action::ReadSlot(parent) => {
@@ -211,7 +217,12 @@ impl World {
                 let nonce = u128::from(random);
                 answers.push(plain(Event::Drawn { now: plan.clock, random, nonce }));
             }
-            Action::PersistSlot(_) | Action::PersistManifest(_) | Action::PersistLatest => {
+            Action::Survey => answers.push(plain(Event::Surveyed(Read::Found(self.survey())))),
+            Action::ReadAge(aging) => {
+                let ages = self.ages(scenario, aging).into_iter();
+                answers.extend(ages.map(|(world, event)| (String::new(), Ok(world), event)));
+            }
+            Action::PersistAdopted(_) | Action::PersistSlot(_) | Action::PersistManifest(_) | Action::PersistLatest => {
                 answers.push(plain(Event::Persisted(true)));
                 if faults {
                     answers.push(faulty("fails", Event::Persisted(false)));
@@ -306,14 +317,15 @@ impl World {
                         slot.child
                     ));
                 }
+                self.judge_slot(slot)?;
                 self.slots.insert(slot.parent.clone(), slot.clone());
                 Event::Put(PutAnswer::Done)
             }
             Request::Manifest(slot) => match self.manifests.get(&slot.child) {
-                Some(there) if there == slot => Event::Put(PutAnswer::Exists),
+                Some(Stored::Ours(there)) if there == slot => Event::Put(PutAnswer::Exists),
                 Some(_) => Event::Put(PutAnswer::Differs),
                 None => {
-                    self.manifests.insert(slot.child.clone(), slot.clone());
+                    self.manifests.insert(slot.child.clone(), Stored::Ours(slot.clone()));
                     Event::Put(PutAnswer::Done)
                 }
             },
@@ -322,7 +334,11 @@ impl World {
                     return Ok(Event::Swapped(SwapAnswer::Mismatch(self.latest.clone())));
                 }
                 let path = self.path();
-                let place = |id: &[u8]| path.iter().position(|slot| slot.child.as_bytes() == id);
+                let place = |id: &[u8]| path.iter().position(|(on, _)| on.as_bytes() == id);
+                let foreign = |raw: &[u8]| std::str::from_utf8(raw).is_ok_and(is_go) && place(raw).is_none();
+                if expected.as_deref().is_some_and(foreign) {
+                    return Err(format!("the pointer to a Go writer's snapshot is overwritten by {value}"));
+                }
                 if let Some(old) = expected.as_deref().and_then(place)
                     && place(value.as_bytes()).is_none_or(|new| new < old)
                 {
@@ -399,6 +415,7 @@ impl World {
                 }
                 if publication == Publication::Published
                     && !self.disturbed
+                    && scenario.go.commits == 0
                     && !self.points_at_or_beyond(&slot.child)
                 {
                     return Err(format!(
@@ -406,7 +423,8 @@ impl World {
                         slot.child
                     ));
                 }
-                if publication == Publication::BesideForeign && !self.disturbed {
+                let alone = scenario.go.commits == 0 || scenario.go.turns;
+                if publication == Publication::BesideForeign && !self.disturbed && alone {
                     return Err(format!(
                         "{} is said to stand beside a foreign writer; there is none",
                         slot.child
@@ -416,7 +434,7 @@ impl World {
             }
             Outcome::AlreadyCommitted(_) => {
                 let owner = (usize::MAX, 0, self.writers[index].commits);
-                let done = self.path().iter().any(|slot| self.owners.get(&slot.nonce) == Some(&owner));
+                let done = self.slots.values().any(|slot| self.owners.get(&slot.nonce) == Some(&owner));
                 if !done {
                     return Err(format!(
                         "writer {index} is told that its sequence is committed, but it is not"
@@ -424,12 +442,17 @@ impl World {
                 }
             }
             Outcome::NotCommitted(reason) => {
-                let expects = scenario.writers[index].expects;
-                if !matches!(reason, Reason::Failed | Reason::Conflict(_))
-                    || (reason != Reason::Failed && !expects)
-                {
+                let right = match &reason {
+                    Reason::Failed => true,
+                    Reason::Conflict(_) => scenario.writers[index].expects,
+                    Reason::Busy(_) | Reason::Restless => scenario.go.commits > 0,
+                    Reason::NeedsRepair { .. } => self.needs_repair(),
+                    _ => false,
+                };
+                if !right {
                     return Err(format!("writer {index} is told {reason:?}"));
                 }
+                self.refused_for_repair += u8::from(matches!(reason, Reason::NeedsRepair { .. }));
                 if let Reason::Conflict(head) = reason {
                     self.writers[index].last = head;
                 }
@@ -468,13 +491,14 @@ impl World {
                 self.acknowledged.push(id);
             }
             Outcome::Undecided => {}
+            Outcome::Adopted => return Err("a commit ended as an adoption".into()),
         }
         Ok(())
     }
 
     fn points_at_or_beyond(&self, id: &Id) -> bool {
         let path = self.path();
-        let place = |id: &[u8]| path.iter().position(|slot| slot.child.as_bytes() == id);
+        let place = |id: &[u8]| path.iter().position(|(on, _)| on.as_bytes() == id);
         match (self.latest.as_deref().and_then(place), place(id.as_bytes())) {
             (Some(pointer), Some(id)) => pointer >= id,
             _ => false,
@@ -512,12 +536,36 @@ impl World {
         }
     }
 
-    /// The decided snapshots, from the first on.
-    fn path(&self) -> Vec<&Slot> {
+    /// Nobody of ours is at work, and the last commit is complete.
+    pub(super) fn is_quiet(&self) -> bool {
+        let path = self.path();
+        let last = path.last().map(|(id, _)| id.as_bytes().to_vec());
+        let on = |raw: &[u8]| path.iter().any(|(id, _)| id.as_bytes() == raw);
+        self.delayed.is_empty()
+            && self.writers.iter().all(|writer| writer.machine.is_none() && writer.doubt.is_none())
+            && self.reader == Reader::Idle
+            && (last.is_none() || self.latest == last || self.latest.as_deref().is_some_and(|raw| !on(raw)))
+            && self.slots.values().all(|slot| self.manifests.contains_key(&slot.child))
+    }
+
+    /// The decided snapshots with their times, from the first on; a slot of the kind `adopt` stands for its child and
+    /// all of the child's ancestors.
+    pub(super) fn path(&self) -> Vec<(Id, i64)> {
         let mut path = Vec::new();
-        let mut parent = None;
+        let mut parent: Option<Id> = None;
         while let Some(slot) = self.slots.get(&parent) {
-            path.push(slot);
+            let begin = path.len();
+            if slot.kind == Kind::Adopt {
+                let mut next = Some(slot.child.clone());
+                while let Some(id) = next.filter(|id| Some(id) != parent.as_ref()) {
+                    let Some(stored) = self.manifests.get(&id) else { break };
+                    path.push((id.clone(), stored.created_at()));
+                    next = stored.parent().clone();
+                }
+                path[begin..].reverse();
+            } else {
+                path.push((slot.child.clone(), slot.created_at));
+            }
             parent = Some(slot.child.clone());
         }
         path
@@ -526,68 +574,88 @@ impl World {
     /// What must hold in every state.
     fn check(&self) -> Result<(), String> {
         let path = self.path();
-        if path.len() != self.slots.len() {
+        let is_on = |id: &Id| path.iter().any(|(on, _)| on == id);
+        let (mut reached, mut parent) = (0, None);
+        while let Some(slot) = self.slots.get(&parent) {
+            reached += 1;
+            parent = Some(slot.child.clone());
+        }
+        if reached != self.slots.len() {
             return Err("a slot is not on the path from the root".into());
         }
         for (older, newer) in path.iter().zip(path.iter().skip(1)) {
-            if older.child >= newer.child || older.created_at >= newer.created_at {
-                return Err(format!("{} is not after its parent {}", newer.child, older.child));
+            if older.0 >= newer.0 || (older.1 >= newer.1 && !is_go(&newer.0)) {
+                return Err(format!("{} is not after its parent {}", newer.0, older.0));
             }
-            if !self.manifests.contains_key(&older.child) {
-                return Err(format!("{} is built on {}, which is not published", newer.child, older.child));
+            if !self.manifests.contains_key(&older.0) {
+                return Err(format!("{} is built on {}, which is not published", newer.0, older.0));
+            }
+            if self.manifests.get(&newer.0).is_some_and(|stored| stored.parent().as_ref() != Some(&older.0)) {
+                return Err(format!("{} is after {}, but has another parent", newer.0, older.0));
             }
         }
-        if let Some(id) = self.manifests.keys().find(|id| !path.iter().any(|slot| slot.child == **id)) {
+        if let Some(id) = self.manifests.keys().find(|id| !is_on(id) && !is_go(id)) {
             return Err(format!("the manifest of {id} is there, but no slot names it"));
         }
         if let Some(raw) = &self.latest
             && !self.manifests.keys().any(|id| id.as_bytes() == &raw[..])
+            && !is_go_text(raw)
         {
             return Err(format!("the pointer names {}, which has no manifest", String::from_utf8_lossy(raw)));
         }
-        if let Some(id) = self.acknowledged.iter().find(|id| !path.iter().any(|slot| slot.child == **id)) {
+        if let Some(id) = self.acknowledged.iter().find(|id| !is_on(id)) {
             return Err(format!("{id} was acknowledged, and is not on the path"));
         }
-        let mut owners: Vec<_> = path
-            .iter()
-            .filter(|slot| slot.kind == Kind::Commit)
-            .map(|slot| self.owners.get(&slot.nonce))
-            .collect();
+        let commits = self.slots.values().filter(|slot| slot.kind == Kind::Commit);
+        let mut owners: Vec<_> = commits.map(|slot| self.owners.get(&slot.nonce)).collect();
         owners.sort_unstable();
         if owners.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err("one commit is on the path twice".into());
         }
-        if let Some(slot) = path.iter().find(|slot| self.refused.contains(&slot.nonce)) {
+        if let Some(slot) = self.slots.values().find(|slot| self.refused.contains(&slot.nonce)) {
             return Err(format!("{} was refused, and is on the path", slot.child));
         }
         Ok(())
     }
 
-    /// A dead writer blocks nobody: a fresh one, undisturbed, commits and publishes all.
+    /// A dead writer blocks nobody: a fresh one, undisturbed, commits and publishes all; or is told what a person has
+    /// to decide.
     pub fn check_live(&self, scenario: &Scenario) -> Result<(), String> {
         let mut world = self.clone();
         (world.faults, world.crashes, world.repairs, world.resets) = (0, 0, 0, 0);
         world.delayed.clear();
+        world.go.end();
         world.reader = Reader::Idle;
         world.writers = vec![Writer { draws: 90, ..Writer::new(u8::MAX) }];
         let plan = Plan { clock: 1, commits: 1, doubt: Doubt::Repeat, expects: false, produces: false };
         let scenario = Scenario { writers: vec![plan], ..scenario.clone() };
-        let before = world.slots.len();
+        let (before, refused) = (world.acknowledged.len(), world.refused_for_repair);
         while let Some((label, result)) = world.steps(&scenario).into_iter().next() {
             world = result.map_err(|fault| format!("afterwards a fresh {label}: {fault}"))?;
         }
+        if world.refused_for_repair != refused {
+            return Ok(());
+        }
         let path = world.path();
         let last = path.last().ok_or("afterwards a fresh writer could not commit")?;
-        if world.slots.len() != before + 1
-            || path.iter().any(|slot| !world.manifests.contains_key(&slot.child))
+        if world.acknowledged.len() != before + 1
+            || world.acknowledged.last() != Some(&last.0)
+            || path.iter().any(|(id, _)| !world.manifests.contains_key(id))
         {
             return Err("afterwards a fresh writer could not commit and publish".into());
         }
-        if world.latest.as_deref() != Some(last.child.as_bytes()) {
+        if world.latest.as_deref() != Some(last.0.as_bytes()) {
             return Err("afterwards the pointer is not at the head".into());
+        }
+        if let Some(id) = world.lost_of_go(&path).filter(|_| scenario.go.turns) {
+            return Err(format!("afterwards the Go writer's {id} is not on the path"));
         }
         Ok(())
     }
+}
+
+fn is_go_text(raw: &[u8]) -> bool {
+    std::str::from_utf8(raw).is_ok_and(is_go)
 }
 
 impl Writer {
@@ -634,6 +702,7 @@ fn describe(request: &Request) -> String {
             match slot.kind {
                 Kind::Commit => "commit",
                 Kind::Noop => "noop",
+                Kind::Adopt => "adopt",
             }
         ),
         Request::Manifest(slot) => format!("manifest of {}", slot.child),
