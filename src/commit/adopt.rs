@@ -155,7 +155,7 @@ impl Site<'_> {
         let mut path = None;
         let why = match repair {
             Repair::NoSlots => {
-                "there are snapshots of this library's, but the commit slots that lead to them are gone".to_owned()
+                "there are snapshots of this library's, but no commit slot leads to them".to_owned()
             }
             Repair::Fork(None) => {
                 "its history forks: there is more than one first snapshot, written by concurrent writers of the Go \

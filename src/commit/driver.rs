@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::lookup::{Decision, MANIFEST_MAX, Site, Stored};
 use super::machine::{
-    Action, Aging, Dated, Event, Goal, Id, Kind, Knowledge, Machine, ManifestFacts, Outcome, Publication, PutAnswer,
-    Read, Reason, Slot, SwapAnswer,
+    Action, Aging, Dated, Event, Goal, Id, Kind, Knowledge, Machine, ManifestFacts, Outcome, Publication,
+    PutAnswer, Read, Reason, Slot, SwapAnswer,
 };
 use super::producers::{self, Stamp};
 use super::slot;
@@ -540,7 +540,8 @@ impl Driver<'_> {
                 Error::new(Status::Busy, message).with_path(path).with_snapshot_id(&*id)
             }
             Reason::Restless => {
-                let message = "other writers changed the history each time while it was looked through; try again";
+                let message =
+                    "other writers changed the history each time while it was looked through; try again";
                 Error::new(Status::Busy, message)
             }
             Reason::NotFound(id) => {

@@ -170,14 +170,13 @@ fn with_go() -> Vec<(&'static str, Scenario)> {
             "a Go writer in turns with one of ours",
             Scenario { writers: one(), go: GoPlan { commits: 2, ..turns() }, ..base() },
         ),
-        ("a Go writer in turns with two of ours", Scenario { go: turns(), ..base() }),
         (
             "a Go writer in turns with two of ours, a crash",
             Scenario { go: turns(), crashes: 1, faults: 0, ..base() },
         ),
         (
             "a Go writer that dies before its manifest",
-            Scenario { go: GoPlan { commits: 2, crashes: 1, ..turns() }, faults: 0, ..base() },
+            Scenario { go: GoPlan { crashes: 1, ..turns() }, faults: 0, ..base() },
         ),
         (
             "a Go writer that dies, and a Go reader",
@@ -189,10 +188,7 @@ fn with_go() -> Vec<(&'static str, Scenario)> {
                 ..base()
             },
         ),
-        (
-            "a Go writer that dawdles",
-            Scenario { go: GoPlan { slow: true, ..turns() }, faults: 0, ..base() },
-        ),
+        ("a Go writer that dawdles", Scenario { go: GoPlan { slow: true, ..turns() }, faults: 0, ..base() }),
         (
             "a Go writer that dawdles, and a lost request",
             Scenario { writers: one(), go: GoPlan { slow: true, ..turns() }, ..base() },
@@ -201,14 +197,8 @@ fn with_go() -> Vec<(&'static str, Scenario)> {
             "a Go writer whose clock is behind",
             Scenario { go: GoPlan { behind: true, ..turns() }, faults: 0, ..base() },
         ),
-        (
-            "a Go writer at any time",
-            Scenario { go: GoPlan { turns: false, ..turns() }, faults: 0, ..base() },
-        ),
-        (
-            "a fork of Go writers",
-            Scenario { go: GoPlan { commits: 0, fork: true, ..turns() }, ..base() },
-        ),
+        ("a Go writer at any time", Scenario { go: GoPlan { turns: false, ..turns() }, faults: 0, ..base() }),
+        ("a fork of Go writers", Scenario { go: GoPlan { commits: 0, fork: true, ..turns() }, ..base() }),
         (
             "a producer's zombie, its successor, and a Go writer",
             Scenario {
@@ -221,6 +211,7 @@ fn with_go() -> Vec<(&'static str, Scenario)> {
                 ..base()
             },
         ),
+        ("a Go writer in turns with two of ours, and a lost request", Scenario { go: turns(), ..base() }),
     ]
 }
 

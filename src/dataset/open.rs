@@ -117,13 +117,15 @@ impl Dataset {
             return Err(Error::new(Status::InvalidArgument, "max_record_bytes: 0 leaves room for no record"));
         }
         let knowledge = Mutex::new(Knowledge::default());
-        Ok(Dataset { inner: Arc::new(Inner {
-            store: store.clone(),
-            id: id.to_owned(),
-            options,
-            knowledge,
-            sightings: Sightings::default(),
-        }) })
+        Ok(Dataset {
+            inner: Arc::new(Inner {
+                store: store.clone(),
+                id: id.to_owned(),
+                options,
+                knowledge,
+                sightings: Sightings::default(),
+            }),
+        })
     }
 
     /// Its id.

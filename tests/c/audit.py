@@ -24,6 +24,7 @@ except ImportError:
     xxhash = None
 
 OUR_ID = re.compile(r"[0-9]{19}-[0-9a-f]{16}")
+GO_ID = re.compile(r"[0-9]{19}")
 TEMPORARY = re.compile(r"\.lode-.*")
 problems = []
 unverified = 0
@@ -49,7 +50,7 @@ def digest(algorithm, data):
 
 
 def audit_slot(base, root, parent):
-    """Checks the slot of `parent`; gives the child's id and manifest bytes, or None where there is no slot."""
+    """Checks the slot of `parent`; gives its kind, the child's id and manifest bytes, or None where there is no slot."""
     path = os.path.join(base, "_commits", parent)
     if not os.path.exists(path):
         return None
@@ -61,7 +62,11 @@ def audit_slot(base, root, parent):
         if payload:
             wrong(f"slot {parent}: bytes after a header that names a payload object")
         payload = read(os.path.join(root, header["payload"]))
-    expected = {"lode_slot": 1, "kind": "commit", "layout": "default", "parent": parent}
+    if header.get("kind") not in ("commit", "noop", "adopt"):
+        wrong(f"slot {parent}: kind is {header.get('kind')!r}")
+    if header.get("kind") == "adopt" and payload:
+        wrong(f"slot {parent}: it adopts, and has a payload")
+    expected = {"lode_slot": 1, "layout": "default", "parent": parent}
     for key, value in expected.items():
         if header.get(key) != value:
             wrong(f"slot {parent}: {key} is {header.get(key)!r}, expected {value!r}")
@@ -71,7 +76,7 @@ def audit_slot(base, root, parent):
         wrong(f"slot {parent}: len is {header.get('len')}, the payload has {len(payload)} bytes")
     if header.get("sha256") != hashlib.sha256(payload).hexdigest():
         wrong(f"slot {parent}: sha256 is not the payload's")
-    return header["child"], payload
+    return header.get("kind"), header["child"], payload
 
 
 def audit_files(root, manifest):
@@ -101,14 +106,36 @@ def audit_files(root, manifest):
         wrong(f"snapshot {manifest['snapshot_id']}: {rows} records, expected {manifest['row_count']}")
 
 
+def adopted(base, child, parent):
+    """What a slot of the kind adopt stands for: the child and its ancestors back to `parent`, oldest first."""
+    chain = []
+    while child is not None and child != parent and child not in chain:
+        stored = os.path.join(base, "snapshots", child, "manifest.json")
+        if not os.path.exists(stored):
+            wrong(f"the adopted {child} has no manifest")
+            break
+        chain.append(child)
+        child = json.loads(read(stored)).get("parent_snapshot_id")
+    return chain[::-1]
+
+
 def walk(base, root, dataset):
     """Follows the slots from the root; gives the ids on the path, the last one if it has no manifest, and the files named."""
     path, unpublished, named = [], None, set()
     parent = "root"
     while (slot := audit_slot(base, root, parent)) is not None:
-        child, payload = slot
+        kind, child, payload = slot
+        if kind == "adopt":
+            for id in adopted(base, child, parent):
+                manifest = json.loads(read(os.path.join(base, "snapshots", id, "manifest.json")))
+                manifest["files"] = manifest["files"] or []
+                audit_files(root, manifest)
+                named.update(os.path.join(root, file["path"]) for file in manifest["files"])
+                path.append(id)
+            parent = child
+            continue
         manifest = json.loads(payload)
-        if not OUR_ID.fullmatch(child):
+        if not OUR_ID.fullmatch(child) and not (kind == "noop" and GO_ID.fullmatch(child)):
             wrong(f"slot {parent}: the child's id {child!r} is not of our form")
         if parent != "root" and child <= parent:
             wrong(f"{child} is not above its parent {parent}")
@@ -121,7 +148,7 @@ def walk(base, root, dataset):
         stored = os.path.join(base, "snapshots", child, "manifest.json")
         if not os.path.exists(stored):
             unpublished = child
-        elif read(stored) != payload:
+        elif read(stored) != payload and OUR_ID.fullmatch(child):
             wrong(f"{child}: the manifest is not the slot's payload")
         audit_files(root, manifest)
         named.update(os.path.join(root, file["path"]) for file in manifest["files"])

@@ -9,9 +9,8 @@ use std::sync::Arc;
 use super::Mutant;
 use super::decide::id_time;
 use super::{
-    Action, Adoption, Aging, Cause, Climb, Climbing, Event, Head, Id, Job, Kind, Machine,
-    ManifestFacts, Outcome, Placing, PutAnswer, Read, Reason, Repair, Slot, State, Subject, Survey,
-    SwapAnswer, Then,
+    Action, Adoption, Aging, Cause, Climb, Climbing, Event, Head, Id, Job, Kind, Machine, ManifestFacts,
+    Outcome, Placing, PutAnswer, Read, Reason, Repair, Slot, State, Subject, Survey, SwapAnswer, Then,
 };
 use crate::id::{Form, form};
 
@@ -277,9 +276,7 @@ impl Machine {
                 let heads = survey.heads(&id);
                 self.needs_repair(Repair::NotTheGreatest(greatest), heads)
             }
-            Some(greatest) => {
-                self.anchor(Adoption { head: greatest, cause: Cause::Dangling(id), survey })
-            }
+            Some(greatest) => self.anchor(Adoption { head: greatest, cause: Cause::Dangling(id), survey }),
         }
     }
 
@@ -524,7 +521,10 @@ impl Machine {
         match then {
             Climbing::Head { id, created_at, parent } => {
                 let head = Head { id, created_at, producers };
-                self.go(State::HeadSlotPersisted { head, parent: parent.clone() }, Action::PersistSlot(parent))
+                self.go(
+                    State::HeadSlotPersisted { head, parent: parent.clone() },
+                    Action::PersistSlot(parent),
+                )
             }
             Climbing::Noop(mut placing) => {
                 placing.slot.producers = producers;

@@ -63,8 +63,8 @@ impl Machine {
         }
         match id {
             None => self.head_found(None),
-            // Whether a head of the Go library's is in the slots shows below.
-            Some(id) if self.knowledge.root || matches!(form(&id), Form::Go { .. }) => self.read_head(id),
+            // Whether a head that is not of our form is in the slots shows below.
+            Some(id) if self.knowledge.root || !matches!(form(&id), Form::Ours { .. }) => self.read_head(id),
             Some(id) => self.go(State::Root(id), Action::ReadSlot(None)),
         }
     }
@@ -129,7 +129,6 @@ impl Machine {
             }
             // A noop stands for its Go writer's own manifest, which does not say who has committed what.
             (Read::Found(slot), Some(facts)) => self.adopted_head(slot, facts),
-            (Read::Found(slot), None) if slot.kind == Kind::Adopt => self.refuse(Reason::Missing(id)),
             (Read::Found(slot), None) => self.help(slot, Then::HeadFound),
             (Read::Absent, facts) => self.unnamed_head(id, facts, torn),
         }

@@ -192,6 +192,10 @@ impl World {
         fork || below || self.go.below
     }
 
+    pub(super) fn is_go_at_work(&self) -> bool {
+        self.go.at_work.is_some()
+    }
+
     /// Whether what the Go writer was told is committed is on this path.
     pub(super) fn lost_of_go(&self, path: &[(Id, i64)]) -> Option<&Id> {
         self.go.acknowledged.iter().find(|id| !path.iter().any(|(on, _)| on == *id))

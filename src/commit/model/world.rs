@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use crate::commit::producers::Stamp;
 use crate::id::compose;
 
-use super::foreign::{Go, GoPlan, Stored, is_go};
 use super::super::machine::{
-    Action, Event, Goal, Id, Kind, Knowledge, Machine, Mutant, Outcome, Publication,
-    PutAnswer, Read, Reason, Slot, SwapAnswer,
+    Action, Event, Goal, Id, Kind, Knowledge, Machine, Mutant, Outcome, Publication, PutAnswer, Read, Reason,
+    Slot, SwapAnswer,
 };
+use super::foreign::{Go, GoPlan, Stored, is_go};
 
 /// What is explored.
 #[derive(Clone)]
@@ -222,7 +222,10 @@ impl World {
                 let ages = self.ages(scenario, aging).into_iter();
                 answers.extend(ages.map(|(world, event)| (String::new(), Ok(world), event)));
             }
-            Action::PersistAdopted(_) | Action::PersistSlot(_) | Action::PersistManifest(_) | Action::PersistLatest => {
+            Action::PersistAdopted(_)
+            | Action::PersistSlot(_)
+            | Action::PersistManifest(_)
+            | Action::PersistLatest => {
                 answers.push(plain(Event::Persisted(true)));
                 if faults {
                     answers.push(faulty("fails", Event::Persisted(false)));
@@ -512,7 +515,8 @@ impl World {
         };
         let mut next = self.clone();
         match &self.reader {
-            Reader::Idle if self.repairs > 0 && dangling => {
+            // Beside a Go writer at work it would undo that one's commit, as no rule of ours can prevent.
+            Reader::Idle if self.repairs > 0 && dangling && !self.is_go_at_work() => {
                 next.repairs -= 1;
                 next.reader = Reader::Scanning { observed: self.latest.clone() };
                 steps.push(("a Go reader finds the pointer dangling".into(), Ok(next)));

@@ -6,6 +6,7 @@ mod counts;
 mod doubt;
 mod exactly_once;
 mod faults;
+mod go;
 mod heads;
 mod reading;
 
