@@ -8,3 +8,5 @@ mod datasets;
 mod go;
 #[path = "interop/manifests.rs"]
 mod manifests;
+#[path = "interop/turns.rs"]
+mod turns;

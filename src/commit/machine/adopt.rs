@@ -199,16 +199,27 @@ impl Machine {
     }
 
     fn on_surveyed(&mut self, subject: Subject, read: Read<Survey>) -> Action {
-        match read {
+        let Read::Found(survey) = read else { return self.fail() };
+        let survey = Arc::new(survey);
+        match subject {
+            Subject::Dangling { id, .. } if survey.manifests.contains_key(&id) => self.again(),
             #[cfg(test)]
-            Read::Found(survey) if self.mutated(Mutant::PointerNotReadAgain) => {
-                self.judge_survey(subject, Arc::new(survey))
+            Subject::Dangling { .. } if self.mutated(Mutant::NoopWithoutWaiting) => {
+                self.read_pointer_again(subject, survey)
             }
-            Read::Found(survey) => {
-                self.go(State::SurveyPointer(subject, Arc::new(survey)), Action::ReadLatest)
+            Subject::Dangling { id, torn } => {
+                self.go(State::DanglingAge { id, torn, survey }, Action::ReadAge(Aging::Latest))
             }
-            Read::Absent | Read::Failed => self.fail(),
+            _ => self.read_pointer_again(subject, survey),
         }
+    }
+
+    fn read_pointer_again(&mut self, subject: Subject, survey: Arc<Survey>) -> Action {
+        #[cfg(test)]
+        if self.mutated(Mutant::PointerNotReadAgain) {
+            return self.judge_survey(subject, survey);
+        }
+        self.go(State::SurveyPointer(subject, survey), Action::ReadLatest)
     }
 
     fn on_survey_pointer(&mut self, subject: Subject, survey: Arc<Survey>, read: Read<Vec<u8>>) -> Action {
@@ -226,14 +237,7 @@ impl Machine {
     fn judge_survey(&mut self, subject: Subject, survey: Arc<Survey>) -> Action {
         match subject {
             Subject::Head(head, facts) => self.anchor(Adoption { head, cause: Cause::Head(facts), survey }),
-            Subject::Dangling { id, .. } if survey.manifests.contains_key(&id) => self.again(),
-            #[cfg(test)]
-            Subject::Dangling { id, torn } if self.mutated(Mutant::NoopWithoutWaiting) => {
-                self.fill(id, torn, survey)
-            }
-            Subject::Dangling { id, torn } => {
-                self.go(State::DanglingAge { id, torn, survey }, Action::ReadAge(Aging::Latest))
-            }
+            Subject::Dangling { id, torn } => self.fill(id, torn, survey),
             Subject::Choice(id) if survey.manifests.contains_key(&id) => match form(&id) {
                 Form::Other => self.refuse(Reason::Unorderable(id)),
                 _ => self.anchor(Adoption { head: id, cause: Cause::Choice, survey }),
@@ -247,7 +251,8 @@ impl Machine {
             Read::Failed => self.fail(),
             Read::Absent => self.again(),
             Read::Found(false) => self.busy(id),
-            Read::Found(true) => self.fill(id, torn, survey),
+            // The age was that of the pointer as it was then.
+            Read::Found(true) => self.read_pointer_again(Subject::Dangling { id, torn }, survey),
         }
     }
 
