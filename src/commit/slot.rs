@@ -336,6 +336,29 @@ mod tests {
     }
 
     #[test]
+    fn a_slot_that_adopts_has_no_payload() {
+        const GO: &str = "1700000000000000002";
+        let slot = Slot { kind: Kind::Adopt, child: GO.into(), created_at: 0, ..slot() };
+        let bytes = encode(place(), &slot, &[]);
+        let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let end = format!("\"len\":0,\"sha256\":\"{nothing}\"}}\n");
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        assert!(text.contains("\"kind\":\"adopt\"") && text.ends_with(&end), "{text}");
+        assert_eq!(read(&bytes, None).unwrap(), (slot.clone(), Vec::new()));
+        let cases = [
+            (encode(place(), &slot, b"x"), "it adopts a snapshot, but has a payload of 1 bytes"),
+            (text.replace(GO, "..").into_bytes(), "its child: invalid snapshot id"),
+            (text.replace("\"len\":0", "\"len\":1").into_bytes(), "its payload has 0 bytes, expected 1"),
+            (text.replace("e3b0", "e3b1").into_bytes(), "has the SHA-256"),
+        ];
+        for (bytes, message) in cases {
+            let error = read(&bytes, None).expect_err(message);
+            assert_eq!(error.status(), Status::Corrupt, "{error}");
+            assert!(error.message().contains(message), "{error}");
+        }
+    }
+
+    #[test]
     fn a_large_payload_stands_in_its_own_object() {
         let text = format!("{{\"note\":\"{}\"}}", "x".repeat(INLINE_MAX));
         let payload = manifest(Metadata::parse(&text).unwrap()).encode();
