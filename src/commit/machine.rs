@@ -10,11 +10,13 @@ mod adopt;
 mod decide;
 mod head;
 mod publish;
+mod survey;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::producers::{Producers, Stamp};
+use survey::{Adoption, Cause, Climb, Climbing, Placing, Subject};
+pub use survey::{Aging, Repair, Survey, Surveyed};
 
 /// A snapshot id.
 pub type Id = Arc<str>;
@@ -224,56 +226,6 @@ pub struct ManifestFacts {
     pub created_at: i64,
     /// Who has committed what, up to it; `None`: the Go library wrote it, and it does not say.
     pub producers: Option<Arc<Producers>>,
-}
-
-/// An object whose age matters.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Aging {
-    /// The pointer.
-    Latest,
-    /// The manifest of this snapshot.
-    Manifest(Id),
-}
-
-/// All of a dataset's slots and manifests, as they were listed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Survey {
-    /// Of each snapshot whose manifest is there and whole.
-    pub manifests: BTreeMap<Id, Surveyed>,
-    /// The ids of the manifests that end in the middle.
-    pub torn: BTreeSet<Id>,
-    /// Whose slots are there; `None`: the first commit's, `root`.
-    pub slots: BTreeSet<Option<Id>>,
-}
-
-/// A snapshot, as a survey sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Surveyed {
-    /// The parent.
-    pub parent: Option<Id>,
-    /// Whether it says who has committed what.
-    pub tells_producers: bool,
-}
-
-/// Why a history needs a person's decision.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Repair {
-    /// There are snapshots of our form, but not the first commit's slot.
-    NoSlots,
-    /// A parent (`None`: the beginning) has several children.
-    Fork(Option<Id>),
-    /// The head is this, but there is a greater snapshot, or one built on it.
-    NotTheGreatest(Id),
-    /// The head leads back to a snapshot whose child the slots decided to be this.
-    Beside(Id),
-    /// This manifest ends in the middle.
-    Torn(Id),
-    /// The pointer names this id, which no snapshot has.
-    Dangling(Id),
-    /// The parent of this snapshot is not the one that the slots decided.
-    OtherParent(Id),
-    /// The caller chose this snapshot, but the slots lead elsewhere.
-    NotTheEnd(Id),
 }
 
 /// How a put-if-absent of a slot or manifest ended.
@@ -509,62 +461,6 @@ enum State {
     Over,
 }
 
-/// What a survey is for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Subject {
-    /// This head, whose manifest is there, and which no slot names.
-    Head(Id, ManifestFacts),
-    /// This id, which the pointer names, and which has no manifest, or a torn one.
-    Dangling { id: Id, torn: bool },
-    /// The caller's choice.
-    Choice(Id),
-}
-
-/// A head of the Go library's on its way into the slots.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Adoption {
-    head: Id,
-    cause: Cause,
-    survey: Arc<Survey>,
-}
-
-/// Why a head is adopted.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Cause {
-    /// To build on it.
-    Head(ManifestFacts),
-    /// The pointer names this id above it, which is to be filled.
-    Dangling(Id),
-    /// The caller chose it.
-    Choice,
-}
-
-/// A slot that helps ours along on its way to the store.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Placing {
-    /// Of the kind `Adopt` or `Noop`; without its nonce before the draw.
-    slot: Slot,
-    /// What it adopts; `None`: it fills a dangling pointer.
-    adoption: Option<Adoption>,
-}
-
-/// The search for the map of producers, from a snapshot of the Go library's back.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Climb {
-    /// The ancestor being read.
-    at: Id,
-    /// What to do with the map.
-    then: Climbing,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Climbing {
-    /// Build on this head, which the slot of this parent brought into the slots.
-    Head { id: Id, created_at: i64, parent: Option<Id> },
-    /// Put this noop.
-    Noop(Placing),
-}
-
 /// A decided snapshot being published.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Job {
@@ -706,30 +602,6 @@ impl Machine {
             }
             (State::HeadManifestPersisted(head), Event::Persisted(ok)) => self.on_head_persisted(head, ok),
             (State::StepOn, Event::Slot(read)) => self.on_step_on(read),
-            (
-                state @ (State::Surveyed(_)
-                | State::SurveyPointer(..)
-                | State::DanglingAge { .. }
-                | State::BusyPaused(_)
-                | State::Anchor { .. }
-                | State::Faster { .. }
-                | State::AdoptedPersisted(..)
-                | State::PlaceDraw(_)
-                | State::PlacePut(_)
-                | State::PlaceRead(_)
-                | State::PlacePaused(..)
-                | State::PlacePersisted(_)
-                | State::Floor { .. }
-                | State::AdoptedManifest(_)
-                | State::Climb(_)
-                | State::Standing(_)
-                | State::StandingAge(_)
-                | State::End { .. }
-                | State::ChoiceNamer(_)
-                | State::ChoiceSwapped
-                | State::ChoicePointerPersisted),
-                event,
-            ) => self.step_adopting(state, event),
             (State::Data, Event::DataFinished(id, created_at)) => {
                 self.id = Some(Dated { id, created_at });
                 self.decide()
@@ -754,7 +626,7 @@ impl Machine {
             (State::WantedNamer, Event::Namer(read)) => self.on_wanted_namer(read),
             (State::WantedSlotPersisted, Event::Persisted(ok)) => self.on_wanted_slot_persisted(ok),
             (State::WantedManifestPersisted, Event::Persisted(ok)) => self.on_wanted_persisted(ok),
-            (state, event) => panic!("the event {event:?} is no answer in the state {state:?}"),
+            (state, event) => self.step_adopting(state, event),
         }
     }
 

@@ -2,7 +2,6 @@
 //! into the slots with all its ancestors, if nothing speaks against it; a pointer that one of them left dangling is
 //! filled with a noop; and what nobody but a person can decide is refused, until the caller chooses a head.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 #[cfg(test)]
@@ -13,86 +12,6 @@ use super::{
     Outcome, Placing, PutAnswer, Read, Reason, Repair, Slot, State, Subject, Survey, SwapAnswer, Then,
 };
 use crate::id::{Form, form};
-
-impl Survey {
-    /// The greatest id whose manifest is there, whole or torn.
-    fn greatest(&self) -> Option<&Id> {
-        self.manifests.keys().next_back().max(self.torn.iter().next_back())
-    }
-
-    /// From this snapshot back to the nearest that has a slot, which is left out: the chain, and whose slot it is
-    /// (`None`: the first commit's, whether it is there or not). `None` for ancestors that go round in a circle.
-    fn chain(&self, head: &Id) -> Option<(Vec<Id>, Option<Id>)> {
-        let mut chain = Vec::new();
-        let mut next = Some(head.clone());
-        while let Some(id) = next {
-            if self.slots.contains(&Some(id.clone())) {
-                return Some((chain, Some(id)));
-            }
-            // A parent that is gone is where the history begins.
-            let Some(surveyed) = self.manifests.get(&id) else { break };
-            next = surveyed.parent.clone();
-            chain.push(id);
-            if chain.len() > self.manifests.len() {
-                return None;
-            }
-        }
-        Some((chain, None))
-    }
-
-    /// Whether `id` is `ancestor` or descends from it.
-    fn descends(&self, id: &Id, ancestor: &Id) -> bool {
-        let mut next = Some(id);
-        for _ in 0..=self.manifests.len() {
-            match next {
-                Some(id) if id == ancestor => return true,
-                Some(id) => next = self.manifests.get(id).and_then(|surveyed| surveyed.parent.as_ref()),
-                None => return false,
-            }
-        }
-        false
-    }
-
-    /// A parent with several children.
-    fn fork(&self) -> Option<Option<Id>> {
-        let mut parents = BTreeSet::new();
-        let mut all = self.manifests.values().map(|surveyed| &surveyed.parent);
-        all.find(|parent| !parents.insert(*parent)).cloned()
-    }
-
-    /// The snapshots that are nobody's parent, `first` first.
-    fn heads(&self, first: &Id) -> Vec<Id> {
-        let parents: BTreeSet<_> = self.manifests.values().filter_map(|one| one.parent.as_ref()).collect();
-        let others = self.manifests.keys().filter(|id| !parents.contains(id) && *id != first);
-        std::iter::once(first).chain(others).cloned().collect()
-    }
-
-    /// The nearest snapshot, from this one back, that tells who has committed what.
-    fn teller(&self, head: &Id) -> Option<Id> {
-        let mut next = Some(head);
-        for _ in 0..=self.manifests.len() {
-            let id = next?;
-            match self.manifests.get(id) {
-                Some(surveyed) if surveyed.tells_producers => return Some(id.clone()),
-                Some(surveyed) => next = surveyed.parent.as_ref(),
-                None => return None,
-            }
-        }
-        None
-    }
-
-    /// The latest time that an id has.
-    fn floor(&self) -> i64 {
-        let ids = self.manifests.keys().chain(&self.torn);
-        ids.filter_map(|id| id_time(id).ok()).max().unwrap_or_default()
-    }
-}
-
-impl Adoption {
-    fn refusal(&self, repair: Repair) -> Reason {
-        Reason::NeedsRepair { repair, heads: self.survey.heads(&self.head) }
-    }
-}
 
 impl Machine {
     pub(super) fn needs_repair(&mut self, repair: Repair, heads: Vec<Id>) -> Action {

@@ -92,6 +92,14 @@ pub struct Go {
     over: bool,
 }
 
+/// The Go library's reader, which repairs a dangling pointer.
+#[derive(Clone, Hash, PartialEq, Eq)]
+pub enum Reader {
+    Idle,
+    Scanning { observed: Option<Vec<u8>> },
+    Repairing { observed: Option<Vec<u8>>, found: Id },
+}
+
 fn go_id(time: i64) -> Id {
     format!("{time:019}").into()
 }
@@ -131,6 +139,38 @@ impl Go {
 }
 
 impl World {
+    pub(super) fn reader_steps(&self, steps: &mut Vec<Step>) {
+        let dangling = match &self.latest {
+            None => true,
+            Some(raw) => !self.manifests.keys().any(|id| id.as_bytes() == &raw[..]),
+        };
+        let mut next = self.clone();
+        match &self.reader {
+            // Beside a Go writer at work it would undo that one's commit, as no rule of ours can prevent.
+            Reader::Idle if self.repairs > 0 && dangling && !self.is_go_at_work() => {
+                next.repairs -= 1;
+                next.reader = Reader::Scanning { observed: self.latest.clone() };
+                steps.push(("a Go reader finds the pointer dangling".into(), Ok(next)));
+            }
+            Reader::Idle => {}
+            Reader::Scanning { observed } => {
+                next.reader = match self.manifests.keys().next_back() {
+                    None => Reader::Idle,
+                    Some(id) => Reader::Repairing { observed: observed.clone(), found: id.clone() },
+                };
+                steps.push(("the Go reader scans".into(), Ok(next)));
+            }
+            Reader::Repairing { observed, found } => {
+                if self.latest == *observed {
+                    next.latest = Some(found.as_bytes().to_vec());
+                    next.disturbed = true;
+                }
+                next.reader = Reader::Idle;
+                steps.push(("the Go reader repairs the pointer".into(), Ok(next)));
+            }
+        }
+    }
+
     pub(super) fn survey(&self) -> Survey {
         let surveyed = |(id, stored): (&Id, &Stored)| {
             let surveyed =

@@ -10,7 +10,7 @@ use super::super::machine::{
     Action, Event, Goal, Id, Kind, Knowledge, Machine, Mutant, Outcome, Publication, PutAnswer, Read, Reason,
     Slot, SwapAnswer,
 };
-use super::foreign::{Go, GoPlan, Stored, is_go};
+use super::foreign::{Go, GoPlan, Reader, Stored, is_go};
 
 /// What is explored.
 #[derive(Clone)]
@@ -72,13 +72,6 @@ struct Writer {
     doubt: Option<Slot>,
 }
 
-#[derive(Clone, Hash, PartialEq, Eq)]
-enum Reader {
-    Idle,
-    Scanning { observed: Option<Vec<u8>> },
-    Repairing { observed: Option<Vec<u8>>, found: Id },
-}
-
 /// One state of the whole.
 #[derive(Clone, Hash, PartialEq, Eq)]
 pub struct World {
@@ -88,12 +81,12 @@ pub struct World {
     pub(super) go: Go,
     delayed: Vec<Request>,
     writers: Vec<Writer>,
-    reader: Reader,
+    pub(super) reader: Reader,
     faults: u8,
     crashes: u8,
-    repairs: u8,
+    pub(super) repairs: u8,
     resets: u8,
-    disturbed: bool,
+    pub(super) disturbed: bool,
     acknowledged: Vec<Id>,
     refused: Vec<u128>,
     /// How many commits were refused because a person has to decide.
@@ -505,38 +498,6 @@ impl World {
         match (self.latest.as_deref().and_then(place), place(id.as_bytes())) {
             (Some(pointer), Some(id)) => pointer >= id,
             _ => false,
-        }
-    }
-
-    fn reader_steps(&self, steps: &mut Vec<Step>) {
-        let dangling = match &self.latest {
-            None => true,
-            Some(raw) => !self.manifests.keys().any(|id| id.as_bytes() == &raw[..]),
-        };
-        let mut next = self.clone();
-        match &self.reader {
-            // Beside a Go writer at work it would undo that one's commit, as no rule of ours can prevent.
-            Reader::Idle if self.repairs > 0 && dangling && !self.is_go_at_work() => {
-                next.repairs -= 1;
-                next.reader = Reader::Scanning { observed: self.latest.clone() };
-                steps.push(("a Go reader finds the pointer dangling".into(), Ok(next)));
-            }
-            Reader::Idle => {}
-            Reader::Scanning { observed } => {
-                next.reader = match self.manifests.keys().next_back() {
-                    None => Reader::Idle,
-                    Some(id) => Reader::Repairing { observed: observed.clone(), found: id.clone() },
-                };
-                steps.push(("the Go reader scans".into(), Ok(next)));
-            }
-            Reader::Repairing { observed, found } => {
-                if self.latest == *observed {
-                    next.latest = Some(found.as_bytes().to_vec());
-                    next.disturbed = true;
-                }
-                next.reader = Reader::Idle;
-                steps.push(("the Go reader repairs the pointer".into(), Ok(next)));
-            }
         }
     }
 
