@@ -2148,6 +2148,33 @@ lode_status lode_snapshot_producer(const lode_snapshot *snapshot,
                                    lode_error **error);
 
 /**
+ * Makes a snapshot the head of its dataset: the exit of LODE_ERR_NEEDS_REPAIR, whose message names the heads to
+ * choose from. The snapshot's ancestors stay with it; snapshots that are none of them can still be read by their
+ * ids, but nothing is built on them any more. What writers of this library have committed stays: if they have gone
+ * on from another snapshot, only the newest of theirs can be chosen, and the error names it. The pointer "latest" is
+ * set to the choice, whatever it named. No writer of the Go library may be at work. The call may be repeated.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param snapshot_id the snapshot to be the head; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. NULL: not
+ *        wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND, LODE_ERR_NEEDS_REPAIR (another must be chosen: see
+ *         lode_error_message), LODE_ERR_UNORDERABLE_PARENT (nothing can sort after that id), LODE_ERR_BUSY,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_dataset_adopt(lode_dataset *dataset,
+                               const char *snapshot_id,
+                               const lode_call_options *call,
+                               lode_snapshot **snapshot,
+                               lode_error **error);
+
+/**
  * Fills the options with the defaults: no limits, verified as the records stream.
  *
  * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.

@@ -8,6 +8,7 @@ pub(crate) mod counts;
 mod doubt;
 mod exactly_once;
 mod faults;
+mod go;
 mod heads;
 mod layouts;
 mod reading;
