@@ -5,6 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::hive;
 use super::lookup::{MANIFEST_MAX, Site, Stored};
 use super::machine::{Id, Repair, Slot, Survey, Surveyed};
 use super::producers;
@@ -117,6 +118,12 @@ impl Site<'_> {
             };
             for file in &manifest.files {
                 self.backend().persist(&file.path)?;
+            }
+            for copy in hive::copies(self.layout, self.dataset, &manifest) {
+                // Its writer may have died before it put all of them.
+                if self.backend().open(&copy)?.is_some() {
+                    self.backend().persist(&copy)?;
+                }
             }
             self.backend().persist(&key)?;
         }

@@ -177,6 +177,7 @@ pub fn adopt(site: Site<'_>, control: &Control, id: &str, knowledge: &mut Knowle
     match ended? {
         Outcome::Adopted => Ok(()),
         Outcome::NotCommitted(reason) => Err(driver.refusal(reason)),
+        Outcome::Undecided => Err(driver.refusal(Reason::Failed)),
         _ => Err(Error::new(Status::Internal, "an adoption ended as a commit")),
     }
 }

@@ -9,12 +9,16 @@
 mod adopt;
 mod decide;
 mod head;
+#[cfg(test)]
+mod mutant;
 mod publish;
 mod survey;
 
 use std::sync::Arc;
 
 use super::producers::{Producers, Stamp};
+#[cfg(test)]
+pub use mutant::Mutant;
 use survey::{Adoption, Cause, Climb, Climbing, Placing, Subject};
 pub use survey::{Aging, Repair, Survey, Surveyed};
 
@@ -320,60 +324,6 @@ pub enum Reason {
     SequenceTooOld(u64),
 }
 
-/// Seeded faults, each of which the model checker must catch.
-#[cfg(test)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Mutant {
-    /// Another's slot is stepped over, not published.
-    NoHelping,
-    /// The manifest goes out before the slot is decided.
-    ManifestBeforeSlot,
-    /// A taken key means that another has won.
-    ExistsMeansLost,
-    /// An unknown answer is reported as a failure.
-    UnknownMeansFailed,
-    /// The id need not be above the parent's.
-    IdBelowParent,
-    /// A known id is kept although the head has passed it.
-    StaleIdKept,
-    /// The pointer may go back.
-    PointerBackwards,
-    /// The pointer is moved before the manifest is there.
-    PointerBeforeManifest,
-    /// A lost slot is tried again with a new nonce, without reading it.
-    FreshNonceOnResend,
-    /// Resolve says no without sealing.
-    ResolveWithoutSeal,
-    /// A refusal counts although an earlier try may have arrived.
-    RefusalAfterOpenMeansFailed,
-    /// The deadline ends a commit as failed although its slot is on its way.
-    DeadlineMeansFailed,
-    /// A handle builds on its snapshot although it could not publish it.
-    UnpublishedIsKnown,
-    /// A publication that failed is reported as complete.
-    UnpublishedMeansPublished,
-    /// The map of producers is looked at before the data only, not at each rebase.
-    ProducersNotCheckedAtRebase,
-    /// A new snapshot's map is not built on its parent's.
-    ProducersNotCarried,
-    /// A head is adopted although the history forks.
-    ForkNotChecked,
-    /// A head is adopted although a greater snapshot is there.
-    PointerBelowAdopted,
-    /// The pointer is not read again after the survey.
-    PointerNotReadAgain,
-    /// A dangling pointer is filled at once.
-    NoopWithoutWaiting,
-    /// The pointer to a Go writer's snapshot that nobody adopted is overwritten.
-    ForeignPointerOverwritten,
-    /// A slot of the kind `adopt` is stepped over like another's commit.
-    AdoptedNotRead,
-    /// A parent of ours that a Go writer built on is taken for gone, though it is only not published yet.
-    DecidedTakenForGone,
-    /// The producers of a Go head are taken for none.
-    ProducersNotSought,
-}
-
 /// One commit, or one resolution, under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Machine {
@@ -399,6 +349,8 @@ pub struct Machine {
     waits: u32,
     /// Adopt: the choice has its slot.
     adopted: bool,
+    /// Adopt: a snapshot that is no ancestor of the choice, and must not sort above what is built on that.
+    above: Option<Id>,
     /// Snapshots that were stepped onto although they sort below their parents, as only what is adopted may.
     below: Vec<Id>,
     #[cfg(test)]
@@ -436,10 +388,11 @@ enum State {
     Climb(Climb),
     Standing(Job),
     StandingAge(Job),
-    End { choice: Id, end: Id },
+    End { choice: Id, end: Slot, repeats: bool },
     ChoiceNamer(Id),
-    ChoiceSwapped,
-    ChoicePointerPersisted,
+    ChoiceSwapped { chosen: Id, above: Option<Id> },
+    ChoicePointerPersisted { chosen: Id, above: Option<Id> },
+    ChoiceManifest(Id),
     // Deciding.
     Data,
     Draw,
@@ -486,6 +439,8 @@ enum Then {
     StepOn,
     /// The head itself was not published: go on from it.
     HeadFound,
+    /// It repeats what the caller chose: the pointer is to name it.
+    Chosen,
     /// It was in the way: look for the head again.
     Restart,
     /// It was the snapshot to resolve.
@@ -509,6 +464,7 @@ impl Machine {
             restarts: 0,
             waits: 0,
             adopted: false,
+            above: None,
             below: Vec::new(),
             #[cfg(test)]
             mutant: None,

@@ -12,6 +12,9 @@ impl Dataset {
     /// their ids, but nothing is built on them any more. What the slots have decided before stays: then only the
     /// snapshot that they lead to can be chosen. At last the pointer is set to the choice, whatever it named.
     ///
+    /// What is built on the choice sorts above every snapshot there is. Where one that does not stay sorts above a choice
+    /// of this library's, a snapshot that repeats the choice goes on top of it, and is the head.
+    ///
     /// No writer of the Go library may be at work. The call may be repeated.
     ///
     /// # Errors

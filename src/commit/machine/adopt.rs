@@ -114,21 +114,32 @@ impl Machine {
                 }
                 Read::Found(false) | Read::Absent => self.busy(job.slot.child),
             },
-            (State::End { choice, end }, Event::Slot(read)) => self.on_end(choice, end, read),
+            (State::End { choice, end, repeats }, Event::Slot(read)) => {
+                self.on_end(choice, end, repeats, read)
+            }
             (State::ChoiceNamer(id), Event::Namer(read)) => match read {
                 Read::Failed => self.fail(),
                 Read::Found(slot) if slot.kind != Kind::Adopt => self.help(slot, Then::Restart),
                 Read::Found(slot) => self.refuse(Reason::Missing(slot.child)),
                 Read::Absent => self.refuse(Reason::NotFound(id)),
             },
-            (State::ChoiceSwapped, Event::Swapped(answer)) => match answer {
-                SwapAnswer::Done => self.finish(Outcome::Adopted),
+            (State::ChoiceSwapped { chosen, above }, Event::Swapped(answer)) => match answer {
+                SwapAnswer::Done => self.pointed_at(chosen, above),
                 SwapAnswer::Mismatch(_) | SwapAnswer::Unknown => self.again(),
                 SwapAnswer::Failed => self.fail(),
             },
-            (State::ChoicePointerPersisted, Event::Persisted(ok)) => match ok {
-                true => self.finish(Outcome::Adopted),
+            (State::ChoicePointerPersisted { chosen, above }, Event::Persisted(ok)) => match ok {
+                true => self.pointed_at(chosen, above),
                 false => self.fail(),
+            },
+            (State::ChoiceManifest(id), Event::Manifest(read)) => match read {
+                Read::Failed => self.fail(),
+                Read::Absent => self.refuse(Reason::Missing(id)),
+                Read::Found(facts) => {
+                    let producers = facts.producers.unwrap_or_default();
+                    self.head = Some(Head { id, created_at: facts.created_at, producers });
+                    self.draw()
+                }
             },
             // Their text would be the largest part of the machine in the library.
             #[cfg(test)]
@@ -268,7 +279,10 @@ impl Machine {
             // It has a child already.
             return match adoption.cause {
                 Cause::Choice if self.adopted => self.finish(Outcome::Adopted),
-                Cause::Choice => self.seek_end(head, slot),
+                Cause::Choice => {
+                    self.above = adoption.survey.above(&head);
+                    self.seek_end(head, slot, true)
+                }
                 Cause::Head(_) => self.help(slot, Then::HeadFound),
                 Cause::Dangling(_) if slot.kind == Kind::Adopt => self.again(),
                 Cause::Dangling(_) => self.help(slot, Then::Restart),
@@ -285,7 +299,7 @@ impl Machine {
             return self.adopt(adoption, Some(slot.child), chain);
         }
         if choice {
-            return self.seek_end(head, slot);
+            return self.seek_end(head, slot, false);
         }
         let adopts = slot.kind == Kind::Adopt;
         if adopts && adoption.survey.descends(&slot.child, &head) {
@@ -417,15 +431,41 @@ impl Machine {
             }
             Cause::Choice => {
                 self.adopted = true;
-                let pointed = self.pointer.as_deref() == Some(head.as_bytes());
-                match (pointed, self.pointer.clone()) {
-                    (true, _) => self.go(State::ChoicePointerPersisted, Action::PersistLatest),
-                    (false, expected) => {
-                        let swap = Action::Swap { expected, value: head };
-                        self.go(State::ChoiceSwapped, swap)
-                    }
-                }
+                let above = survey.above(&head);
+                self.point_at(head, above)
             }
+        }
+    }
+
+    /// The choice, or what only repeats it, has its slot: moves the pointer there, whatever it named.
+    pub(super) fn point_at(&mut self, chosen: Id, above: Option<Id>) -> Action {
+        match self.pointer.clone() {
+            Some(raw) if *raw == *chosen.as_bytes() => {
+                self.go(State::ChoicePointerPersisted { chosen, above }, Action::PersistLatest)
+            }
+            expected => {
+                let swap = Action::Swap { expected, value: chosen.clone() };
+                self.go(State::ChoiceSwapped { chosen, above }, swap)
+            }
+        }
+    }
+
+    /// The pointer is there. Whoever builds on one of the Go library's looks for the greatest id; on one of ours nobody
+    /// does, so that a noop goes between.
+    fn pointed_at(&mut self, chosen: Id, above: Option<Id>) -> Action {
+        self.pointer = Some(chosen.as_bytes().to_vec());
+        self.above = above.filter(|_| matches!(form(&chosen), Form::Ours { .. }));
+        match self.above {
+            Some(_) => self.go(State::ChoiceManifest(chosen.clone()), Action::ReadManifest(chosen)),
+            None => self.finish(Outcome::Adopted),
+        }
+    }
+
+    /// The slots end at the head: what comes next must sort above all that there is.
+    pub(super) fn raise(&mut self) -> Action {
+        match (&self.head, &self.above) {
+            (Some(head), Some(above)) if head.id < *above => self.draw(),
+            _ => self.finish(Outcome::Adopted),
         }
     }
 
@@ -512,21 +552,23 @@ impl Machine {
     }
 
     /// The choice cannot be adopted any more: finds what can be chosen instead.
-    fn seek_end(&mut self, choice: Id, slot: Slot) -> Action {
+    fn seek_end(&mut self, choice: Id, slot: Slot, repeats: bool) -> Action {
         if self.goes_round(&slot) {
             return self.needs_repair(Repair::OtherParent(slot.child), vec![choice]);
         }
-        let end = slot.child;
-        self.go(State::End { choice, end: end.clone() }, Action::ReadSlot(Some(end)))
+        let (next, repeats) = (slot.child.clone(), repeats && slot.kind == Kind::Noop);
+        self.go(State::End { choice, end: slot, repeats }, Action::ReadSlot(Some(next)))
     }
 
-    fn on_end(&mut self, choice: Id, end: Id, read: Read<Slot>) -> Action {
+    fn on_end(&mut self, choice: Id, end: Slot, repeats: bool, read: Read<Slot>) -> Action {
         match read {
             Read::Failed => self.fail(),
-            Read::Found(slot) => self.seek_end(choice, slot),
+            Read::Found(slot) => self.seek_end(choice, slot, repeats),
+            // Nothing but repetitions of the choice: an earlier call's, perhaps.
+            Read::Absent if repeats => self.help(end, Then::Chosen),
             Read::Absent => {
-                let heads = vec![choice, end.clone()];
-                self.needs_repair(Repair::NotTheEnd(end), heads)
+                let heads = vec![choice, end.child.clone()];
+                self.needs_repair(Repair::NotTheEnd(end.child), heads)
             }
         }
     }

@@ -67,7 +67,7 @@ impl Machine {
         let (kind, above) = match &self.goal {
             Goal::Commit { .. } => (Kind::Commit, None),
             Goal::Resolve { id } => (Kind::Noop, Some(id.clone())),
-            Goal::Adopt { .. } => return self.fail(),
+            Goal::Adopt { .. } => (Kind::Noop, self.above.clone()),
         };
         let kept = match kind {
             Kind::Commit => self.id.clone().filter(|id| self.is_above_head(id)),

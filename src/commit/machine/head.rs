@@ -124,11 +124,11 @@ impl Machine {
                 let heads = vec![id.clone()];
                 self.needs_repair(Repair::OtherParent(id), heads)
             }
-            (Read::Found(slot), Some(facts)) if facts.producers.is_some() => {
-                self.persist_head(id, &facts, slot.parent)
+            // A noop may stand for its Go writer's own manifest.
+            (Read::Found(slot), Some(facts)) if matches!(form(&id), Form::Go { .. }) => {
+                self.adopted_head(slot, facts)
             }
-            // A noop stands for its Go writer's own manifest, which does not say who has committed what.
-            (Read::Found(slot), Some(facts)) => self.adopted_head(slot, facts),
+            (Read::Found(slot), Some(facts)) => self.persist_head(id, &facts, slot.parent),
             (Read::Found(slot), None) => self.help(slot, Then::HeadFound),
             (Read::Absent, facts) => self.unnamed_head(id, facts, torn),
         }
@@ -208,7 +208,8 @@ impl Machine {
             Read::Failed => self.fail(),
             Read::Found(slot) => self.help(slot, Then::StepOn),
             Read::Absent => match &self.goal {
-                Goal::Commit { .. } | Goal::Adopt { .. } => self.data(),
+                Goal::Commit { .. } => self.data(),
+                Goal::Adopt { .. } => self.raise(),
                 Goal::Resolve { id } => {
                     let id = id.clone();
                     self.go(State::Wanted, Action::ReadManifest(id))

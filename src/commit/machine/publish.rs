@@ -210,6 +210,10 @@ impl Machine {
             Then::StepOn | Then::Sealed => self.step_on(),
             Then::HeadFound => self.head_found(Some(head)),
             Then::Restart => self.again(),
+            Then::Chosen => {
+                let above = self.above.take().filter(|above| *above > head.id);
+                self.point_at(head.id, above)
+            }
             Then::Wanted => self.finish(Outcome::Resolved),
         }
     }

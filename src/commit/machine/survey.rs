@@ -129,6 +129,11 @@ impl Survey {
         self.manifests.keys().next_back().max(self.torn.iter().next_back())
     }
 
+    /// The greatest id, if it sorts above this one.
+    pub(super) fn above(&self, id: &Id) -> Option<Id> {
+        self.greatest().filter(|greatest| *greatest > id).cloned()
+    }
+
     /// From this snapshot back to the nearest that has a slot. `None` for ancestors that go round in a circle.
     pub(super) fn chain(&self, head: &Id) -> Option<Chain> {
         let mut chain = Chain::default();

@@ -22,7 +22,7 @@ const G3: &str = "1700000000000000003";
 pub(super) struct Go<'a>(pub &'a Store);
 
 impl Go<'_> {
-    fn put(&self, key: &str, bytes: &[u8]) {
+    pub(super) fn put(&self, key: &str, bytes: &[u8]) {
         self.0.backend().delete(key).unwrap();
         let put = self.0.backend().put_if_absent(key, bytes, Durability::Process);
         assert!(matches!(put, Put::Done), "{put:?}");
@@ -32,7 +32,7 @@ impl Go<'_> {
         self.put("datasets/events/latest", raw.as_bytes());
     }
 
-    fn manifest_of(&self, id: &str, parent: Option<&str>, text: &str) -> Manifest {
+    pub(super) fn manifest_of(&self, id: &str, parent: Option<&str>, text: &str) -> Manifest {
         let path = Layout::Default.data_path("events", id, "");
         let data = format!("{text}\n");
         self.put(&path, data.as_bytes());
@@ -54,7 +54,7 @@ impl Go<'_> {
         }
     }
 
-    fn store_manifest(&self, id: &str, bytes: &[u8]) {
+    pub(super) fn store_manifest(&self, id: &str, bytes: &[u8]) {
         self.put(&Layout::Default.manifest_path("events", id), bytes);
     }
 
@@ -67,16 +67,20 @@ impl Go<'_> {
 }
 
 /// An id of the Go library's, later than this snapshot.
-fn after(snapshot: &Snapshot) -> String {
+pub(super) fn after(snapshot: &Snapshot) -> String {
     format!("{:019}", snapshot.manifest().created_at + 1_000)
 }
 
-fn parent(snapshot: &Snapshot) -> Option<&str> {
+pub(super) fn parent(snapshot: &Snapshot) -> Option<&str> {
     snapshot.manifest().parent_snapshot_id.as_deref()
 }
 
-fn refused(dataset: &Dataset, status: Status, words: &[&str]) -> Error {
-    let error = write(dataset, &["\"refused\""]).err().expect("it is refused");
+pub(super) fn refused(dataset: &Dataset, status: Status, words: &[&str]) -> Error {
+    let error = match dataset.options().layout {
+        Layout::Hive => write_held(dataset, &["{\"p\":\"refused\"}"]),
+        _ => write(dataset, &["\"refused\""]),
+    };
+    let error = error.err().expect("it is refused");
     assert_eq!(error.status(), status, "{error}");
     for word in words {
         assert!(error.message().contains(word), "{word}: {error}");
@@ -188,7 +192,11 @@ fn a_go_snapshot_beside_one_of_ours_needs_a_person() {
     let error = open(&store).adopt(&theirs, &CallOptions::default()).err().unwrap();
     assert!(error.message().contains(second.id()), "{error}");
     open(&store).adopt(second.id(), &CallOptions::default()).unwrap();
-    assert_eq!(parent(&write(&open(&store), &["3"]).unwrap().snapshot), Some(second.id()));
+    // Theirs stays, and sorts above: a repetition of the choice goes between.
+    let repeats = open(&store).latest(&CallOptions::default()).unwrap();
+    assert_eq!(repeats.manifest().is_noop().as_deref(), Some(second.id()));
+    assert!(*repeats.id() > *theirs);
+    assert_eq!(parent(&write(&open(&store), &["3"]).unwrap().snapshot), Some(repeats.id()));
 }
 
 #[test]
@@ -206,7 +214,7 @@ fn slots_that_are_gone_are_replaced_by_adopting_the_head() {
     assert_eq!(audit(&store, &[]).unwrap().len(), 3);
 }
 
-fn on_disk(disk: &SimDisk) -> Store {
+pub(super) fn on_disk(disk: &SimDisk) -> Store {
     let filesystem = Filesystem::with_disk(disk.process().disk(), "/sim");
     Store::new(Box::new(filesystem), StoreOptions::default())
 }
@@ -293,7 +301,7 @@ fn a_torn_manifest_is_waited_for_then_needs_a_person() {
 }
 
 /// A dangling pointer whose noop was decided, but not published.
-fn noop_in_waiting(disk: &SimDisk, store: &Store) {
+pub(super) fn noop_in_waiting(disk: &SimDisk, store: &Store) {
     Go(store).commit(G1, None);
     Go(store).point(G2);
     disk.pass(PATIENCE);

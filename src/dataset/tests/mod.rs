@@ -11,6 +11,7 @@ mod faults;
 mod go;
 mod heads;
 mod layouts;
+mod neighbour;
 mod reading;
 
 use super::*;
