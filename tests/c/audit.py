@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The second auditor: reads a dataset's files, knows nothing of liblode, and says whether its history is whole.
 
-    audit.py ROOT DATASET [--layout default|hive|flat] [--acknowledged FILE] [--length N] [--no-leftovers]
+    audit.py ROOT DATASET [--layout default|hive|flat] [--acknowledged FILE] [--length N] [--no-leftovers] [--beside ID]
 
 Walks the slots from the root and checks: every slot's header and payload; every manifest on the path, equal to its
 payload; none off it; in the hive layout a copy beside each partition's files of a manifest that is there, and none that no slot
@@ -190,6 +190,7 @@ def main():
     parser.add_argument("--acknowledged", help="a file of snapshot ids that were acknowledged, one a line")
     parser.add_argument("--length", type=int, help="how many snapshots the path must have, all published")
     parser.add_argument("--no-leftovers", action="store_true", help="no temporary file and no unnamed data may be there")
+    parser.add_argument("--beside", action="append", default=[], help="a snapshot that is off the path by a person's choice")
     arguments = parser.parse_args()
     root, dataset = arguments.root, arguments.dataset
     layout = arguments.layout
@@ -200,7 +201,8 @@ def main():
     snapshots = os.path.join(base, FOLDERS[layout])
     for id in sorted(os.listdir(snapshots)) if os.path.isdir(snapshots) else []:
         if os.path.exists(os.path.join(snapshots, id, "manifest.json")) and id not in on_path:
-            wrong(f"{id} has a manifest, and no slot leads to it")
+            if id not in arguments.beside:
+                wrong(f"{id} has a manifest, and no slot leads to it")
     for directory, _, files in os.walk(os.path.join(base, "partitions")):
         if "manifest.json" in files and os.path.basename(directory) not in on_path:
             wrong(f"{os.path.relpath(directory, base)} has a copy of a manifest, and no slot leads to it")
