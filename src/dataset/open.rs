@@ -154,7 +154,7 @@ impl Dataset {
         &self.inner.store
     }
 
-    pub(super) fn site(&self) -> Site<'_> {
+    pub(crate) fn site(&self) -> Site<'_> {
         let options = &self.inner.options;
         Site {
             store: &self.inner.store,
