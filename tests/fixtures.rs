@@ -1,23 +1,28 @@
 //! Datasets that the Go library wrote, read and continued on a machine without Go.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use lode::checksum::Checksum;
 use lode::codec::Codec;
 use lode::compress::Compressor;
-use lode::dataset::{Dataset, DatasetOptions, Outcome, ReadOptions, Snapshot, WriterOptions};
+use lode::dataset::{Commit, Dataset, DatasetOptions, Outcome, ReadOptions, Retry, Snapshot, WriterOptions};
 use lode::manifest::Metadata;
 use lode::options::{CallOptions, CommitOptions};
 use lode::store::{Store, StoreOptions};
+use lode::{Result, Status};
 
 /// A copy of a directory, removed at the end.
 struct Copied(PathBuf);
 
 impl Copied {
     fn of(name: &str) -> Self {
-        let to =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fixtures-{}-{name}", std::process::id()));
+        Copied::as_named(name, name)
+    }
+
+    fn as_named(name: &str, to: &str) -> Self {
+        let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fixtures-{}-{to}", std::process::id()));
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name), &to);
         Copied(to)
     }
@@ -97,4 +102,82 @@ fn what_the_go_library_wrote_is_read_and_continued() {
             assert_eq!(ids.last().map(String::as_str), Some(commit.snapshot.id()));
         }
     }
+}
+
+/// The fixture's history in a directory, as the Go library may leave it, and what it is opened with.
+fn history(test: &str) -> (Copied, Dataset, Vec<String>) {
+    let copied = Copied::as_named("jsonl-noop-md5", test);
+    let store = Store::open_filesystem(copied.0.to_str().unwrap(), StoreOptions::default()).unwrap();
+    let retry = Retry { attempts: 1, ..Retry::default() };
+    let options = DatasetOptions { codec: Codec::Jsonl, retry, ..Default::default() };
+    let dataset = Dataset::open(&store, "events", options).unwrap();
+    let ids = all(&dataset).iter().map(|snapshot| snapshot.id().to_owned()).collect();
+    (copied, dataset, ids)
+}
+
+fn write(dataset: &Dataset) -> Result<Commit> {
+    let mut writer = dataset.record_writer(WriterOptions::default()).unwrap();
+    writer.append(b"{\"id\":7}", None).unwrap();
+    writer.commit(Metadata::empty(), CommitOptions::default())
+}
+
+/// As if nobody had touched it for two minutes.
+fn age(path: &Path) {
+    let file = fs::File::options().append(true).open(path).unwrap();
+    let modified = file.metadata().unwrap().modified().unwrap();
+    file.set_modified(modified - std::time::Duration::from_secs(120)).unwrap();
+}
+
+#[test]
+fn a_pointer_with_a_line_end_and_a_mode_of_its_own_is_read_and_replaced() {
+    let (copied, dataset, ids) = history("pointer");
+    let pointer = copied.0.join("datasets/events/latest");
+    fs::write(&pointer, format!("{}\n", ids[2])).unwrap();
+    fs::set_permissions(&pointer, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(dataset.latest(&CallOptions::default()).unwrap().id(), ids[2]);
+    let commit = write(&dataset).unwrap();
+    assert_eq!(commit.outcome, Outcome::Committed);
+    assert_eq!(fs::read(&pointer).unwrap(), commit.snapshot.id().as_bytes());
+    // Others may read it as they may read the rest.
+    let manifest = format!("datasets/events/snapshots/{}/manifest.json", commit.snapshot.id());
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&pointer), mode(&copied.0.join(manifest)));
+}
+
+#[test]
+fn a_writer_that_died_before_its_manifest_is_passed_over_after_a_minute() {
+    let (copied, dataset, ids) = history("dangling");
+    fs::remove_file(copied.0.join(format!("datasets/events/snapshots/{}/manifest.json", ids[2]))).unwrap();
+    assert_eq!(dataset.latest(&CallOptions::default()).unwrap().id(), ids[1]);
+    let pointer = copied.0.join("datasets/events/latest");
+    // Just written, as far as the file system knows.
+    fs::write(&pointer, &ids[2]).unwrap();
+    let error = write(&dataset).err().unwrap();
+    assert_eq!((error.status(), error.snapshot_id()), (Status::Busy, Some(&*ids[2])), "{error}");
+    age(&pointer);
+    let commit = write(&dataset).unwrap();
+    assert_eq!(commit.snapshot.manifest().parent_snapshot_id.as_deref(), Some(&*ids[2]));
+    let kept: Vec<String> = all(&dataset).iter().map(|snapshot| snapshot.id().to_owned()).collect();
+    assert_eq!(kept, [&*ids[0], &*ids[1], commit.snapshot.id()]);
+}
+
+#[test]
+fn a_torn_manifest_is_waited_for_and_then_needs_a_person() {
+    let (copied, dataset, ids) = history("torn");
+    let path = format!("datasets/events/snapshots/{}/manifest.json", ids[2]);
+    let manifest = copied.0.join(&path);
+    let whole = fs::read(&manifest).unwrap();
+    fs::write(&manifest, &whole[..whole.len() / 2]).unwrap();
+    assert_eq!(dataset.latest(&CallOptions::default()).unwrap().id(), ids[1]);
+    let error = write(&dataset).err().unwrap();
+    assert_eq!(error.status(), Status::Busy, "{error}");
+    age(&copied.0.join("datasets/events/latest"));
+    let error = write(&dataset).err().unwrap();
+    assert_eq!((error.status(), error.path()), (Status::NeedsRepair, Some(&*path)), "{error}");
+    assert!(error.message().contains("ends in the middle"), "{error}");
+    // Its exit.
+    assert_eq!(dataset.adopt(&ids[1], &CallOptions::default()).unwrap().id(), ids[1]);
+    let commit = write(&dataset).unwrap();
+    assert_eq!(commit.snapshot.manifest().parent_snapshot_id.as_deref(), Some(&*ids[1]));
+    assert!(*commit.snapshot.id() > *ids[2], "it sorts above the torn one, too");
 }
