@@ -9,6 +9,7 @@ use lode::options::CallOptions;
 
 use crate::datasets::{lines, open, push, read, records};
 use crate::go::{Directory, Go};
+use crate::layouts;
 
 fn write(go: &Go, root: &str, compressor: &str, checksum: &str, records: &[Vec<u8>]) -> String {
     let id = go.text(&["write", root, "events", compressor, checksum], lines(records).as_bytes());
@@ -100,4 +101,68 @@ fn go_readers_never_see_our_commits_go_wrong() {
     });
     assert!(looks >= 3);
     assert_eq!(go.text(&["snapshots", root, "events"], b"").lines().count(), 301);
+}
+
+#[test]
+fn turn_about_in_the_other_layouts() {
+    let Some(go) = Go::find() else { return };
+    for (layout, keys, name) in layouts::LAYOUTS {
+        let directory = Directory::new();
+        let root = directory.as_str();
+        let dataset = layouts::open(root, layout, keys, Compressor::Gzip, Checksum::Md5);
+        let mut history = String::new();
+        let mut parent = String::new();
+        for round in 0..10 {
+            // Now and then nothing.
+            let texts = layouts::records(if round % 4 == 3 { 0 } else { 5 + round });
+            let stdin: String = texts.iter().map(|record| format!("{record}\n")).collect();
+            let theirs = go
+                .text_as(name, &["write", root, "events", "gzip", "md5"], stdin.as_bytes())
+                .trim_end()
+                .to_owned();
+            let commit = layouts::write(&dataset, &texts);
+            assert_eq!(commit.outcome, Outcome::Committed, "{name}, round {round}");
+            let ours = commit.snapshot.id();
+            assert_eq!(commit.snapshot.manifest().parent_snapshot_id.as_deref(), Some(&*theirs), "{name}");
+            history += &format!("{theirs} {0} {parent}\n{ours} {0} {theirs}\n", texts.len());
+            ours.clone_into(&mut parent);
+            for id in [&*theirs, ours] {
+                assert_eq!(
+                    layouts::sorted(layouts::read(&dataset, id)),
+                    layouts::sorted(texts.clone()),
+                    "{name}"
+                );
+            }
+        }
+        assert_eq!(go.text_as(name, &["snapshots", root, "events"], b""), history, "{name}");
+    }
+}
+
+#[test]
+fn go_goes_on_where_we_have_passed_over_a_writer_that_died() {
+    let Some(go) = Go::find() else { return };
+    let directory = Directory::new();
+    let root = directory.as_str();
+    let first = write(go, root, "noop", "md5", &records(0, 3));
+    let dead = write(go, root, "noop", "md5", &records(3, 3));
+    std::fs::remove_file(directory.join(&format!("datasets/events/snapshots/{dead}/manifest.json"))).unwrap();
+    let pointer =
+        std::fs::File::options().append(true).open(directory.join("datasets/events/latest")).unwrap();
+    let written = pointer.metadata().unwrap().modified().unwrap();
+    pointer.set_modified(written - std::time::Duration::from_secs(120)).unwrap();
+    let dataset = open(root, Compressor::None, Checksum::Md5);
+    let ours = push(&dataset, &records(6, 3)).unwrap().snapshot;
+    let theirs = write(go, root, "noop", "md5", &records(9, 3));
+    let last = push(&dataset, &records(12, 3)).unwrap().snapshot;
+    let [ours, last] = [ours.id(), last.id()];
+    // To Go the snapshot in the dead one's place is one more, which repeats the first.
+    let history =
+        format!("{first} 3 \n{dead} 3 {first}\n{ours} 3 {dead}\n{theirs} 3 {ours}\n{last} 3 {theirs}\n");
+    assert_eq!(go.text(&["snapshots", root, "events"], b""), history);
+    assert_eq!(go.text(&["read", root, "events", &dead], b""), lines(&records(0, 3)));
+    let mut kept = dataset.snapshots(&CallOptions::default()).unwrap();
+    for id in [&*first, ours, &*theirs, last] {
+        assert_eq!(kept.next().unwrap().unwrap().id(), id);
+    }
+    assert!(kept.next().unwrap().is_none());
 }

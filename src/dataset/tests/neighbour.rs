@@ -1,11 +1,15 @@
 //! The Go library as neighbour in the other layouts, and what its snapshots ask of the ids that follow.
 
+use std::sync::Arc;
+
 use super::audit::{audit, audit_as};
 use super::go::{Go, after, noop_in_waiting, on_disk, parent, refused};
-use super::layouts::plant_copies;
+use super::layouts::{plant_copies, put};
 use super::*;
 use crate::commit::adopt::PATIENCE;
 use crate::commit::driver::now;
+use crate::commit::machine::{Kind, Slot};
+use crate::commit::slot::{self, Place};
 use crate::error::{Action, Status};
 use crate::options::Producer;
 use crate::store::sim::SimDisk;
@@ -260,4 +264,35 @@ fn choosing_the_end_of_the_path_puts_a_noop_between_it_and_what_follows() {
     open(&store).adopt(first.id(), &CallOptions::default()).unwrap();
     assert_eq!(open(&store).latest(&CallOptions::default()).unwrap().id(), first.id());
     assert_eq!(parent(&next(&open(&store)).snapshot), Some(first.id()));
+}
+
+#[test]
+fn slots_that_go_round_in_a_circle_are_no_way() {
+    let store = memory();
+    let first = next(&open(&store)).snapshot;
+    Go(&store).commit(G1, Some(first.id()));
+    open(&store).adopt(G1, &CallOptions::default()).unwrap();
+    // By hand: the snapshot below leads up to its own parent again.
+    let slot = Slot {
+        kind: Kind::Adopt,
+        parent: Some(G1.into()),
+        child: first.id().into(),
+        created_at: 0,
+        nonce: 7,
+        producers: Arc::default(),
+    };
+    let place = Place { dataset: "events", layout: Layout::Default, parent: Some(G1) };
+    put(&store, &place.key(), &slot::encode(place, &slot, &[]));
+    refused(&open(&store), Status::NeedsRepair, &[G1]);
+    let calls = CallOptions::default();
+    let id = format!("{}-0123456789abcdef", ahead());
+    let error = open(&store).resolve_commit(&id, &calls).err().unwrap();
+    assert_eq!(error.status(), Status::NeedsRepair, "{error}");
+    for choice in [first.id(), G1] {
+        let error = open(&store).adopt(choice, &calls).err().unwrap();
+        assert_eq!(error.status(), Status::NeedsRepair, "{error}");
+    }
+    let error = open(&store).producer_position("meter", &calls).err().unwrap();
+    assert_eq!(error.status(), Status::Corrupt, "{error}");
+    assert!(error.message().contains("go round"), "{error}");
 }
