@@ -187,7 +187,11 @@ impl Site<'_> {
             Repair::Dangling(id) => format!("the pointer names {id}, and no snapshot has that id"),
             Repair::OtherParent(id) => {
                 path = Some(manifest(id));
-                format!("the manifest {} names another parent than its place in the history wants", manifest(id))
+                format!(
+                    "the manifest {} names another parent than its place in the history wants; if it came late from a \
+                     writer of the Go library that was taken for dead, move it away, and commit again",
+                    manifest(id)
+                )
             }
             Repair::NotTheEnd(end) => {
                 format!(

@@ -373,6 +373,7 @@ enum State {
     Surveyed(Subject),
     SurveyPointer(Subject, Arc<Survey>),
     DanglingAge { id: Id, torn: bool, survey: Arc<Survey> },
+    DanglingManifest { id: Id, torn: bool, survey: Arc<Survey> },
     BusyPaused(Id),
     GoneNamer { adoption: Adoption, chain: Vec<Id> },
     Anchor { adoption: Adoption, at: Option<Id>, chain: Vec<Id> },

@@ -2,6 +2,7 @@
 //! does not answer, with crashes, a Go reader's repairs and resets of the pointer; breadth-first, so that the
 //! trace of a violation is a shortest one. And the mutants: seeded faults that the check must catch.
 
+mod choices;
 mod foreign;
 mod hive;
 mod promises;
@@ -90,7 +91,7 @@ fn trace(scenario: &Scenario, origins: &[(u32, u16)], at: u32, last: Option<Stri
 }
 
 fn plan(clock: i64, commits: u8, doubt: Doubt) -> Plan {
-    Plan { clock, commits, doubt, expects: false, produces: false }
+    Plan { clock, commits, doubt, expects: false, produces: false, chooses: false }
 }
 
 fn base() -> Scenario {
@@ -203,6 +204,11 @@ fn turns() -> GoPlan {
     GoPlan { commits: 1, turns: true, ..GoPlan::default() }
 }
 
+fn choosers() -> Vec<Plan> {
+    let two = vec![plan(7, 2, Doubt::Repeat), plan(5, 1, Doubt::Repeat)];
+    two.into_iter().map(|plan| Plan { chooses: true, ..plan }).collect()
+}
+
 /// With the Go library's writer beside ours.
 fn with_go() -> Vec<(&'static str, Scenario)> {
     let one = || vec![plan(7, 2, Doubt::Repeat)];
@@ -254,6 +260,32 @@ fn with_go() -> Vec<(&'static str, Scenario)> {
         ),
         ("a Go writer in turns with two of ours, and a lost request", Scenario { go: turns(), ..base() }),
         (
+            "a fork of Go writers, and two who choose",
+            Scenario { writers: choosers(), go: GoPlan { commits: 0, fork: true, ..turns() }, ..base() },
+        ),
+        (
+            "a fork of Go writers, two who choose, and a crash",
+            Scenario {
+                writers: choosers(),
+                go: GoPlan { commits: 0, fork: true, ..turns() },
+                crashes: 1,
+                faults: 0,
+                ..base()
+            },
+        ),
+        (
+            "a Go writer at any time, and two who choose",
+            Scenario { writers: choosers(), go: GoPlan { turns: false, ..turns() }, faults: 0, ..base() },
+        ),
+        (
+            "a Go writer at any time, one who chooses, and a lost request",
+            Scenario {
+                writers: vec![choosers().remove(0)],
+                go: GoPlan { turns: false, ..turns() },
+                ..base()
+            },
+        ),
+        (
             "hive: a Go writer in turns with two of ours that stop after the copies",
             Scenario { hive: true, go: turns(), crashes: 1, faults: 0, ..base() },
         ),
@@ -302,6 +334,7 @@ fn every_seeded_fault_beside_a_go_writer_is_caught() {
             Mutant::ForeignPointerOverwritten,
             Mutant::AdoptedNotRead,
             Mutant::DecidedTakenForGone,
+            Mutant::NothingAboveTheChoice,
             Mutant::ProducersNotSought,
         ],
         with_go,

@@ -43,6 +43,12 @@ impl Machine {
             (State::DanglingAge { id, torn, survey }, Event::Aged(read)) => {
                 self.on_dangling_age(id, torn, survey, read)
             }
+            (State::DanglingManifest { id, torn, survey }, Event::Manifest(read)) => match read {
+                Read::Failed => self.fail(),
+                Read::Found(_) => self.again(),
+                Read::Absent => self.fill(id, torn, survey),
+            },
+            (State::DanglingManifest { id, survey, .. }, Event::ManifestTorn) => self.fill(id, true, survey),
             (State::BusyPaused(id), Event::Paused { stop: true }) => self.refuse(Reason::Busy(id)),
             (State::BusyPaused(_), Event::Paused { stop: false }) => {
                 self.go(State::Latest, Action::ReadLatest)
@@ -188,7 +194,15 @@ impl Machine {
     fn judge_survey(&mut self, subject: Subject, survey: Arc<Survey>) -> Action {
         match subject {
             Subject::Head(head, facts) => self.anchor(Adoption { head, cause: Cause::Head(facts), survey }),
-            Subject::Dangling { id, torn } => self.fill(id, torn, survey),
+            #[cfg(test)]
+            Subject::Dangling { id, torn } if self.mutated(Mutant::NoopWithoutWaiting) => {
+                self.fill(id, torn, survey)
+            }
+            // Its writer may have come to the end while its age was looked at.
+            Subject::Dangling { id, torn } => {
+                let read = Action::ReadManifest(id.clone());
+                self.go(State::DanglingManifest { id, torn, survey }, read)
+            }
             Subject::Choice(id) if survey.manifests.contains_key(&id) => match form(&id) {
                 Form::Other => self.refuse(Reason::Unorderable(id)),
                 _ => self.anchor(Adoption { head: id, cause: Cause::Choice, survey }),
@@ -455,6 +469,10 @@ impl Machine {
     fn pointed_at(&mut self, chosen: Id, above: Option<Id>) -> Action {
         self.pointer = Some(chosen.as_bytes().to_vec());
         self.above = above.filter(|_| matches!(form(&chosen), Form::Ours { .. }));
+        #[cfg(test)]
+        if self.mutated(Mutant::NothingAboveTheChoice) {
+            self.above = None;
+        }
         match self.above {
             Some(_) => self.go(State::ChoiceManifest(chosen.clone()), Action::ReadManifest(chosen)),
             None => self.finish(Outcome::Adopted),
@@ -566,6 +584,10 @@ impl Machine {
             Read::Found(slot) => self.seek_end(choice, slot, repeats),
             // Nothing but repetitions of the choice: an earlier call's, perhaps.
             Read::Absent if repeats => self.help(end, Then::Chosen),
+            // The manifest there is another than the slots decided.
+            Read::Absent if end.child == choice => {
+                self.needs_repair(Repair::OtherParent(end.child), vec![choice])
+            }
             Read::Absent => {
                 let heads = vec![choice, end.child.clone()];
                 self.needs_repair(Repair::NotTheEnd(end.child), heads)

@@ -49,6 +49,8 @@ pub enum Mutant {
     AdoptedNotRead,
     /// A parent of ours that a Go writer built on is taken for gone, though it is only not published yet.
     DecidedTakenForGone,
+    /// A choice of ours is built on at once, whatever sorts above it.
+    NothingAboveTheChoice,
     /// The producers of a Go head are taken for none.
     ProducersNotSought,
 }

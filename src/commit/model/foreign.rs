@@ -88,6 +88,8 @@ pub struct Go {
     below: bool,
     /// There was a fork at the beginning.
     fork: bool,
+    /// It does not wait for its turn.
+    pub(super) beside: bool,
     /// Nobody is at work any more, and every minute has passed.
     over: bool,
 }
@@ -117,7 +119,8 @@ pub fn is_go(id: &str) -> bool {
 
 impl Go {
     pub fn new(plan: &GoPlan) -> Self {
-        Go { commits: plan.commits, crashes: plan.crashes, fork: plan.fork, ..Go::default() }
+        let (commits, crashes, fork, beside) = (plan.commits, plan.crashes, plan.fork, !plan.turns);
+        Go { commits, crashes, fork, beside, ..Go::default() }
     }
 
     /// The writer is gone for good.
@@ -205,7 +208,7 @@ impl World {
 
     /// Whether what this slot decides may be decided at all.
     pub(super) fn judge_slot(&self, slot: &Slot) -> Result<(), String> {
-        if self.go.fork {
+        if self.go.fork && !self.choices.begun {
             return Err(format!("{} is decided although the history forks", slot.child));
         }
         if slot.kind == Kind::Noop && is_go(&slot.child) && !self.go.given_up.contains(&slot.child) {
@@ -230,6 +233,11 @@ impl World {
         let greatest = edges.iter().map(|(_, id)| id).max();
         let below = self.latest.as_deref().is_some_and(|raw| greatest.is_some_and(|id| raw < id.as_bytes()));
         fork || below || self.go.below
+    }
+
+    /// Whether its writer is at work, or will be.
+    pub(super) fn is_go_coming(&self) -> bool {
+        self.go.at_work.is_some() || self.go.commits > 0
     }
 
     pub(super) fn is_go_at_work(&self) -> bool {

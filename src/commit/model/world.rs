@@ -10,6 +10,7 @@ use super::super::machine::{
     Action, Event, Goal, Id, Kind, Knowledge, Machine, Mutant, Outcome, Publication, PutAnswer, Read, Reason,
     Slot, SwapAnswer,
 };
+use super::choices::Choices;
 use super::foreign::{Go, GoPlan, Reader, Stored, is_go};
 
 /// What is explored.
@@ -48,6 +49,8 @@ pub struct Plan {
     /// Its commits carry a producer's sequence, the number of the commit; one that crashed or is in doubt is made
     /// again, by the same number.
     pub produces: bool,
+    /// Told that the history needs repair, it chooses a head and commits then.
+    pub chooses: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,6 +87,7 @@ pub struct World {
     /// In the hive layout: manifests of which there are copies.
     pub(super) copies: BTreeMap<Id, Slot>,
     pub(super) go: Go,
+    pub(super) choices: Choices,
     pub(super) delayed: Vec<Request>,
     pub(super) writers: Vec<Writer>,
     pub(super) reader: Reader,
@@ -112,6 +116,7 @@ impl World {
             manifests,
             copies: BTreeMap::new(),
             go: Go::new(&scenario.go),
+            choices: Choices::new(scenario.writers.len()),
             delayed: Vec::new(),
             writers: scenario.writers.iter().map(|_| Writer::new(0)).collect(),
             reader: Reader::Idle,
@@ -281,6 +286,8 @@ impl World {
         self.crashes -= 1;
         let writer = &self.writers[index];
         let commits = writer.commits - u8::from(plan.produces);
+        self.forget_choice(index);
+        let writer = &self.writers[index];
         self.writers[index] = Writer { commits, draws: writer.draws, ..Writer::new(writer.lives + 1) };
     }
 
@@ -339,6 +346,7 @@ impl World {
                     ));
                 }
                 self.judge_slot(slot)?;
+                self.judge_order(slot)?;
                 self.slots.insert(slot.parent.clone(), slot.clone());
                 Event::Put(PutAnswer::Done)
             }
@@ -357,7 +365,7 @@ impl World {
                 let path = self.path();
                 let place = |id: &[u8]| path.iter().position(|(on, _)| on.as_bytes() == id);
                 let foreign = |raw: &[u8]| std::str::from_utf8(raw).is_ok_and(is_go) && place(raw).is_none();
-                if expected.as_deref().is_some_and(foreign) {
+                if expected.as_deref().is_some_and(foreign) && !self.choices.begun {
                     return Err(format!("the pointer to a Go writer's snapshot is overwritten by {value}"));
                 }
                 if let Some(old) = expected.as_deref().and_then(place)
@@ -378,6 +386,7 @@ impl World {
     fn begin(&self, scenario: &Scenario, index: usize) -> Option<World> {
         let mut next = self.clone();
         let plan = &scenario.writers[index];
+        let choice = next.begin_choice(index)?;
         let writer = &mut next.writers[index];
         let knowledge = writer.knowledge.clone();
         if plan.produces && writer.doubt.take().is_some() {
@@ -385,6 +394,7 @@ impl World {
         }
         let stamp = plan.produces.then(|| stamp(writer.commits + 1));
         let machine = match writer.doubt.take() {
+            None if choice.is_some() => Machine::new(choice?, knowledge, 2),
             Some(slot) if plan.doubt == Doubt::Repeat => {
                 Machine::settle(Goal::Commit { expected: None, stamp }, knowledge, 2, slot)
             }
@@ -474,6 +484,11 @@ impl World {
                     return Err(format!("writer {index} is told {reason:?}"));
                 }
                 self.refused_for_repair += u8::from(matches!(reason, Reason::NeedsRepair { .. }));
+                if scenario.writers[index].chooses && matches!(reason, Reason::NeedsRepair { .. }) {
+                    let choosing = self.has_choice(index);
+                    self.choose(index, &reason);
+                    self.writers[index].commits -= u8::from(!choosing && self.has_choice(index));
+                }
                 if let Reason::Conflict(head) = reason {
                     self.writers[index].last = head;
                 }
@@ -512,7 +527,7 @@ impl World {
                 self.acknowledged.push(id);
             }
             Outcome::Undecided => {}
-            Outcome::Adopted => return Err("a commit ended as an adoption".into()),
+            Outcome::Adopted => self.chosen(index, ended.as_ref())?,
         }
         Ok(())
     }
