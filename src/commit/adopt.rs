@@ -57,15 +57,20 @@ impl Site<'_> {
     /// The store's; `ManifestInvalid` for a manifest that is whole and wrong; `Deadline`, `Cancelled`.
     pub fn survey(&self, control: &Control) -> Result<Survey> {
         let mut survey = Survey::default();
+        let mut slots = Vec::new();
         self.backend().list_names(&self.layout.slots_prefix(self.dataset), &mut |name| {
             if name == ROOT {
-                survey.slots.insert(None);
+                survey.root = true;
             } else if !name.ends_with(".payload") && !name.starts_with('.') {
-                survey.slots.insert(Some(Id::from(name)));
+                slots.push(name.to_owned());
             }
             true
         })?;
-        for id in self.listed_ids()? {
+        slots.sort_unstable();
+        survey.slots = slots.into_iter().map(Id::from).collect();
+        let mut ids = self.listed_ids()?;
+        ids.sort_unstable();
+        for id in ids {
             control.check("looking through the snapshots")?;
             let tells = |manifest: &Manifest| {
                 matches!(form(&id), Form::Ours { .. }) || manifest.metadata.value(producers::KEY).is_some()
@@ -75,12 +80,11 @@ impl Site<'_> {
                     let surveyed = Surveyed {
                         parent: manifest.parent_snapshot_id.as_deref().map(Id::from),
                         tells_producers: tells(&manifest),
+                        id: Id::from(id),
                     };
-                    survey.manifests.insert(Id::from(id), surveyed);
+                    survey.manifests.push(surveyed);
                 }
-                Stored::Torn => {
-                    survey.torn.insert(Id::from(id));
-                }
+                Stored::Torn => survey.torn.push(Id::from(id)),
                 Stored::Absent => {}
             }
         }

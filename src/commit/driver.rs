@@ -227,7 +227,7 @@ impl Driver<'_> {
             Action::FindNamer(child) => Event::Namer(self.find_namer(&child)),
             Action::Survey => {
                 let result = self.refuse_another_layout().and_then(|()| self.site.survey(self.control));
-                Event::Surveyed(self.read(result.map(Some)))
+                Event::Surveyed(self.read(result.map(|survey| Some(Arc::new(survey)))))
             }
             Action::ReadAge(aging) => Event::Aged(self.read_age(&aging)),
             Action::PersistAdopted(ids) => Event::Persisted(self.persist_adopted(&ids)),

@@ -179,7 +179,7 @@ pub enum Event {
     /// The slot that names the child.
     Namer(Read<Slot>),
     /// All slots and manifests.
-    Surveyed(Read<Survey>),
+    Surveyed(Read<Arc<Survey>>),
     /// Whether the object is old.
     Aged(Read<bool>),
     /// There is no slot to be synced.
@@ -375,15 +375,15 @@ enum State {
     DanglingAge { id: Id, torn: bool, survey: Arc<Survey> },
     DanglingManifest { id: Id, torn: bool, survey: Arc<Survey> },
     BusyPaused(Id),
-    GoneNamer { adoption: Adoption, chain: Vec<Id> },
-    Anchor { adoption: Adoption, at: Option<Id>, chain: Vec<Id> },
+    GoneNamer { adoption: Box<Adoption>, chain: Vec<Id> },
+    Anchor { adoption: Box<Adoption>, at: Option<Id>, chain: Vec<Id> },
     Faster { refusal: Reason },
-    AdoptedPersisted(Adoption, Option<Id>),
-    PlaceDraw(Placing),
-    PlacePut(Placing),
-    PlaceRead(Placing),
-    PlacePaused(Placing, bool),
-    PlacePersisted(Placing),
+    AdoptedPersisted(Box<Adoption>, Option<Id>),
+    PlaceDraw(Box<Placing>),
+    PlacePut(Box<Placing>),
+    PlaceRead(Box<Placing>),
+    PlacePaused(Box<Placing>, bool),
+    PlacePersisted(Box<Placing>),
     Floor { slot: Slot, facts: ManifestFacts },
     AdoptedManifest(Slot),
     Climb(Climb),

@@ -69,7 +69,7 @@ impl Machine {
             (State::AdoptedPersisted(adoption, anchor), Event::Persisted(ok)) => match ok {
                 true => {
                     let slot = Slot::empty(Kind::Adopt, anchor, adoption.head.clone(), 0);
-                    let placing = Placing { slot, adoption: Some(adoption) };
+                    let placing = Box::new(Placing { slot, adoption: Some(adoption) });
                     self.go(State::PlaceDraw(placing), Action::Draw)
                 }
                 false => self.fail(),
@@ -155,11 +155,10 @@ impl Machine {
         }
     }
 
-    fn on_surveyed(&mut self, subject: Subject, read: Read<Survey>) -> Action {
+    fn on_surveyed(&mut self, subject: Subject, read: Read<Arc<Survey>>) -> Action {
         let Read::Found(survey) = read else { return self.fail() };
-        let survey = Arc::new(survey);
         match subject {
-            Subject::Dangling { id, .. } if survey.manifests.contains_key(&id) => self.again(),
+            Subject::Dangling { id, .. } if survey.get(&id).is_some() => self.again(),
             #[cfg(test)]
             Subject::Dangling { .. } if self.mutated(Mutant::NoopWithoutWaiting) => {
                 self.read_pointer_again(subject, survey)
@@ -193,7 +192,9 @@ impl Machine {
 
     fn judge_survey(&mut self, subject: Subject, survey: Arc<Survey>) -> Action {
         match subject {
-            Subject::Head(head, facts) => self.anchor(Adoption { head, cause: Cause::Head(facts), survey }),
+            Subject::Head(head, facts) => {
+                self.anchor(Box::new(Adoption { head, cause: Cause::Head(facts), survey }))
+            }
             #[cfg(test)]
             Subject::Dangling { id, torn } if self.mutated(Mutant::NoopWithoutWaiting) => {
                 self.fill(id, torn, survey)
@@ -203,9 +204,9 @@ impl Machine {
                 let read = Action::ReadManifest(id.clone());
                 self.go(State::DanglingManifest { id, torn, survey }, read)
             }
-            Subject::Choice(id) if survey.manifests.contains_key(&id) => match form(&id) {
+            Subject::Choice(id) if survey.get(&id).is_some() => match form(&id) {
                 Form::Other => self.refuse(Reason::Unorderable(id)),
-                _ => self.anchor(Adoption { head: id, cause: Cause::Choice, survey }),
+                _ => self.anchor(Box::new(Adoption { head: id, cause: Cause::Choice, survey })),
             },
             Subject::Choice(id) => self.go(State::ChoiceNamer(id.clone()), Action::FindNamer(id)),
         }
@@ -239,19 +240,21 @@ impl Machine {
         }
         match survey.greatest().cloned() {
             None => {
-                let placing = Placing { slot: noop(None, &id), adoption: None };
+                let placing = Box::new(Placing { slot: noop(None, &id), adoption: None });
                 self.climbed(Climbing::Noop(placing), Arc::default())
             }
             Some(greatest) if greatest > id => {
                 let heads = survey.heads(&id);
                 self.needs_repair(Repair::NotTheGreatest(greatest), heads)
             }
-            Some(greatest) => self.anchor(Adoption { head: greatest, cause: Cause::Dangling(id), survey }),
+            Some(greatest) => {
+                self.anchor(Box::new(Adoption { head: greatest, cause: Cause::Dangling(id), survey }))
+            }
         }
     }
 
     /// Finds the snapshot below the head that the slots lead to.
-    fn anchor(&mut self, adoption: Adoption) -> Action {
+    fn anchor(&mut self, adoption: Box<Adoption>) -> Action {
         let Some(Chain { ids, at, gone }) = adoption.survey.chain(&adoption.head) else {
             let refusal = adoption.refusal(Repair::OtherParent(adoption.head.clone()));
             return self.refuse(refusal);
@@ -268,8 +271,8 @@ impl Machine {
         }
     }
 
-    fn anchor_at(&mut self, adoption: Adoption, at: Option<Id>, chain: Vec<Id>) -> Action {
-        if at.is_none() && !adoption.survey.slots.contains(&None) {
+    fn anchor_at(&mut self, adoption: Box<Adoption>, at: Option<Id>, chain: Vec<Id>) -> Action {
+        if at.is_none() && !adoption.survey.root {
             return self.adopt(adoption, None, chain);
         }
         self.go(State::Anchor { adoption, at: at.clone(), chain }, Action::ReadSlot(at))
@@ -277,7 +280,7 @@ impl Machine {
 
     fn on_anchor(
         &mut self,
-        adoption: Adoption,
+        adoption: Box<Adoption>,
         at: Option<Id>,
         mut chain: Vec<Id>,
         read: Read<Slot>,
@@ -320,7 +323,7 @@ impl Machine {
             // The head lies within what was adopted.
             return self.help(slot, Then::HeadFound);
         }
-        if adopts && !adoption.survey.manifests.contains_key(&slot.child) {
+        if adopts && adoption.survey.get(&slot.child).is_none() {
             return self.again();
         }
         let mut heads = adoption.survey.heads(&head);
@@ -338,26 +341,26 @@ impl Machine {
             (!self.mutated(Mutant::ForkNotChecked), !self.mutated(Mutant::PointerBelowAdopted));
         #[cfg(not(test))]
         let (forks, order) = (true, true);
-        let ours = survey.manifests.keys().any(|id| matches!(form(id), Form::Ours { .. }));
-        if ours && !survey.slots.contains(&None) {
+        let ours = survey.manifests.iter().any(|one| matches!(form(&one.id), Form::Ours { .. }));
+        if ours && !survey.root {
             return Some(Repair::NoSlots);
         }
         if let Some(parent) = survey.fork().filter(|_| forks) {
             return Some(Repair::Fork(parent));
         }
         if let Some(greatest) = survey.greatest().filter(|greatest| *greatest != head && order) {
-            return Some(match survey.torn.contains(greatest) {
+            return Some(match survey.get(greatest).is_none() {
                 true => Repair::Torn(greatest.clone()),
                 false => Repair::NotTheGreatest(greatest.clone()),
             });
         }
         let mut all = survey.manifests.iter();
-        let child = all.find(|(_, surveyed)| surveyed.parent.as_ref() == Some(head) && order);
-        child.map(|(child, _)| Repair::NotTheGreatest(child.clone()))
+        let child = all.find(|one| one.parent.as_ref() == Some(head) && order);
+        child.map(|child| Repair::NotTheGreatest(child.id.clone()))
     }
 
     /// The slots end at `anchor`, and `chain` leads there from the head: adopts it, unless something speaks against it.
-    fn adopt(&mut self, adoption: Adoption, anchor: Option<Id>, chain: Vec<Id>) -> Action {
+    fn adopt(&mut self, adoption: Box<Adoption>, anchor: Option<Id>, chain: Vec<Id>) -> Action {
         if adoption.cause != Cause::Choice
             && let Some(repair) = self.objection(&adoption)
         {
@@ -368,14 +371,14 @@ impl Machine {
         self.go(State::AdoptedPersisted(adoption, anchor), Action::PersistAdopted(chain))
     }
 
-    fn put(&mut self, placing: Placing) -> Action {
+    fn put(&mut self, placing: Box<Placing>) -> Action {
         let slot = placing.slot.clone();
         self.go(State::PlacePut(placing), Action::PutSlot(slot))
     }
 
     /// That a slot of this kind is nobody's in particular makes all simple: whoever put it, it is there or not, and
     /// as long as nobody knows, nothing of the caller's is committed.
-    fn on_placed(&mut self, placing: Placing, answer: PutAnswer) -> Action {
+    fn on_placed(&mut self, placing: Box<Placing>, answer: PutAnswer) -> Action {
         match answer {
             PutAnswer::Done => self.placed(placing),
             PutAnswer::Exists | PutAnswer::Differs | PutAnswer::Unknown => self.read_placed(placing),
@@ -383,12 +386,12 @@ impl Machine {
         }
     }
 
-    fn read_placed(&mut self, placing: Placing) -> Action {
+    fn read_placed(&mut self, placing: Box<Placing>) -> Action {
         let parent = placing.slot.parent.clone();
         self.go(State::PlaceRead(placing), Action::ReadSlot(parent))
     }
 
-    fn on_place_read(&mut self, mut placing: Placing, read: Read<Slot>) -> Action {
+    fn on_place_read(&mut self, mut placing: Box<Placing>, read: Read<Slot>) -> Action {
         match read {
             Read::Found(slot) if slot.child == placing.slot.child && slot.kind == placing.slot.kind => {
                 let parent = slot.parent.clone();
@@ -403,13 +406,13 @@ impl Machine {
         }
     }
 
-    fn pause_placing(&mut self, placing: Placing, put: bool) -> Action {
+    fn pause_placing(&mut self, placing: Box<Placing>, put: bool) -> Action {
         self.tries += 1;
         let tries = self.tries;
         self.go(State::PlacePaused(placing, put), Action::Pause(tries))
     }
 
-    fn on_place_paused(&mut self, placing: Placing, put: bool, stop: bool) -> Action {
+    fn on_place_paused(&mut self, placing: Box<Placing>, put: bool, stop: bool) -> Action {
         match put {
             _ if stop || self.tries >= self.attempts => self.fail(),
             true => self.put(placing),
@@ -418,7 +421,7 @@ impl Machine {
     }
 
     /// The slot is there, and durable.
-    fn placed(&mut self, placing: Placing) -> Action {
+    fn placed(&mut self, placing: Box<Placing>) -> Action {
         self.knowledge.root = true;
         match placing.adoption {
             Some(adoption) => self.in_slots(adoption, placing.slot.parent),
@@ -427,12 +430,12 @@ impl Machine {
     }
 
     /// The slot of `parent` brought the head into the slots.
-    fn in_slots(&mut self, adoption: Adoption, parent: Option<Id>) -> Action {
-        let Adoption { head, cause, survey } = adoption;
+    fn in_slots(&mut self, adoption: Box<Adoption>, parent: Option<Id>) -> Action {
+        let Adoption { head, cause, survey } = *adoption;
         let (floor, teller) = (survey.floor(), survey.teller(&head));
         match cause {
             Cause::Head(facts) => {
-                let facts = self.sought(facts, floor);
+                let facts = self.sought(*facts, floor);
                 let then = Climbing::Head { id: head, created_at: facts.created_at, parent };
                 match facts.producers {
                     Some(producers) => self.climbed(then, producers),
@@ -440,7 +443,7 @@ impl Machine {
                 }
             }
             Cause::Dangling(id) => {
-                let placing = Placing { slot: noop(Some(head), &id), adoption: None };
+                let placing = Box::new(Placing { slot: noop(Some(head), &id), adoption: None });
                 self.climb_to(teller, Climbing::Noop(placing))
             }
             Cause::Choice => {

@@ -139,7 +139,7 @@ impl Machine {
         let pointed = self.pointer.as_deref().and_then(pointed).as_ref() == Some(&id);
         match (facts, form(&id)) {
             (None, Form::Ours { .. }) => self.refuse(Reason::Missing(id)),
-            (Some(facts), Form::Go { .. }) => self.survey(Subject::Head(id, facts)),
+            (Some(facts), Form::Go { .. }) => self.survey(Subject::Head(id, Box::new(facts))),
             (None, Form::Go { .. }) if pointed => self.survey(Subject::Dangling { id, torn }),
             (None, _) if torn => {
                 let heads = vec![id.clone()];

@@ -1,6 +1,5 @@
 //! What the machine knows of a history that the Go library took part in, while it decides what to make of it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::decide::id_time;
@@ -15,20 +14,24 @@ pub enum Aging {
     Manifest(Id),
 }
 
-/// All of a dataset's slots and manifests, as they were listed.
+/// All of a dataset's slots and manifests, as they were listed, each list sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Survey {
-    /// Of each snapshot whose manifest is there and whole.
-    pub manifests: BTreeMap<Id, Surveyed>,
+    /// The snapshots whose manifests are there and whole.
+    pub manifests: Vec<Surveyed>,
     /// The ids of the manifests that end in the middle.
-    pub torn: BTreeSet<Id>,
-    /// Whose slots are there; `None`: the first commit's, `root`.
-    pub slots: BTreeSet<Option<Id>>,
+    pub torn: Vec<Id>,
+    /// Whose slots are there.
+    pub slots: Vec<Id>,
+    /// The first commit's slot is there, `root`.
+    pub root: bool,
 }
 
 /// A snapshot, as a survey sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Surveyed {
+    /// Its id.
+    pub id: Id,
     /// The parent.
     pub parent: Option<Id>,
     /// Whether it says who has committed what.
@@ -60,7 +63,7 @@ pub enum Repair {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Subject {
     /// This head, whose manifest is there, and which no slot names.
-    Head(Id, ManifestFacts),
+    Head(Id, Box<ManifestFacts>),
     /// This id, which the pointer names, and which has no manifest, or a torn one.
     Dangling { id: Id, torn: bool },
     /// The caller's choice.
@@ -90,7 +93,7 @@ pub(super) struct Adoption {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Cause {
     /// To build on it.
-    Head(ManifestFacts),
+    Head(Box<ManifestFacts>),
     /// The pointer names this id above it, which is to be filled.
     Dangling(Id),
     /// The caller chose it.
@@ -103,7 +106,7 @@ pub(super) struct Placing {
     /// Of the kind `Adopt` or `Noop`; without its nonce before the draw.
     pub(super) slot: Slot,
     /// What it adopts; `None`: it fills a dangling pointer.
-    pub(super) adoption: Option<Adoption>,
+    pub(super) adoption: Option<Box<Adoption>>,
 }
 
 /// The search for the map of producers, from a snapshot of the Go library's back.
@@ -120,13 +123,22 @@ pub(super) enum Climbing {
     /// Build on this head, which the slot of this parent brought into the slots.
     Head { id: Id, created_at: i64, parent: Option<Id> },
     /// Put this noop.
-    Noop(Placing),
+    Noop(Box<Placing>),
 }
 
 impl Survey {
     /// The greatest id whose manifest is there, whole or torn.
     pub(super) fn greatest(&self) -> Option<&Id> {
-        self.manifests.keys().next_back().max(self.torn.iter().next_back())
+        self.manifests.last().map(|last| &last.id).max(self.torn.last())
+    }
+
+    fn place(&self, id: &str) -> Option<usize> {
+        self.manifests.binary_search_by(|one| (*one.id).cmp(id)).ok()
+    }
+
+    /// The snapshot of this id, if its manifest is there and whole.
+    pub(super) fn get(&self, id: &str) -> Option<&Surveyed> {
+        self.place(id).map(|place| &self.manifests[place])
     }
 
     /// The greatest id, if it sorts above this one.
@@ -139,11 +151,11 @@ impl Survey {
         let mut chain = Chain::default();
         let mut next = Some(head.clone());
         while let Some(id) = next {
-            if self.slots.contains(&Some(id.clone())) {
+            if self.slots.binary_search(&id).is_ok() {
                 chain.at = Some(id);
                 break;
             }
-            let Some(surveyed) = self.manifests.get(&id) else {
+            let Some(surveyed) = self.get(&id) else {
                 chain.gone = Some(id);
                 break;
             };
@@ -162,25 +174,40 @@ impl Survey {
         for _ in 0..=self.manifests.len() {
             match next {
                 Some(id) if id == ancestor => return true,
-                Some(id) => next = self.manifests.get(id).and_then(|surveyed| surveyed.parent.as_ref()),
+                Some(id) => next = self.get(id).and_then(|surveyed| surveyed.parent.as_ref()),
                 None => return false,
             }
         }
         false
     }
 
-    /// A parent with several children.
+    /// A parent with several children; a parent that is gone counts for the beginning, `None`.
     pub(super) fn fork(&self) -> Option<Option<Id>> {
-        let mut parents = BTreeSet::new();
-        let mut all = self.manifests.values().map(|surveyed| &surveyed.parent);
-        all.find(|parent| !parents.insert(*parent)).cloned()
+        let mut parents = vec![false; self.manifests.len() + 1];
+        for one in &self.manifests {
+            let place = one.parent.as_ref().and_then(|parent| self.place(parent));
+            if std::mem::replace(&mut parents[place.unwrap_or(self.manifests.len())], true) {
+                return Some(place.map(|place| self.manifests[place].id.clone()));
+            }
+        }
+        None
     }
 
     /// The snapshots that are nobody's parent, `first` first.
     pub(super) fn heads(&self, first: &Id) -> Vec<Id> {
-        let parents: BTreeSet<_> = self.manifests.values().filter_map(|one| one.parent.as_ref()).collect();
-        let others = self.manifests.keys().filter(|id| !parents.contains(id) && *id != first);
-        std::iter::once(first).chain(others).cloned().collect()
+        let mut parents = vec![false; self.manifests.len()];
+        for one in &self.manifests {
+            if let Some(place) = one.parent.as_ref().and_then(|parent| self.place(parent)) {
+                parents[place] = true;
+            }
+        }
+        let mut heads = vec![first.clone()];
+        for (one, parent) in self.manifests.iter().zip(parents) {
+            if !parent && one.id != *first {
+                heads.push(one.id.clone());
+            }
+        }
+        heads
     }
 
     /// The nearest snapshot, from this one back, that tells who has committed what.
@@ -188,7 +215,7 @@ impl Survey {
         let mut next = Some(head);
         for _ in 0..=self.manifests.len() {
             let id = next?;
-            match self.manifests.get(id) {
+            match self.get(id) {
                 Some(surveyed) if surveyed.tells_producers => return Some(id.clone()),
                 Some(surveyed) => next = surveyed.parent.as_ref(),
                 None => return None,
@@ -199,7 +226,7 @@ impl Survey {
 
     /// The latest time that an id has.
     pub(super) fn floor(&self) -> i64 {
-        let ids = self.manifests.keys().chain(&self.torn);
+        let ids = self.manifests.iter().map(|one| &one.id).chain(&self.torn);
         ids.filter_map(|id| id_time(id).ok()).max().unwrap_or_default()
     }
 }

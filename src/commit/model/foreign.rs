@@ -175,15 +175,16 @@ impl World {
     }
 
     pub(super) fn survey(&self) -> Survey {
-        let surveyed = |(id, stored): (&Id, &Stored)| {
-            let surveyed =
-                Surveyed { parent: stored.parent().clone(), tells_producers: stored.producers(id).is_some() };
-            (id.clone(), surveyed)
+        let surveyed = |(id, stored): (&Id, &Stored)| Surveyed {
+            id: id.clone(),
+            parent: stored.parent().clone(),
+            tells_producers: stored.producers(id).is_some(),
         };
         Survey {
             manifests: self.manifests.iter().map(surveyed).collect(),
-            torn: BTreeSet::new(),
-            slots: self.slots.keys().cloned().collect(),
+            torn: Vec::new(),
+            slots: self.slots.keys().flatten().cloned().collect(),
+            root: self.slots.contains_key(&None),
         }
     }
 

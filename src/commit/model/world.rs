@@ -221,7 +221,7 @@ impl World {
                 let nonce = u128::from(random);
                 answers.push(plain(Event::Drawn { now: plan.clock, random, nonce }));
             }
-            Action::Survey => answers.push(plain(Event::Surveyed(Read::Found(self.survey())))),
+            Action::Survey => answers.push(plain(Event::Surveyed(Read::Found(self.survey().into())))),
             Action::ReadAge(aging) => {
                 let ages = self.ages(scenario, aging).into_iter();
                 answers.extend(ages.map(|(world, event)| (String::new(), Ok(world), event)));
