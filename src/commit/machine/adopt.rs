@@ -85,7 +85,7 @@ impl Machine {
                 self.on_place_paused(placing, put, stop)
             }
             (State::PlacePersisted(placing), Event::Persisted(ok)) => match ok {
-                true => self.placed(placing),
+                true => self.placed(*placing),
                 false => self.fail(),
             },
             (State::AdoptedManifest(slot), Event::Manifest(read)) => match read {
@@ -308,7 +308,7 @@ impl Machine {
         if slot.child == head {
             return match (&adoption.cause, self.objection(&adoption)) {
                 (Cause::Dangling(_), Some(repair)) => self.refuse(adoption.refusal(repair)),
-                _ => self.in_slots(adoption, slot.parent),
+                _ => self.in_slots(*adoption, slot.parent),
             };
         }
         if let Some(place) = chain.iter().position(|id| *id == slot.child) {
@@ -380,7 +380,7 @@ impl Machine {
     /// as long as nobody knows, nothing of the caller's is committed.
     fn on_placed(&mut self, placing: Box<Placing>, answer: PutAnswer) -> Action {
         match answer {
-            PutAnswer::Done => self.placed(placing),
+            PutAnswer::Done => self.placed(*placing),
             PutAnswer::Exists | PutAnswer::Differs | PutAnswer::Unknown => self.read_placed(placing),
             PutAnswer::Failed | PutAnswer::Doubtful => self.fail(),
         }
@@ -421,17 +421,17 @@ impl Machine {
     }
 
     /// The slot is there, and durable.
-    fn placed(&mut self, placing: Box<Placing>) -> Action {
+    fn placed(&mut self, placing: Placing) -> Action {
         self.knowledge.root = true;
         match placing.adoption {
-            Some(adoption) => self.in_slots(adoption, placing.slot.parent),
+            Some(adoption) => self.in_slots(*adoption, placing.slot.parent),
             None => self.publish(Job { slot: placing.slot, then: Then::HeadFound }),
         }
     }
 
     /// The slot of `parent` brought the head into the slots.
-    fn in_slots(&mut self, adoption: Box<Adoption>, parent: Option<Id>) -> Action {
-        let Adoption { head, cause, survey } = *adoption;
+    fn in_slots(&mut self, adoption: Adoption, parent: Option<Id>) -> Action {
+        let Adoption { head, cause, survey } = adoption;
         let (floor, teller) = (survey.floor(), survey.teller(&head));
         match cause {
             Cause::Head(facts) => {
