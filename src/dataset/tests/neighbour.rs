@@ -296,3 +296,18 @@ fn slots_that_go_round_in_a_circle_are_no_way() {
     assert_eq!(error.status(), Status::Corrupt, "{error}");
     assert!(error.message().contains("go round"), "{error}");
 }
+
+#[test]
+fn a_go_turn_after_a_choice_asks_for_it_again_while_the_other_head_is_there() {
+    let store = memory();
+    Go(&store).commit(G1, None);
+    Go(&store).commit(G2, Some(G1));
+    Go(&store).commit(G3, Some(G1));
+    open(&store).adopt(G2, &CallOptions::default()).unwrap();
+    let ours = next(&open(&store)).snapshot;
+    let theirs = after(&ours);
+    Go(&store).commit(&theirs, Some(ours.id()));
+    refused(&open(&store), Status::NeedsRepair, &["forks", &theirs, G3]);
+    open(&store).adopt(&theirs, &CallOptions::default()).unwrap();
+    assert_eq!(parent(&next(&open(&store)).snapshot), Some(&*theirs));
+}
