@@ -64,6 +64,13 @@
  *           compiled. All zero but that is valid and means the defaults; lode_x_init does it. Structs grow
  *           at their end only: a size below the first version's is LODE_ERR_INVALID_ARGUMENT, a field that
  *           the library does not know must be zero, else the answer is LODE_ERR_UNSUPPORTED.
+ * Turns     Any number of writers may commit to a dataset at once, from all threads, processes and machines: who
+ *           loses builds on the winner, unseen, unless an expected parent was given (LODE_ERR_CONFLICT). Writers
+ *           of the Go library may take turns with them: the first commit after one of theirs takes up what they
+ *           wrote. One that is in the middle of a commit is waited for, retry_attempts times, then comes
+ *           LODE_ERR_BUSY: try again later; after a minute it is taken for dead. If it commits beside a commit
+ *           here, that says LODE_COMMITTED_BESIDE_FOREIGN, and the next one LODE_ERR_NEEDS_REPAIR, whose way
+ *           out is lode_dataset_adopt. LODE_ERR_LAYOUT_MISMATCH says that something of another layout is there.
  * Callbacks An exception or a longjmp must not leave a callback. A callback may use any handle but a
  *           writer, reader or iterator that is in the middle of the call it belongs to.
  * Manners   The library prints nothing, reads no environment variable, installs no signal handler and no
@@ -269,10 +276,16 @@
 /** The progress callback stopped the call; nothing was committed. */
 #define LODE_ERR_ABORTED (-84)
 
-/** Another writer is in the middle of a commit, and its turn did not end within the tries. */
+/**
+ * Another writer is in the middle of a commit (of the Go library: perhaps it died there less than a minute ago),
+ * and its turn did not end within the tries; nothing was committed.
+ */
 #define LODE_ERR_BUSY (-85)
 
-/** The history needs a decision by a person; the message names the heads. */
+/**
+ * The history needs a decision by a person; the message names the heads, lode_dataset_adopt makes one of them
+ * the head.
+ */
 #define LODE_ERR_NEEDS_REPAIR (-86)
 
 /** The exactly-once sequence is below the window of remembered ones: nobody can say. */
@@ -687,7 +700,11 @@ typedef struct lode_dataset_options {
      * long, has neither. 0: no, 1: yes.
      */
     int32_t file_statistics;
-    /** How often one request is tried while it meets other writers or passing failures. 0: a few times. */
+    /**
+     * How often one request is tried while it meets other writers or passing failures, and how often a writer of
+     * the Go library in the middle of a commit is waited for, before LODE_ERR_BUSY. 0: a few times. A race lost to
+     * another writer of this library does not count: the commit is made again on top of that one's.
+     */
     int32_t retry_attempts;
     /** Milliseconds before the second try; the pauses double and are jittered. 0: a few. */
     int32_t retry_base_ms;
@@ -1417,13 +1434,14 @@ void lode_record_iterator_init(lode_record_iterator *iterator, size_t struct_siz
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed. Of the arguments:
+ * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
+ *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. Of the arguments:
  *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_NIL_ITERATOR,
  *         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED,
  *         LODE_ERR_CODEC_REQUIRED, LODE_ERR_CODEC_NOT_STREAMABLE, LODE_ERR_PARTITIONING_NOT_SUPPORTED. Of
  *         the records: LODE_ERR_ITERATOR, LODE_ERR_ITERATOR_CONTRACT, LODE_ERR_INVALID_RECORD,
- *         LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT, LODE_ERR_COMMIT_UNKNOWN,
- *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
+ *         LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD,
+ *         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
  *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO,
  *         LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
  *
@@ -1624,9 +1642,9 @@ int64_t lode_record_writer_bytes(const lode_record_writer *writer);
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
- *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED,
+ *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED,
  *         LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_STATE, LODE_ERR_CONFLICT,
- *         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
+ *         LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
  *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT,
  *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
  *
@@ -1675,11 +1693,12 @@ void lode_record_writer_free(lode_record_writer *writer);
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed. Of the arguments:
+ * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
+ *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. Of the arguments:
  *         LODE_ERR_INVALID_ARGUMENT (also if the dataset has a codec), LODE_ERR_UNSUPPORTED,
  *         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED. Of the commit:
- *         LODE_ERR_CONFLICT, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
- *         LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH,
+ *         LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH,
  *         LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT,
  *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
  *
@@ -2162,6 +2181,34 @@ lode_status lode_snapshot_producer(const lode_snapshot *snapshot,
                                    uint64_t *sequence,
                                    const char **position,
                                    lode_error **error);
+
+/**
+ * Makes a snapshot the head of its dataset: the exit of LODE_ERR_NEEDS_REPAIR, whose message names the heads to
+ * choose from. The snapshot's ancestors stay with it; snapshots that are none of them can still be read by their
+ * ids, but nothing is built on them any more. What writers of this library have committed stays: if they have gone
+ * on from another snapshot, only the newest of theirs can be chosen, and the error names it. The pointer "latest" is
+ * set to the choice, whatever it named; or, where a snapshot that does not stay sorts above it, to a new one that repeats
+ * the choice and sorts above all. No writer of the Go library may be at work. The call may be repeated.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param snapshot_id the snapshot to be the head; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. NULL: not
+ *        wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND, LODE_ERR_NEEDS_REPAIR (another must be chosen: see
+ *         lode_error_message), LODE_ERR_UNORDERABLE_PARENT (nothing can sort after that id), LODE_ERR_BUSY,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+lode_status lode_dataset_adopt(lode_dataset *dataset,
+                               const char *snapshot_id,
+                               const lode_call_options *call,
+                               lode_snapshot **snapshot,
+                               lode_error **error);
 
 /**
  * Fills the options with the defaults: no limits, verified as the records stream.

@@ -14,3 +14,5 @@ mod go;
 mod layouts;
 #[path = "interop/manifests.rs"]
 mod manifests;
+#[path = "interop/turns.rs"]
+mod turns;

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::hive;
-use super::lookup::{Decision, MANIFEST_MAX, Site};
+use super::lookup::{Decision, MANIFEST_MAX, Site, Stored};
 use super::machine::{
-    Action, Dated, Event, Goal, Id, Kind, Knowledge, Machine, ManifestFacts, Outcome, Publication, PutAnswer,
-    Read, Reason, Slot, SwapAnswer,
+    Action, Aging, Dated, Event, Goal, Id, Kind, Knowledge, Machine, ManifestFacts, Outcome, Publication,
+    PutAnswer, Read, Reason, Slot, SwapAnswer,
 };
-use super::producers::Stamp;
+use super::producers::{self, Stamp};
 use super::slot;
 use crate::error::{Error, Result, Status};
-use crate::id;
+use crate::id::{self, Form, form};
 use crate::layout::Layout;
 use crate::limits;
 use crate::manifest::Manifest;
@@ -122,7 +122,7 @@ pub fn commit(
             *pending = None;
             Err(driver.refusal(reason))
         }
-        Ok(Outcome::Resolved | Outcome::Impossible | Outcome::Undecided) => {
+        Ok(Outcome::Resolved | Outcome::Impossible | Outcome::Undecided | Outcome::Adopted) => {
             Err(Error::new(Status::Internal, "a commit ended as a resolution"))
         }
         Err(error) => {
@@ -162,6 +162,24 @@ fn check_length(bytes: u64, limit: u64) -> Result<()> {
          (partitions, or their statistics) or less metadata in one snapshot"
     );
     Err(Error::new(Status::InvalidArgument, message))
+}
+
+/// Makes the snapshot `id` the head, as the caller chose.
+///
+/// # Errors
+/// `SnapshotNotFound`; `NeedsRepair` if the slots lead elsewhere for good; the store's. It may be repeated.
+pub fn adopt(site: Site<'_>, control: &Control, id: &str, knowledge: &mut Knowledge) -> Result<()> {
+    let goal = Goal::Adopt { id: Id::from(id) };
+    let machine = Machine::new(goal, knowledge.clone(), site.retry.attempts);
+    let mut driver = Driver { site, control, content: None, machine, own: None, seen: None, error: None };
+    let ended = driver.run();
+    *knowledge = driver.machine.knowledge().clone();
+    match ended? {
+        Outcome::Adopted => Ok(()),
+        Outcome::NotCommitted(reason) => Err(driver.refusal(reason)),
+        Outcome::Undecided => Err(driver.refusal(Reason::Failed)),
+        _ => Err(Error::new(Status::Internal, "an adoption ended as a commit")),
+    }
 }
 
 /// The current Unix time in nanoseconds.
@@ -204,14 +222,20 @@ impl Driver<'_> {
         match action {
             Action::ReadLatest => Event::Latest(self.read_latest()),
             Action::ListHead => Event::Listed(self.list_head()),
-            Action::ReadManifest(id) => Event::Manifest(self.read_manifest_facts(&id)),
+            Action::ReadManifest(id) => self.read_manifest_facts(&id),
             Action::ReadSlot(parent) => Event::Slot(self.read_slot(parent.as_deref())),
             Action::FindNamer(child) => Event::Namer(self.find_namer(&child)),
+            Action::Survey => {
+                let result = self.refuse_another_layout().and_then(|()| self.site.survey(self.control));
+                Event::Surveyed(self.read(result.map(|survey| Some(Arc::new(survey)))))
+            }
+            Action::ReadAge(aging) => Event::Aged(self.read_age(&aging)),
+            Action::PersistAdopted(ids) => Event::Persisted(self.persist_adopted(&ids)),
             Action::FinishData => self.finish_data(),
             Action::Draw => self.draw(),
             Action::PutSlot(slot) => Event::Put(self.put_slot(&slot)),
             Action::PutManifest(slot) => Event::Put(self.put_manifest(&slot)),
-            Action::PersistSlot(parent) => Event::Persisted(self.persist_slot(parent.as_deref())),
+            Action::PersistSlot(parent) => self.persist_slot(parent.as_deref()),
             Action::PersistManifest(id) => Event::Persisted(self.persist_manifest(&id)),
             Action::PersistLatest => {
                 let key = self.site.layout.latest_path(self.site.dataset);
@@ -248,18 +272,48 @@ impl Driver<'_> {
         self.read(result.map(|id| id.map(Id::from)))
     }
 
-    fn read_manifest_facts(&mut self, id: &str) -> Read<ManifestFacts> {
-        let result = self.site.manifest(id).and_then(|found| {
-            let facts = found.map(|(_, manifest)| {
-                Ok(ManifestFacts {
-                    parent: manifest.parent_snapshot_id.as_deref().map(Id::from),
-                    created_at: manifest.created_at,
-                    producers: Arc::new(manifest.producers()?),
-                })
-            });
-            facts.transpose()
+    fn read_manifest_facts(&mut self, id: &str) -> Event {
+        let result = self.site.stored_manifest(id).and_then(|stored| {
+            let manifest = match stored {
+                Stored::Absent => return Ok(Some(None)),
+                Stored::Torn => return Ok(None),
+                Stored::Whole(_, manifest) => manifest,
+            };
+            let tells =
+                matches!(form(id), Form::Ours { .. }) || manifest.metadata.value(producers::KEY).is_some();
+            Ok(Some(Some(ManifestFacts {
+                parent: manifest.parent_snapshot_id.as_deref().map(Id::from),
+                created_at: manifest.created_at,
+                producers: if tells { Some(Arc::new(manifest.producers()?)) } else { None },
+            })))
         });
+        match result {
+            Ok(None) => Event::ManifestTorn,
+            Ok(Some(facts)) => Event::Manifest(self.read(Ok(facts))),
+            Err(error) => Event::Manifest(self.read(Err(error))),
+        }
+    }
+
+    fn read_age(&mut self, aging: &Aging) -> Read<bool> {
+        let key = match aging {
+            Aging::Latest => self.site.layout.latest_path(self.site.dataset),
+            Aging::Manifest(id) => self.site.layout.manifest_path(self.site.dataset, id),
+        };
+        let result = self.site.is_old(&key);
         self.read(result)
+    }
+
+    fn persist_adopted(&mut self, ids: &[Id]) -> bool {
+        if self.site.durability == Durability::Process || !self.backend().persists() {
+            return true;
+        }
+        match self.site.persist_adopted(ids, self.control) {
+            Ok(()) => true,
+            Err(error) => {
+                self.error = Some(error);
+                false
+            }
+        }
     }
 
     fn read_slot(&mut self, parent: Option<&str>) -> Read<Slot> {
@@ -323,6 +377,9 @@ impl Driver<'_> {
 
     /// The bytes that this slot decides.
     fn payload(&mut self, slot: &Slot) -> Result<Arc<Vec<u8>>> {
+        if slot.kind == Kind::Adopt {
+            return Ok(Arc::default());
+        }
         for known in [&self.own, &self.seen].into_iter().flatten() {
             if known.slot.nonce == slot.nonce {
                 return Ok(known.payload.clone());
@@ -330,12 +387,16 @@ impl Driver<'_> {
         }
         let manifest = match (slot.kind, &self.content) {
             (Kind::Commit, Some(content)) => content.manifest(slot)?,
+            _ if slot.parent.is_none() => self.site.empty_manifest(slot),
             _ => {
                 let parent = slot.parent.as_deref().unwrap_or_default();
                 let missing =
                     || Error::new(Status::Corrupt, format_args!("the manifest of {parent} is missing"));
                 let (_, manifest) = self.site.manifest(parent)?.ok_or_else(missing)?;
-                manifest.noop_of(&slot.child, parent, slot.created_at)
+                let mut noop = manifest.noop_of(&slot.child, parent, slot.created_at);
+                // The Go library's own do not carry the map.
+                noop.set_producers(&slot.producers);
+                noop
             }
         };
         let payload = Arc::new(manifest.encode());
@@ -444,9 +505,9 @@ impl Driver<'_> {
         answer
     }
 
-    fn persist_slot(&mut self, parent: Option<&str>) -> bool {
+    fn persist_slot(&mut self, parent: Option<&str>) -> Event {
         if self.site.durability == Durability::Process || !self.backend().persists() {
-            return true;
+            return Event::Persisted(true);
         }
         let key = self.site.place(parent).key();
         let seen = self.seen.as_ref().filter(|seen| seen.slot.parent.as_deref() == parent).cloned();
@@ -459,14 +520,15 @@ impl Driver<'_> {
             Ok(None) => {
                 let message = format!("the slot {key} is missing, but its child is there");
                 self.error = Some(Error::new(Status::Corrupt, message).with_path(key));
-                return false;
+                return Event::SlotAbsent;
             }
             Err(error) => {
                 self.error = Some(error);
-                return false;
+                return Event::Persisted(false);
             }
         };
-        payload_key.is_none_or(|payload| self.persist(&payload)) && self.persist(&key)
+        let persisted = payload_key.is_none_or(|payload| self.persist(&payload)) && self.persist(&key);
+        Event::Persisted(persisted)
     }
 
     fn persist_manifest(&mut self, id: &str) -> bool {
@@ -567,15 +629,27 @@ impl Driver<'_> {
                     None => error,
                 }
             }
-            Reason::NeedsRepair(head) => {
-                if let Err(error) = self.refuse_another_layout() {
-                    return self.named(error);
-                }
+            Reason::NeedsRepair { repair, heads } => match self.refuse_another_layout() {
+                Ok(()) => self.site.repair_error(&repair, &heads),
+                Err(error) => error,
+            },
+            Reason::Busy(id) => {
+                let path = self.site.layout.manifest_path(self.site.dataset, &id);
                 let message = format!(
-                    "the head {head} was not written by this library: the dataset has snapshots that no commit slot \
-                     names. It can be read; to write, use another dataset"
+                    "a writer of the Go library has moved the pointer to the snapshot {id}, but not written its \
+                     manifest {path}: it is at work, or died less than a minute ago; try again. After a minute it is \
+                     taken for dead"
                 );
-                Error::new(Status::NeedsRepair, message).with_snapshot_id(&*head)
+                Error::new(Status::Busy, message).with_path(path).with_snapshot_id(&*id)
+            }
+            Reason::Restless => {
+                let message =
+                    "other writers changed the history each time while it was looked through; try again";
+                Error::new(Status::Busy, message)
+            }
+            Reason::NotFound(id) => {
+                let message = format!("it has no snapshot {id} that could become the head");
+                Error::new(Status::SnapshotNotFound, message).with_snapshot_id(&*id)
             }
             Reason::Missing(id) => {
                 let path = self.site.layout.manifest_path(self.site.dataset, &id);

@@ -22,6 +22,7 @@ pub fn copies(layout: Layout, dataset: &str, manifest: &Manifest) -> Vec<String>
 impl Site<'_> {
     /// Whether this snapshot may have been written before the reference wrote canonical manifests: a copy is then all
     /// there is. Our own copies come before the canonical manifest, and count for nothing without it.
+    /// [`Site::add_copies_only`] knows better.
     pub fn may_be_copies_only(&self, id: &str) -> bool {
         self.layout == Layout::Hive && !matches!(form(id), Form::Ours { .. })
     }
@@ -53,7 +54,7 @@ impl Site<'_> {
     /// The store's.
     pub fn copy_of(&self, id: &str) -> Result<Option<String>> {
         let mut found = None;
-        if self.may_be_copies_only(id) {
+        if self.may_be_copies_only(id) && self.is_older_than_canonical_ones(id)? {
             self.partitions(&mut |snapshots| {
                 let key = format!("{snapshots}{id}/manifest.json");
                 if self.backend().open(&key)?.is_some() {
@@ -65,6 +66,37 @@ impl Site<'_> {
         Ok(found)
     }
 
+    /// The first of these snapshots, in order, that has a canonical manifest, and whether nothing came before it.
+    fn first_canonical(&self, ids: &[String]) -> Result<Option<(String, bool)>> {
+        for id in ids {
+            match self.canonical(id) {
+                Ok(None) => {}
+                Ok(Some((_, first))) => return Ok(Some((id.clone(), first.parent_snapshot_id.is_none()))),
+                // Whoever reads that one is told; it stands in nobody else's way.
+                Err(error) if error.status() == Status::ManifestInvalid => {
+                    return Ok(Some((id.clone(), false)));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the dataset may have had no canonical manifests when this snapshot was written. Without that a copy is
+    /// all that a writer left who died before the manifest.
+    fn is_older_than_canonical_ones(&self, id: &str) -> Result<bool> {
+        let mut ids = Vec::new();
+        self.backend().list_names(&self.layout.snapshots_prefix(self.dataset), &mut |name| {
+            ids.push(name.to_owned());
+            true
+        })?;
+        ids.sort_unstable();
+        Ok(match self.first_canonical(&ids)? {
+            Some((first, is_first)) => !is_first && *id < *first,
+            None => true,
+        })
+    }
+
     /// Adds to `ids`, those of the snapshots that may have canonical manifests, those that have copies only. They are
     /// looked for only if there can be any: if the first snapshot with a canonical manifest has a parent, or none has.
     ///
@@ -72,20 +104,16 @@ impl Site<'_> {
     /// The store's.
     pub fn add_copies_only(&self, ids: &mut Vec<String>) -> Result<()> {
         ids.sort_unstable();
-        for id in ids.iter() {
-            match self.canonical(id) {
-                Ok(None) => {}
-                Ok(Some((_, first))) if first.parent_snapshot_id.is_none() => return Ok(()),
-                Ok(Some(_)) => break,
-                // Whoever reads that one is told; it stands in nobody else's way.
-                Err(error) if error.status() == Status::ManifestInvalid => break,
-                Err(error) => return Err(error),
-            }
-        }
+        let first = match self.first_canonical(ids)? {
+            Some((_, true)) => return Ok(()),
+            Some((first, false)) => Some(first),
+            None => None,
+        };
+        let is_older = |name: &str| first.as_deref().is_none_or(|first| *name < *first);
         let mut more = Vec::new();
         self.partitions(&mut |snapshots| {
             self.backend().list_names(snapshots, &mut |name| {
-                if self.may_be_copies_only(name) {
+                if self.may_be_copies_only(name) && is_older(name) {
                     more.push(name.to_owned());
                 }
                 true

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::adopt::Sightings;
 use super::machine::Slot;
 use super::slot::{self, Place, ROOT};
-use crate::dataset::Retry;
+use crate::dataset::{DatasetOptions, Retry};
 use crate::error::{Error, Result, Status};
 use crate::id::{Form, form};
 use crate::iter::Watch;
@@ -32,6 +33,10 @@ pub struct Site<'a> {
     pub durability: Durability,
     /// How often to try again.
     pub retry: Retry,
+    /// How new snapshots are written.
+    pub options: &'a DatasetOptions,
+    /// What was seen to stand still, on stores without a clock.
+    pub sightings: &'a Sightings,
 }
 
 /// Whether these bytes are the beginning of a JSON document.

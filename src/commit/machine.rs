@@ -3,15 +3,24 @@
 //! same function.
 //!
 //! The parts: [`head`] finds the snapshot to build on, [`decide`] puts the slot and learns whose it became,
-//! [`publish`] makes a decided snapshot's manifest and the pointer follow, for ourselves or for another.
+//! [`publish`] makes a decided snapshot's manifest and the pointer follow, for ourselves or for another, and
+//! [`adopt`] takes up what the Go library, which knows no slots, has written.
 
+mod adopt;
 mod decide;
 mod head;
+#[cfg(test)]
+mod mutant;
 mod publish;
+mod survey;
 
 use std::sync::Arc;
 
 use super::producers::{Producers, Stamp};
+#[cfg(test)]
+pub use mutant::Mutant;
+use survey::{Adoption, Cause, Climb, Climbing, Placing, Subject};
+pub use survey::{Aging, Repair, Survey, Surveyed};
 
 /// A snapshot id.
 pub type Id = Arc<str>;
@@ -41,8 +50,11 @@ pub struct Head {
 pub enum Kind {
     /// A snapshot.
     Commit,
-    /// A copy of the parent that seals its slot.
+    /// A copy of the parent that seals its slot, or stands in for a snapshot that its Go writer left dangling.
     Noop,
+    /// A snapshot that the Go library wrote, with all of its ancestors back to the parent. There is no payload, so
+    /// that the slot tells neither time nor producers.
+    Adopt,
 }
 
 /// A slot's content, but for the payload's bytes.
@@ -87,6 +99,11 @@ pub enum Goal {
         /// The snapshot in doubt.
         id: Id,
     },
+    /// Make this snapshot the head, as the caller chose: the exit of a history that needs a person's decision.
+    Adopt {
+        /// The chosen one.
+        id: Id,
+    },
 }
 
 /// What the handle knows from its earlier commits.
@@ -111,6 +128,12 @@ pub enum Action {
     ReadSlot(Option<Id>),
     /// Find the slot that names this child: that of the greatest slot name below it.
     FindNamer(Id),
+    /// List all slots and manifests, and read each manifest once.
+    Survey,
+    /// Say whether this object has stood unchanged for a minute, by the store's own clock.
+    ReadAge(Aging),
+    /// Sync what the Go library wrote: these snapshots' manifests and data.
+    PersistAdopted(Vec<Id>),
     /// Make the data files durable.
     FinishData,
     /// Say the time, and draw randomness and a nonce.
@@ -151,8 +174,16 @@ pub enum Event {
     Manifest(Read<ManifestFacts>),
     /// The slot.
     Slot(Read<Slot>),
+    /// The manifest is there, but only its beginning: its Go writer has left, or is leaving, it so.
+    ManifestTorn,
     /// The slot that names the child.
     Namer(Read<Slot>),
+    /// All slots and manifests.
+    Surveyed(Read<Arc<Survey>>),
+    /// Whether the object is old.
+    Aged(Read<bool>),
+    /// There is no slot to be synced.
+    SlotAbsent,
     /// The data are durable, under this id's name.
     DataFinished(Id, i64),
     /// The data could not be made durable.
@@ -197,8 +228,8 @@ pub struct ManifestFacts {
     pub parent: Option<Id>,
     /// Its time.
     pub created_at: i64,
-    /// Who has committed what, up to it.
-    pub producers: Arc<Producers>,
+    /// Who has committed what, up to it; `None`: the Go library wrote it, and it does not say.
+    pub producers: Option<Arc<Producers>>,
 }
 
 /// How a put-if-absent of a slot or manifest ended.
@@ -248,6 +279,8 @@ pub enum Outcome {
     Impossible,
     /// Resolve: still nobody can say.
     Undecided,
+    /// Adopt: the chosen snapshot is the head.
+    Adopted,
 }
 
 /// How far a decided snapshot is published.
@@ -268,8 +301,19 @@ pub enum Reason {
     Failed,
     /// The head is not the expected parent, but this.
     Conflict(Option<Id>),
-    /// This head is not in the slots: the Go library wrote it.
-    NeedsRepair(Id),
+    /// The history needs a person's decision between these heads.
+    NeedsRepair {
+        /// Why.
+        repair: Repair,
+        /// The heads, the one that the pointer or the scan gave first.
+        heads: Vec<Id>,
+    },
+    /// A Go writer is between its pointer to this snapshot and its manifest, or died there less than a minute ago.
+    Busy(Id),
+    /// The history kept changing while it was looked at.
+    Restless,
+    /// Adopt: there is no such snapshot.
+    NotFound(Id),
     /// This id is named by the pointer, but there is no such manifest, and no slot names it.
     Missing(Id),
     /// The manifest of this id is not the one that its slot decided.
@@ -278,44 +322,6 @@ pub enum Reason {
     Unorderable(Id),
     /// The producer's sequence is below those that are remembered; the highest is this.
     SequenceTooOld(u64),
-}
-
-/// Seeded faults, each of which the model checker must catch.
-#[cfg(test)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Mutant {
-    /// Another's slot is stepped over, not published.
-    NoHelping,
-    /// The manifest goes out before the slot is decided.
-    ManifestBeforeSlot,
-    /// A taken key means that another has won.
-    ExistsMeansLost,
-    /// An unknown answer is reported as a failure.
-    UnknownMeansFailed,
-    /// The id need not be above the parent's.
-    IdBelowParent,
-    /// A known id is kept although the head has passed it.
-    StaleIdKept,
-    /// The pointer may go back.
-    PointerBackwards,
-    /// The pointer is moved before the manifest is there.
-    PointerBeforeManifest,
-    /// A lost slot is tried again with a new nonce, without reading it.
-    FreshNonceOnResend,
-    /// Resolve says no without sealing.
-    ResolveWithoutSeal,
-    /// A refusal counts although an earlier try may have arrived.
-    RefusalAfterOpenMeansFailed,
-    /// The deadline ends a commit as failed although its slot is on its way.
-    DeadlineMeansFailed,
-    /// A handle builds on its snapshot although it could not publish it.
-    UnpublishedIsKnown,
-    /// A publication that failed is reported as complete.
-    UnpublishedMeansPublished,
-    /// The map of producers is looked at before the data only, not at each rebase.
-    ProducersNotCheckedAtRebase,
-    /// A new snapshot's map is not built on its parent's.
-    ProducersNotCarried,
 }
 
 /// One commit, or one resolution, under way.
@@ -337,6 +343,16 @@ pub struct Machine {
     open: bool,
     /// Requests of the same kind in a row.
     tries: u32,
+    /// How often the search for the head began again.
+    restarts: u32,
+    /// How often a Go writer was waited for.
+    waits: u32,
+    /// Adopt: the choice has its slot.
+    adopted: bool,
+    /// Adopt: a snapshot that is no ancestor of the choice, and must not sort above what is built on that.
+    above: Option<Id>,
+    /// Snapshots that were stepped onto although they sort below their parents, as only what is adopted may.
+    below: Vec<Id>,
     #[cfg(test)]
     mutant: Option<Mutant>,
 }
@@ -349,10 +365,35 @@ enum State {
     Listed,
     Root(Id),
     HeadManifest(Id),
-    HeadNamer { id: Id, facts: Option<ManifestFacts> },
-    HeadSlotPersisted(Head),
+    HeadNamer { id: Id, facts: Option<ManifestFacts>, torn: bool },
+    HeadSlotPersisted { head: Head, parent: Option<Id> },
     HeadManifestPersisted(Head),
     StepOn,
+    // Taking up what the Go library wrote.
+    Surveyed(Subject),
+    SurveyPointer(Subject, Arc<Survey>),
+    DanglingAge { id: Id, torn: bool, survey: Arc<Survey> },
+    DanglingManifest { id: Id, torn: bool, survey: Arc<Survey> },
+    BusyPaused(Id),
+    GoneNamer { adoption: Box<Adoption>, chain: Vec<Id> },
+    Anchor { adoption: Box<Adoption>, at: Option<Id>, chain: Vec<Id> },
+    Faster { refusal: Reason },
+    AdoptedPersisted(Box<Adoption>, Option<Id>),
+    PlaceDraw(Box<Placing>),
+    PlacePut(Box<Placing>),
+    PlaceRead(Box<Placing>),
+    PlacePaused(Box<Placing>, bool),
+    PlacePersisted(Box<Placing>),
+    Floor { slot: Slot, facts: ManifestFacts },
+    AdoptedManifest(Slot),
+    Climb(Climb),
+    Standing(Job),
+    StandingAge(Job),
+    End { choice: Id, end: Slot, repeats: bool },
+    ChoiceNamer(Id),
+    ChoiceSwapped { chosen: Id, above: Option<Id> },
+    ChoicePointerPersisted { chosen: Id, above: Option<Id> },
+    ChoiceManifest(Id),
     // Deciding.
     Data,
     Draw,
@@ -399,6 +440,10 @@ enum Then {
     StepOn,
     /// The head itself was not published: go on from it.
     HeadFound,
+    /// It repeats what the caller chose: the pointer is to name it.
+    Chosen,
+    /// It was in the way: look for the head again.
+    Restart,
     /// It was the snapshot to resolve.
     Wanted,
 }
@@ -417,6 +462,11 @@ impl Machine {
             slot: None,
             open: false,
             tries: 0,
+            restarts: 0,
+            waits: 0,
+            adopted: false,
+            above: None,
+            below: Vec::new(),
             #[cfg(test)]
             mutant: None,
         }
@@ -501,14 +551,27 @@ impl Machine {
     /// If the event is no answer to the last action: a bug in the driver.
     pub fn step(&mut self, event: Event) -> Action {
         let state = std::mem::replace(&mut self.state, State::Over);
+        let event = match (&state, event) {
+            (State::HeadSlotPersisted { .. }, event) => event,
+            (_, Event::SlotAbsent) => Event::Persisted(false),
+            (_, event) => event,
+        };
         match (state, event) {
             (State::Begin, Event::Start) => self.begin(),
             (State::Latest, Event::Latest(read)) => self.on_latest(read),
             (State::Listed, Event::Listed(read)) => self.on_listed(read),
             (State::Root(id), Event::Slot(read)) => self.on_root(id, read),
             (State::HeadManifest(id), Event::Manifest(read)) => self.on_head_manifest(id, read),
-            (State::HeadNamer { id, facts }, Event::Namer(read)) => self.on_head_namer(id, facts, read),
-            (State::HeadSlotPersisted(head), Event::Persisted(ok)) => self.on_head_slot_persisted(head, ok),
+            (State::HeadManifest(id), Event::ManifestTorn) => self.find_namer(id, None, true),
+            (State::HeadNamer { id, facts, torn }, Event::Namer(read)) => {
+                self.on_head_namer(id, facts, torn, read)
+            }
+            (State::HeadSlotPersisted { head, .. }, Event::Persisted(ok)) => {
+                self.on_head_slot_persisted(head, ok)
+            }
+            (State::HeadSlotPersisted { head, parent }, Event::SlotAbsent) => {
+                self.on_head_slot_absent(head, parent)
+            }
             (State::HeadManifestPersisted(head), Event::Persisted(ok)) => self.on_head_persisted(head, ok),
             (State::StepOn, Event::Slot(read)) => self.on_step_on(read),
             (State::Data, Event::DataFinished(id, created_at)) => {
@@ -535,11 +598,7 @@ impl Machine {
             (State::WantedNamer, Event::Namer(read)) => self.on_wanted_namer(read),
             (State::WantedSlotPersisted, Event::Persisted(ok)) => self.on_wanted_slot_persisted(ok),
             (State::WantedManifestPersisted, Event::Persisted(ok)) => self.on_wanted_persisted(ok),
-            // Their text would be the largest part of the machine in the library.
-            #[cfg(test)]
-            (state, event) => panic!("the event {event:?} is no answer in the state {state:?}"),
-            #[cfg(not(test))]
-            _ => panic!("the event is no answer to the last action"),
+            (state, event) => self.step_adopting(state, event),
         }
     }
 
@@ -566,12 +625,22 @@ impl Machine {
         match self.goal {
             Goal::Commit { .. } => self.finish(Outcome::NotCommitted(reason)),
             Goal::Resolve { .. } if reason == Reason::Failed => self.finish(Outcome::Undecided),
-            Goal::Resolve { .. } => self.finish(Outcome::NotCommitted(reason)),
+            Goal::Resolve { .. } | Goal::Adopt { .. } => self.finish(Outcome::NotCommitted(reason)),
         }
     }
 
     fn fail(&mut self) -> Action {
         self.refuse(Reason::Failed)
+    }
+
+    /// The history has changed: begins again, unless it never stops.
+    fn again(&mut self) -> Action {
+        self.restarts += 1;
+        if self.restarts > 4 * self.attempts {
+            return self.refuse(Reason::Restless);
+        }
+        self.below.clear();
+        self.go(State::Latest, Action::ReadLatest)
     }
 
     /// The handle knows this head from now on.

@@ -2,6 +2,7 @@
 //! parent. [`machine`] decides what to do next and knows nothing of bytes, clocks or stores; [`driver`] does it
 //! on a store, reading by [`lookup`]; [`slot`] is the object that decides a commit, as bytes.
 
+pub(crate) mod adopt;
 pub(crate) mod driver;
 mod hive;
 pub(crate) mod lookup;

@@ -2,6 +2,10 @@
 //! does not answer, with crashes, a Go reader's repairs and resets of the pointer; breadth-first, so that the
 //! trace of a violation is a shortest one. And the mutants: seeded faults that the check must catch.
 
+mod choices;
+mod foreign;
+mod hive;
+mod promises;
 mod world;
 
 use std::collections::HashMap;
@@ -10,6 +14,7 @@ use std::hash::Hash;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::machine::Mutant;
+use foreign::GoPlan;
 use world::{Doubt, Plan, Scenario, World};
 
 struct Explored {
@@ -86,7 +91,7 @@ fn trace(scenario: &Scenario, origins: &[(u32, u16)], at: u32, last: Option<Stri
 }
 
 fn plan(clock: i64, commits: u8, doubt: Doubt) -> Plan {
-    Plan { clock, commits, doubt, expects: false, produces: false }
+    Plan { clock, commits, doubt, expects: false, produces: false, chooses: false }
 }
 
 fn base() -> Scenario {
@@ -97,6 +102,7 @@ fn base() -> Scenario {
         repairs: 0,
         resets: 0,
         hive: false,
+        go: GoPlan::default(),
         mutant: None,
     }
 }
@@ -194,6 +200,147 @@ fn deep_scenarios() -> Vec<(&'static str, Scenario)> {
     ]
 }
 
+fn turns() -> GoPlan {
+    GoPlan { commits: 1, turns: true, ..GoPlan::default() }
+}
+
+fn choosers() -> Vec<Plan> {
+    let two = vec![plan(7, 2, Doubt::Repeat), plan(5, 1, Doubt::Repeat)];
+    two.into_iter().map(|plan| Plan { chooses: true, ..plan }).collect()
+}
+
+/// With the Go library's writer beside ours.
+fn with_go() -> Vec<(&'static str, Scenario)> {
+    let one = || vec![plan(7, 2, Doubt::Repeat)];
+    vec![
+        (
+            "a Go writer in turns with one of ours",
+            Scenario { writers: one(), go: GoPlan { commits: 2, ..turns() }, ..base() },
+        ),
+        (
+            "a Go writer in turns with two of ours, a crash",
+            Scenario { go: turns(), crashes: 1, faults: 0, ..base() },
+        ),
+        (
+            "a Go writer that dies before its manifest",
+            Scenario { go: GoPlan { crashes: 1, ..turns() }, faults: 0, ..base() },
+        ),
+        (
+            "a Go writer that dies, and a Go reader",
+            Scenario {
+                writers: one(),
+                go: GoPlan { crashes: 1, ..turns() },
+                repairs: 1,
+                faults: 0,
+                ..base()
+            },
+        ),
+        ("a Go writer that dawdles", Scenario { go: GoPlan { slow: true, ..turns() }, faults: 0, ..base() }),
+        (
+            "a Go writer that dawdles, and a lost request",
+            Scenario { writers: one(), go: GoPlan { slow: true, ..turns() }, ..base() },
+        ),
+        (
+            "a Go writer whose clock is behind",
+            Scenario { go: GoPlan { behind: true, ..turns() }, faults: 0, ..base() },
+        ),
+        ("a Go writer at any time", Scenario { go: GoPlan { turns: false, ..turns() }, faults: 0, ..base() }),
+        ("a fork of Go writers", Scenario { go: GoPlan { commits: 0, fork: true, ..turns() }, ..base() }),
+        (
+            "a producer's zombie, its successor, and a Go writer",
+            Scenario {
+                writers: vec![
+                    Plan { produces: true, ..plan(1_000, 1, Doubt::Repeat) },
+                    Plan { produces: true, ..plan(5, 1, Doubt::Repeat) },
+                ],
+                go: turns(),
+                faults: 0,
+                ..base()
+            },
+        ),
+        ("a Go writer in turns with two of ours, and a lost request", Scenario { go: turns(), ..base() }),
+        (
+            "a fork of Go writers, and two who choose",
+            Scenario { writers: choosers(), go: GoPlan { commits: 0, fork: true, ..turns() }, ..base() },
+        ),
+        (
+            "a fork of Go writers, two who choose, and a crash",
+            Scenario {
+                writers: choosers(),
+                go: GoPlan { commits: 0, fork: true, ..turns() },
+                crashes: 1,
+                faults: 0,
+                ..base()
+            },
+        ),
+        (
+            "a Go writer at any time, and two who choose",
+            Scenario { writers: choosers(), go: GoPlan { turns: false, ..turns() }, faults: 0, ..base() },
+        ),
+        (
+            "a Go writer at any time, one who chooses, and a lost request",
+            Scenario {
+                writers: vec![choosers().remove(0)],
+                go: GoPlan { turns: false, ..turns() },
+                ..base()
+            },
+        ),
+        (
+            "hive: a Go writer in turns with two of ours that stop after the copies",
+            Scenario { hive: true, go: turns(), crashes: 1, faults: 0, ..base() },
+        ),
+        (
+            "hive: a Go writer that dies, and a Go reader that takes a copy for the snapshot",
+            Scenario {
+                hive: true,
+                writers: one(),
+                go: GoPlan { crashes: 1, ..turns() },
+                repairs: 1,
+                crashes: 1,
+                faults: 0,
+                ..base()
+            },
+        ),
+        (
+            "hive: a Go writer at any time, and copies without their manifest",
+            Scenario {
+                hive: true,
+                writers: one(),
+                go: GoPlan { turns: false, ..turns() },
+                crashes: 1,
+                ..base()
+            },
+        ),
+    ]
+}
+
+#[test]
+fn every_interleaving_with_a_go_writer_keeps_the_protocols_promises() {
+    for (name, scenario) in with_go() {
+        let explored = explore(&scenario, 20_000_000);
+        println!("{name}: {} states", explored.states);
+        assert!(explored.violation.is_none(), "{name}: {}", explored.violation.unwrap_or_default());
+    }
+}
+
+#[test]
+fn every_seeded_fault_beside_a_go_writer_is_caught() {
+    catch(
+        &[
+            Mutant::ForkNotChecked,
+            Mutant::PointerBelowAdopted,
+            Mutant::PointerNotReadAgain,
+            Mutant::NoopWithoutWaiting,
+            Mutant::ForeignPointerOverwritten,
+            Mutant::AdoptedNotRead,
+            Mutant::DecidedTakenForGone,
+            Mutant::NothingAboveTheChoice,
+            Mutant::ProducersNotSought,
+        ],
+        with_go,
+    );
+}
+
 #[test]
 fn every_interleaving_keeps_the_protocols_promises() {
     let mut all = scenarios();
@@ -209,7 +356,7 @@ fn every_interleaving_keeps_the_protocols_promises() {
 
 #[test]
 fn every_seeded_fault_is_caught() {
-    let mutants = [
+    let mutants = &[
         Mutant::NoHelping,
         Mutant::ManifestBeforeSlot,
         Mutant::ExistsMeansLost,
@@ -227,7 +374,12 @@ fn every_seeded_fault_is_caught() {
         Mutant::ProducersNotCheckedAtRebase,
         Mutant::ProducersNotCarried,
     ];
-    for mutant in mutants {
+    catch(mutants, scenarios);
+}
+
+/// Each mutant must show in one of the scenarios.
+fn catch(mutants: &[Mutant], scenarios: fn() -> Vec<(&'static str, Scenario)>) {
+    for &mutant in mutants {
         let caught = scenarios().into_iter().find_map(|(name, scenario)| {
             let explored = explore(&Scenario { mutant: Some(mutant), ..scenario }, 20_000_000);
             explored.violation.map(|violation| (name, violation))

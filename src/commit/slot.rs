@@ -110,6 +110,7 @@ fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Commit => "commit",
         Kind::Noop => "noop",
+        Kind::Adopt => "adopt",
     }
 }
 
@@ -165,7 +166,7 @@ pub fn decode(place: Place<'_>, bytes: &[u8]) -> Result<Envelope> {
         return Err(Error::new(Status::Unsupported, message).with_path(key));
     }
     let header = header.ok_or_else(|| corrupt(format!("its header lacks {missing:?}")))?;
-    if !matches!(&*header.kind, "commit" | "noop") {
+    if !matches!(&*header.kind, "commit" | "noop" | "adopt") {
         let message = format!(
             "slot {key} is of the kind {:?}, which this library does not know: update it",
             header.kind
@@ -184,9 +185,15 @@ pub fn decode(place: Place<'_>, bytes: &[u8]) -> Result<Envelope> {
     if header.parent != parent {
         return Err(corrupt(format!("its parent is {:?}, expected {parent:?}", header.parent)));
     }
-    // Whoever walks the slots relies on it to come to an end.
+    // Whoever walks the slots relies on it to come to an end, and looks out for itself where something is adopted: the
+    // Go library's clock may have been behind.
     let above_parent = place.parent.is_none_or(|parent| *header.child > *parent);
-    if !above_parent || !matches!(form(&header.child), Form::Ours { .. }) {
+    let placed = match form(&header.child) {
+        Form::Ours { .. } => above_parent,
+        Form::Go { .. } => header.kind == "adopt" || header.kind == "noop" && above_parent,
+        Form::Other => false,
+    };
+    if !placed {
         return Err(corrupt(format!("its child {:?} is no id that sorts after its parent", header.child)));
     }
     let is_hex = header.nonce.len() == 32 && header.nonce.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -235,6 +242,24 @@ impl Envelope {
                 self.header.sha256
             )));
         }
+        let parent = place.parent.map(Id::from);
+        if self.header.kind == "adopt" {
+            if !payload.is_empty() {
+                return Err(corrupt(format!(
+                    "it adopts a snapshot, but has a payload of {} bytes",
+                    payload.len()
+                )));
+            }
+            let slot = Slot {
+                kind: Kind::Adopt,
+                parent,
+                child: Id::from(self.header.child),
+                created_at: 0,
+                nonce: self.nonce,
+                producers: Arc::default(),
+            };
+            return Ok((slot, payload));
+        }
         let path = place.layout.manifest_path(place.dataset, &self.header.child);
         let manifest = Manifest::parse(&payload, place.dataset, &self.header.child, &path)
             .map_err(|error| corrupt(format!("its payload: {}", error.message())))?;
@@ -250,7 +275,7 @@ impl Envelope {
         let kind = if self.header.kind == "noop" { Kind::Noop } else { Kind::Commit };
         let slot = Slot {
             kind,
-            parent: place.parent.map(Id::from),
+            parent,
             child: Id::from(self.header.child),
             created_at: manifest.created_at,
             nonce: self.nonce,
@@ -320,6 +345,29 @@ mod tests {
             "{header}"
         );
         assert_eq!(read(&bytes, None).unwrap(), (slot(), payload));
+    }
+
+    #[test]
+    fn a_slot_that_adopts_has_no_payload() {
+        const GO: &str = "1700000000000000002";
+        let slot = Slot { kind: Kind::Adopt, child: GO.into(), created_at: 0, ..slot() };
+        let bytes = encode(place(), &slot, &[]);
+        let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let end = format!("\"len\":0,\"sha256\":\"{nothing}\"}}\n");
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        assert!(text.contains("\"kind\":\"adopt\"") && text.ends_with(&end), "{text}");
+        assert_eq!(read(&bytes, None).unwrap(), (slot.clone(), Vec::new()));
+        let cases = [
+            (encode(place(), &slot, b"x"), "it adopts a snapshot, but has a payload of 1 bytes"),
+            (text.replace(GO, "..").into_bytes(), "its child \"..\" is no id"),
+            (text.replace("\"len\":0", "\"len\":1").into_bytes(), "its payload has 0 bytes, expected 1"),
+            (text.replace("e3b0", "e3b1").into_bytes(), "has the SHA-256"),
+        ];
+        for (bytes, message) in cases {
+            let error = read(&bytes, None).expect_err(message);
+            assert_eq!(error.status(), Status::Corrupt, "{error}");
+            assert!(error.message().contains(message), "{error}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A dataset: a chain of snapshots in a store, written and read.
 
+mod adopt;
 mod blob;
 mod blob_reader;
 mod changes;

@@ -7,6 +7,7 @@ use super::partition;
 use crate::checksum::Checksum;
 use crate::codec::Codec;
 use crate::codec::jsonl::MAX_RECORD_BYTES_DEFAULT;
+use crate::commit::adopt::Sightings;
 use crate::commit::lookup::Site;
 use crate::commit::machine::Knowledge;
 use crate::compress::Compressor;
@@ -101,6 +102,8 @@ struct Inner {
     options: DatasetOptions,
     /// What this handle knows of the history. Never held while waiting for anything.
     knowledge: Mutex<Knowledge>,
+    /// What this handle has seen to stand still.
+    sightings: Sightings,
 }
 
 impl Dataset {
@@ -124,7 +127,15 @@ impl Dataset {
         }
         check_partitioning(&options)?;
         let knowledge = Mutex::new(Knowledge::default());
-        Ok(Dataset { inner: Arc::new(Inner { store: store.clone(), id: id.to_owned(), options, knowledge }) })
+        Ok(Dataset {
+            inner: Arc::new(Inner {
+                store: store.clone(),
+                id: id.to_owned(),
+                options,
+                knowledge,
+                sightings: Sightings::default(),
+            }),
+        })
     }
 
     /// Its id.
@@ -143,7 +154,7 @@ impl Dataset {
         &self.inner.store
     }
 
-    pub(super) fn site(&self) -> Site<'_> {
+    pub(crate) fn site(&self) -> Site<'_> {
         let options = &self.inner.options;
         Site {
             store: &self.inner.store,
@@ -151,6 +162,8 @@ impl Dataset {
             layout: options.layout,
             durability: options.durability,
             retry: options.retry,
+            options,
+            sightings: &self.inner.sightings,
         }
     }
 

@@ -1,10 +1,11 @@
 //! What a producer asks after a restart: how far it had come (`commit.md`, Exactly-once).
 
 use super::{Dataset, Snapshot};
-use crate::commit::machine::Id;
-use crate::commit::producers::Entry;
+use crate::commit::machine::{Id, Kind};
+use crate::commit::producers::{self, Entry};
 use crate::commit::slot;
 use crate::error::{Error, Result, Status};
+use crate::id::{Form, form};
 use crate::manifest::Manifest;
 use crate::options::{CallOptions, Control};
 use crate::store::Durability;
@@ -67,15 +68,51 @@ impl Dataset {
         }
     }
 
+    /// The nearest snapshot, from this one back, that tells who has committed what: the Go library's do not.
+    fn teller(&self, head: Snapshot, control: &Control) -> Result<Snapshot> {
+        let mut teller = head.clone();
+        while !matches!(form(teller.id()), Form::Ours { .. })
+            && teller.manifest().metadata.value(producers::KEY).is_none()
+        {
+            control.check("looking for the producers")?;
+            let parent = teller.manifest().parent_snapshot_id.clone();
+            match parent.map(|parent| self.load(&parent)).transpose()?.flatten() {
+                Some(parent) if parent.id() < teller.id() => teller = parent,
+                _ => return Ok(head),
+            }
+        }
+        Ok(teller)
+    }
+
     /// The newest decided snapshot, published or not, made durable.
     fn decided_head(&self, control: &Control) -> Result<Option<Snapshot>> {
         let site = self.site();
         let mut head = self.find_latest(control)?;
         let mut parent: Option<Id> = head.as_ref().map(|head| Id::from(head.id()));
         let mut published = true;
+        // Only what is adopted may sort below its parent.
+        let mut below = Vec::new();
         loop {
             control.step("following the commit slots")?;
             let Some(decision) = site.slot(parent.as_deref())? else { break };
+            if decision.slot.kind == Kind::Adopt {
+                if parent.as_ref().is_some_and(|parent| decision.slot.child <= *parent) {
+                    if below.contains(&decision.slot.child) {
+                        let message = format!("the commit slots go round to {} again", decision.slot.child);
+                        return Err(Error::new(Status::Corrupt, message));
+                    }
+                    below.push(decision.slot.child.clone());
+                }
+                let adopted = self.load(&decision.slot.child)?;
+                let gone = || {
+                    let path = site.layout.manifest_path(self.id(), &decision.slot.child);
+                    let message = format!("the manifest {path} of an adopted snapshot is missing");
+                    Error::new(Status::Corrupt, message).with_path(path)
+                };
+                head = Some(adopted.ok_or_else(gone)?);
+                parent = Some(decision.slot.child);
+                continue;
+            }
             let path = site.layout.manifest_path(self.id(), &decision.slot.child);
             let manifest = Manifest::parse(&decision.payload, self.id(), &decision.slot.child, &path)?;
             head = Some(self.assemble(manifest, &decision.payload));
@@ -83,6 +120,8 @@ impl Dataset {
             published = false;
         }
         let Some(head) = head else { return Ok(None) };
+        let head = self.teller(head, control)?;
+        let published = published || !matches!(form(head.id()), Form::Ours { .. });
         if site.durability == Durability::Full && site.backend().persists() {
             let place = site.place(head.manifest().parent_snapshot_id.as_deref());
             // A history of the Go library has no slots.

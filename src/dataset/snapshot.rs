@@ -213,7 +213,7 @@ impl Dataset {
     }
 
     /// The snapshot as its manifest has it; `None` if there is none, or it is incomplete.
-    fn load(&self, id: &str) -> Result<Option<Snapshot>> {
+    pub(super) fn load(&self, id: &str) -> Result<Option<Snapshot>> {
         match self.site().stored_manifest(id)? {
             Stored::Whole(bytes, manifest) => Ok(Some(self.assemble(*manifest, &bytes))),
             Stored::Torn | Stored::Absent => Ok(None),

@@ -91,7 +91,9 @@ pub struct lode_dataset_options {
     /// first 100 keys; a key whose values are of several kinds, or whose least or greatest is over 64 bytes
     /// long, has neither. 0: no, 1: yes.
     pub file_statistics: i32,
-    /// How often one request is tried while it meets other writers or passing failures. 0: a few times.
+    /// How often one request is tried while it meets other writers or passing failures, and how often a writer of
+    /// the Go library in the middle of a commit is waited for, before LODE_ERR_BUSY. 0: a few times. A race lost to
+    /// another writer of this library does not count: the commit is made again on top of that one's.
     pub retry_attempts: i32,
     /// Milliseconds before the second try; the pauses double and are jittered. 0: a few.
     pub retry_base_ms: i32,

@@ -46,6 +46,8 @@ mod snapshot;
 
 mod producer;
 
+mod adopt;
+
 mod reader;
 
 mod blob_reader;
@@ -56,6 +58,7 @@ mod boundary;
 mod handle;
 mod strings;
 
+pub use adopt::*;
 pub use blob::*;
 pub use blob_reader::*;
 pub use bytes::*;

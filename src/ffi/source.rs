@@ -319,13 +319,14 @@ pub unsafe extern "C" fn lode_record_iterator_init(iterator: *mut lode_record_it
 /// @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
 ///        not wanted.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed. Of the arguments:
+/// @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
+///         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. Of the arguments:
 ///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_NIL_ITERATOR,
 ///         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED,
 ///         LODE_ERR_CODEC_REQUIRED, LODE_ERR_CODEC_NOT_STREAMABLE, LODE_ERR_PARTITIONING_NOT_SUPPORTED. Of
 ///         the records: LODE_ERR_ITERATOR, LODE_ERR_ITERATOR_CONTRACT, LODE_ERR_INVALID_RECORD,
-///         LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT, LODE_ERR_COMMIT_UNKNOWN,
-///         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
+///         LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD,
+///         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
 ///         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO,
 ///         LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
 ///

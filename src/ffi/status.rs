@@ -91,9 +91,11 @@ pub const LODE_ERR_DEADLINE: i32 = -82;
 pub const LODE_ERR_CANCELLED: i32 = -83;
 /// The progress callback stopped the call; nothing was committed.
 pub const LODE_ERR_ABORTED: i32 = -84;
-/// Another writer is in the middle of a commit, and its turn did not end within the tries.
+/// Another writer is in the middle of a commit (of the Go library: perhaps it died there less than a minute ago),
+/// and its turn did not end within the tries; nothing was committed.
 pub const LODE_ERR_BUSY: i32 = -85;
-/// The history needs a decision by a person; the message names the heads.
+/// The history needs a decision by a person; the message names the heads, lode_dataset_adopt makes one of them
+/// the head.
 pub const LODE_ERR_NEEDS_REPAIR: i32 = -86;
 /// The exactly-once sequence is below the window of remembered ones: nobody can say.
 pub const LODE_ERR_SEQUENCE_TOO_OLD: i32 = -87;

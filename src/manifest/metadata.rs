@@ -117,7 +117,7 @@ impl Metadata {
     }
 
     /// Makes these the metadata of a noop on top of `parent`.
-    pub(super) fn set_noop(&mut self, parent: &str) {
+    pub(crate) fn set_noop(&mut self, parent: &str) {
         let mut value = String::new();
         json::push_string(&mut value, parent);
         self.set_reserved(NOOP, value);

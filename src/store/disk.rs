@@ -101,6 +101,8 @@ pub(crate) trait File: Send {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Io<usize>;
     /// What it is, and its size in bytes.
     fn info(&self) -> Io<(Kind, u64)>;
+    /// When it was last written, in nanoseconds, by the clock of the machine that holds it.
+    fn modified(&self) -> Io<i128>;
     /// Makes its bytes and its size durable.
     fn sync(&mut self) -> Io<()>;
     /// A hint that the bytes from `offset` on may begin their way to the disk; never waits, never fails.

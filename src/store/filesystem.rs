@@ -4,6 +4,7 @@
 //! linked to its name, which fails if the name is taken. Each operation is prepared for every answer that a
 //! [`Disk`] can give, and tells "certainly not" from "perhaps".
 
+mod age;
 mod failure;
 mod listing;
 mod place;
@@ -16,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::disk::real::RealDisk;
 use super::disk::{Dir, Disk, Errno, File, Kind, retry};
-use super::{Backend, Durability, LockWait, Object, Swap, Upload, key};
+use super::{Age, Backend, Durability, LockWait, Object, Swap, Upload, key};
 use crate::error::{Error, Result, Status};
 use settled::Settled;
 
@@ -257,6 +258,10 @@ impl Backend for Filesystem {
         wait: &LockWait<'_>,
     ) -> Swap {
         self.core.swap(key, expected, value, durability, wait)
+    }
+
+    fn age(&self, key: &str) -> Result<Age> {
+        self.core.age(key)
     }
 
     fn persist(&self, key: &str) -> Result<()> {

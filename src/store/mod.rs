@@ -161,6 +161,14 @@ pub trait Backend: Send + Sync {
         wait: &LockWait<'_>,
     ) -> Swap;
 
+    /// How long an object has stood unchanged, by the store's own clock, which all writers share.
+    ///
+    /// # Errors
+    /// The store's failure; never for absence.
+    fn age(&self, _key: &str) -> Result<Age> {
+        Ok(Age::NoClock)
+    }
+
     /// Whether [`Backend::persist`] does anything here: whether what others wrote may be in a cache only.
     fn persists(&self) -> bool {
         true
@@ -178,6 +186,17 @@ pub trait Backend: Send + Sync {
     fn unprobed(&self) -> Option<&dyn Backend> {
         None
     }
+}
+
+/// How long an object has stood unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// So long.
+    Known(std::time::Duration),
+    /// There is no such object.
+    Absent,
+    /// The store has no clock of its own.
+    NoClock,
 }
 
 /// How long a compare-and-swap may wait for the store's lock.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The second auditor: reads a dataset's files, knows nothing of liblode, and says whether its history is whole.
 
-    audit.py ROOT DATASET [--layout default|hive|flat] [--acknowledged FILE] [--length N] [--no-leftovers]
+    audit.py ROOT DATASET [--layout default|hive|flat] [--acknowledged FILE] [--length N] [--no-leftovers] [--beside ID]
 
 Walks the slots from the root and checks: every slot's header and payload; every manifest on the path, equal to its
 payload; none off it; in the hive layout a copy beside each partition's files of a manifest that is there, and none that no slot
@@ -25,6 +25,7 @@ except ImportError:
     xxhash = None
 
 OUR_ID = re.compile(r"[0-9]{19}-[0-9a-f]{16}")
+GO_ID = re.compile(r"[0-9]{19}")
 TEMPORARY = re.compile(r"\.lode-.*")
 # Where a dataset's manifests lie below it.
 FOLDERS = {"default": "snapshots", "hive": "segments", "flat": ""}
@@ -52,7 +53,7 @@ def digest(algorithm, data):
 
 
 def audit_slot(base, root, parent, layout):
-    """Checks the slot of `parent`; gives the child's id and manifest bytes, or None where there is no slot."""
+    """Checks the slot of `parent`; gives its kind, the child's id and manifest bytes, or None where there is no slot."""
     path = os.path.join(base, "_commits", parent)
     if not os.path.exists(path):
         return None
@@ -64,7 +65,11 @@ def audit_slot(base, root, parent, layout):
         if payload:
             wrong(f"slot {parent}: bytes after a header that names a payload object")
         payload = read(os.path.join(root, header["payload"]))
-    expected = {"lode_slot": 1, "kind": "commit", "layout": layout, "parent": parent}
+    if header.get("kind") not in ("commit", "noop", "adopt"):
+        wrong(f"slot {parent}: kind is {header.get('kind')!r}")
+    if header.get("kind") == "adopt" and payload:
+        wrong(f"slot {parent}: it adopts, and has a payload")
+    expected = {"lode_slot": 1, "layout": layout, "parent": parent}
     for key, value in expected.items():
         if header.get(key) != value:
             wrong(f"slot {parent}: {key} is {header.get(key)!r}, expected {value!r}")
@@ -74,7 +79,7 @@ def audit_slot(base, root, parent, layout):
         wrong(f"slot {parent}: len is {header.get('len')}, the payload has {len(payload)} bytes")
     if header.get("sha256") != hashlib.sha256(payload).hexdigest():
         wrong(f"slot {parent}: sha256 is not the payload's")
-    return header["child"], payload
+    return header.get("kind"), header["child"], payload
 
 
 def audit_files(root, manifest):
@@ -120,14 +125,39 @@ def audit_copies(base, manifest, payload, published):
             wrong(f"{os.path.relpath(copy, base)} is not the slot's payload")
 
 
+def adopted(base, layout, child, parent):
+    """What a slot of the kind adopt stands for: the manifests of the child and its ancestors back to `parent`, oldest first."""
+    chain, ids = [], set()
+    while child is not None and child != parent and child not in ids:
+        stored = os.path.join(base, FOLDERS[layout], child, "manifest.json")
+        if not os.path.exists(stored):
+            wrong(f"the adopted {child} has no manifest")
+            break
+        ids.add(child)
+        chain.append(json.loads(read(stored)))
+        child = chain[-1].get("parent_snapshot_id")
+    return chain[::-1]
+
+
 def walk(base, root, dataset, layout):
     """Follows the slots from the root; gives the ids on the path, the last one if it has no manifest, and the files named."""
     path, unpublished, named = [], None, set()
     parent = "root"
     while (slot := audit_slot(base, root, parent, layout)) is not None:
-        child, payload = slot
+        kind, child, payload = slot
+        if child in path:
+            wrong(f"slot {parent}: its child {child} is on the path already")
+            break
+        if kind == "adopt":
+            for manifest in adopted(base, layout, child, parent):
+                manifest["files"] = manifest["files"] or []
+                audit_files(root, manifest)
+                named.update(os.path.join(root, file["path"]) for file in manifest["files"])
+                path.append(manifest["snapshot_id"])
+            parent = child
+            continue
         manifest = json.loads(payload)
-        if not OUR_ID.fullmatch(child):
+        if not OUR_ID.fullmatch(child) and not (kind == "noop" and GO_ID.fullmatch(child)):
             wrong(f"slot {parent}: the child's id {child!r} is not of our form")
         if parent != "root" and child <= parent:
             wrong(f"{child} is not above its parent {parent}")
@@ -138,11 +168,12 @@ def walk(base, root, dataset, layout):
         if unpublished is not None:
             wrong(f"{child} was decided while its parent {unpublished} has no manifest")
         stored = os.path.join(base, FOLDERS[layout], child, "manifest.json")
-        if layout == "hive":
+        # A noop has the files of its parent, and no copies.
+        if layout == "hive" and kind == "commit":
             audit_copies(base, manifest, payload, os.path.exists(stored))
         if not os.path.exists(stored):
             unpublished = child
-        elif read(stored) != payload:
+        elif read(stored) != payload and OUR_ID.fullmatch(child):
             wrong(f"{child}: the manifest is not the slot's payload")
         audit_files(root, manifest)
         named.update(os.path.join(root, file["path"]) for file in manifest["files"])
@@ -159,6 +190,7 @@ def main():
     parser.add_argument("--acknowledged", help="a file of snapshot ids that were acknowledged, one a line")
     parser.add_argument("--length", type=int, help="how many snapshots the path must have, all published")
     parser.add_argument("--no-leftovers", action="store_true", help="no temporary file and no unnamed data may be there")
+    parser.add_argument("--beside", action="append", default=[], help="a snapshot that is off the path by a person's choice")
     arguments = parser.parse_args()
     root, dataset = arguments.root, arguments.dataset
     layout = arguments.layout
@@ -169,7 +201,8 @@ def main():
     snapshots = os.path.join(base, FOLDERS[layout])
     for id in sorted(os.listdir(snapshots)) if os.path.isdir(snapshots) else []:
         if os.path.exists(os.path.join(snapshots, id, "manifest.json")) and id not in on_path:
-            wrong(f"{id} has a manifest, and no slot leads to it")
+            if id not in arguments.beside:
+                wrong(f"{id} has a manifest, and no slot leads to it")
     for directory, _, files in os.walk(os.path.join(base, "partitions")):
         if "manifest.json" in files and os.path.basename(directory) not in on_path:
             wrong(f"{os.path.relpath(directory, base)} has a copy of a manifest, and no slot leads to it")

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Breaks one commit off at every system call it makes, with strace.
 
-    break_off.py kill|errno COMMIT_ONCE [KIND]
+    break_off.py kill|errno COMMIT_ONCE [records|blob|hive|adopt|dangling|choose]
 
 kill: a child is killed before each system call of a commit in turn.
 errno: each system call of a commit fails in turn with each error it can give.
 
-Both the first commit of a dataset and the one after it. Each time, afterwards: a commit that said "committed" is there; the next writer
+Both the first commit of a dataset and the one after it; `adopt`: the first one after three snapshots of the Go library,
+`dangling`: with a pointer that it left dangling two minutes ago; `choose`: not a commit, but the choice between two heads of that library's. Each time, afterwards: a commit that said "committed" is there; the next writer
 carries on; the auditor finds the history whole; and no commit that returned has left a temporary file. COMMIT_ONCE is
-the program of commit_once.c, KIND what it is told to commit. Prints a summary; exit status 1 if anything is wrong.
+the program of commit_once.c. Prints a summary; exit status 1 if anything is wrong.
 """
 
 import collections
@@ -20,7 +21,10 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-AUDIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "audit.py")
+HERE = os.path.dirname(os.path.abspath(__file__))
+AUDIT = os.path.join(HERE, "audit.py")
+# What the Go library wrote: three snapshots, each the next one's parent.
+FIXTURE = os.path.join(HERE, "..", "fixtures", "jsonl-noop-md5", "datasets", "events")
 ERRNOS = {
     "openat": ["EMFILE", "ENOSPC", "EIO", "EROFS"],
     "openat2": ["EMFILE", "EIO"],
@@ -61,7 +65,7 @@ def fresh_root(template):
 
 def commit(program, root, inject=None):
     """Runs a commit under strace with one injection, or plainly; gives (exit status, what it said)."""
-    command = [program[0], root, "broken", *program[1:]]
+    command = [program[0], root, "broken", *program[1:3]]
     if inject:
         command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=" + inject, *command]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -72,7 +76,7 @@ def calls_of_a_commit(program, template):
     """For each system call's name: how many are made before the work begins, and how many until it ends."""
     root = fresh_root(template)
     trace = os.path.join(root, "trace")
-    subprocess.run(["strace", "-f", "-qq", "-o", trace, program[0], root, "broken", *program[1:]], check=True, capture_output=True)
+    subprocess.run(["strace", "-f", "-qq", "-o", trace, program[0], root, "broken", *program[1:3]], check=True, capture_output=True)
     before, until, marks = collections.Counter(), collections.Counter(), 0
     with open(trace, encoding="utf-8", errors="replace") as file:
         for line in file:
@@ -89,6 +93,25 @@ def calls_of_a_commit(program, template):
     if marks != 2:
         sys.exit("break_off.py: the trace does not have the two marks")
     return {name: (before[name], until[name]) for name in until if until[name] > before[name] and name not in NOT_BROKEN}
+
+
+def go_history(root, forked):
+    """Puts what the Go library wrote below `root`; with a fork after the first snapshot. Gives the ids."""
+    dataset = os.path.join(root, "datasets", "broken")
+    shutil.copytree(FIXTURE, dataset)
+    ids = sorted(os.listdir(os.path.join(dataset, "snapshots")))
+    for id in ids:
+        path = os.path.join(dataset, "snapshots", id, "manifest.json")
+        with open(path, encoding="utf-8") as file:
+            text = file.read().replace("datasets/events/", "datasets/broken/").replace('"events"', '"broken"')
+        if forked and id == ids[2]:
+            parent = '"parent_snapshot_id": "%s"'
+            if parent % ids[1] not in text:
+                sys.exit("break_off.py: the fixture is another")
+            text = text.replace(parent % ids[1], parent % ids[0])
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    return ids
 
 
 def judge(program, root, what, inject, killed, said, acknowledged):
@@ -111,6 +134,15 @@ def judge(program, root, what, inject, killed, said, acknowledged):
             if left:
                 wrong.append(f"left {left} in {directory}; it said {said!r}")
 
+    beside = []
+    if program[1:2] == ["choose"]:
+        # The choice may be repeated, and is then built on.
+        status, next_said = commit(program, root)
+        if status != 0 or next_said != f"committed {program[2]}":
+            wrong.append(f"the choice made again said {next_said!r}; the broken one {said!r}")
+        said_ids = sorted({*said_ids, program[2]})
+        beside = ["--beside", program[3]]
+        program = program[:1]
     status, next_said = commit(program, root)
     if status != 0 or not next_said.startswith("committed "):
         wrong.append(f"the next commit said {next_said!r}; the broken one {said!r}")
@@ -119,7 +151,8 @@ def judge(program, root, what, inject, killed, said, acknowledged):
     ids = os.path.join(root, "acknowledged")
     with open(ids, "w", encoding="ascii") as file:
         file.write("\n".join(said_ids) + "\n")
-    audit = subprocess.run([sys.executable, AUDIT, root, "broken", "--acknowledged", ids, "--layout", "hive" if program[1:] == ["hive"] else "default"], capture_output=True, text=True)
+    layout = ["--layout", "hive" if program[1:] == ["hive"] else "default"]
+    audit = subprocess.run([sys.executable, AUDIT, root, "broken", "--acknowledged", ids, *layout, *beside], capture_output=True, text=True)
     if audit.returncode != 0:
         wrong.append(f"{audit.stdout.strip()}{audit.stderr.strip()}; the broken commit said {said!r}")
     return [f"{what}: {text}" for text in wrong]
@@ -131,12 +164,29 @@ def main():
     mode, program = sys.argv[1], [os.path.abspath(sys.argv[2]), *sys.argv[3:]]
     template = tempfile.mkdtemp(prefix="lode-break-")
     cases = []
-    add_cases(cases, mode, "first commit", program, template, [])
+    first = []
+    if program[1:] in (["adopt"], ["dangling"]):
+        first = go_history(template, False)
+        if program[1] == "dangling":
+            pointer = os.path.join(template, "datasets", "broken", "latest")
+            with open(pointer, "w", encoding="ascii") as file:
+                file.write(str(int(first[-1]) + 1))
+            then = os.stat(pointer).st_mtime - 120
+            os.utime(pointer, (then, then))
+        program = program[:1]
+    elif program[1:] == ["choose"]:
+        ids = go_history(template, True)
+        program += ids[1:]
+        # That two heads are there, and that a commit says so, is what the choice is for.
+        said = commit(program[:1], template)[1]
+        if not said.startswith("failed LODE_ERR_NEEDS_REPAIR"):
+            sys.exit(f"break_off.py: a commit on a fork said {said!r}")
+    add_cases(cases, mode, "first commit", program, template, first)
     with_one = fresh_root(template)
     status, said = commit(program, with_one)
     if status != 0:
         sys.exit(f"break_off.py: the first commit said {said!r}")
-    add_cases(cases, mode, "next commit", program, with_one, [said.split()[1]])
+    add_cases(cases, mode, "next commit", program, with_one, [*first, said.split()[1]])
     problems, outcomes = run_cases(cases, program)
     shutil.rmtree(template)
     shutil.rmtree(with_one)

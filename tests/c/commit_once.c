@@ -1,6 +1,7 @@
 /* One commit, for the tests that break it off at every system call.
  *
  *   commit_once ROOT DATASET [records|blob|hive]
+ *   commit_once ROOT DATASET choose ID      instead of a commit, the choice of this head
  *
  * Prints "committed ID", "unpublished ID", "unknown ID MESSAGE" or "failed STATUS MESSAGE". Exit status 0 for the first
  * two, 3 else. A call of getppid marks where the work begins. */
@@ -20,10 +21,10 @@ static int64_t give_bytes(void *ctx, uint8_t *buffer, size_t capacity)
 
 int main(int argc, char **argv)
 {
-    const char *kind = argc == 4 ? argv[3] : "records";
-    int is_blob = strcmp(kind, "blob") == 0, hive = strcmp(kind, "hive") == 0;
-    if (argc < 3 || argc > 4 || !(is_blob || hive || strcmp(kind, "records") == 0)) {
-        fprintf(stderr, "usage: commit_once ROOT DATASET [records|blob|hive]\n");
+    const char *kind = argc >= 4 ? argv[3] : "records";
+    int is_blob = strcmp(kind, "blob") == 0, hive = strcmp(kind, "hive") == 0, choose = strcmp(kind, "choose") == 0;
+    if (argc < 3 || argc > 5 || choose != (argc == 5) || !(is_blob || hive || choose || strcmp(kind, "records") == 0)) {
+        fprintf(stderr, "usage: commit_once ROOT DATASET [records|blob|hive|choose ID]\n");
         return 2;
     }
     lode_store *store = NULL;
@@ -56,6 +57,8 @@ int main(int argc, char **argv)
     }
     if (status >= 0 && is_blob) {
         status = lode_dataset_stream_write(dataset, give_bytes, &left, "{}", NULL, &snapshot, &error);
+    } else if (status >= 0 && choose) {
+        status = lode_dataset_adopt(dataset, argv[4], NULL, &snapshot, &error);
     } else if (status >= 0 && hive) {
         status = lode_dataset_write_records(dataset, records, NULL, 3, "{}", NULL, &snapshot, &error);
     } else if (status >= 0) {

@@ -344,6 +344,26 @@ static void history_without_slots(void)
     size_t count = 0;
     GIVES(LODE_OK, read_all(dataset, head, 0, &count, error));
     CHECK(count == 5, "read %zu records", count);
+
+    /* The way out: the caller says which head is to stay. */
+    lode_snapshot *adopted = NULL;
+    REFUSED(LODE_ERR_SNAPSHOT_NOT_FOUND, "no snapshot nowhere",
+            lode_dataset_adopt(dataset, "nowhere", NULL, &adopted, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "a/b", lode_dataset_adopt(dataset, "a/b", NULL, &adopted, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "snapshot_id is NULL",
+            lode_dataset_adopt(dataset, NULL, NULL, &adopted, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "dataset", lode_dataset_adopt(NULL, "x", NULL, &adopted, error));
+    CHECK(adopted == NULL, "a refused adoption gives a snapshot");
+    GIVES(LODE_OK, lode_dataset_adopt(dataset, lode_snapshot_id(head), NULL, &adopted, error));
+    CHECK(adopted != NULL && strcmp(lode_snapshot_id(adopted), lode_snapshot_id(head)) == 0, "another was adopted");
+    GIVES(LODE_OK, lode_dataset_adopt(dataset, lode_snapshot_id(head), NULL, NULL, error));
+    lode_snapshot *next = commit_records(dataset, FIVE, 2);
+    CHECK(strcmp(lode_snapshot_parent_id(next), lode_snapshot_id(head)) == 0, "the next commit's parent is %s",
+          lode_snapshot_parent_id(next));
+    REFUSED(LODE_ERR_NEEDS_REPAIR, "choose that one",
+            lode_dataset_adopt(dataset, lode_snapshot_id(head), NULL, NULL, error));
+    lode_snapshot_free(next);
+    lode_snapshot_free(adopted);
     lode_snapshot_free(head);
     lode_dataset_free(dataset);
 }

@@ -329,7 +329,7 @@ eight_processes() {
     rm -rf "$TMPDIR/many" "$TMPDIR/acknowledged"
 }
 
-broken_off() { # kill|errno [records|blob|hive]
+broken_off() { # kill|errno [records|blob|hive|adopt|dangling|choose]
     auditor
     need strace strace
     compile commit_once && python3 tests/c/break_off.py "$1" "$OUT/commit_once" "${2:-records}"
@@ -394,6 +394,12 @@ check broken_off_hive_kill broken_off kill hive
 check broken_off_hive_errno broken_off errno hive
 check broken_off_kill_blob broken_off kill blob
 check broken_off_errno_blob broken_off errno blob
+check broken_off_kill_adopt broken_off kill adopt
+check broken_off_errno_adopt broken_off errno adopt
+check broken_off_kill_dangling broken_off kill dangling
+check broken_off_errno_dangling broken_off errno dangling
+check broken_off_kill_choose broken_off kill choose
+check broken_off_errno_choose broken_off errno choose
 check nothing_left nothing_left
 
 if [ $skipped = 0 ]; then

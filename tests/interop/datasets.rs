@@ -26,7 +26,7 @@ impl RecordSource for Records<'_> {
     }
 }
 
-fn open(root: &str, compressor: Compressor, checksum: Checksum) -> Dataset {
+pub fn open(root: &str, compressor: Compressor, checksum: Checksum) -> Dataset {
     let store = Store::open_filesystem(root, StoreOptions::default()).unwrap();
     let options = DatasetOptions { codec: Codec::Jsonl, compressor, checksum, ..DatasetOptions::default() };
     Dataset::open(&store, "events", options).unwrap()
@@ -39,7 +39,7 @@ fn pull(dataset: &Dataset, records: &[Vec<u8>]) -> Result<Commit> {
 }
 
 /// Writes by the push form.
-fn push(dataset: &Dataset, records: &[Vec<u8>]) -> Result<Commit> {
+pub fn push(dataset: &Dataset, records: &[Vec<u8>]) -> Result<Commit> {
     let mut writer = dataset.record_writer(WriterOptions::default())?;
     for record in records {
         writer.append(record, None)?;
@@ -47,7 +47,7 @@ fn push(dataset: &Dataset, records: &[Vec<u8>]) -> Result<Commit> {
     writer.commit(Metadata::empty(), CommitOptions::default())
 }
 
-fn read(dataset: &Dataset, id: &str) -> Vec<Vec<u8>> {
+pub fn read(dataset: &Dataset, id: &str) -> Vec<Vec<u8>> {
     let snapshot = dataset.snapshot(id, &CallOptions::default()).unwrap();
     let mut reader = dataset.read(&snapshot, ReadOptions::default()).unwrap();
     let mut records = Vec::new();
@@ -58,7 +58,7 @@ fn read(dataset: &Dataset, id: &str) -> Vec<Vec<u8>> {
 }
 
 /// `count` records in the form that Go writes after reading them: sorted keys, numbers as a float64 prints.
-fn records(first: usize, count: usize) -> Vec<Vec<u8>> {
+pub fn records(first: usize, count: usize) -> Vec<Vec<u8>> {
     (first..first + count)
         .map(|n| {
             format!(r#"{{"id":{n},"list":[2.5,null,true,{{}},[]],"text":"é <&> \" \\ 😀 {n}"}}"#).into_bytes()
@@ -66,7 +66,7 @@ fn records(first: usize, count: usize) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn lines(records: &[Vec<u8>]) -> String {
+pub fn lines(records: &[Vec<u8>]) -> String {
     records.iter().map(|record| format!("{}\n", str::from_utf8(record).unwrap())).collect()
 }
 

@@ -16,13 +16,19 @@ const COMPRESSORS: [(Compressor, &str); 3] =
     [(Compressor::None, "noop"), (Compressor::Gzip, "gzip"), (Compressor::Zstd, "zstd")];
 
 /// The layouts as both sides call them.
-const LAYOUTS: [(Layout, &[&str], &str); 3] = [
+pub const LAYOUTS: [(Layout, &[&str], &str); 3] = [
     (Layout::Hive, &["day"], "hive:day"),
     (Layout::Hive, &["region", "day"], "hive:region,day"),
     (Layout::Flat, &[], "flat"),
 ];
 
-fn open(root: &str, layout: Layout, keys: &[&str], compressor: Compressor, checksum: Checksum) -> Dataset {
+pub fn open(
+    root: &str,
+    layout: Layout,
+    keys: &[&str],
+    compressor: Compressor,
+    checksum: Checksum,
+) -> Dataset {
     let store = Store::open_filesystem(root, StoreOptions::default()).unwrap();
     let options = DatasetOptions {
         codec: Codec::Jsonl,
@@ -47,7 +53,7 @@ const DAYS: [(&str, &str); 6] = [
 ];
 
 /// Records with sorted keys and numbers as a float64 prints, of which each hive partition holds every sixth.
-fn records(count: usize) -> Vec<String> {
+pub fn records(count: usize) -> Vec<String> {
     let record = |n: usize| {
         let day = DAYS[n % DAYS.len()].0;
         format!(
@@ -58,13 +64,13 @@ fn records(count: usize) -> Vec<String> {
     (0..count).map(record).collect()
 }
 
-fn write(dataset: &Dataset, texts: &[String]) -> lode::dataset::Commit {
+pub fn write(dataset: &Dataset, texts: &[String]) -> lode::dataset::Commit {
     let records: Vec<Record<'_>> =
         texts.iter().map(|text| Record { data: text.as_bytes(), unix_nanos: None }).collect();
     dataset.write_records(&records, Metadata::empty(), CommitOptions::default()).unwrap()
 }
 
-fn read(dataset: &Dataset, id: &str) -> Vec<String> {
+pub fn read(dataset: &Dataset, id: &str) -> Vec<String> {
     let snapshot = dataset.snapshot(id, &CallOptions::default()).unwrap();
     let mut reader = dataset.read(&snapshot, ReadOptions::default()).unwrap();
     let mut records = Vec::new();
@@ -89,7 +95,7 @@ fn partitions(keys: &[&str], count: usize) -> Vec<String> {
     all
 }
 
-fn sorted(mut records: Vec<String>) -> Vec<String> {
+pub fn sorted(mut records: Vec<String>) -> Vec<String> {
     records.sort();
     records
 }

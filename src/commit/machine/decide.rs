@@ -67,10 +67,11 @@ impl Machine {
         let (kind, above) = match &self.goal {
             Goal::Commit { .. } => (Kind::Commit, None),
             Goal::Resolve { id } => (Kind::Noop, Some(id.clone())),
+            Goal::Adopt { .. } => (Kind::Noop, self.above.clone()),
         };
         let kept = match kind {
             Kind::Commit => self.id.clone().filter(|id| self.is_above_head(id)),
-            Kind::Noop => None,
+            Kind::Noop | Kind::Adopt => None,
         };
         let id = match kept.map_or_else(|| self.fresh_id(now, random, above.as_ref()), Ok) {
             Ok(id) => id,
@@ -176,7 +177,7 @@ impl Machine {
                 self.open = false;
                 let then = match self.goal {
                     Goal::Commit { .. } => Then::Decide,
-                    Goal::Resolve { .. } => Then::StepOn,
+                    Goal::Resolve { .. } | Goal::Adopt { .. } => Then::StepOn,
                 };
                 self.help(other, then)
             }
@@ -224,14 +225,14 @@ impl Machine {
         self.knowledge.root = true;
         let then = match slot.kind {
             Kind::Commit => Then::Acknowledge,
-            Kind::Noop => Then::Sealed,
+            Kind::Noop | Kind::Adopt => Then::Sealed,
         };
         self.publish(super::Job { slot, then })
     }
 }
 
 /// The time in an id; or the id, if it has none.
-fn id_time(id: &Id) -> Result<i64, Id> {
+pub(super) fn id_time(id: &Id) -> Result<i64, Id> {
     match form(id) {
         Form::Ours { nanos } | Form::Go { nanos } => i64::try_from(nanos).map_err(|_| id.clone()),
         Form::Other => Err(id.clone()),

@@ -2,7 +2,10 @@
 
 #[cfg(test)]
 use super::Mutant;
-use super::{Action, Goal, Head, Id, Job, Machine, ManifestFacts, Outcome, Read, Reason, Slot, State, Then};
+use super::{
+    Action, Goal, Head, Id, Job, Kind, Machine, ManifestFacts, Outcome, Read, Reason, Repair, Slot, State,
+    Subject, Then,
+};
 use crate::id::{Form, form};
 
 /// The id that the pointer's bytes name: white space around it is trimmed.
@@ -17,11 +20,19 @@ impl Machine {
             Read::Failed => self.fail(),
             Read::Absent => {
                 self.pointer = None;
+                if let Goal::Adopt { id } = &self.goal {
+                    let subject = Subject::Choice(id.clone());
+                    return self.survey(subject);
+                }
                 self.go(State::Listed, Action::ListHead)
             }
             Read::Found(raw) => {
                 let id = pointed(&raw);
                 self.pointer = Some(raw);
+                if let Goal::Adopt { id } = &self.goal {
+                    let subject = Subject::Choice(id.clone());
+                    return self.survey(subject);
+                }
                 match id {
                     Some(id) => self.head_candidate(Some(id)),
                     None => self.go(State::Listed, Action::ListHead),
@@ -52,16 +63,17 @@ impl Machine {
         }
         match id {
             None => self.head_found(None),
-            Some(id) if self.knowledge.root => self.read_head(id),
+            // Whether a head that is not of our form is in the slots shows below.
+            Some(id) if self.knowledge.root || !matches!(form(&id), Form::Ours { .. }) => self.read_head(id),
             Some(id) => self.go(State::Root(id), Action::ReadSlot(None)),
         }
     }
 
-    /// A history that is not in slots is not ours to continue.
+    /// A history of our form that is not in slots is damaged.
     pub(super) fn on_root(&mut self, id: Id, read: Read<Slot>) -> Action {
         match read {
             Read::Failed => self.fail(),
-            Read::Absent => self.refuse(Reason::NeedsRepair(id)),
+            Read::Absent => self.needs_repair(Repair::NoSlots, vec![id]),
             Read::Found(_) => {
                 self.knowledge.root = true;
                 self.read_head(id)
@@ -69,7 +81,7 @@ impl Machine {
         }
     }
 
-    fn read_head(&mut self, id: Id) -> Action {
+    pub(super) fn read_head(&mut self, id: Id) -> Action {
         self.go(State::HeadManifest(id.clone()), Action::ReadManifest(id))
     }
 
@@ -80,27 +92,68 @@ impl Machine {
             Read::Found(facts) => Some(facts),
         };
         match (facts, form(&id)) {
-            (Some(facts), Form::Ours { .. }) => {
-                let head = Head { id, created_at: facts.created_at, producers: facts.producers };
-                self.go(State::HeadSlotPersisted(head), Action::PersistSlot(facts.parent))
-            }
-            (facts, _) => self.go(State::HeadNamer { id: id.clone(), facts }, Action::FindNamer(id)),
+            (Some(facts), Form::Ours { .. }) => self.persist_head(id, &facts, facts.parent.clone()),
+            (facts, _) => self.find_namer(id, facts, false),
         }
     }
 
+    /// Looks for the slot that proves a head whose own form does not.
+    pub(super) fn find_namer(&mut self, id: Id, facts: Option<ManifestFacts>, torn: bool) -> Action {
+        self.go(State::HeadNamer { id: id.clone(), facts, torn }, Action::FindNamer(id))
+    }
+
+    /// Makes a head durable that the slot of this parent decided, to build on it.
+    fn persist_head(&mut self, id: Id, facts: &ManifestFacts, parent: Option<Id>) -> Action {
+        let producers = facts.producers.clone().unwrap_or_default();
+        let head = Head { id, created_at: facts.created_at, producers };
+        self.go(State::HeadSlotPersisted { head, parent: parent.clone() }, Action::PersistSlot(parent))
+    }
+
     /// The manifest is missing, or its id is not of our form: only a slot proves the head.
-    pub(super) fn on_head_namer(&mut self, id: Id, facts: Option<ManifestFacts>, read: Read<Slot>) -> Action {
+    pub(super) fn on_head_namer(
+        &mut self,
+        id: Id,
+        facts: Option<ManifestFacts>,
+        torn: bool,
+        read: Read<Slot>,
+    ) -> Action {
         match (read, facts) {
             (Read::Failed, _) => self.fail(),
+            (Read::Found(slot), Some(facts)) if slot.kind == Kind::Adopt => self.adopted_head(slot, facts),
+            (Read::Found(slot), Some(facts)) if slot.kind == Kind::Noop && facts.parent != slot.parent => {
+                let heads = vec![id.clone()];
+                self.needs_repair(Repair::OtherParent(id), heads)
+            }
+            // A noop may stand for its Go writer's own manifest.
+            (Read::Found(slot), Some(facts)) if matches!(form(&id), Form::Go { .. }) => {
+                self.adopted_head(slot, facts)
+            }
+            (Read::Found(slot), Some(facts)) => self.persist_head(id, &facts, slot.parent),
             (Read::Found(slot), None) => self.help(slot, Then::HeadFound),
-            (Read::Found(slot), Some(facts)) => {
-                let head = Head { id, created_at: facts.created_at, producers: facts.producers };
-                self.go(State::HeadSlotPersisted(head), Action::PersistSlot(slot.parent))
+            (Read::Absent, facts) => self.unnamed_head(id, facts, torn),
+        }
+    }
+
+    /// No slot names the head.
+    fn unnamed_head(&mut self, id: Id, facts: Option<ManifestFacts>, torn: bool) -> Action {
+        let pointed = self.pointer.as_deref().and_then(pointed).as_ref() == Some(&id);
+        match (facts, form(&id)) {
+            (None, Form::Ours { .. }) => self.refuse(Reason::Missing(id)),
+            (Some(facts), Form::Go { .. }) => self.survey(Subject::Head(id, Box::new(facts))),
+            (None, Form::Go { .. }) if pointed => self.survey(Subject::Dangling { id, torn }),
+            (None, _) if torn => {
+                let heads = vec![id.clone()];
+                self.needs_repair(Repair::Torn(id), heads)
             }
-            (Read::Absent, None) if matches!(form(&id), Form::Ours { .. }) => {
-                self.refuse(Reason::Missing(id))
+            // It was listed, and has gone meanwhile.
+            (None, _) if !pointed => self.again(),
+            (None, _) => {
+                let heads = vec![id.clone()];
+                self.needs_repair(Repair::Dangling(id), heads)
             }
-            (Read::Absent, _) => self.refuse(Reason::NeedsRepair(id)),
+            // Its parent has no slot either, and the driver says which one is missing.
+            (Some(_), Form::Ours { .. }) => self.fail(),
+            (Some(_), Form::Other) => self.refuse(Reason::Unorderable(id)),
         }
     }
 
@@ -110,6 +163,16 @@ impl Machine {
         }
         let id = head.id.clone();
         self.go(State::HeadManifestPersisted(head), Action::PersistManifest(id))
+    }
+
+    /// The parent of a head of our form has no slot: perhaps the head was adopted.
+    pub(super) fn on_head_slot_absent(&mut self, head: Head, parent: Option<Id>) -> Action {
+        self.restarts += 1;
+        if self.restarts > self.attempts {
+            return self.refuse(Reason::Restless);
+        }
+        let facts = ManifestFacts { parent, created_at: head.created_at, producers: Some(head.producers) };
+        self.find_namer(head.id, Some(facts), false)
     }
 
     pub(super) fn on_head_persisted(&mut self, head: Head, ok: bool) -> Action {
@@ -130,7 +193,7 @@ impl Machine {
                 self.step_on()
             }
             Goal::Commit { .. } => self.data(),
-            Goal::Resolve { .. } => self.step_on(),
+            Goal::Resolve { .. } | Goal::Adopt { .. } => self.step_on(),
         }
     }
 
@@ -146,6 +209,7 @@ impl Machine {
             Read::Found(slot) => self.help(slot, Then::StepOn),
             Read::Absent => match &self.goal {
                 Goal::Commit { .. } => self.data(),
+                Goal::Adopt { .. } => self.raise(),
                 Goal::Resolve { id } => {
                     let id = id.clone();
                     self.go(State::Wanted, Action::ReadManifest(id))
@@ -161,6 +225,10 @@ impl Machine {
         }
         if let Some(conflict) = self.conflict() {
             return conflict;
+        }
+        // Found again, after another's adoption: the data are durable already.
+        if self.id.is_some() {
+            return self.draw();
         }
         self.go(State::Data, Action::FinishData)
     }
@@ -212,6 +280,17 @@ impl Machine {
     /// Publishes another's decided snapshot, then goes on as `then` says.
     pub(super) fn help(&mut self, slot: Slot, then: Then) -> Action {
         let parent = slot.parent.clone();
+        #[cfg(test)]
+        let adopted = slot.kind == Kind::Adopt && !self.mutated(Mutant::AdoptedNotRead);
+        #[cfg(not(test))]
+        let adopted = slot.kind == Kind::Adopt;
+        if adopted {
+            let child = slot.child.clone();
+            if self.goes_round(&slot) {
+                return self.needs_repair(Repair::OtherParent(child.clone()), vec![child]);
+            }
+            return self.go(State::AdoptedManifest(slot), Action::ReadManifest(child));
+        }
         #[cfg(test)]
         if self.mutated(Mutant::NoHelping) {
             return self.published(Job { slot, then }, super::Publication::Unpublished);

@@ -5,7 +5,7 @@
 use super::Mutant;
 use super::head::pointed;
 use super::{
-    Action, Job, Machine, Outcome, Publication, PutAnswer, Read, Reason, Slot, State, SwapAnswer, Then,
+    Action, Job, Kind, Machine, Outcome, Publication, PutAnswer, Read, Reason, Slot, State, SwapAnswer, Then,
 };
 use crate::id::{Form, form};
 
@@ -50,6 +50,13 @@ impl Machine {
                 let slot = job.slot.clone();
                 self.go(State::ManifestPut(job), Action::PutManifest(slot))
             }
+            // A noop may be forestalled by the slow Go writer that it stands in for.
+            PutAnswer::Differs
+                if job.slot.kind == Kind::Noop && matches!(form(&job.slot.child), Form::Go { .. }) =>
+            {
+                let id = job.slot.child.clone();
+                self.go(State::Standing(job), Action::ReadManifest(id))
+            }
             PutAnswer::Differs if !job.mine() => self.refuse(Reason::Differs(job.slot.child)),
             PutAnswer::Differs | PutAnswer::Failed | PutAnswer::Unknown | PutAnswer::Doubtful => {
                 if job.mine() { self.published(job, Publication::Unpublished) } else { self.fail() }
@@ -79,10 +86,22 @@ impl Machine {
             #[cfg(test)]
             Some(id) if id != target && self.mutated(Mutant::PointerBackwards) => self.swap(job),
             Some(id) if id == target => self.go(State::LatestPersisted(job), Action::PersistLatest),
-            // Beyond: fine if the path leads there.
-            Some(id) if id > target => self.go(State::Beyond(job), Action::ReadSlot(Some(target))),
-            Some(id) if matches!(form(&id), Form::Ours { .. }) || self.is_known(&id) => self.swap(job),
+            Some(id) if matches!(form(&id), Form::Ours { .. }) || self.is_known(&id) => {
+                self.named_pointer(job, &id)
+            }
+            #[cfg(test)]
+            Some(_) if self.mutated(Mutant::ForeignPointerOverwritten) => self.swap(job),
             Some(id) => self.go(State::PointerNamer(job), Action::FindNamer(id)),
+        }
+    }
+
+    /// The pointer names a snapshot that is in the slots.
+    fn named_pointer(&mut self, job: Job, id: &str) -> Action {
+        let target = job.slot.child.clone();
+        match *id > *target {
+            // Beyond: fine if the path leads there.
+            true => self.go(State::Beyond(job), Action::ReadSlot(Some(target))),
+            false => self.swap(job),
         }
     }
 
@@ -155,7 +174,7 @@ impl Machine {
 
     pub(super) fn on_pointer_namer(&mut self, job: Job, read: Read<Slot>) -> Action {
         match read {
-            Read::Found(_) => self.swap(job),
+            Read::Found(slot) => self.named_pointer(job, &slot.child),
             Read::Absent => self.published(job, Publication::BesideForeign),
             Read::Failed => self.published(job, Publication::Unpublished),
         }
@@ -190,6 +209,11 @@ impl Machine {
             Then::Decide => self.decide(),
             Then::StepOn | Then::Sealed => self.step_on(),
             Then::HeadFound => self.head_found(Some(head)),
+            Then::Restart => self.again(),
+            Then::Chosen => {
+                let above = self.above.take().filter(|above| *above > head.id);
+                self.point_at(head.id, above)
+            }
             Then::Wanted => self.finish(Outcome::Resolved),
         }
     }

@@ -7,9 +7,11 @@ use crate::commit::producers::Stamp;
 use crate::id::compose;
 
 use super::super::machine::{
-    Action, Event, Goal, Id, Kind, Knowledge, Machine, ManifestFacts, Mutant, Outcome, Publication,
-    PutAnswer, Read, Reason, Slot, SwapAnswer,
+    Action, Event, Goal, Id, Kind, Knowledge, Machine, Mutant, Outcome, Publication, PutAnswer, Read, Reason,
+    Slot, SwapAnswer,
 };
+use super::choices::Choices;
+use super::foreign::{Go, GoPlan, Reader, Stored, is_go};
 
 /// What is explored.
 #[derive(Clone)]
@@ -27,6 +29,8 @@ pub struct Scenario {
     /// The hive layout: a manifest's copies come first, and a writer may get no further. A Go reader takes a copy for
     /// the snapshot.
     pub hive: bool,
+    /// What the Go library's writer does.
+    pub go: GoPlan,
     /// The seeded fault.
     pub mutant: Option<Mutant>,
 }
@@ -45,6 +49,8 @@ pub struct Plan {
     /// Its commits carry a producer's sequence, the number of the commit; one that crashed or is in doubt is made
     /// again, by the same number.
     pub produces: bool,
+    /// Told that the history needs repair, it chooses a head and commits then.
+    pub chooses: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,51 +60,48 @@ pub enum Doubt {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum Request {
+pub(super) enum Request {
     Slot(Slot),
     Manifest(Slot),
     Swap { expected: Option<Vec<u8>>, value: Id },
 }
 
 #[derive(Clone, Hash, PartialEq, Eq)]
-struct Writer {
-    machine: Option<Machine>,
+pub(super) struct Writer {
+    pub(super) machine: Option<Machine>,
     action: Option<Action>,
     knowledge: Knowledge,
     commits: u8,
     draws: u8,
     lives: u8,
     last: Option<Id>,
-    doubt: Option<Slot>,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq)]
-enum Reader {
-    Idle,
-    Scanning { observed: Option<Vec<u8>> },
-    Repairing { observed: Option<Vec<u8>>, found: Id },
+    pub(super) doubt: Option<Slot>,
 }
 
 /// One state of the whole.
 #[derive(Clone, Hash, PartialEq, Eq)]
 pub struct World {
-    latest: Option<Vec<u8>>,
-    slots: BTreeMap<Option<Id>, Slot>,
-    manifests: BTreeMap<Id, Slot>,
+    pub(super) latest: Option<Vec<u8>>,
+    pub(super) slots: BTreeMap<Option<Id>, Slot>,
+    pub(super) manifests: BTreeMap<Id, Stored>,
     /// In the hive layout: manifests of which there are copies.
-    copies: BTreeMap<Id, Slot>,
-    delayed: Vec<Request>,
-    writers: Vec<Writer>,
-    reader: Reader,
-    faults: u8,
-    crashes: u8,
-    repairs: u8,
-    resets: u8,
-    disturbed: bool,
-    acknowledged: Vec<Id>,
-    refused: Vec<u128>,
+    pub(super) copies: BTreeMap<Id, Slot>,
+    pub(super) go: Go,
+    pub(super) choices: Choices,
+    pub(super) delayed: Vec<Request>,
+    pub(super) writers: Vec<Writer>,
+    pub(super) reader: Reader,
+    pub(super) faults: u8,
+    pub(super) crashes: u8,
+    pub(super) repairs: u8,
+    pub(super) resets: u8,
+    pub(super) disturbed: bool,
+    pub(super) acknowledged: Vec<Id>,
+    pub(super) refused: Vec<u128>,
+    /// How many commits were refused because a person has to decide.
+    pub(super) refused_for_repair: u8,
     /// Of each nonce: which writer's, in which life, for which commit.
-    owners: BTreeMap<u128, (usize, u8, u8)>,
+    pub(super) owners: BTreeMap<u128, (usize, u8, u8)>,
 }
 
 /// One step, and where it leads; or the fault that it shows.
@@ -106,11 +109,14 @@ pub type Step = (String, Result<World, String>);
 
 impl World {
     pub fn new(scenario: &Scenario) -> Self {
+        let (latest, manifests) = Go::start(&scenario.go);
         World {
-            latest: None,
+            latest,
             slots: BTreeMap::new(),
-            manifests: BTreeMap::new(),
+            manifests,
             copies: BTreeMap::new(),
+            go: Go::new(&scenario.go),
+            choices: Choices::new(scenario.writers.len()),
             delayed: Vec::new(),
             writers: scenario.writers.iter().map(|_| Writer::new(0)).collect(),
             reader: Reader::Idle,
@@ -121,6 +127,7 @@ impl World {
             disturbed: false,
             acknowledged: Vec::new(),
             refused: Vec::new(),
+            refused_for_repair: 0,
             owners: BTreeMap::new(),
         }
     }
@@ -139,6 +146,7 @@ impl World {
             steps.push((label, result));
         }
         self.reader_steps(&mut steps);
+        self.go_steps(scenario, &mut steps);
         if self.resets > 0 {
             let values =
                 std::iter::once(None).chain(self.manifests.keys().map(|id| Some(id.as_bytes().to_vec())));
@@ -189,11 +197,7 @@ impl World {
                 answers.push(plain(Event::Listed(read(self.manifests.keys().next_back().cloned()))));
             }
             Action::ReadManifest(id) => {
-                let facts = self.manifests.get(id).map(|slot| ManifestFacts {
-                    parent: slot.parent.clone(),
-                    created_at: slot.created_at,
-                    producers: slot.producers.clone(),
-                });
+                let facts = self.manifests.get(id).map(|stored| stored.facts(id));
                 answers.push(plain(Event::Manifest(read(facts))));
             }
             Action::ReadSlot(parent) => {
@@ -217,7 +221,15 @@ impl World {
                 let nonce = u128::from(random);
                 answers.push(plain(Event::Drawn { now: plan.clock, random, nonce }));
             }
-            Action::PersistSlot(_) | Action::PersistManifest(_) | Action::PersistLatest => {
+            Action::Survey => answers.push(plain(Event::Surveyed(Read::Found(self.survey().into())))),
+            Action::ReadAge(aging) => {
+                let ages = self.ages(scenario, aging).into_iter();
+                answers.extend(ages.map(|(world, event)| (String::new(), Ok(world), event)));
+            }
+            Action::PersistAdopted(_)
+            | Action::PersistSlot(_)
+            | Action::PersistManifest(_)
+            | Action::PersistLatest => {
                 answers.push(plain(Event::Persisted(true)));
                 if faults {
                     answers.push(faulty("fails", Event::Persisted(false)));
@@ -274,27 +286,9 @@ impl World {
         self.crashes -= 1;
         let writer = &self.writers[index];
         let commits = writer.commits - u8::from(plan.produces);
+        self.forget_choice(index);
+        let writer = &self.writers[index];
         self.writers[index] = Writer { commits, draws: writer.draws, ..Writer::new(writer.lives + 1) };
-    }
-
-    /// The world in which a manifest's copies are there, and no more; `None` if that is nothing new.
-    fn half_written(&self, scenario: &Scenario, slot: &Slot) -> Option<World> {
-        if !scenario.hive || slot.kind == Kind::Noop || self.copies.contains_key(&slot.child) {
-            return None;
-        }
-        let mut half = self.clone();
-        half.copies.insert(slot.child.clone(), slot.clone());
-        Some(half)
-    }
-
-    /// What a Go reader takes for the newest snapshot.
-    fn scanned(&self) -> Option<&Id> {
-        self.manifests.keys().next_back().max(self.copies.keys().next_back())
-    }
-
-    /// Whether a Go reader finds the snapshot that these bytes name.
-    fn is_found(&self, raw: &[u8]) -> bool {
-        self.manifests.keys().chain(self.copies.keys()).any(|id| id.as_bytes() == raw)
     }
 
     /// The ways in which a writing request may go.
@@ -351,14 +345,16 @@ impl World {
                         slot.child
                     ));
                 }
+                self.judge_slot(slot)?;
+                self.judge_order(slot)?;
                 self.slots.insert(slot.parent.clone(), slot.clone());
                 Event::Put(PutAnswer::Done)
             }
             Request::Manifest(slot) => match self.manifests.get(&slot.child) {
-                Some(there) if there == slot => Event::Put(PutAnswer::Exists),
+                Some(Stored::Ours(there)) if there == slot => Event::Put(PutAnswer::Exists),
                 Some(_) => Event::Put(PutAnswer::Differs),
                 None => {
-                    self.manifests.insert(slot.child.clone(), slot.clone());
+                    self.manifests.insert(slot.child.clone(), Stored::Ours(slot.clone()));
                     Event::Put(PutAnswer::Done)
                 }
             },
@@ -367,7 +363,11 @@ impl World {
                     return Ok(Event::Swapped(SwapAnswer::Mismatch(self.latest.clone())));
                 }
                 let path = self.path();
-                let place = |id: &[u8]| path.iter().position(|slot| slot.child.as_bytes() == id);
+                let place = |id: &[u8]| path.iter().position(|(on, _)| on.as_bytes() == id);
+                let foreign = |raw: &[u8]| std::str::from_utf8(raw).is_ok_and(is_go) && place(raw).is_none();
+                if expected.as_deref().is_some_and(foreign) && !self.choices.begun {
+                    return Err(format!("the pointer to a Go writer's snapshot is overwritten by {value}"));
+                }
                 if let Some(old) = expected.as_deref().and_then(place)
                     && place(value.as_bytes()).is_none_or(|new| new < old)
                 {
@@ -386,6 +386,7 @@ impl World {
     fn begin(&self, scenario: &Scenario, index: usize) -> Option<World> {
         let mut next = self.clone();
         let plan = &scenario.writers[index];
+        let choice = next.begin_choice(index)?;
         let writer = &mut next.writers[index];
         let knowledge = writer.knowledge.clone();
         if plan.produces && writer.doubt.take().is_some() {
@@ -393,6 +394,7 @@ impl World {
         }
         let stamp = plan.produces.then(|| stamp(writer.commits + 1));
         let machine = match writer.doubt.take() {
+            None if choice.is_some() => Machine::new(choice?, knowledge, 2),
             Some(slot) if plan.doubt == Doubt::Repeat => {
                 Machine::settle(Goal::Commit { expected: None, stamp }, knowledge, 2, slot)
             }
@@ -444,6 +446,7 @@ impl World {
                 }
                 if publication == Publication::Published
                     && !self.disturbed
+                    && scenario.go.commits == 0
                     && !self.points_at_or_beyond(&slot.child)
                 {
                     return Err(format!(
@@ -451,7 +454,8 @@ impl World {
                         slot.child
                     ));
                 }
-                if publication == Publication::BesideForeign && !self.disturbed {
+                let alone = scenario.go.commits == 0 || scenario.go.turns;
+                if publication == Publication::BesideForeign && !self.disturbed && alone {
                     return Err(format!(
                         "{} is said to stand beside a foreign writer; there is none",
                         slot.child
@@ -461,7 +465,7 @@ impl World {
             }
             Outcome::AlreadyCommitted(_) => {
                 let owner = (usize::MAX, 0, self.writers[index].commits);
-                let done = self.path().iter().any(|slot| self.owners.get(&slot.nonce) == Some(&owner));
+                let done = self.slots.values().any(|slot| self.owners.get(&slot.nonce) == Some(&owner));
                 if !done {
                     return Err(format!(
                         "writer {index} is told that its sequence is committed, but it is not"
@@ -469,11 +473,21 @@ impl World {
                 }
             }
             Outcome::NotCommitted(reason) => {
-                let expects = scenario.writers[index].expects;
-                if !matches!(reason, Reason::Failed | Reason::Conflict(_))
-                    || (reason != Reason::Failed && !expects)
-                {
+                let right = match &reason {
+                    Reason::Failed => true,
+                    Reason::Conflict(_) => scenario.writers[index].expects,
+                    Reason::Busy(_) | Reason::Restless => scenario.go.commits > 0,
+                    Reason::NeedsRepair { .. } => self.needs_repair(),
+                    _ => false,
+                };
+                if !right {
                     return Err(format!("writer {index} is told {reason:?}"));
+                }
+                self.refused_for_repair += u8::from(matches!(reason, Reason::NeedsRepair { .. }));
+                if scenario.writers[index].chooses && matches!(reason, Reason::NeedsRepair { .. }) {
+                    let choosing = self.has_choice(index);
+                    self.choose(index, &reason);
+                    self.writers[index].commits -= u8::from(!choosing && self.has_choice(index));
                 }
                 if let Reason::Conflict(head) = reason {
                     self.writers[index].last = head;
@@ -513,132 +527,18 @@ impl World {
                 self.acknowledged.push(id);
             }
             Outcome::Undecided => {}
-        }
-        Ok(())
-    }
-
-    fn points_at_or_beyond(&self, id: &Id) -> bool {
-        let path = self.path();
-        let place = |id: &[u8]| path.iter().position(|slot| slot.child.as_bytes() == id);
-        match (self.latest.as_deref().and_then(place), place(id.as_bytes())) {
-            (Some(pointer), Some(id)) => pointer >= id,
-            _ => false,
-        }
-    }
-
-    fn reader_steps(&self, steps: &mut Vec<Step>) {
-        let dangling = match &self.latest {
-            None => true,
-            Some(raw) => !self.is_found(raw),
-        };
-        let mut next = self.clone();
-        match &self.reader {
-            Reader::Idle if self.repairs > 0 && dangling => {
-                next.repairs -= 1;
-                next.reader = Reader::Scanning { observed: self.latest.clone() };
-                steps.push(("a Go reader finds the pointer dangling".into(), Ok(next)));
-            }
-            Reader::Idle => {}
-            Reader::Scanning { observed } => {
-                next.reader = match self.scanned() {
-                    None => Reader::Idle,
-                    Some(id) => Reader::Repairing { observed: observed.clone(), found: id.clone() },
-                };
-                steps.push(("the Go reader scans".into(), Ok(next)));
-            }
-            Reader::Repairing { observed, found } => {
-                if self.latest == *observed {
-                    next.latest = Some(found.as_bytes().to_vec());
-                    next.disturbed = true;
-                }
-                next.reader = Reader::Idle;
-                steps.push(("the Go reader repairs the pointer".into(), Ok(next)));
-            }
-        }
-    }
-
-    /// The decided snapshots, from the first on.
-    fn path(&self) -> Vec<&Slot> {
-        let mut path = Vec::new();
-        let mut parent = None;
-        while let Some(slot) = self.slots.get(&parent) {
-            path.push(slot);
-            parent = Some(slot.child.clone());
-        }
-        path
-    }
-
-    /// What must hold in every state.
-    fn check(&self) -> Result<(), String> {
-        let path = self.path();
-        if path.len() != self.slots.len() {
-            return Err("a slot is not on the path from the root".into());
-        }
-        for (older, newer) in path.iter().zip(path.iter().skip(1)) {
-            if older.child >= newer.child || older.created_at >= newer.created_at {
-                return Err(format!("{} is not after its parent {}", newer.child, older.child));
-            }
-            if !self.manifests.contains_key(&older.child) {
-                return Err(format!("{} is built on {}, which is not published", newer.child, older.child));
-            }
-        }
-        if let Some(id) = self.manifests.keys().find(|id| !path.iter().any(|slot| slot.child == **id)) {
-            return Err(format!("the manifest of {id} is there, but no slot names it"));
-        }
-        if let Some(raw) = &self.latest
-            && !self.is_found(raw)
-        {
-            return Err(format!("the pointer names {}, which has no manifest", String::from_utf8_lossy(raw)));
-        }
-        if let Some(id) = self.copies.keys().find(|id| !path.iter().any(|slot| slot.child == **id)) {
-            return Err(format!("a copy of the manifest of {id} is there, but no slot names it"));
-        }
-        if let Some(id) = self.acknowledged.iter().find(|id| !path.iter().any(|slot| slot.child == **id)) {
-            return Err(format!("{id} was acknowledged, and is not on the path"));
-        }
-        let mut owners: Vec<_> = path
-            .iter()
-            .filter(|slot| slot.kind == Kind::Commit)
-            .map(|slot| self.owners.get(&slot.nonce))
-            .collect();
-        owners.sort_unstable();
-        if owners.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err("one commit is on the path twice".into());
-        }
-        if let Some(slot) = path.iter().find(|slot| self.refused.contains(&slot.nonce)) {
-            return Err(format!("{} was refused, and is on the path", slot.child));
-        }
-        Ok(())
-    }
-
-    /// A dead writer blocks nobody: a fresh one, undisturbed, commits and publishes all.
-    pub fn check_live(&self, scenario: &Scenario) -> Result<(), String> {
-        let mut world = self.clone();
-        (world.faults, world.crashes, world.repairs, world.resets) = (0, 0, 0, 0);
-        world.delayed.clear();
-        world.reader = Reader::Idle;
-        world.writers = vec![Writer { draws: 90, ..Writer::new(u8::MAX) }];
-        let plan = Plan { clock: 1, commits: 1, doubt: Doubt::Repeat, expects: false, produces: false };
-        let scenario = Scenario { writers: vec![plan], ..scenario.clone() };
-        let before = world.slots.len();
-        while let Some((label, result)) = world.steps(&scenario).into_iter().next() {
-            world = result.map_err(|fault| format!("afterwards a fresh {label}: {fault}"))?;
-        }
-        let path = world.path();
-        let last = path.last().ok_or("afterwards a fresh writer could not commit")?;
-        if world.slots.len() != before + 1
-            || path.iter().any(|slot| !world.manifests.contains_key(&slot.child))
-        {
-            return Err("afterwards a fresh writer could not commit and publish".into());
-        }
-        if world.latest.as_deref() != Some(last.child.as_bytes()) {
-            return Err("afterwards the pointer is not at the head".into());
+            Outcome::Adopted => self.chosen(index, ended.as_ref())?,
         }
         Ok(())
     }
 }
 
 impl Writer {
+    /// One that nobody has seen before.
+    pub(super) fn fresh() -> Self {
+        Writer { draws: 90, ..Writer::new(u8::MAX) }
+    }
+
     fn new(lives: u8) -> Self {
         Writer {
             machine: None,
@@ -682,6 +582,7 @@ fn describe(request: &Request) -> String {
             match slot.kind {
                 Kind::Commit => "commit",
                 Kind::Noop => "noop",
+                Kind::Adopt => "adopt",
             }
         ),
         Request::Manifest(slot) => format!("manifest of {}", slot.child),

@@ -22,17 +22,40 @@ pub(super) fn audit_as(
     let site = dataset.site();
     let text = |error: Error| format!("{error:?}");
     let mut path: Vec<String> = Vec::new();
-    let mut unpublished = None;
+    let (mut unpublished, mut slots) = (None, 0);
     while let Some(decision) = site.slot(path.last().map(String::as_str)).map_err(text)? {
         let child = decision.slot.child.to_string();
+        if path.contains(&child) {
+            return Err(format!("the slots go round to {child} again"));
+        }
+        if decision.slot.kind == Kind::Adopt {
+            // It stands for its child and all of the child's ancestors.
+            let (begin, parent) = (path.len(), path.last().cloned());
+            let mut next = Some(child);
+            while let Some(id) = next.filter(|id| Some(id) != parent.as_ref()) {
+                let (bytes, manifest) =
+                    site.manifest(&id).map_err(text)?.ok_or_else(|| format!("the adopted {id} is gone"))?;
+                next = manifest.parent_snapshot_id.clone();
+                let snapshot = dataset.assemble(manifest, &bytes);
+                read_all(&dataset, &snapshot, ReadOptions::default()).map_err(text)?;
+                path.push(id);
+            }
+            path[begin..].reverse();
+            slots += 1;
+            continue;
+        }
+        slots += 1;
         if let Some(unpublished) = unpublished {
             return Err(format!("{child} is built on {unpublished}, which has no manifest"));
         }
-        if path.last().is_some_and(|parent| *parent >= child) || !matches!(form(&child), Form::Ours { .. }) {
+        let form = form(&child);
+        let placed = matches!(form, Form::Ours { .. })
+            || decision.slot.kind == Kind::Noop && matches!(form, Form::Go { .. });
+        if path.last().is_some_and(|parent| *parent >= child) || !placed {
             return Err(format!("{child} does not sort after its parent"));
         }
         match site.manifest(&child).map_err(text)? {
-            Some((bytes, _)) if bytes != *decision.payload => {
+            Some((bytes, _)) if bytes != *decision.payload && matches!(form, Form::Ours { .. }) => {
                 return Err(format!("the manifest of {child} is not what its slot holds"));
             }
             Some((_, manifest)) => {
@@ -51,18 +74,20 @@ pub(super) fn audit_as(
         path.push(child);
     }
     for id in site.listed_ids().map_err(text)? {
-        if !path.contains(&id) && site.manifest(&id).map_err(text)?.is_some() {
+        // What the Go library wrote is in the slots when the next commit of ours is.
+        let foreign = matches!(form(&id), Form::Go { .. });
+        if !path.contains(&id) && !foreign && site.manifest(&id).map_err(text)?.is_some() {
             return Err(format!("the manifest of {id} is there, but no slot names it"));
         }
     }
-    let slots =
+    let listed =
         keys(store).into_iter().filter(|key| key.contains("/_commits/") && !key.ends_with(".payload"));
-    if slots.count() != path.len() {
+    if listed.count() != slots {
         return Err("a slot is not on the path from the root".into());
     }
     if let Some(pointer) = site.latest().map_err(text)? {
         let pointer = String::from_utf8_lossy(&pointer).into_owned();
-        if !path.contains(&pointer) {
+        if !path.contains(&pointer) && !matches!(form(&pointer), Form::Go { .. }) {
             return Err(format!("the pointer names {pointer}, which is not on the path"));
         }
     }

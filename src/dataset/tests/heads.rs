@@ -79,31 +79,3 @@ fn a_parent_that_leaves_no_room_is_refused() {
         assert_eq!(keys(&store), before);
     }
 }
-
-#[test]
-fn a_head_of_the_go_librarys_form_is_not_continued() {
-    let store = memory();
-    let dataset = open(&store);
-    let ours = write(&dataset, &["1"]).unwrap().snapshot;
-    // A Go writer has appended to our history: its id is a later time, without a suffix.
-    let id = format!("{:019}", now() + 1_000_000_000);
-    let manifest = crate::manifest::Manifest {
-        snapshot_id: id.clone(),
-        parent_snapshot_id: Some(ours.id().to_owned()),
-        ..ours.manifest().clone()
-    };
-    let backend = store.backend();
-    backend.put_if_absent(
-        &Layout::Default.manifest_path("events", &id),
-        &manifest.encode(),
-        Durability::Full,
-    );
-    backend.delete("datasets/events/latest").unwrap();
-    backend.put_if_absent("datasets/events/latest", id.as_bytes(), Durability::Full);
-    for dataset in [dataset, open(&store)] {
-        assert_eq!(dataset.latest(&CallOptions::default()).unwrap().id(), id, "it is read");
-        let error = write(&dataset, &["2"]).err().unwrap();
-        assert_eq!((error.status(), error.snapshot_id()), (Status::NeedsRepair, Some(&*id)), "{error}");
-    }
-    assert_eq!(ids(&open(&store)), [ours.id(), &*id]);
-}

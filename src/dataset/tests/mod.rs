@@ -8,8 +8,10 @@ pub(crate) mod counts;
 mod doubt;
 mod exactly_once;
 mod faults;
+mod go;
 mod heads;
 mod layouts;
+mod neighbour;
 mod reading;
 
 use super::*;

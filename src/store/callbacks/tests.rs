@@ -1,6 +1,7 @@
 //! A store of callbacks keeps every rule if they do, and says which they broke if they do not.
 
 mod commits;
+mod neighbour;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -316,6 +316,12 @@ impl File for RealFile {
         Ok((kind(FileType::from_raw_mode(stat.st_mode)), stat.st_size as u64))
     }
 
+    #[allow(clippy::unnecessary_cast)] // As in `identity`.
+    fn modified(&self) -> Io<i128> {
+        let stat = fs::fstat(&self.0)?;
+        Ok(i128::from(stat.st_mtime as i64) * 1_000_000_000 + i128::from(stat.st_mtime_nsec as i64))
+    }
+
     fn sync(&mut self) -> Io<()> {
         sync(self.0.as_fd())
     }

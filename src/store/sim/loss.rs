@@ -115,7 +115,7 @@ fn file_after(file: &FileNode, choice: &mut dyn FnMut(usize) -> usize) -> FileNo
     }
     let picked = if states.len() > 1 { choice(states.len()) } else { 0 };
     let data = states.swap_remove(picked);
-    FileNode { synced: data.clone(), data, stuck: false }
+    FileNode { synced: data.clone(), data, stuck: false, modified: file.modified }
 }
 
 fn dir_after(dir: &DirNode, choice: &mut dyn FnMut(usize) -> usize) -> DirNode {

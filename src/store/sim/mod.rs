@@ -141,6 +141,12 @@ impl SimDisk {
         files.into_keys().filter(|path| crate::store::key::is_temporary(&name(path))).collect()
     }
 
+    /// Lets time pass on its clock.
+    pub(crate) fn pass(&self, time: std::time::Duration) {
+        let mut world = locked(&self.world);
+        world.clock += i128::try_from(time.as_nanos()).expect("a short time");
+    }
+
     /// Writes a file behind every process's back, wholly durable, with the directories it needs.
     pub(crate) fn plant(&self, path: &str, data: &[u8]) {
         locked(&self.world).plant(path, data);

@@ -264,8 +264,10 @@ impl Dir for SimDir {
     }
 
     fn create(&self, name: &str) -> Io<Box<dyn File>> {
-        let node = Node::File(FileNode::default());
-        let inode = self.run(Op::Create, name, |world| world.add(self.inode, name, node))?;
+        let inode = self.run(Op::Create, name, |world| {
+            let node = Node::File(FileNode { modified: world.clock, ..FileNode::default() });
+            world.add(self.inode, name, node)
+        })?;
         Ok(self.process.file(&self.below(name), inode))
     }
 
@@ -347,7 +349,10 @@ impl File for SimFile {
     fn write(&mut self, data: &[u8]) -> Io<usize> {
         self.run(Op::Write, |world, most| {
             let count = most.unwrap_or(data.len()).min(data.len());
-            world.file(self.inode)?.data.extend_from_slice(&data[..count]);
+            let clock = world.clock;
+            let file = world.file(self.inode)?;
+            file.data.extend_from_slice(&data[..count]);
+            file.modified = clock;
             Ok(count)
         })
     }
@@ -368,6 +373,10 @@ impl File for SimFile {
             Some(Node::File(file)) => Ok((Kind::File, file.data.len() as u64)),
             _ => Ok((Kind::Directory, 0)),
         })
+    }
+
+    fn modified(&self) -> Io<i128> {
+        self.run(Op::Info, |world, _| world.file(self.inode).map(|file| file.modified))
     }
 
     fn sync(&mut self) -> Io<()> {

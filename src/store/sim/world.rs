@@ -20,6 +20,8 @@ pub(super) struct FileNode {
     pub(super) synced: Vec<u8>,
     /// A sync failed: no later one keeps anything, though it may say so.
     pub(super) stuck: bool,
+    /// When it was last written, by the disk's clock.
+    pub(super) modified: i128,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -40,6 +42,8 @@ pub(super) struct World {
     pub(super) next: u64,
     /// Locked file to the open file and the process that hold the lock.
     pub(super) locks: BTreeMap<u64, (u64, u64)>,
+    /// In nanoseconds; it stands still unless a test moves it.
+    pub(super) clock: i128,
     pub(super) hard_links: bool,
     pub(super) rename_noreplace: bool,
     pub(super) lockable: bool,
@@ -51,6 +55,7 @@ impl World {
             nodes: BTreeMap::from([(ROOT, Node::Dir(DirNode::default()))]),
             next: ROOT + 1,
             locks: BTreeMap::new(),
+            clock: 0,
             hard_links: true,
             rename_noreplace: true,
             lockable: true,
@@ -252,7 +257,8 @@ impl World {
             let inode = existing.unwrap_or_else(|| {
                 let inode = self.fresh();
                 let node = if last {
-                    Node::File(FileNode { data: data.to_vec(), synced: data.to_vec(), stuck: false })
+                    let (data, synced) = (data.to_vec(), data.to_vec());
+                    Node::File(FileNode { data, synced, stuck: false, modified: self.clock })
                 } else {
                     Node::Dir(DirNode::default())
                 };

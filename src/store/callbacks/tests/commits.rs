@@ -6,13 +6,13 @@ use crate::dataset::{Commit, Dataset, DatasetOptions, Outcome, Resolution, Retry
 use crate::manifest::Metadata;
 use crate::options::CommitOptions;
 
-fn dataset(store: &Store) -> Dataset {
+pub(super) fn dataset(store: &Store) -> Dataset {
     let retry = Retry { attempts: 3, base: Duration::ZERO, cap: Duration::ZERO };
     let options = DatasetOptions { codec: Codec::Jsonl, retry, ..DatasetOptions::default() };
     Dataset::open(store, "events", options).unwrap()
 }
 
-fn commit(dataset: &Dataset, text: &str, options: CommitOptions<'_>) -> Result<Commit> {
+pub(super) fn commit(dataset: &Dataset, text: &str, options: CommitOptions<'_>) -> Result<Commit> {
     let mut writer = dataset.record_writer(WriterOptions::default())?;
     writer.append(text.as_bytes(), None)?;
     writer.commit(Metadata::empty(), options)
