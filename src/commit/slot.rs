@@ -1,6 +1,7 @@
 //! The slot, as bytes (`commit.md`, Objects): one JSON header line, then the child's manifest, or the key of the
 //! object that holds it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -148,24 +149,30 @@ fn parse_header(line: &[u8]) -> std::result::Result<(u64, Option<Header>, &'stat
     Ok((version, header, if missing.is_empty() { "len" } else { missing }))
 }
 
+#[cold]
+#[inline(never)]
+fn wrong(key: &str, what: fmt::Arguments<'_>) -> Error {
+    Error::new(Status::Corrupt, format_args!("slot {key}: {what}")).with_path(key)
+}
+
 /// Reads the header of a slot and checks what can be checked without the payload.
 ///
 /// # Errors
 /// `Unsupported` for another version or kind, `LayoutMismatch`, `Corrupt`.
 pub fn decode(place: Place<'_>, bytes: &[u8]) -> Result<Envelope> {
     let key = place.key();
-    let corrupt =
-        |what: String| Error::new(Status::Corrupt, format_args!("slot {key}: {what}")).with_path(&*key);
+    let corrupt = |what: fmt::Arguments<'_>| wrong(&key, what);
     let end = bytes.iter().take(HEADER_MAX).position(|&byte| byte == b'\n');
-    let end = end.ok_or_else(|| corrupt("it has no header line".into()))?;
-    let (version, header, missing) = parse_header(&bytes[..end]).map_err(corrupt)?;
+    let end = end.ok_or_else(|| corrupt(format_args!("it has no header line")))?;
+    let (version, header, missing) =
+        parse_header(&bytes[..end]).map_err(|what| corrupt(format_args!("{what}")))?;
     // Of another version nothing but the version can be relied on.
     if version != VERSION {
         let message =
             format!("slot {key} has version {version}; this library knows version {VERSION}: update it");
         return Err(Error::new(Status::Unsupported, message).with_path(key));
     }
-    let header = header.ok_or_else(|| corrupt(format!("its header lacks {missing:?}")))?;
+    let header = header.ok_or_else(|| corrupt(format_args!("its header lacks {missing:?}")))?;
     if !matches!(&*header.kind, "commit" | "noop" | "adopt") {
         let message = format!(
             "slot {key} is of the kind {:?}, which this library does not know: update it",
@@ -183,7 +190,7 @@ pub fn decode(place: Place<'_>, bytes: &[u8]) -> Result<Envelope> {
     }
     let parent = place.parent.unwrap_or(ROOT);
     if header.parent != parent {
-        return Err(corrupt(format!("its parent is {:?}, expected {parent:?}", header.parent)));
+        return Err(corrupt(format_args!("its parent is {:?}, expected {parent:?}", header.parent)));
     }
     // Whoever walks the slots relies on it to come to an end, and looks out for itself where something is adopted: the
     // Go library's clock may have been behind.
@@ -194,18 +201,22 @@ pub fn decode(place: Place<'_>, bytes: &[u8]) -> Result<Envelope> {
         Form::Other => false,
     };
     if !placed {
-        return Err(corrupt(format!("its child {:?} is no id that sorts after its parent", header.child)));
+        return Err(corrupt(format_args!(
+            "its child {:?} is no id that sorts after its parent",
+            header.child
+        )));
     }
     let is_hex = header.nonce.len() == 32 && header.nonce.bytes().all(|byte| byte.is_ascii_hexdigit());
     let nonce = is_hex.then(|| u128::from_str_radix(&header.nonce, 16).ok()).flatten();
-    let nonce = nonce.ok_or_else(|| corrupt(format!("its nonce {:?} is not 32 hex digits", header.nonce)))?;
+    let nonce =
+        nonce.ok_or_else(|| corrupt(format_args!("its nonce {:?} is not 32 hex digits", header.nonce)))?;
     let inline = bytes[end + 1..].to_vec();
     match &header.payload {
-        Some(_) if !inline.is_empty() => return Err(corrupt("bytes follow its header".into())),
+        Some(_) if !inline.is_empty() => return Err(corrupt(format_args!("bytes follow its header"))),
         Some(path) => {
             let expected = place.layout.payload_path(place.dataset, &header.child, &header.nonce);
             if *path != expected {
-                return Err(corrupt(format!("it names the payload {path:?}, expected {expected:?}")));
+                return Err(corrupt(format_args!("it names the payload {path:?}, expected {expected:?}")));
             }
         }
         None => {}
@@ -225,11 +236,10 @@ impl Envelope {
     /// `Corrupt`, naming what differs.
     pub fn with_payload(self, place: Place<'_>, object: Option<Vec<u8>>) -> Result<(Slot, Vec<u8>)> {
         let key = place.key();
-        let corrupt =
-            |what: String| Error::new(Status::Corrupt, format_args!("slot {key}: {what}")).with_path(&*key);
+        let corrupt = |what: fmt::Arguments<'_>| wrong(&key, what);
         let payload = object.unwrap_or(self.inline);
         if payload.len() as u64 != self.header.len {
-            return Err(corrupt(format!(
+            return Err(corrupt(format_args!(
                 "its payload has {} bytes, expected {}",
                 payload.len(),
                 self.header.len
@@ -237,7 +247,7 @@ impl Envelope {
         }
         let sha256 = hex(&Sha256::digest(&payload));
         if sha256 != self.header.sha256 {
-            return Err(corrupt(format!(
+            return Err(corrupt(format_args!(
                 "its payload has the SHA-256 {sha256}, expected {}",
                 self.header.sha256
             )));
@@ -245,7 +255,7 @@ impl Envelope {
         let parent = place.parent.map(Id::from);
         if self.header.kind == "adopt" {
             if !payload.is_empty() {
-                return Err(corrupt(format!(
+                return Err(corrupt(format_args!(
                     "it adopts a snapshot, but has a payload of {} bytes",
                     payload.len()
                 )));
@@ -262,16 +272,17 @@ impl Envelope {
         }
         let path = place.layout.manifest_path(place.dataset, &self.header.child);
         let manifest = Manifest::parse(&payload, place.dataset, &self.header.child, &path)
-            .map_err(|error| corrupt(format!("its payload: {}", error.message())))?;
+            .map_err(|error| corrupt(format_args!("its payload: {}", error.message())))?;
         if manifest.parent_snapshot_id.as_deref() != place.parent {
-            return Err(corrupt(format!(
+            return Err(corrupt(format_args!(
                 "its payload names the parent {:?}, expected {:?}",
                 manifest.parent_snapshot_id.as_deref().unwrap_or("none"),
                 place.parent.unwrap_or("none")
             )));
         }
-        let producers =
-            manifest.producers().map_err(|error| corrupt(format!("its payload: {}", error.message())))?;
+        let producers = manifest
+            .producers()
+            .map_err(|error| corrupt(format_args!("its payload: {}", error.message())))?;
         let kind = if self.header.kind == "noop" { Kind::Noop } else { Kind::Commit };
         let slot = Slot {
             kind,

@@ -4,6 +4,7 @@
 //! deepens the call stack, and memory grows with the input's length alone.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::{ColumnStats, FORMAT_VERSION, FileRef, FileStats, Manifest, Metadata, SCHEMA_NAME, json, time};
 use crate::error::{Error, Result, Status};
@@ -15,10 +16,10 @@ struct Fault {
     what: String,
 }
 
-type Read<T> = std::result::Result<T, Fault>;
+type Read<T> = std::result::Result<T, Box<Fault>>;
 
-fn fault<T>(field: impl Into<String>, what: impl Into<String>) -> Read<T> {
-    Err(Fault { field: field.into(), what: what.into() })
+fn fault<T>(field: &str, what: impl fmt::Display) -> Read<T> {
+    Err(Fault::new(field, format_args!("{what}")))
 }
 
 impl Manifest {
@@ -50,7 +51,7 @@ impl Manifest {
             return Err(invalid("it is followed by white space".to_owned()));
         }
         read_manifest(members, dataset_id, snapshot_id)
-            .map_err(|Fault { field, what }| invalid(format!("field {field}: {what}")))
+            .map_err(|fault| invalid(format!("field {}: {}", fault.field, fault.what)))
     }
 }
 
@@ -100,13 +101,13 @@ fn read_manifest(members: Vec<(Cow<'_, str>, &str)>, dataset_id: &str, snapshot_
 
     let schema_name = required_text(schema_name, "schema_name")?;
     if schema_name != SCHEMA_NAME {
-        return fault("schema_name", format!("expected {SCHEMA_NAME:?}, found {schema_name:?}"));
+        return fault("schema_name", format_args!("expected {SCHEMA_NAME:?}, found {schema_name:?}"));
     }
     let version = required_text(format_version, "format_version")?;
     let major = |version: &str| version.split('.').next().map(str::to_owned);
     if major(&version) != major(FORMAT_VERSION) {
         let advice = "read it with a version of the library that knows it";
-        return fault("format_version", format!("expected 1.x, found {version:?}: {advice}"));
+        return fault("format_version", format_args!("expected 1.x, found {version:?}: {advice}"));
     }
     Ok(Manifest {
         dataset_id: matching_text(dataset, "dataset_id", dataset_id)?,
@@ -143,7 +144,7 @@ fn present(value: Option<&str>) -> Option<&str> {
 fn optional_text(value: Option<&str>, name: &str) -> Read<Option<String>> {
     let Some(json) = present(value) else { return Ok(None) };
     if !json.starts_with('"') {
-        return fault(name, format!("expected a string, found {}", json::kind(json)));
+        return fault(name, format_args!("expected a string, found {}", json::kind(json)));
     }
     let Some(text) = json::text(json) else {
         return fault(name, "it is not a valid string: it has half a surrogate pair");
@@ -163,7 +164,7 @@ fn matching_text(value: Option<&str>, name: &str, expected: &str) -> Read<String
     if found == expected {
         return Ok(found);
     }
-    fault(name, format!("expected {expected:?}, as its path says, found {found:?}"))
+    fault(name, format_args!("expected {expected:?}, as its path says, found {found:?}"))
 }
 
 /// A whole number from 0 to 2^63 - 1; missing is 0, as in the Go library.
@@ -175,12 +176,12 @@ fn count(value: Option<&str>, name: &str) -> Read<u64> {
     };
     let digits = json.strip_prefix('-').unwrap_or(json);
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return fault(name, format!("expected a whole number, found {}", found()));
+        return fault(name, format_args!("expected a whole number, found {}", found()));
     }
     match json.parse::<i64>().map(u64::try_from) {
         Ok(Ok(count)) => Ok(count),
-        _ if json.starts_with('-') => fault(name, format!("it must not be negative, found {}", found())),
-        _ => fault(name, format!("expected at most {}, found {}", i64::MAX, found())),
+        _ if json.starts_with('-') => fault(name, format_args!("it must not be negative, found {}", found())),
+        _ => fault(name, format_args!("expected at most {}, found {}", i64::MAX, found())),
     }
 }
 
@@ -193,7 +194,7 @@ fn read_time(value: Option<&str>, name: &str) -> Read<Option<i128>> {
     };
     match time::parse_rfc3339(&text) {
         Ok(unix_nanos) => Ok(Some(unix_nanos)),
-        Err(what) => fault(name, format!("{text:?} is no RFC 3339 time: {what}")),
+        Err(what) => fault(name, format_args!("{text:?} is no RFC 3339 time: {what}")),
     }
 }
 
@@ -205,7 +206,7 @@ fn read_created_at(value: Option<&str>) -> Read<i64> {
             let found = present(value).unwrap_or_default();
             fault(
                 NAME,
-                format!("{found} is outside the years 1678 to 2262, which 64 bits of nanoseconds hold"),
+                format_args!("{found} is outside the years 1678 to 2262, which 64 bits of nanoseconds hold"),
             )
         }
         None => fault(NAME, "it is missing"),
@@ -223,7 +224,7 @@ fn read_metadata(value: Option<&str>) -> Read<Metadata> {
     match present(value) {
         None => fault(NAME, "it is missing or null, and must be an object"),
         Some(json) if !json.starts_with('{') => {
-            fault(NAME, format!("expected an object, found {}", json::kind(json)))
+            fault(NAME, format_args!("expected an object, found {}", json::kind(json)))
         }
         Some(json) => Metadata::from_stored(json).or_else(|what| fault(NAME, what)),
     }
@@ -313,8 +314,14 @@ fn read_column(json: &str) -> Read<ColumnStats> {
 }
 
 impl Fault {
+    #[cold]
+    #[inline(never)]
+    fn new(field: &str, what: fmt::Arguments<'_>) -> Box<Fault> {
+        Box::new(Fault { field: field.to_owned(), what: what.to_string() })
+    }
+
     /// The same fault, of a field inside `outer`; an empty field is `outer` itself.
-    fn within(mut self, outer: &str) -> Fault {
+    fn within(mut self: Box<Self>, outer: &str) -> Box<Fault> {
         self.field = match self.field.as_str() {
             "" => outer.to_owned(),
             field => format!("{outer}.{field}"),
@@ -326,14 +333,14 @@ impl Fault {
 /// The members of an object, which the caller names with [`Fault::within`].
 fn object(json: &str) -> Read<Vec<(Cow<'_, str>, &str)>> {
     if !json.starts_with('{') {
-        return fault("", format!("expected an object, found {}", json::kind(json)));
+        return fault("", format_args!("expected an object, found {}", json::kind(json)));
     }
     json::members(json).or_else(|error| fault("", error.to_string()))
 }
 
 fn array<'a>(json: &'a str, name: &str) -> Read<Vec<&'a str>> {
     if !json.starts_with('[') {
-        return fault(name, format!("expected an array, found {}", json::kind(json)));
+        return fault(name, format_args!("expected an array, found {}", json::kind(json)));
     }
     json::elements(json).or_else(|error| fault(name, error.to_string()))
 }

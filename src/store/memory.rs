@@ -1,14 +1,13 @@
 //! Objects in this process's memory, for tests and for data that need not outlive it.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::key::{self, folder, is_temporary};
 use super::{Backend, Durability, LockWait, Object, Put, Swap, Upload};
 use crate::error::{Error, Result, Status};
 
-type Objects = Mutex<BTreeMap<String, Arc<Vec<u8>>>>;
+type Objects = Mutex<HashMap<String, Arc<Vec<u8>>>>;
 
 /// A store in memory; threads may share it.
 #[derive(Debug, Default)]
@@ -17,7 +16,7 @@ pub(crate) struct Memory {
 }
 
 /// Every change of the map is one insertion or removal, so a panic elsewhere leaves it whole.
-fn lock(objects: &Objects) -> MutexGuard<'_, BTreeMap<String, Arc<Vec<u8>>>> {
+fn lock(objects: &Objects) -> MutexGuard<'_, HashMap<String, Arc<Vec<u8>>>> {
     objects.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -43,13 +42,27 @@ impl Memory {
         Ok(lock(&self.objects).get(key).map(Arc::clone))
     }
 
-    /// The first key at or after `from` that begins with `prefix`. Looked up anew for each step of a listing, so
-    /// that no lock is held while the caller's function runs.
-    fn next(&self, prefix: &str, from: Bound<&str>) -> Option<String> {
+    /// What `part` gives of the keys that begin with `prefix`, sorted, each once. Gathered before the caller's function
+    /// runs, so that no lock is held meanwhile.
+    fn gather(&self, prefix: &str, part: fn(&str) -> Option<&str>) -> Vec<String> {
         let objects = lock(&self.objects);
-        let (key, _) = objects.range::<str, _>((from, Bound::Unbounded)).next()?;
-        key.starts_with(prefix).then(|| key.clone())
+        let rests = objects.keys().filter_map(|key| key.strip_prefix(prefix));
+        let mut found: Vec<String> = rests.filter_map(part).map(str::to_owned).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
     }
+}
+
+/// The rest of a key, unless it is that of a temporary object.
+fn whole(rest: &str) -> Option<&str> {
+    let name = rest.rsplit('/').next()?;
+    (!is_temporary(name)).then_some(rest)
+}
+
+/// The name at the beginning of a key's rest, unless it is that of a temporary object.
+fn first_name(rest: &str) -> Option<&str> {
+    rest.split('/').next().filter(|name| *name != rest || !is_temporary(name))
 }
 
 impl Backend for Memory {
@@ -88,36 +101,19 @@ impl Backend for Memory {
 
     fn list(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
         let prefix = folder(prefix)?;
-        let mut found = self.next(&prefix, Bound::Included(&prefix));
-        while let Some(key) = found {
-            let name = key.rsplit('/').next().unwrap_or_default();
-            if !is_temporary(name) && !each(&key) {
-                return Ok(());
+        for rest in self.gather(&prefix, whole) {
+            if !each(&format!("{prefix}{rest}")) {
+                break;
             }
-            found = self.next(&prefix, Bound::Excluded(&key));
         }
         Ok(())
     }
 
     fn list_names(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
         let prefix = folder(prefix)?;
-        let mut found = self.next(&prefix, Bound::Included(&prefix));
-        while let Some(key) = found {
-            let rest = &key[prefix.len()..];
-            if let Some((name, _)) = rest.split_once('/') {
-                // An object of the same name has shown it already.
-                let object = lock(&self.objects).contains_key(&format!("{prefix}{name}"));
-                if !object && !each(name) {
-                    return Ok(());
-                }
-                // '0' is the character after '/': past everything in this folder.
-                let past = format!("{prefix}{name}0");
-                found = self.next(&prefix, Bound::Included(&past));
-            } else {
-                if !is_temporary(rest) && !each(rest) {
-                    return Ok(());
-                }
-                found = self.next(&prefix, Bound::Excluded(&key));
+        for name in self.gather(&prefix, first_name) {
+            if !each(&name) {
+                break;
             }
         }
         Ok(())

@@ -123,7 +123,7 @@ impl Trial<'_> {
     fn write(&self, key: &str, data: &[u8]) -> Result<()> {
         match self.put(key, data)? {
             Put::Exists => {
-                Err(broken(format!("the put of {key:?} finds it taken, but nobody has written it")))
+                Err(broken(format_args!("the put of {key:?} finds it taken, but nobody has written it")))
             }
             _ => Ok(()),
         }
@@ -137,15 +137,15 @@ impl Trial<'_> {
     /// The object must be this.
     fn expect(&self, key: &str, data: &[u8]) -> Result<()> {
         match self.get(key)? {
-            None => Err(broken(format!("{key:?} was written, but is absent"))),
-            Some(found) if found != data => Err(broken(format!("{key:?} {}", differ(&found, data)))),
+            None => Err(broken(format_args!("{key:?} was written, but is absent"))),
+            Some(found) if found != data => Err(broken(format_args!("{key:?} {}", differ(&found, data)))),
             Some(_) => Ok(()),
         }
     }
 
     fn expect_absent(&self, key: &str, why: &str) -> Result<()> {
         if self.get(key)?.is_some() || self.backend.open(key)?.is_some() {
-            return Err(broken(format!("{key:?} is there, but {why}")));
+            return Err(broken(format_args!("{key:?} is there, but {why}")));
         }
         Ok(())
     }
@@ -174,13 +174,15 @@ impl Trial<'_> {
     fn expect_listed(&self, prefix: &str, expected: &[String]) -> Result<()> {
         let found = self.list(prefix)?;
         if let Some(twice) = found.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(broken(format!("the listing of {prefix:?} has {:?} twice", twice[0])));
+            return Err(broken(format_args!("the listing of {prefix:?} has {:?} twice", twice[0])));
         }
         if let Some(missing) = expected.iter().find(|key| !found.contains(key)) {
-            return Err(broken(format!("the listing of {prefix:?} lacks {missing:?}, which is there")));
+            return Err(broken(format_args!("the listing of {prefix:?} lacks {missing:?}, which is there")));
         }
         match found.iter().find(|key| !expected.contains(key)) {
-            Some(more) => Err(broken(format!("the listing of {prefix:?} has {more:?}, which is not there"))),
+            Some(more) => {
+                Err(broken(format_args!("the listing of {prefix:?} has {more:?}, which is not there")))
+            }
             None => Ok(()),
         }
     }
@@ -199,7 +201,9 @@ fn a_put_is_there(trial: &Trial<'_>) -> Result<()> {
         let key = trial.key(name);
         trial.write(&key, data)?;
         match trial.backend.open(&key)? {
-            None => return Err(broken(format!("the put of {key:?} answered success, but it is absent"))),
+            None => {
+                return Err(broken(format_args!("the put of {key:?} answered success, but it is absent")));
+            }
             Some(object) if object.size() != data.len() as u64 => {
                 let what = format!("{key:?} has a size of {}, expected {}", object.size(), data.len());
                 return Err(broken(what));
@@ -227,7 +231,7 @@ fn whole_objects(trial: &Trial<'_>) -> Result<()> {
         }
         match upload.finish() {
             Put::Done => {}
-            Put::Exists => return Err(broken(format!("the put of {key:?} finds it taken"))),
+            Put::Exists => return Err(broken(format_args!("the put of {key:?} finds it taken"))),
             Put::Failed(error) | Put::Unknown(error) | Put::Doubtful(error) => return Err(error),
         }
         trial.expect(&key, &data)?;
@@ -239,7 +243,7 @@ fn ranges(trial: &Trial<'_>) -> Result<()> {
     let key = trial.key("ranges");
     let data = pattern(LARGE);
     trial.write(&key, &data)?;
-    let absent = || broken(format!("{key:?} was written, but is absent"));
+    let absent = || broken(format_args!("{key:?} was written, but is absent"));
     let mut object = trial.backend.open(&key)?.ok_or_else(absent)?;
     let len = data.len();
     let cases = [
@@ -258,7 +262,9 @@ fn ranges(trial: &Trial<'_>) -> Result<()> {
         let expected = &data[offset..len.min(offset + wanted)];
         if found != expected {
             let what = differ(&found, expected).replace("were written", "are there");
-            return Err(broken(format!("a read of {wanted} bytes at offset {offset} of {key:?} {what}")));
+            return Err(broken(format_args!(
+                "a read of {wanted} bytes at offset {offset} of {key:?} {what}"
+            )));
         }
     }
     Ok(())
@@ -297,7 +303,7 @@ fn put_if_absent(trial: &Trial<'_>) -> Result<()> {
         for data in [second, first] {
             if !matches!(trial.put(&key, data)?, Put::Exists) {
                 let what = "a second put of it answered success, not LODE_ERR_PATH_EXISTS";
-                return Err(broken(format!("{key:?} exists, but {what}")));
+                return Err(broken(format_args!("{key:?} exists, but {what}")));
             }
             let after = |error: Error| error.context("after a second put, which was refused");
             trial.expect(&key, first).map_err(after)?;
@@ -316,8 +322,8 @@ fn overlapping_puts(trial: &Trial<'_>) -> Result<()> {
     match (second, first) {
         (Put::Done, Put::Exists) => trial.expect(&key, b"two"),
         (Put::Exists, Put::Done) => trial.expect(&key, b"one"),
-        (Put::Done, Put::Done) => Err(broken(format!("both puts of {key:?} answered success"))),
-        (Put::Exists, Put::Exists) => Err(broken(format!("both puts of {key:?} find it taken"))),
+        (Put::Done, Put::Done) => Err(broken(format_args!("both puts of {key:?} answered success"))),
+        (Put::Exists, Put::Exists) => Err(broken(format_args!("both puts of {key:?} find it taken"))),
         (Put::Failed(error) | Put::Unknown(error) | Put::Doubtful(error), _)
         | (_, Put::Failed(error) | Put::Unknown(error) | Put::Doubtful(error)) => Err(error),
     }
@@ -339,7 +345,7 @@ fn swaps(trial: &Trial<'_>) -> Result<()> {
                     expected => format!("{} is", shown(expected)),
                 };
                 let answer = "but it answered success, not LODE_ERR_CONFLICT";
-                Err(broken(format!(
+                Err(broken(format_args!(
                     "{key:?} {found}; a swap that says {what} expected must be refused, {answer}"
                 )))
             }
@@ -348,7 +354,9 @@ fn swaps(trial: &Trial<'_>) -> Result<()> {
     let done = |expected: &[u8], value: &[u8]| match trial.swap(&key, expected, value)? {
         Swap::Mismatch(_) => {
             let shown = String::from_utf8_lossy(expected);
-            Err(broken(format!("{key:?} has the expected bytes {shown:?}, but the swap answered a conflict")))
+            Err(broken(format_args!(
+                "{key:?} has the expected bytes {shown:?}, but the swap answered a conflict"
+            )))
         }
         _ => trial.expect(&key, value),
     };
@@ -385,7 +393,7 @@ fn listings(trial: &Trial<'_>) -> Result<()> {
     })?;
     found.sort_unstable();
     if found != ["a", "b"] {
-        return Err(broken(format!("the names directly below {:?} are {found:?}", trial.key("foo/"))));
+        return Err(broken(format_args!("the names directly below {:?} are {found:?}", trial.key("foo/"))));
     }
     // Many, so that a page that ends too early shows.
     let many: Vec<String> = (0..120).map(|n| trial.key(&format!("many/{n:03}"))).collect();
