@@ -12,5 +12,9 @@ mod datasets;
 mod go;
 #[path = "interop/layouts.rs"]
 mod layouts;
+#[path = "interop/live.rs"]
+mod live;
 #[path = "interop/manifests.rs"]
 mod manifests;
+#[path = "interop/matrix.rs"]
+mod matrix;
