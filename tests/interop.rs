@@ -12,7 +12,11 @@ mod datasets;
 mod go;
 #[path = "interop/layouts.rs"]
 mod layouts;
+#[path = "interop/live.rs"]
+mod live;
 #[path = "interop/manifests.rs"]
 mod manifests;
+#[path = "interop/matrix.rs"]
+mod matrix;
 #[path = "interop/turns.rs"]
 mod turns;

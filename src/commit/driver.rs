@@ -556,8 +556,12 @@ impl Driver<'_> {
 
     fn swap(&mut self, expected: Option<&[u8]>, value: &str) -> SwapAnswer {
         let key = self.site.layout.latest_path(self.site.dataset);
+        // Another's pointer can be left to whoever comes next: it must not cost our own commit its time.
+        let is_own = self.own.as_ref().is_some_and(|own| *own.slot.child == *value);
+        let is_help = matches!(self.machine.goal(), Goal::Commit { .. }) && !is_own;
         let wait = LockWait {
             control: self.control,
+            patient: !is_help,
             attempts: self.site.retry.attempts,
             base: self.site.retry.base,
             cap: self.site.retry.cap,

@@ -169,7 +169,13 @@ impl Store {
         let _governed = limits::govern(Some(&control));
         control.check("swapping an object")?;
         let retry = Retry::default();
-        let wait = LockWait { control: &control, attempts: retry.attempts, base: retry.base, cap: retry.cap };
+        let wait = LockWait {
+            control: &control,
+            patient: true,
+            attempts: retry.attempts,
+            base: retry.base,
+            cap: retry.cap,
+        };
         match self.backend().compare_and_swap(key, expected, value, Durability::Full, &wait) {
             Swap::Done => Ok(()),
             Swap::Mismatch(current) => {

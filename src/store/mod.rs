@@ -203,12 +203,21 @@ pub enum Age {
 pub struct LockWait<'a> {
     /// The call's deadline and cancel token.
     pub control: &'a Control,
-    /// Without a deadline: how many tries.
+    /// Whether a deadline, if there is one, is to be waited for, however many tries that takes.
+    pub patient: bool,
+    /// Else: how many tries.
     pub attempts: u32,
     /// The first pause; it doubles, jittered, up to `cap`.
     pub base: std::time::Duration,
     /// The longest pause.
     pub cap: std::time::Duration,
+}
+
+impl LockWait<'_> {
+    /// Whether it is the deadline that ends the waiting, and not the number of tries.
+    pub fn waits_for_deadline(&self) -> bool {
+        self.patient && self.control.has_deadline()
+    }
 }
 
 /// How important a log line is.

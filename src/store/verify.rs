@@ -153,7 +153,7 @@ impl Trial<'_> {
     fn swap(&self, key: &str, expected: &[u8], value: &[u8]) -> Result<Swap> {
         self.check()?;
         let pause = Duration::from_millis(1);
-        let wait = LockWait { control: self.control, attempts: 8, base: pause, cap: pause };
+        let wait = LockWait { control: self.control, patient: true, attempts: 8, base: pause, cap: pause };
         match self.backend.compare_and_swap(key, expected, value, Durability::Full, &wait) {
             Swap::Busy(error) | Swap::Failed(error) | Swap::Unknown(error) => Err(error),
             swap => Ok(swap),

@@ -311,13 +311,24 @@ static void locked_pointer(void)
     GIVES(LODE_COMMITTED_UNPUBLISHED, stream(dataset, &options, &second, error));
     CHECK(second != NULL && strcmp(lode_snapshot_parent_id(second), lode_snapshot_id(first)) == 0,
           "an unpublished commit without its snapshot");
+
+    /* Another handle, which knows nothing, finds it; that it cannot publish it costs its own commit nothing. */
+    lode_dataset_options hasty = jsonl_options();
+    hasty.retry_attempts = 2;
+    hasty.retry_base_ms = 1;
+    lode_dataset *next = open_dataset(store, "locked", &hasty);
+    lode_snapshot *beside = NULL;
+    GIVES(LODE_COMMITTED_UNPUBLISHED, stream(next, &options, &beside, error));
+    CHECK(beside != NULL && strcmp(lode_snapshot_parent_id(beside), lode_snapshot_id(second)) == 0,
+          "a commit beside one whose pointer cannot be set");
     close(lock);
 
-    /* Another handle, which knows nothing, finds it. */
     lode_dataset *other = open_dataset(store, "locked", NULL);
     lode_snapshot *third = commit_records(other, FIVE, 3);
-    CHECK(strcmp(lode_snapshot_parent_id(third), lode_snapshot_id(second)) == 0, "the next commit's parent is %s",
+    CHECK(strcmp(lode_snapshot_parent_id(third), lode_snapshot_id(beside)) == 0, "the next commit's parent is %s",
           lode_snapshot_parent_id(third));
+    lode_snapshot_free(beside);
+    lode_dataset_free(next);
     size_t count = 0;
     GIVES(LODE_OK, read_all(other, second, 0, &count, error));
     CHECK(count == 5, "read %zu records", count);

@@ -15,7 +15,11 @@ func openBlobs(root, dataset, compressor string, more ...lode.Option) (lode.Data
 	if !known {
 		return nil, fmt.Errorf("unknown compressor %q", compressor)
 	}
-	options := append([]lode.Option{lode.WithCompressor(compress())}, more...)
+	laidOut, _, err := layout()
+	if err != nil {
+		return nil, err
+	}
+	options := append([]lode.Option{lode.WithCompressor(compress()), laidOut}, more...)
 	return lode.NewDataset(lode.DatasetID(dataset), lode.NewFSFactory(root), options...)
 }
 
@@ -48,13 +52,9 @@ func readBlob(ctx context.Context, args []string) error {
 }
 
 func writeBlob(ctx context.Context, args []string) error {
-	var more []lode.Option
-	switch args[3] {
-	case "none":
-	case "md5":
-		more = append(more, lode.WithChecksum(lode.NewMD5Checksum()))
-	default:
-		return fmt.Errorf("unknown checksum %q", args[3])
+	more, err := checksum(args[3])
+	if err != nil {
+		return err
 	}
 	ds, err := openBlobs(args[0], args[1], args[2], more...)
 	if err != nil {

@@ -41,7 +41,7 @@ fn write(store: &Store, id: &str, layout: Layout, keys: &[&str], texts: &[String
 }
 
 /// What our catalog lists, in the words of the Go program.
-fn listed(store: &Store, layout: Layout, dataset: &str) -> String {
+pub fn listed(store: &Store, layout: Layout, dataset: &str) -> String {
     let catalog = Catalog::open(store, layout);
     let call = CallOptions::default();
     let mut text = String::new();

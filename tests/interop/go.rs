@@ -54,6 +54,11 @@ impl Go {
         }
     }
 
+    /// Its path, for a run that lasts.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Runs the program with these arguments and this standard input.
     pub fn run<S: AsRef<OsStr>>(&self, arguments: &[S], stdin: &[u8]) -> Answer {
         self.run_as("default", arguments, stdin)

@@ -12,6 +12,8 @@
 //	interop reader ROOT DATASET                         what DatasetReader finds: datasets, partitions, manifests
 //	interop decode FILE                                 whether the JSONL codec reads the bytes of a data file
 //	interop manifest FILE                               the manifest as the library would write it again
+//	interop watch ROOT DATASET SEED                     looks at it in every way until stdin ends, and says what is wrong
+//	interop batch                                       many of these in one process: see batch.go
 //
 // LAYOUT in the environment is default (as without it), flat, or hive:KEY,KEY...
 //
@@ -54,11 +56,15 @@ var commands = map[string]struct {
 	"reader":     {reader, 2, 2},
 	"decode":     {decode, 1, 1},
 	"manifest":   {manifest, 1, 1},
+	"watch":      {watch, 3, 3},
 }
 
 func run(args []string) error {
 	if len(args) == 0 {
 		return errors.New("usage: interop COMMAND ARGUMENT...")
+	}
+	if args[0] == "batch" {
+		return batch()
 	}
 	command, known := commands[args[0]]
 	if !known {
@@ -201,13 +207,9 @@ func (l *lines) Record() any { return l.record }
 func (l *lines) Err() error  { return l.err }
 
 func write(ctx context.Context, args []string) error {
-	var more []lode.Option
-	switch args[3] {
-	case "none":
-	case "md5":
-		more = append(more, lode.WithChecksum(lode.NewMD5Checksum()))
-	default:
-		return fmt.Errorf("unknown checksum %q", args[3])
+	more, err := checksum(args[3])
+	if err != nil {
+		return err
 	}
 	metadata := lode.Metadata{}
 	if len(args) == 5 {

@@ -308,6 +308,7 @@ fn a_manifest_that_is_not_its_slots_is_corrupt() {
         Durability::Full,
         &crate::store::LockWait {
             control: &crate::options::Control::default(),
+            patient: true,
             attempts: 1,
             base: Duration::ZERO,
             cap: Duration::ZERO,

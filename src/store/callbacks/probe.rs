@@ -85,7 +85,7 @@ fn conditions(store: &Raw, key: &str) -> Result<bool> {
     for (expected, which) in [(OTHER, "another value than the object's"), (b"".as_slice(), "no object")] {
         let control = Control::default();
         let pause = Duration::from_millis(1);
-        let wait = LockWait { control: &control, attempts: 8, base: pause, cap: pause };
+        let wait = LockWait { control: &control, patient: true, attempts: 8, base: pause, cap: pause };
         match store.compare_and_swap(key, expected, OTHER, Durability::Full, &wait) {
             Swap::Mismatch(_) => {}
             Swap::Done => {

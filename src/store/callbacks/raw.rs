@@ -280,7 +280,7 @@ impl Backend for Raw {
                 }
                 Some(Status::Busy) => {
                     tries += 1;
-                    if !wait.control.has_deadline() && tries >= wait.attempts {
+                    if !wait.waits_for_deadline() && tries >= wait.attempts {
                         return Swap::Busy(error.with_status(Status::Busy));
                     }
                     let doubled = wait.base.saturating_mul(1_u32.checked_shl(tries - 1).unwrap_or(u32::MAX));

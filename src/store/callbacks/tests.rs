@@ -197,7 +197,8 @@ fn put(store: &dyn Backend, key: &str) -> Put {
 fn swap(store: &dyn Backend, key: &str, expected: &[u8], value: &[u8]) -> Swap {
     let control = Control::default();
     let pause = Duration::from_nanos(1);
-    let wait = crate::store::LockWait { control: &control, attempts: 3, base: pause, cap: pause };
+    let wait =
+        crate::store::LockWait { control: &control, patient: true, attempts: 3, base: pause, cap: pause };
     store.compare_and_swap(key, expected, value, Durability::Full, &wait)
 }
 

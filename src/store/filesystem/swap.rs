@@ -133,7 +133,7 @@ impl Core {
             }
             tries = tries.saturating_add(1);
             let doing = "waiting for another writer's lock";
-            if !wait.control.has_deadline() && tries >= wait.attempts {
+            if !wait.waits_for_deadline() && tries >= wait.attempts {
                 let message = format!(
                     "{:?} in {} is locked by another writer, at each of {tries} tries; try again, or allow more \
                      time",

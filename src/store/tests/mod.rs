@@ -65,7 +65,7 @@ impl Drop for TempDir {
 fn swap(store: &dyn Backend, key: &str, expected: &[u8], value: &[u8], attempts: u32) -> Swap {
     let control = Control::default();
     let pause = Duration::from_nanos(1);
-    let wait = LockWait { control: &control, attempts, base: pause, cap: pause };
+    let wait = LockWait { control: &control, patient: true, attempts, base: pause, cap: pause };
     store.compare_and_swap(key, expected, value, Durability::Full, &wait)
 }
 

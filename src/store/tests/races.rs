@@ -61,8 +61,13 @@ fn no_swap_is_lost() {
                             let number: u64 = std::str::from_utf8(&now).expect("text").parse().unwrap_or(0);
                             let control = Control::default();
                             let pause = Duration::from_micros(50);
-                            let wait =
-                                LockWait { control: &control, attempts: 1_000_000, base: pause, cap: pause };
+                            let wait = LockWait {
+                                control: &control,
+                                patient: true,
+                                attempts: 1_000_000,
+                                base: pause,
+                                cap: pause,
+                            };
                             let next = (number + 1).to_string();
                             let (next, durability) = (next.as_bytes(), Durability::Process);
                             match store.compare_and_swap("d/count", &now, next, durability, &wait) {
