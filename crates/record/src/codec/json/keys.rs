@@ -1,9 +1,12 @@
-//! The keys of the document before, which the next one most often has again, in the same order.
+//! The keys of the document before, which the next one most often has again, in the same order, and with the same
+//! separators and white space around them.
 //!
 //! Where a key ends depends on its bytes, and all that follows waits for it. A key that equals one that was
 //! checked before needs no look at its bytes, and the processor goes on at once on the guess that it does.
 
 use std::collections::TryReserveError;
+
+use super::block::{self, Text};
 
 /// Keys remembered: a power of two.
 const PLACES: usize = 128;
@@ -17,13 +20,14 @@ const MOST_MISSES: u32 = 12;
 /// How many documents are left alone then.
 const PAUSE: u32 = 63;
 
-/// The longest text remembered.
-const LONGEST: usize = 32;
+/// Bytes looked at for a remembered text, which is shorter.
+pub(super) const LOOK: usize = 2 * block::LEN;
 
-/// A key's text, from its opening quote to its colon: ASCII, and known to be valid.
-#[derive(Clone, Copy, Debug, Default)]
+/// What comes before a value: the text from the separator (`{` or `,`) before its key to the first byte of the
+/// value. It is ASCII without line breaks, and known to be valid.
+#[derive(Clone, Copy, Debug)]
 struct Key {
-    text: [u128; 2],
+    text: Text,
     /// Its length in bytes; 0: none is remembered.
     length: usize,
 }
@@ -42,7 +46,7 @@ impl Keys {
     pub(super) fn new() -> Result<Self, TryReserveError> {
         let mut keys = Vec::new();
         keys.try_reserve_exact(PLACES)?;
-        keys.resize(PLACES, Key::default());
+        keys.resize(PLACES, Key { text: Text::new(&[0; LOOK], 0), length: 0 });
         let keys = keys.into_boxed_slice().try_into().expect("as many as places");
         Ok(Keys { keys, place: 0, misses: 0, pause: 0 })
     }
@@ -60,53 +64,32 @@ impl Keys {
         self.place = depth * PLACES_PER_LEVEL;
     }
 
-    /// The length of the key, with its colon, that `rest` begins with, if it is the one remembered for this
-    /// place; else 0.
+    /// The length of the text that `ahead` begins with, if it is the one remembered for this place; else 0.
     #[inline(always)]
-    pub(super) fn known(&mut self, rest: &[u8]) -> usize {
+    pub(super) fn known(&mut self, ahead: &[u8; LOOK]) -> usize {
         if self.pause > 0 {
             return 0;
         }
         let key = &self.keys[self.place % PLACES];
         self.place += 1;
-        let Some(chunk) = rest.first_chunk::<LONGEST>() else {
-            return 0;
-        };
-        let masks = MASKS[key.length % MASKS.len()];
-        let [low, high] = halves(chunk);
-        let difference = (low ^ key.text[0]) & masks[0] | (high ^ key.text[1]) & masks[1];
-        if difference == 0 { key.length } else { 0 }
+        if key.text.begins(ahead) { key.length % LOOK } else { 0 }
     }
 
-    /// Remembers a valid key for the place that [`Keys::known`] was asked about last.
+    /// Whether keys are remembered now.
     #[inline(always)]
+    pub(super) fn remembers(&self) -> bool {
+        self.pause == 0
+    }
+
+    /// Remembers a valid text for the place that [`Keys::known`] was asked about last.
     pub(super) fn remember(&mut self, text: &[u8]) {
-        if self.pause > 0 || text.len() > LONGEST || !text.is_ascii() {
+        if text.len() >= LOOK || !text.is_ascii() {
             return;
         }
         self.misses += 1;
-        let mut padded = [0; LONGEST];
+        let mut padded = [0; LOOK];
         padded[..text.len()].copy_from_slice(text);
-        self.keys[(self.place - 1) % PLACES] = Key { text: halves(&padded), length: text.len() };
+        let key = Key { text: Text::new(&padded, text.len()), length: text.len() };
+        self.keys[(self.place - 1) % PLACES] = key;
     }
-}
-
-/// Which bits count, by the key's length; a power of two of them, so that any index can be made a valid one.
-const MASKS: [[u128; 2]; (LONGEST + 1).next_power_of_two()] = {
-    let mut masks = [[0; 2]; (LONGEST + 1).next_power_of_two()];
-    let mut length = 1;
-    while length <= LONGEST {
-        masks[length] = if length <= 16 {
-            [u128::MAX >> (128 - 8 * length), 0]
-        } else {
-            [u128::MAX, u128::MAX >> (256 - 8 * length)]
-        };
-        length += 1;
-    }
-    masks
-};
-
-fn halves(bytes: &[u8; LONGEST]) -> [u128; 2] {
-    let (low, high) = bytes.split_at(16);
-    [low, high].map(|half| u128::from_le_bytes(half.try_into().unwrap_or_default()))
 }

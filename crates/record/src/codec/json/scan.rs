@@ -1,65 +1,68 @@
-//! Scanning of tokens, eight bytes at a time in a machine word where it can.
+//! Scanning of tokens, sixteen bytes at a time (see [`super::block`]).
 //!
-//! The word tricks: in `x - 0x01…01 & !x & 0x80…80` a byte's high bit is set where the byte is zero. A borrow
-//! may also set the bit of bytes above a zero byte, never of one below the first, and only the first counts.
+//! What is usual has a short way, without a look at each token: values of at most [`SHORT`] bytes, in an object after
+//! the keys that the documents before had there, in an array after a comma. All else, and all that is wrong, is left
+//! to the general way, from where the short one ended.
 
-use super::keys::Keys;
+use super::block::{self, Block};
+use super::keys::{self, Keys};
 use super::range::beyond_float64;
 use super::{Fault, fault};
-
-/// A word with `byte` in each place.
-const fn each(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
-}
-
-const HIGH_BITS: u64 = each(0x80);
 
 /// Integer digits that are finite as a float64, whatever they are: 10^308 is.
 const ALWAYS_FINITE_DIGITS: usize = 308;
 
-/// Marks (by its high bit) the first byte that a string cannot take over as it is: `"`, `\`, a control
-/// character.
-#[inline(always)]
-fn special_in_string(word: u64) -> u64 {
-    let quote = word ^ each(b'"');
-    let backslash = word ^ each(b'\\');
-    let is_quote = quote.wrapping_sub(each(1)) & !quote;
-    let is_backslash = backslash.wrapping_sub(each(1)) & !backslash;
-    let is_control = word.wrapping_sub(each(0x20)) & !word;
-    (is_quote | is_backslash | is_control) & HIGH_BITS
+/// The most bytes looked at together, or more, and as many zeros as are put after a document.
+const LONGEST_LOOK: usize = 3 * block::LEN;
+
+/// A document's last bytes, at most [`LONGEST_LOOK`], with zeros after them. There one may look beyond the document's
+/// end; no token has a zero in it, so that none seems to go on.
+#[derive(Debug)]
+pub(super) struct Tail([u8; 2 * LONGEST_LOOK]);
+
+impl Tail {
+    pub(super) const fn new() -> Self {
+        Tail([0; 2 * LONGEST_LOOK])
+    }
+
+    /// Takes in the last bytes of `document`.
+    #[inline(always)]
+    fn fill(&mut self, document: &[u8]) {
+        match document.last_chunk::<LONGEST_LOOK>() {
+            Some(last) => self.0[..LONGEST_LOOK].copy_from_slice(last),
+            None => self.0[LONGEST_LOOK - document.len()..LONGEST_LOOK].copy_from_slice(document),
+        }
+    }
+
+    /// The document's last `count` bytes, and the zeros. Out of line, so that where a look is depends on a jump that
+    /// is foreseen, and not on a choice between two places that has to be waited for.
+    #[cold]
+    #[inline(never)]
+    fn last(&self, count: usize) -> &[u8] {
+        &self.0[LONGEST_LOOK - count..]
+    }
 }
 
-/// Marks (by its high bit) the first byte that is no decimal digit.
-#[inline(always)]
-fn non_digit(word: u64) -> u64 {
-    let value = word ^ each(b'0');
-    (value.wrapping_add(each(0x80 - 10)) | value) & HIGH_BITS
-}
-
-/// The place (0 to 7) of the first marked byte; 8 if there is none.
-#[inline(always)]
-fn first(marks: u64) -> usize {
-    (marks.trailing_zeros() / 8) as usize
-}
-
-/// The byte at place `place` (below 8) of a word.
-#[inline(always)]
-fn nth(word: u64, place: usize) -> u8 {
-    (word >> (8 * place)) as u8
-}
-
-/// A place in a document under scrutiny.
+/// A place in a document under scrutiny. What is rare is done on a copy, out of line, so that the cursor itself
+/// can stay in registers.
+#[derive(Clone, Copy)]
 pub(super) struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    document: &'a [u8],
+    tail: &'a Tail,
+    /// The bytes from here on: of the document, or of its tail with the zeros after it.
+    rest: &'a [u8],
+    /// The zeros at the end of `rest`: none or [`LONGEST_LOOK`].
+    padding: usize,
     has_line_breaks: bool,
-    /// Every word of every string, or-ed together.
-    string_words: u64,
+    /// The blocks of all strings, or-ed together.
+    strings: Block,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Cursor { bytes, at: 0, has_line_breaks: false, string_words: 0 }
+    #[inline(always)]
+    pub(super) fn new(document: &'a [u8], tail: &'a mut Tail) -> Self {
+        tail.fill(document);
+        Cursor { document, tail, rest: document, padding: 0, has_line_breaks: false, strings: Block::zero() }
     }
 
     pub(super) fn has_line_breaks(&self) -> bool {
@@ -68,227 +71,230 @@ impl<'a> Cursor<'a> {
 
     /// Whether a string may hold bytes above 0x7f; certainly none does if not.
     pub(super) fn may_hold_non_ascii(&self) -> bool {
-        self.string_words & HIGH_BITS != 0
+        self.strings.has_non_ascii()
+    }
+
+    /// Where this is, in bytes from the beginning of the document.
+    #[inline(always)]
+    pub(super) fn offset(&self) -> usize {
+        self.document.len() + self.padding - self.rest.len()
     }
 
     /// The fault that `reason` names, here.
     #[cold]
-    pub(super) fn fault(&self, reason: &'static str) -> Fault {
-        fault::at(self.bytes, self.at, reason)
+    #[inline(never)]
+    pub(super) fn fault(self, reason: &'static str) -> Fault {
+        fault::at(self.document, self.offset(), reason)
     }
 
     /// The byte here; 0, which no token begins with, at the end.
     #[inline(always)]
     fn byte(&self) -> u8 {
-        self.bytes.get(self.at).copied().unwrap_or(0)
+        self.rest.first().copied().unwrap_or(0)
     }
 
-    /// The next eight bytes, the first one lowest; zeros stand for those after the end.
+    /// The next `N` bytes, at most [`LONGEST_LOOK`]; zeros stand for those after the end.
     #[inline(always)]
-    fn word(&self) -> u64 {
-        match self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
-            Some(chunk) => u64::from_le_bytes(*chunk),
-            None => self.last_word(self.at),
+    fn look<const N: usize>(&mut self) -> &'a [u8; N] {
+        const { assert!(N <= LONGEST_LOOK) };
+        if self.rest.len() < N {
+            (self.rest, self.padding) = (self.tail.last(self.rest.len()), LONGEST_LOOK);
         }
+        self.rest.first_chunk().expect("as many zeros follow the document")
     }
 
-    /// The next sixteen bytes, as by [`Self::word`].
+    /// Steps over `count` bytes, no more than were looked at.
     #[inline(always)]
-    fn two_words(&self) -> (u64, u64) {
-        match self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<16>) {
-            Some(chunk) => {
-                let both = u128::from_le_bytes(*chunk);
-                (both as u64, (both >> 64) as u64)
-            }
-            None => (self.last_word(self.at), self.last_word(self.at + 8)),
-        }
-    }
-
-    /// The eight bytes at `at`, near or after the end.
-    #[inline(never)]
-    fn last_word(&self, at: usize) -> u64 {
-        let left = self.bytes.get(at..).unwrap_or_default();
-        if let Some(chunk) = left.first_chunk() {
-            return u64::from_le_bytes(*chunk);
-        }
-        match self.bytes.last_chunk() {
-            Some(chunk) if !left.is_empty() => u64::from_le_bytes(*chunk) >> (8 * (8 - left.len())),
-            _ => left.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
-        }
-    }
-
-    /// Steps over the byte here.
-    #[inline(always)]
-    pub(super) fn advance(&mut self) {
-        self.at += 1;
+    pub(super) fn advance(&mut self, count: usize) {
+        self.rest = &self.rest[count..];
     }
 
     /// The byte that begins the next token, and is now here; 0 at the end.
     #[inline(always)]
     pub(super) fn token(&mut self) -> u8 {
         let byte = self.byte();
-        if byte > b' ' { byte } else { self.token_after_white_space() }
-    }
-
-    #[inline(never)]
-    fn token_after_white_space(&mut self) -> u8 {
-        loop {
-            match self.byte() {
-                b' ' | b'\t' => {}
-                b'\n' | b'\r' => self.has_line_breaks = true,
-                byte => return byte,
-            }
-            self.at += 1;
+        if byte > b' ' {
+            return byte;
         }
+        let (count, has_line_breaks) = white_space(self.rest);
+        self.advance(count);
+        self.has_line_breaks |= has_line_breaks;
+        self.byte()
     }
 
     /// Nothing but white space up to the end.
     #[inline(always)]
     pub(super) fn end(&mut self) -> Result<(), Fault> {
-        if self.at < self.bytes.len() {
+        if self.offset() < self.document.len() {
             self.token();
-            if self.at < self.bytes.len() {
-                return Err(fault::after_document(self.bytes, self.at));
+            if self.offset() < self.document.len() {
+                return Err(fault::after_document(self.document, self.offset()));
             }
         }
         Ok(())
     }
 
-    /// Steps over a key, whose opening quote is here, and the colon after it.
+    /// Steps over the separator here, the key after it and the colon after that, if they are those remembered. Tells
+    /// whether they are.
     #[inline(always)]
-    pub(super) fn key(&mut self, keys: &mut Keys) -> Result<(), Fault> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let known = keys.known(rest);
-        if known != 0 {
-            self.at += known;
-            return Ok(());
-        }
-        self.new_key(keys)
+    pub(super) fn known_key(&mut self, keys: &mut Keys) -> bool {
+        let known = keys.known(self.look());
+        self.advance(known);
+        known != 0
     }
 
-    #[inline(never)]
-    fn new_key(&mut self, keys: &mut Keys) -> Result<(), Fault> {
-        let start = self.at;
+    /// Steps over members of an object, from the comma here, whose keys are remembered and values short. True if a
+    /// value is to follow.
+    #[inline(always)]
+    pub(super) fn known_members(&mut self, keys: &mut Keys) -> bool {
+        self.short_values(|ahead| keys.known(ahead))
+    }
+
+    /// Steps over elements of an array, from the comma here, that are short. True if an element is to follow.
+    #[inline(always)]
+    pub(super) fn elements(&mut self) -> bool {
+        self.short_values(|ahead| usize::from(ahead[0] == b','))
+    }
+
+    /// Steps over short values and what is expected before each. The length of that is told by `before` from the bytes
+    /// ahead: 0 where it is something else. True if a value is to follow.
+    #[inline(always)]
+    fn short_values(&mut self, mut before: impl FnMut(&[u8; keys::LOOK]) -> usize) -> bool {
+        loop {
+            let before = before(self.look());
+            if before == 0 {
+                return false;
+            }
+            self.advance(before);
+            let value: &[u8; 1 + SHORT] = self.look();
+            let len = if value[0] == b'"' {
+                short_string(value, &mut self.strings)
+            } else {
+                short_number(value.first_chunk().expect("all but a byte"))
+            };
+            if len == 0 {
+                return true;
+            }
+            self.advance(len);
+        }
+    }
+
+    /// Steps over a key, whose opening quote is here, and the colon after it. The separator before it is at
+    /// `separator`.
+    #[inline(always)]
+    pub(super) fn key(&mut self, separator: usize, keys: &mut Keys) -> Result<(), Fault> {
         self.string()?;
-        let end = self.at;
         if self.token() != b':' {
             return Err(self.fault(fault::COLON));
         }
-        // White space before the colon is not remembered: line breaks are to be seen each time.
-        if self.at == end {
-            keys.remember(&self.bytes[start..=end]);
+        self.advance(1);
+        if keys.remembers() {
+            self.remember(separator, keys);
         }
-        self.at += 1;
         Ok(())
+    }
+
+    /// Has the text from `separator` to the value that is to follow remembered, with the white space in it, as
+    /// many programs write it. Line breaks are to be seen each time: a document that has any is left alone.
+    #[inline(never)]
+    fn remember(mut self, separator: usize, keys: &mut Keys) {
+        self.token();
+        if !self.has_line_breaks {
+            keys.remember(&self.document[separator..self.offset()]);
+        }
     }
 
     /// Steps over a string, whose opening quote is here.
     #[inline(always)]
     pub(super) fn string(&mut self) -> Result<(), Fault> {
-        self.at += 1;
+        self.advance(1);
         loop {
-            // Two words at once: the processor works on both while it waits for neither.
-            let (mut word, second) = self.two_words();
-            let mut marks = special_in_string(word);
-            self.string_words |= word;
-            if marks == 0 {
-                self.at += 8;
-                word = second;
-                marks = special_in_string(second);
-                self.string_words |= word;
-                if marks == 0 {
-                    self.at += 8;
-                    continue;
-                }
-            }
-            let place = first(marks);
-            self.at += place;
-            match nth(word, place) {
+            let ahead: &[u8; block::LEN] = self.look();
+            let block = Block::load(ahead);
+            self.strings = self.strings.or(block);
+            let Some(place) = block.first_special() else {
+                self.advance(block::LEN);
+                continue;
+            };
+            self.advance(place);
+            match ahead[place] {
                 b'"' => {
-                    self.at += 1;
+                    self.advance(1);
                     return Ok(());
                 }
-                b'\\' => self.escape()?,
-                _ if self.at >= self.bytes.len() => return Err(self.fault(fault::IN_STRING)),
-                _ => return Err(self.fault(fault::CONTROL)),
+                b'\\' => match escape(self.look()) {
+                    0 => return Err(self.broken_escape()),
+                    len => self.advance(len),
+                },
+                _ => return Err(self.broken_string()),
             }
         }
     }
 
-    /// Steps over an escape, whose backslash is here. The surrogates that `\u` may name need not come in
-    /// pairs.
-    #[inline(never)]
-    fn escape(&mut self) -> Result<(), Fault> {
-        self.at += 1;
-        match self.byte() {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
-            b'u' => {
-                for _ in 0..4 {
-                    self.at += 1;
-                    if !self.byte().is_ascii_hexdigit() {
-                        return Err(self.fault_in_string(fault::HEX_DIGIT));
-                    }
-                }
-                self.at += 1;
-            }
-            _ => return Err(self.fault_in_string(fault::ESCAPE)),
-        }
-        Ok(())
-    }
-
+    /// What is wrong with the escape here.
     #[cold]
-    fn fault_in_string(&self, reason: &'static str) -> Fault {
-        self.fault(if self.at < self.bytes.len() { reason } else { fault::IN_STRING })
-    }
-
-    /// Steps over a run of digits, of which `word` holds the next eight bytes, and returns the byte after it.
-    #[inline(always)]
-    fn digits(&mut self, word: u64) -> u8 {
-        let place = first(non_digit(word));
-        self.at += place;
-        if place < 8 { nth(word, place) } else { self.more_digits() }
-    }
-
     #[inline(never)]
-    fn more_digits(&mut self) -> u8 {
-        loop {
-            let word = self.word();
-            let place = first(non_digit(word));
-            self.at += place;
-            if place < 8 {
-                return nth(word, place);
+    fn broken_escape(mut self) -> Fault {
+        self.advance(1);
+        let mut reason = fault::ESCAPE;
+        if self.byte() == b'u' {
+            reason = fault::HEX_DIGIT;
+            self.advance(1);
+            while self.byte().is_ascii_hexdigit() {
+                self.advance(1);
             }
         }
+        let ends = self.offset() == self.document.len();
+        self.fault(if ends { fault::IN_STRING } else { reason })
+    }
+
+    /// What is wrong here, where a string cannot go on.
+    #[cold]
+    #[inline(never)]
+    fn broken_string(self) -> Fault {
+        let ends = self.offset() == self.document.len();
+        self.fault(if ends { fault::IN_STRING } else { fault::CONTROL })
     }
 
     /// Steps over a number, whose first byte is here.
     #[inline(always)]
     pub(super) fn number(&mut self) -> Result<(), Fault> {
-        let start = self.at;
-        let mut word = self.word();
-        if word as u8 == b'-' {
-            self.at += 1;
-            word = self.word();
-        }
-        let integer = self.at;
-        let mut next = self.digits(word);
-        let integer_digits = self.at - integer;
-        if word as u8 == b'0' && integer_digits > 1 {
-            self.at = integer + 1;
-            return Err(self.fault(fault::LEADING_ZERO));
-        }
-        if integer_digits == 0 {
-            return Err(self.fault(fault::DIGIT));
-        }
-        if next == b'.' {
-            self.at += 1;
-            let fraction = self.at;
-            next = self.digits(self.word());
-            if self.at == fraction {
-                return Err(self.fault(fault::DIGIT));
+        match short_number(self.look()) {
+            0 => self.any_number(),
+            len => {
+                self.advance(len);
+                Ok(())
             }
         }
-        if next | 0x20 == b'e' {
+    }
+
+    /// [`Cursor::number`] where it is not short, or something is wrong with it.
+    #[inline(always)]
+    fn any_number(&mut self) -> Result<(), Fault> {
+        let mut cursor = *self;
+        cursor.number_in_parts()?;
+        *self = cursor;
+        Ok(())
+    }
+
+    /// [`Cursor::number`], part by part.
+    #[inline(never)]
+    fn number_in_parts(&mut self) -> Result<(), Fault> {
+        let start = self.offset();
+        if self.byte() == b'-' {
+            self.advance(1);
+        }
+        let first = self.byte();
+        let integer_digits = self.digits()?;
+        if first == b'0' && integer_digits > 1 {
+            let second = start + usize::from(self.document[start] == b'-') + 1;
+            return Err(fault::at(self.document, second, fault::LEADING_ZERO));
+        }
+        if self.byte() == b'.' {
+            self.advance(1);
+            self.digits()?;
+        }
+        if self.byte() | 0x20 == b'e' {
             return self.exponent(start, integer_digits);
         }
         if integer_digits > ALWAYS_FINITE_DIGITS {
@@ -297,21 +303,34 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    /// Steps over a run of digits, at least one, and returns how many they are.
+    #[inline(always)]
+    fn digits(&mut self) -> Result<usize, Fault> {
+        let mut count = 0;
+        loop {
+            let more = Block::load(self.look()).digits().trailing_ones() as usize;
+            self.advance(more);
+            count += more;
+            if more < block::LEN {
+                break;
+            }
+        }
+        if count == 0 { Err(self.fault(fault::DIGIT)) } else { Ok(count) }
+    }
+
     /// Steps over an exponent, whose `e` is here, and looks at the range of the number that began at `start`.
-    #[inline(never)]
+    #[inline(always)]
     fn exponent(&mut self, start: usize, integer_digits: usize) -> Result<(), Fault> {
-        self.at += 1;
+        self.advance(1);
         let sign = self.byte();
         if matches!(sign, b'+' | b'-') {
-            self.at += 1;
+            self.advance(1);
         }
-        let digits = self.at;
-        self.digits(self.word());
-        if self.at == digits {
-            return Err(self.fault(fault::DIGIT));
-        }
-        let zeros = self.bytes[digits..self.at].iter().take_while(|digit| **digit == b'0').count();
-        let exponent = match &self.bytes[digits + zeros..self.at] {
+        let digits = self.offset();
+        self.digits()?;
+        let digits = &self.document[digits..self.offset()];
+        let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+        let exponent = match &digits[zeros..] {
             [] => 0,
             _ if sign == b'-' && integer_digits <= ALWAYS_FINITE_DIGITS => 0,
             [units] => usize::from(units - b'0'),
@@ -328,7 +347,7 @@ impl<'a> Cursor<'a> {
     #[cold]
     #[inline(never)]
     fn finite(&self, start: usize) -> Result<(), Fault> {
-        if beyond_float64(&self.bytes[start..self.at]) {
+        if beyond_float64(&self.document[start..self.offset()]) {
             return Err(Fault { offset: start, reason: fault::TOO_LARGE });
         }
         Ok(())
@@ -337,18 +356,112 @@ impl<'a> Cursor<'a> {
     /// Steps over `literal`, whose first byte is here.
     #[inline(always)]
     pub(super) fn literal(&mut self, literal: &[u8]) -> Result<(), Fault> {
-        if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(literal)) {
-            self.at += literal.len();
-            return Ok(());
+        match self.rest.strip_prefix(literal) {
+            Some(rest) => self.rest = rest,
+            None => return Err(self.broken_literal(literal)),
         }
-        self.broken_literal(literal)
+        Ok(())
     }
 
     #[cold]
     #[inline(never)]
-    fn broken_literal(&mut self, literal: &[u8]) -> Result<(), Fault> {
-        self.at +=
-            self.bytes[self.at..].iter().zip(literal).take_while(|(found, wanted)| found == wanted).count();
-        Err(self.fault(fault::LITERAL))
+    fn broken_literal(mut self, literal: &[u8]) -> Fault {
+        let alike = self.rest.iter().zip(literal).take_while(|(found, wanted)| found == wanted).count();
+        self.advance(alike);
+        self.fault(fault::LITERAL)
     }
+}
+
+/// How many bytes of white space `bytes` begin with, and whether line breaks are among them.
+#[inline(never)]
+fn white_space(bytes: &[u8]) -> (usize, bool) {
+    let mut has_line_breaks = false;
+    for (count, byte) in bytes.iter().enumerate() {
+        match byte {
+            b' ' | b'\t' => {}
+            b'\n' | b'\r' => has_line_breaks = true,
+            _ => return (count, has_line_breaks),
+        }
+    }
+    (bytes.len(), has_line_breaks)
+}
+
+/// The length of the escape that `bytes` begin with; 0 if it is none. The surrogates that `\u` may name need not
+/// come in pairs.
+#[inline(always)]
+fn escape(bytes: &[u8; 6]) -> usize {
+    match bytes[1] {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
+        b'u' if bytes[2..].iter().all(u8::is_ascii_hexdigit) => 6,
+        _ => 0,
+    }
+}
+
+/// The most bytes of a short value, not counting a string's opening quote.
+const SHORT: usize = 2 * block::LEN;
+
+/// The length of the string whose opening quote `bytes` begin with, if it is short and none of its bytes is escaped or
+/// wrong; else 0. Its bytes go into `strings`.
+#[inline(always)]
+fn short_string(bytes: &[u8; 1 + SHORT], strings: &mut Block) -> usize {
+    let [first, second] = block::two(bytes.last_chunk().expect("all but the quote"));
+    *strings = strings.or(first);
+    let place = first.first_special().or_else(|| {
+        *strings = strings.or(second);
+        second.first_special().map(|place| block::LEN + place)
+    });
+    match place {
+        Some(place) if bytes[1 + place] == b'"' => place + 2,
+        _ => 0,
+    }
+}
+
+/// The length of the number that `bytes` begin with, if it is shorter than they, has no exponent and nothing is wrong
+/// with it; else 0.
+#[inline(always)]
+fn short_number(bytes: &[u8; SHORT]) -> usize {
+    let minus = usize::from(bytes[0] == b'-');
+    let mut len = leading_digits(bytes, minus);
+    let digits = len.wrapping_sub(minus);
+    // Not `||`: whether a number has one digit or more cannot be foreseen, and need not be.
+    if (digits == 0) | (digits > 1) & (bytes[minus] == b'0') {
+        return 0;
+    }
+    let mut next = bytes[len];
+    if next == b',' {
+        return len;
+    }
+    if next == b'.' || next.is_ascii_digit() {
+        let [first, second] = block::two(bytes);
+        let digits = first.digits() | second.digits() << block::LEN | minus as u32;
+        len = digits.trailing_ones() as usize;
+        if bytes.get(len) == Some(&b'.') {
+            let fraction = (digits >> len >> 1).trailing_ones() as usize;
+            if fraction == 0 {
+                return 0;
+            }
+            len += 1 + fraction;
+        }
+        match bytes.get(len) {
+            Some(byte) => next = *byte,
+            None => return 0,
+        }
+    }
+    if next | 0x20 == b'e' { 0 } else { len }
+}
+
+/// How many digits `bytes` begin with, up to eight, the first `minus` bytes (0 or 1) taken for digits. Most numbers
+/// are no longer, and all that follows waits for their end: a word in a general register tells it sooner than a block.
+#[inline(always)]
+fn leading_digits(bytes: &[u8; SHORT], minus: usize) -> usize {
+    let word = u64::from_le_bytes(*bytes.first_chunk().expect("the first eight"));
+    // In the one the high bit of each byte below '0', in the other of each above '9'. A borrow or carry from the first
+    // such byte may spoil those after it; there is none from a minus.
+    let others = each(0x7f + b'0').wrapping_sub(word) | word.wrapping_add(each(0x7f - b'9'));
+    ((others & each(0x80) ^ (minus as u64) << 7).trailing_zeros() / 8) as usize
+}
+
+/// A word with `byte` in each place.
+const fn each(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
 }

@@ -2,6 +2,7 @@
 
 mod cases;
 mod differential;
+mod plain;
 
 use super::{Checker, Document, Fault, MAX_DEPTH};
 

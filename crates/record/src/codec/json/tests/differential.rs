@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 use crate::codec::json::{Checker, Fault, fault};
 
 /// A small, seeded generator (splitmix64).
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -16,7 +16,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 }
@@ -91,7 +91,7 @@ fn value(random: &mut Random, depth: usize, out: &mut String) {
     space(random, out);
 }
 
-fn mutate(random: &mut Random, document: &mut Vec<u8>) {
+pub(super) fn mutate(random: &mut Random, document: &mut Vec<u8>) {
     const INTERESTING: &[u8] =
         b"{}[]\",:\\ \n\r\t0123456789.eE+-tfnu/abx\x00\x01\x1f\x20\x7f\x80\xbf\xc3\xe2\xed\xf0\xff";
     if document.is_empty() {
