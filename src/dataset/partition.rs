@@ -1,5 +1,6 @@
 //! Partitions of the hive layout (`format.md` 4): which one a record belongs to, as the path `key=value/key=value`.
 
+use crate::codec::json::flat::Flat;
 use crate::codec::json::members::{Member, Members};
 use crate::error::{Error, Result, Status};
 use crate::manifest::json::unescape;
@@ -58,12 +59,16 @@ pub(super) struct Partitioner<'a> {
     keys: &'a [String],
     /// Of each key: the last value that the record has for it, and where it begins.
     values: Vec<Option<(&'a [u8], usize)>>,
+    /// Each key between quotes, if all can be looked for in flat records.
+    quoted: Vec<String>,
     path: String,
 }
 
 impl<'a> Partitioner<'a> {
     pub fn new(keys: &'a [String]) -> Self {
-        Partitioner { keys, values: vec![None; keys.len()], path: String::new() }
+        let can_find = keys.iter().all(|key| Flat::can_find(key));
+        let quoted = keys.iter().filter(|_| can_find).map(|key| format!("\"{key}\"")).collect();
+        Partitioner { keys, values: vec![None; keys.len()], quoted, path: String::new() }
     }
 
     /// The path of the partition of record `number`, which must be valid; empty without keys.
@@ -79,9 +84,15 @@ impl<'a> Partitioner<'a> {
             return Err(self.refuse(number, 0, None, "the record is no JSON object"));
         };
         self.values.fill(None);
-        for Member { key, value, offset } in members {
-            if let Some(index) = self.keys.iter().position(|wanted| is_text(key, wanted)) {
-                self.values[index] = Some((value, offset));
+        if let Some(flat) = Flat::of(record).filter(|_| !self.quoted.is_empty()) {
+            for (key, value) in self.quoted.iter().zip(&mut self.values) {
+                *value = flat.last_value(key.as_bytes());
+            }
+        } else {
+            for member in members {
+                if let Some(index) = self.keys.iter().position(|wanted| is_text(&member, wanted)) {
+                    self.values[index] = Some((member.value, member.offset));
+                }
             }
         }
         for index in 0..self.keys.len() {
@@ -144,11 +155,15 @@ impl<'a> Partitioner<'a> {
     }
 }
 
-/// Whether a key, as it stands between its quotes, is this text.
-fn is_text(key: &[u8], text: &str) -> bool {
-    if !key.contains(&b'\\') {
-        return key == text.as_bytes();
-    }
+/// Whether this text is the member's key.
+#[inline]
+fn is_text(member: &Member<'_>, text: &str) -> bool {
+    if member.key_has_escapes { is_escaped_text(member.key, text) } else { member.key == text.as_bytes() }
+}
+
+#[cold]
+#[inline(never)]
+fn is_escaped_text(key: &[u8], text: &str) -> bool {
     std::str::from_utf8(key).is_ok_and(|key| unescape(key) == text)
 }
 

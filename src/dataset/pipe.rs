@@ -4,6 +4,7 @@
 
 use super::Dataset;
 use super::statistics::Statistics;
+use super::write::Record;
 use crate::checksum::Hasher;
 use crate::codec::Codec;
 use crate::codec::jsonl::{Encoder, Rejection, append_checked};
@@ -140,9 +141,11 @@ impl Pipe {
         Ok(())
     }
 
-    /// Takes a record that the caller has checked with an encoder of the dataset's limit.
-    pub fn append_checked(&mut self, record: &[u8], unix_nanos: Option<i64>) -> Result<()> {
-        if let Err(rejection) = append_checked(record, &mut self.lines) {
+    /// Takes a record that the caller has checked with an encoder of the dataset's limit, and seen whether it may have
+    /// line breaks.
+    pub fn append_checked(&mut self, record: Record<'_>, may_have_line_breaks: bool) -> Result<()> {
+        let Record { data: record, unix_nanos } = record;
+        if let Err(rejection) = append_checked(record, may_have_line_breaks, &mut self.lines) {
             return Err(rejected(self.counts.records, rejection));
         }
         self.taken(record, unix_nanos);
@@ -217,17 +220,30 @@ impl Pipe {
         store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)
     }
 
-    /// Makes the data file durable under its name. After `NoSpace` it may be called again.
-    pub fn finish(&mut self) -> Result<DataFile> {
+    /// Hands all that was taken to the store, after which nothing more can be taken. After `NoSpace` it may be called
+    /// again.
+    pub fn close(&mut self) -> Result<()> {
         if !self.complete {
             self.send_on()?;
             if let Some(compressor) = &mut self.compressor {
                 let compressed = &mut self.compressed;
                 compressor.finish(&mut |bytes| keep(compressed, bytes))?;
             }
+            self.compressor = None;
+            self.lines = Vec::new();
             self.complete = true;
         }
-        store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)?;
+        store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)
+    }
+
+    /// Lets all that is stored begin its way to the disk.
+    pub fn start_writeback(&mut self) {
+        self.upload.start_writeback();
+    }
+
+    /// Makes the data file durable under its name. After `NoSpace` it may be called again.
+    pub fn finish(&mut self) -> Result<DataFile> {
+        self.close()?;
         match self.upload.finish() {
             Put::Done => {}
             Put::Failed(error) | Put::Unknown(error) | Put::Doubtful(error) => return Err(error),

@@ -57,6 +57,8 @@ struct Partitions {
     ends: Vec<(String, usize)>,
     /// The records' numbers, partition by partition, each in the order given.
     order: Vec<usize>,
+    /// Whether any record has line breaks between its tokens.
+    line_breaks: bool,
 }
 
 impl Partitions {
@@ -67,6 +69,7 @@ impl Partitions {
         let mut partitioner = Partitioner::new(&options.partition_keys);
         let mut by_path: HashMap<String, usize> = HashMap::new();
         let mut counts: Vec<usize> = Vec::new();
+        let mut line_breaks = false;
         let mut of_record = memory_for(records.len())?;
         // Most often a record belongs where the one before does.
         let mut last = (String::new(), usize::MAX);
@@ -74,7 +77,7 @@ impl Partitions {
             if number % STRIDE == 0 {
                 control.check("checking records")?;
             }
-            encoder
+            line_breaks |= encoder
                 .check(record.data, options.max_record_bytes)
                 .map_err(|rejection| rejected(number as u64, rejection))?;
             let path = partitioner.path_of(record.data, number as u64)?;
@@ -98,7 +101,7 @@ impl Partitions {
             by_path.insert(String::new(), 0);
             counts.push(0);
         }
-        Self::sort(&by_path, counts, &of_record)
+        Ok(Partitions { line_breaks, ..Self::sort(&by_path, counts, &of_record)? })
     }
 
     /// Puts the records in the order of their partitions. `counts` holds, by a partition's number, how many records
@@ -124,7 +127,7 @@ impl Partitions {
             order[counts[*index]] = number;
             counts[*index] += 1;
         }
-        Ok(Partitions { ends, order })
+        Ok(Partitions { ends, order, line_breaks: false })
     }
 }
 
@@ -146,16 +149,29 @@ struct Held<'a, 'p> {
     progress: &'a mut Option<ProgressFn<'p>>,
 }
 
+/// How many data files may wait to be made durable while others are being written: the disk is at work meanwhile. Each
+/// takes two descriptors.
+const AHEAD: usize = 32;
+
 impl Held<'_, '_> {
     fn write(&mut self, dataset: &Dataset) -> Result<Dated> {
         let home = fresh_home();
         let mut before = Progress::default();
         let mut begin = 0;
+        let mut written: Vec<Pipe> = Vec::new();
         for (partition, end) in &self.partitions.ends {
             let options = dataset.options();
             let extension = options.compressor.extension();
             let key = options.layout.partition_data_path(dataset.id(), partition, &home.id, extension);
-            let mut pipe = Pipe::open_at(dataset, home.clone(), key, true)?;
+            let opened = Pipe::open_at(dataset, home.clone(), key.clone(), true);
+            let mut pipe = match opened {
+                // Perhaps there are no more descriptors.
+                Err(_) if !written.is_empty() => {
+                    finish_all(&mut written, self.staging, self.control)?;
+                    Pipe::open_at(dataset, home.clone(), key, true)?
+                }
+                opened => opened?,
+            };
             for (at, number) in self.partitions.order[begin..*end].iter().enumerate() {
                 if at % STRIDE == 0 {
                     self.control.check("writing records")?;
@@ -164,21 +180,33 @@ impl Held<'_, '_> {
                     pipe.flush()?;
                     report(self.progress, sum(before, pipe.progress()))?;
                 }
-                let record = self.records[*number];
-                pipe.append_checked(record.data, record.unix_nanos)?;
+                pipe.append_checked(self.records[*number], self.partitions.line_breaks)?;
             }
             begin = *end;
-            pipe.flush()?;
-            report(self.progress, sum(before, pipe.progress()))?;
-            let data = pipe.finish()?;
+            pipe.close()?;
+            pipe.start_writeback();
             before = sum(before, pipe.progress());
-            self.staging.add(data);
+            report(self.progress, before)?;
+            written.push(pipe);
+            if written.len() == AHEAD {
+                finish_all(&mut written, self.staging, self.control)?;
+            }
         }
+        finish_all(&mut written, self.staging, self.control)?;
         if self.partitions.ends.is_empty() {
             report(self.progress, before)?;
         }
         Ok(home)
     }
+}
+
+/// Makes files durable that have all their bytes.
+fn finish_all(written: &mut Vec<Pipe>, staging: &mut Staging, control: &Control) -> Result<()> {
+    for mut pipe in written.drain(..) {
+        control.check("making records durable")?;
+        staging.add(pipe.finish()?);
+    }
+    Ok(())
 }
 
 fn sum(a: Progress, b: Progress) -> Progress {

@@ -1,6 +1,5 @@
 //! The backend over callbacks.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Callback, Hearing, Shared, Staged, broken, is_unclear, named, refused};
@@ -221,20 +220,26 @@ impl Backend for Raw {
 
     fn list_names(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
         let prefix = folder(prefix)?;
-        let mut seen: HashSet<String> = HashSet::new();
-        // Sorted listings, the usual ones, ask the set once for each name.
-        let mut last = String::new();
+        let mut names: Vec<String> = Vec::new();
+        // Of sorted listings, the usual ones, each name is kept once; of others, twice at most.
+        let mut sorted = 1_024;
         self.keys(&prefix, &mut |key| {
             let rest = &key[prefix.len()..];
             let name = rest.split_once('/').map_or(rest, |(name, _)| name);
-            if name == last || seen.contains(name) {
-                return true;
+            if names.last().is_none_or(|last| last != name) {
+                names.push(name.to_owned());
             }
-            last.clear();
-            last.push_str(name);
-            seen.insert(name.to_owned());
-            each(name)
-        })
+            if names.len() / 2 > sorted {
+                names.sort_unstable();
+                names.dedup();
+                sorted = names.len().max(1_024);
+            }
+            true
+        })?;
+        names.sort_unstable();
+        names.dedup();
+        names.iter().all(|name| each(name));
+        Ok(())
     }
 
     fn delete(&self, key: &str) -> Result<()> {

@@ -5,7 +5,6 @@
 //! made them may not have. What this handle has synced it keeps in mind, for a bounded number of directories,
 //! as every snapshot has directories of its own; a forgotten one costs a few syncs, nothing else.
 
-use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::TryLockError;
 
@@ -22,9 +21,25 @@ pub(super) struct Settled(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    dirs: HashMap<String, (Identity, u64)>,
+    /// Sorted by their paths.
+    dirs: Vec<Settlement>,
     /// Counts uses, so that the one unused for longest goes first.
     clock: u64,
+}
+
+#[derive(Debug)]
+struct Settlement {
+    path: String,
+    identity: Identity,
+    /// When it was used last.
+    used: u64,
+}
+
+impl Known {
+    /// Where this directory is, or belongs.
+    fn place(&self, path: &str) -> std::result::Result<usize, usize> {
+        self.dirs.binary_search_by(|dir| (*dir.path).cmp(path))
+    }
 }
 
 impl Settled {
@@ -53,13 +68,10 @@ impl Settled {
                 .with(|known| {
                     known.clock += 1;
                     let clock = known.clock;
-                    match known.dirs.get_mut(path) {
-                        Some((settled, used)) if *settled == identity => {
-                            *used = clock;
-                            true
-                        }
-                        _ => false,
-                    }
+                    let Ok(at) = known.place(path) else { return false };
+                    let dir = &mut known.dirs[at];
+                    dir.used = if dir.identity == identity { clock } else { dir.used };
+                    dir.identity == identity
                 })
                 .unwrap_or(false)
     }
@@ -68,13 +80,18 @@ impl Settled {
         self.with(|known| {
             known.clock += 1;
             let clock = known.clock;
-            if known.dirs.len() >= CAPACITY && !known.dirs.contains_key(path) {
-                let oldest = known.dirs.iter().min_by_key(|(_, (_, used))| *used);
-                if let Some(oldest) = oldest.map(|(path, _)| path.clone()) {
-                    known.dirs.remove(&oldest);
+            if let Ok(at) = known.place(path) {
+                (known.dirs[at].identity, known.dirs[at].used) = (identity, clock);
+                return;
+            }
+            if known.dirs.len() >= CAPACITY {
+                let oldest = known.dirs.iter().enumerate().min_by_key(|(_, dir)| dir.used);
+                if let Some((oldest, _)) = oldest {
+                    known.dirs.remove(oldest);
                 }
             }
-            known.dirs.insert(path.to_owned(), (identity, clock));
+            let (Ok(at) | Err(at)) = known.place(path);
+            known.dirs.insert(at, Settlement { path: path.to_owned(), identity, used: clock });
         });
     }
 

@@ -12,6 +12,7 @@
 
 mod block;
 mod fault;
+pub mod flat;
 mod keys;
 pub mod members;
 mod range;

@@ -78,27 +78,35 @@ impl Encoder {
 }
 
 impl Encoder {
-    /// Checks a record as [`Encoder::encode`] does, and no more.
+    /// Checks a record as [`Encoder::encode`] does, and no more. Tells whether it has line breaks between its tokens.
     ///
     /// # Errors
     /// Why it would not be taken.
-    pub fn check(&mut self, record: &[u8], max_record_bytes: u64) -> std::result::Result<(), Rejection> {
+    pub fn check(&mut self, record: &[u8], max_record_bytes: u64) -> std::result::Result<bool, Rejection> {
         if record.len() as u64 > max_record_bytes {
             within_limit(record, max_record_bytes)?;
         }
-        self.checker.check(record).map(|_| ()).map_err(Rejection::InvalidRecord)
+        self.checker.check(record).map(|document| document.has_line_breaks).map_err(Rejection::InvalidRecord)
     }
 }
 
-/// Appends a record that [`Encoder::check`] has accepted to `out` as one line.
+/// Appends a record that [`Encoder::check`] has accepted, and told whether it may have line breaks, to `out` as one line.
 ///
 /// # Errors
 /// `NoMemory`; `out` is as it was.
-pub fn append_checked(record: &[u8], out: &mut Vec<u8>) -> std::result::Result<(), Rejection> {
+pub fn append_checked(
+    record: &[u8],
+    may_have_line_breaks: bool,
+    out: &mut Vec<u8>,
+) -> std::result::Result<(), Rejection> {
     if out.capacity() - out.len() <= record.len() {
         grow(out, record.len())?;
     }
-    append_without_line_breaks(record, out);
+    if may_have_line_breaks {
+        append_without_line_breaks(record, out);
+    } else {
+        out.extend_from_slice(record);
+    }
     out.push(b'\n');
     Ok(())
 }

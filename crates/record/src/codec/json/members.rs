@@ -1,5 +1,7 @@
 //! The top-level members of a record, found without decoding it: in order, values as the bytes that they are.
 
+use super::block::{self, Block};
+
 /// The members of a document that a [`super::Checker`] has accepted. What nests in them is stepped over, without
 /// recursion and without memory. An iterator over nothing if the document is no object.
 pub struct Members<'a> {
@@ -13,6 +15,8 @@ pub struct Members<'a> {
 pub struct Member<'a> {
     /// The key between its quotes, escapes and all.
     pub key: &'a [u8],
+    /// Whether the key has any.
+    pub key_has_escapes: bool,
     /// The value's bytes, without the white space around them.
     pub value: &'a [u8],
     /// Where the value begins in the document.
@@ -37,16 +41,41 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Steps over the string whose opening quote is here.
-    fn string(&mut self) -> Option<()> {
-        let mut rest = self.document.get(self.at + 1..)?;
+    /// Steps over the string whose opening quote is here. Tells whether it has escapes.
+    #[inline(always)]
+    fn string(&mut self) -> Option<bool> {
+        self.at += 1;
+        let mut escapes = false;
+        while let Some(ahead) = self.document.get(self.at..)?.first_chunk() {
+            let Some(place) = Block::load(ahead).first_special() else {
+                self.at += block::LEN;
+                continue;
+            };
+            self.at += place + 1;
+            match ahead[place] {
+                b'"' => return Some(escapes),
+                b'\\' => {
+                    escapes = true;
+                    self.at += 1;
+                }
+                _ => {}
+            }
+        }
+        self.end_of_string(escapes)
+    }
+
+    /// Steps over the rest of a string that is within the document's last bytes.
+    fn end_of_string(&mut self, mut escapes: bool) -> Option<bool> {
         loop {
-            let stop = memchr::memchr2(b'"', b'\\', rest)?;
-            let len = if rest[stop] == b'"' { 1 } else { 2 };
-            rest = rest.get(stop + len..)?;
-            if len == 1 {
-                self.at = self.document.len() - rest.len();
-                return Some(());
+            let byte = self.byte()?;
+            self.at += 1;
+            match byte {
+                b'"' => return Some(escapes),
+                b'\\' => {
+                    escapes = true;
+                    self.at += 1;
+                }
+                _ => {}
             }
         }
     }
@@ -77,19 +106,23 @@ impl<'a> Members<'a> {
             return None;
         }
         let start = self.at + 1;
-        self.string()?;
+        let key_has_escapes = self.string()?;
         let key = &self.document[start..self.at - 1];
         self.skip(b':');
         let offset = self.at;
         match self.byte()? {
-            b'"' => self.string()?,
+            b'"' => {
+                self.string()?;
+            }
             b'{' | b'[' => self.container()?,
             _ => {
-                let ends = |byte: &u8| matches!(byte, b',' | b'}') || is_space(*byte);
-                self.at += self.document[self.at..].iter().position(ends)?;
+                // Most often a number, of a few digits.
+                while !matches!(self.byte()?, b',' | b'}' | b' ' | b'\t' | b'\n' | b'\r') {
+                    self.at += 1;
+                }
             }
         }
-        Some(Member { key, value: &self.document[offset..self.at], offset })
+        Some(Member { key, key_has_escapes, value: &self.document[offset..self.at], offset })
     }
 }
 

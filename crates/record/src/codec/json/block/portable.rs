@@ -50,16 +50,30 @@ impl Block {
         if low != 0 { Some(first(low)) } else { (high != 0).then_some(8 + first(high)) }
     }
 
+    /// Which bytes are `byte`: one bit each, the first byte's lowest.
+    #[inline(always)]
+    pub(crate) fn equal(self, byte: u8) -> u32 {
+        self.bits_of_others(|word| {
+            let value = word ^ each(byte);
+            ((value & !HIGH_BITS) + !HIGH_BITS) | value
+        })
+    }
+
     /// Which bytes are decimal digits: one bit each, the first byte's lowest.
     #[inline(always)]
     pub(crate) fn digits(self) -> u32 {
-        let bits = self.0.map(|word| {
+        self.bits_of_others(|word| {
             let value = word ^ each(b'0');
-            // The high bit of each byte, and no carry into the next one.
-            let others = ((value & !HIGH_BITS) + each(0x80 - 10)) | value;
-            // The multiplication brings the bits together at the top.
-            ((!others & HIGH_BITS) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
-        });
+            ((value & !HIGH_BITS) + each(0x80 - 10)) | value
+        })
+    }
+
+    /// One bit for each byte whose high bit `others` leaves clear; nothing in it may carry into the next byte.
+    #[inline(always)]
+    fn bits_of_others(self, others: impl Fn(u64) -> u64) -> u32 {
+        // The multiplication brings the bits together at the top.
+        let bits =
+            self.0.map(|word| ((!others(word) & HIGH_BITS) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56);
         (bits[0] | bits[1] << 8) as u32
     }
 
