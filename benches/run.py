@@ -61,6 +61,7 @@ class Bench:
         self.commits_a_round = 20 if quick else 50
         self.history = 100 if quick else options.history
         self.memory_records = [1_000, 10_000] if quick else [100_000, 10_000_000]
+        self.memory_blobs = [1_000_000, 10_000_000] if quick else [100_000_000, 10_000_000_000]
         # Where writing costs least and no disk interferes; elsewhere the disk's page cache has to do.
         shared = "/dev/shm"
         self.memory_directory = shared if os.access(shared, os.W_OK) else self.data

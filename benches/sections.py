@@ -221,11 +221,22 @@ def memory(bench):
                 for form in ("next", "next-batch"):
                     command = [bench.lode, "read", form, root]
                     peaks[f"read, {compressor}, {form}", count] = run([bench.baseline, "peak", *command])["peak_bytes"]
+    blobs = bench.memory_blobs
+    for size in blobs:
+        with fresh_directory(bench.data) as root:
+            source = os.path.join(root, "source")
+            with open(source, "wb") as file:
+                file.truncate(size)  # a file with a hole: its size is all that matters
+            command = [bench.lode, "blob", source, os.path.join(root, "store")]
+            os.mkdir(command[-1])
+            peaks["write, blob", size] = run([bench.baseline, "peak", *command])["peak_bytes"]
     bench.results["memory"] = {"empty": empty, **{f"{name}, {count}": peak for (name, count), peak in peaks.items()}}
-    names = list(dict.fromkeys(name for name, _ in peaks))
+    names = list(dict.fromkeys(name for name, _ in peaks if name != "write, blob"))
     rows = [[name, *(f"{(peaks[name, count] - empty) / mib:.1f}" for count in counts), "<= 16"] for name in names]
     heading = ["MiB over an empty program", *(f"{count:,} records" for count in counts), "goal"]
-    return table(heading, rows) + f"\n  the empty program: {empty / mib:.1f} MiB"
+    by_size = [f"{size / 1e6:,.0f} MB: {(peaks['write, blob', size] - empty) / mib:.1f}" for size in blobs]
+    text = table(heading, rows) + f"\n  the empty program: {empty / mib:.1f} MiB"
+    return text + f"\n  a blob's stream write, MiB over an empty program: {'; '.join(by_size)} (goal: <= 16)"
 
 
 def commit(bench):
