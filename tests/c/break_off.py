@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Breaks one commit off at every system call it makes, with strace.
 
-    break_off.py kill|errno COMMIT_ONCE [records|blob|hive|adopt|dangling|choose]
+    break_off.py kill|errno COMMIT_ONCE [records|blob|hive|adopt|dangling|choose|once]
 
 kill: a child is killed before each system call of a commit in turn.
 errno: each system call of a commit fails in turn with each error it can give.
 
 Both the first commit of a dataset and the one after it; `adopt`: the first one after three snapshots of the Go library,
-`dangling`: with a pointer that it left dangling two minutes ago; `choose`: not a commit, but the choice between two heads of that library's. Each time, afterwards: a commit that said "committed" is there; the next writer
+`dangling`: with a pointer that it left dangling two minutes ago; `choose`: not a commit, but the choice between two heads of that library's;
+`once`: a producer's commit, which is made again afterwards, and must then be there once. Each time, afterwards: a commit that said "committed" is there; the next writer
 carries on; the auditor finds the history whole; and no commit that returned has left a temporary file. COMMIT_ONCE is
 the program of commit_once.c. Prints a summary; exit status 1 if anything is wrong.
 """
@@ -143,6 +144,19 @@ def judge(program, root, what, inject, killed, said, acknowledged):
         said_ids = sorted({*said_ids, program[2]})
         beside = ["--beside", program[3]]
         program = program[:1]
+    length = []
+    if program[1:2] == ["once"]:
+        # The producer's next process does not know what became of the commit.
+        status, next_said = commit(program, root)
+        if status != 0 or next_said.split()[0] not in ("committed", "already"):
+            wrong.append(f"the same commit made again said {next_said!r}; the broken one {said!r}")
+        elif said.startswith(("committed ", "unpublished ")) and next_said != f"already {said.split()[1]}":
+            wrong.append(f"the same commit made again said {next_said!r}; the broken one {said!r}")
+        elif next_said.split()[1] not in said_ids:
+            said_ids.append(next_said.split()[1])
+        number = int(program[2])
+        program = [*program[:2], str(number + 1)]
+        length = ["--length", str(number + 1)]
     status, next_said = commit(program, root)
     if status != 0 or not next_said.startswith("committed "):
         wrong.append(f"the next commit said {next_said!r}; the broken one {said!r}")
@@ -152,7 +166,7 @@ def judge(program, root, what, inject, killed, said, acknowledged):
     with open(ids, "w", encoding="ascii") as file:
         file.write("\n".join(said_ids) + "\n")
     layout = ["--layout", "hive" if program[1:] == ["hive"] else "default"]
-    audit = subprocess.run([sys.executable, AUDIT, root, "broken", "--acknowledged", ids, *layout, *beside], capture_output=True, text=True)
+    audit = subprocess.run([sys.executable, AUDIT, root, "broken", "--acknowledged", ids, *layout, *beside, *length], capture_output=True, text=True)
     if audit.returncode != 0:
         wrong.append(f"{audit.stdout.strip()}{audit.stderr.strip()}; the broken commit said {said!r}")
     return [f"{what}: {text}" for text in wrong]
@@ -181,13 +195,17 @@ def main():
         said = commit(program[:1], template)[1]
         if not said.startswith("failed LODE_ERR_NEEDS_REPAIR"):
             sys.exit(f"break_off.py: a commit on a fork said {said!r}")
+    elif program[1:] == ["once"]:
+        program.append("1")
     add_cases(cases, mode, "first commit", program, template, first)
     with_one = fresh_root(template)
     status, said = commit(program, with_one)
     if status != 0:
         sys.exit(f"break_off.py: the first commit said {said!r}")
+    if program[1:2] == ["once"]:
+        program = [*program[:2], "2"]
     add_cases(cases, mode, "next commit", program, with_one, [*first, said.split()[1]])
-    problems, outcomes = run_cases(cases, program)
+    problems, outcomes = run_cases(cases)
     shutil.rmtree(template)
     shutil.rmtree(with_one)
 
@@ -209,15 +227,15 @@ def add_cases(cases, mode, which, program, template, acknowledged):
             else:
                 ways = [(f"{name} {number - before} fails with {errno}", f"{name}:error={errno}:when={number}")
                         for errno in ERRNOS.get(name, [])]
-            cases += [(f"{which}, {what}", inject, template, acknowledged) for what, inject in ways]
+            cases += [(f"{which}, {what}", inject, program, template, acknowledged) for what, inject in ways]
 
 
-def run_cases(cases, program):
+def run_cases(cases):
     """Breaks each case off; gives all that was wrong, and how often a commit ended how."""
     outcomes = collections.Counter()
 
     def one(case):
-        what, inject, template, acknowledged = case
+        what, inject, program, template, acknowledged = case
         root = fresh_root(template)
         try:
             returncode, said = commit(program, root, inject)

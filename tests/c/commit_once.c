@@ -2,9 +2,10 @@
  *
  *   commit_once ROOT DATASET [records|blob|hive]
  *   commit_once ROOT DATASET choose ID      instead of a commit, the choice of this head
+ *   commit_once ROOT DATASET once SEQUENCE  records, as this commit of a producer's
  *
- * Prints "committed ID", "unpublished ID", "unknown ID MESSAGE" or "failed STATUS MESSAGE". Exit status 0 for the first
- * two, 3 else. A call of getppid marks where the work begins. */
+ * Prints "committed ID", "unpublished ID", "already ID", "unknown ID MESSAGE" or "failed STATUS MESSAGE". Exit status 0 for
+ * the first three, 3 else. A call of getppid marks where the work begins. */
 #include "check.h"
 
 #include <sys/syscall.h>
@@ -23,8 +24,10 @@ int main(int argc, char **argv)
 {
     const char *kind = argc >= 4 ? argv[3] : "records";
     int is_blob = strcmp(kind, "blob") == 0, hive = strcmp(kind, "hive") == 0, choose = strcmp(kind, "choose") == 0;
-    if (argc < 3 || argc > 5 || choose != (argc == 5) || !(is_blob || hive || choose || strcmp(kind, "records") == 0)) {
-        fprintf(stderr, "usage: commit_once ROOT DATASET [records|blob|hive|choose ID]\n");
+    int once = strcmp(kind, "once") == 0;
+    if (argc < 3 || argc > 5 || (choose || once) != (argc == 5) ||
+        !(is_blob || hive || choose || once || strcmp(kind, "records") == 0)) {
+        fprintf(stderr, "usage: commit_once ROOT DATASET [records|blob|hive|choose ID|once SEQUENCE]\n");
         return 2;
     }
     lode_store *store = NULL;
@@ -49,6 +52,13 @@ int main(int argc, char **argv)
     } else if (is_blob) {
         options.codec = LODE_CODEC_NONE;
     }
+    lode_commit_options commit;
+    lode_commit_options_init(&commit, sizeof commit);
+    if (once) {
+        commit.producer_id = "meter";
+        commit.sequence = strtoull(argv[4], NULL, 10);
+        commit.position = argv[4];
+    }
 
     syscall(SYS_getppid);
     lode_status status = lode_store_open_filesystem(argv[1], NULL, &store, &error);
@@ -62,12 +72,13 @@ int main(int argc, char **argv)
     } else if (status >= 0 && hive) {
         status = lode_dataset_write_records(dataset, records, NULL, 3, "{}", NULL, &snapshot, &error);
     } else if (status >= 0) {
-        status = lode_dataset_stream_write_records(dataset, &iterator, "{}", NULL, &snapshot, &error);
+        status = lode_dataset_stream_write_records(dataset, &iterator, "{}", &commit, &snapshot, &error);
     }
     syscall(SYS_getppid);
 
     if (status >= 0) {
-        printf("%s %s\n", status == LODE_COMMITTED_UNPUBLISHED ? "unpublished" : "committed", lode_snapshot_id(snapshot));
+        const char *how = status == LODE_COMMITTED_UNPUBLISHED ? "unpublished" : "committed";
+        printf("%s %s\n", status == LODE_ALREADY_COMMITTED ? "already" : how, lode_snapshot_id(snapshot));
     } else if (status == LODE_ERR_COMMIT_UNKNOWN) {
         printf("unknown %s %s\n", lode_error_snapshot_id(error), lode_error_message(error));
     } else {

@@ -329,7 +329,7 @@ eight_processes() {
     rm -rf "$TMPDIR/many" "$TMPDIR/acknowledged"
 }
 
-broken_off() { # kill|errno [records|blob|hive|adopt|dangling|choose]
+broken_off() { # kill|errno [records|blob|hive|adopt|dangling|choose|once]
     auditor
     need strace strace
     compile commit_once && python3 tests/c/break_off.py "$1" "$OUT/commit_once" "${2:-records}"
@@ -400,6 +400,8 @@ check broken_off_kill_dangling broken_off kill dangling
 check broken_off_errno_dangling broken_off errno dangling
 check broken_off_kill_choose broken_off kill choose
 check broken_off_errno_choose broken_off errno choose
+check broken_off_kill_once broken_off kill once
+check broken_off_errno_once broken_off errno once
 check nothing_left nothing_left
 
 if [ $skipped = 0 ]; then
