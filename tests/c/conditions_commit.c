@@ -379,6 +379,79 @@ static void history_without_slots(void)
     lode_dataset_free(dataset);
 }
 
+/* Sets the pointer of a dataset, as the Go library would. */
+static void point(const char *dataset, const char *from, const char *to)
+{
+    char key[300];
+    snprintf(key, sizeof key, "datasets/%s/latest", dataset);
+    const lode_bytes expected = {(const uint8_t *)from, from == NULL ? 0 : strlen(from)};
+    const lode_bytes value = {(const uint8_t *)to, strlen(to)};
+    GIVES(LODE_OK, lode_store_compare_and_swap(store, key, from == NULL ? NULL : &expected, &value, NULL, error));
+}
+
+/* One record, and while it is pulled somebody sets the pointer. */
+struct meddler {
+    const char *from;
+    int given;
+};
+
+static int32_t meddle(void *ctx)
+{
+    struct meddler *meddler = (struct meddler *)ctx;
+    if (meddler->given++ == 0) {
+        point("beside", meddler->from, "1700000000000000000");
+        return 1;
+    }
+    return 0;
+}
+
+static void give_empty(void *ctx, lode_bytes *record)
+{
+    (void)ctx;
+    *record = (lode_bytes){(const uint8_t *)"{}", 2};
+}
+
+static void beside_another_implementation(void)
+{
+    /* A pointer without its manifest: its writer may be about to write it. */
+    lode_dataset *dangling = open_dataset(store, "dangling", NULL);
+    point("dangling", NULL, "1700000000000000000");
+    REFUSED(LODE_ERR_BUSY, "1700000000000000000", stream(dangling, NULL, NULL, error));
+    lode_dataset_free(dangling);
+
+    /* A pointer that another sets while ours commits: ours is committed, and theirs is left alone. */
+    lode_dataset *dataset = open_dataset(store, "beside", NULL);
+    lode_snapshot *first = commit_records(dataset, FIVE, 1), *second = NULL;
+    struct meddler meddler = {lode_snapshot_id(first), 0};
+    lode_record_iterator iterator;
+    lode_record_iterator_init(&iterator, sizeof iterator);
+    iterator.ctx = &meddler;
+    iterator.next = meddle;
+    iterator.record = give_empty;
+    GIVES(LODE_COMMITTED_BESIDE_FOREIGN,
+          lode_dataset_stream_write_records(dataset, &iterator, "{}", NULL, &second, error));
+    CHECK(second != NULL && strcmp(lode_snapshot_parent_id(second), lode_snapshot_id(first)) == 0,
+          "a commit beside another's without its snapshot");
+    lode_snapshot *found = NULL;
+    GIVES(LODE_OK, lode_dataset_snapshot(dataset, lode_snapshot_id(second), NULL, &found, error));
+    lode_snapshot_free(found);
+    lode_snapshot_free(first);
+    lode_snapshot_free(second);
+    lode_dataset_free(dataset);
+
+    /* A head whose id has no place in the order of ids. */
+    dataset = open_dataset(store, "odd", NULL);
+    static const char manifest[] =
+        "{\"schema_name\":\"lode-manifest\",\"format_version\":\"1.0.0\",\"dataset_id\":\"odd\",\"snapshot_id\":\"first\","
+        "\"created_at\":\"2024-01-15T00:00:00Z\",\"metadata\":{},\"files\":[],\"row_count\":0,\"codec\":\"jsonl\","
+        "\"compressor\":\"noop\",\"partitioner\":\"noop\"}";
+    GIVES(LODE_OK, lode_store_put(store, "datasets/odd/snapshots/first/manifest.json", manifest, sizeof manifest - 1, NULL, error));
+    point("odd", NULL, "first");
+    REFUSED(LODE_ERR_UNORDERABLE_PARENT, "no new id sorts after the parent \"first\"", stream(dataset, NULL, NULL, error));
+    expect_head(dataset, "first", "a head of another form is read normally");
+    lode_dataset_free(dataset);
+}
+
 int main(void)
 {
     make_root(root);
@@ -390,6 +463,7 @@ int main(void)
     symbolic_links();
     locked_pointer();
     history_without_slots();
+    beside_another_implementation();
     lode_store_free(store);
     remove_tree(root);
     return finish("conditions_commit");

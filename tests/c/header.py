@@ -15,12 +15,7 @@ import sys
 
 # Statuses that this build has no way to give: what they speak of is not in the header yet, or no caller can bring it about.
 NOT_IN_THIS_BUILD = {
-    "LODE_COMMITTED_BESIDE_FOREIGN": "needs a head written by another implementation, which this build refuses to write on",
-    "LODE_ERR_UNORDERABLE_PARENT": "needs a head written by another implementation, which this build refuses to write on",
     "LODE_ERR_CODEC_NOT_STREAMABLE": "needs a codec that cannot stream",
-    "LODE_ERR_BUSY": "needs adoption; a commit that waits in vain for the pointer's lock is LODE_COMMITTED_UNPUBLISHED",
-    "LODE_ERR_STORE": "needs a store of callbacks",
-    "LODE_ERR_PATH_EXISTS": "needs direct store calls",
     "LODE_ERR_FORKED": "needs a store that cannot follow a fork",
     "LODE_ERR_INTERNAL": "a bug in the library",
     "LODE_ERR_UNKNOWN": "a status of a later version",
