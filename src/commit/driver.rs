@@ -1,5 +1,7 @@
 //! Runs the commit machine on a store: does what it asks, and tells it what came of it.
 
+mod refusal;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -595,91 +597,6 @@ impl Driver<'_> {
 
     fn named(&self, error: Error) -> Error {
         error.context(format_args!("dataset {:?}", self.site.dataset))
-    }
-
-    fn unknown(&mut self, id: &str) -> Error {
-        let cause =
-            self.error.take().map_or_else(|| "no answer".to_owned(), |error| error.message().to_owned());
-        let message = format!(
-            "dataset {:?}: nobody can say yet whether the snapshot {id} is committed ({cause}); its data are kept. \
-             Repeat the commit, or resolve this id",
-            self.site.dataset
-        );
-        Error::new(Status::CommitUnknown, message).with_snapshot_id(id)
-    }
-
-    fn refusal(&mut self, reason: Reason) -> Error {
-        let expected = match self.machine.goal() {
-            Goal::Commit { expected: Some(expected), .. } => expected.clone(),
-            _ => None,
-        };
-        let text = |id: Option<&str>| {
-            id.map_or_else(|| "none (no snapshot yet)".to_owned(), |id| format!("the snapshot {id}"))
-        };
-        let error = match reason {
-            Reason::Failed => self
-                .error
-                .take()
-                .unwrap_or_else(|| Error::new(Status::Internal, "a request failed without an error")),
-            Reason::Conflict(head) => {
-                let message = format!(
-                    "the commit expects the parent to be {1}, but the head is {0}; read the head and decide again",
-                    text(head.as_deref()),
-                    text(expected.as_deref())
-                );
-                let error = Error::new(Status::Conflict, message);
-                match head {
-                    Some(head) => error.with_snapshot_id(&*head),
-                    None => error,
-                }
-            }
-            Reason::NeedsRepair { repair, heads } => match self.refuse_another_layout() {
-                Ok(()) => self.site.repair_error(&repair, &heads),
-                Err(error) => error,
-            },
-            Reason::Busy(id) => {
-                let path = self.site.layout.manifest_path(self.site.dataset, &id);
-                let message = format!(
-                    "a writer of the Go library has moved the pointer to the snapshot {id}, but not written its \
-                     manifest {path}: it is at work, or died less than a minute ago; try again. After a minute it is \
-                     taken for dead"
-                );
-                Error::new(Status::Busy, message).with_path(path).with_snapshot_id(&*id)
-            }
-            Reason::Restless => {
-                let message =
-                    "other writers changed the history each time while it was looked through; try again";
-                Error::new(Status::Busy, message)
-            }
-            Reason::NotFound(id) => {
-                let message = format!("it has no snapshot {id} that could become the head");
-                Error::new(Status::SnapshotNotFound, message).with_snapshot_id(&*id)
-            }
-            Reason::Missing(id) => {
-                let path = self.site.layout.manifest_path(self.site.dataset, &id);
-                let message =
-                    format!("the pointer names the snapshot {id}, but its manifest {path} is missing");
-                Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(&*id)
-            }
-            Reason::Differs(id) => {
-                let path = self.site.layout.manifest_path(self.site.dataset, &id);
-                let message = format!("the manifest {path} is not the one that its commit slot decided");
-                Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(&*id)
-            }
-            Reason::SequenceTooOld(highest) => {
-                let message = format!(
-                    "the producer's sequence is too old: the highest that is committed is {highest}, and only the 64 \
-                     up to it are remembered, so that nobody can say whether this one was"
-                );
-                Error::new(Status::SequenceTooOld, message)
-            }
-            Reason::Unorderable(id) => {
-                let message =
-                    format!("no new id sorts after the parent {id:?}: its form or its time leaves no room");
-                Error::new(Status::UnorderableParent, message).with_snapshot_id(&*id)
-            }
-        };
-        self.named(error)
     }
 }
 
