@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Callback, Hearing, Shared, Staged, broken, is_unclear, named, refused};
+use crate::dataset::Retry;
 use crate::error::{Error, Result, Status};
 use crate::id;
 use crate::limits;
@@ -288,12 +289,9 @@ impl Backend for Raw {
                     if !wait.waits_for_deadline() && tries >= wait.attempts {
                         return Swap::Busy(error.with_status(Status::Busy));
                     }
-                    let doubled = wait.base.saturating_mul(1_u32.checked_shl(tries - 1).unwrap_or(u32::MAX));
-                    let whole = doubled.min(wait.cap);
-                    let jitter = u64::try_from((whole / 2).as_nanos()).unwrap_or(u64::MAX);
-                    let pause =
-                        std::time::Duration::from_nanos(id::fresh_random() % jitter.saturating_add(1));
-                    if let Err(over) = wait.control.sleep(whole / 2 + pause, "waiting for a callback store") {
+                    let retry = Retry { attempts: wait.attempts, base: wait.base, cap: wait.cap };
+                    let pause = retry.pause(tries, id::fresh_random());
+                    if let Err(over) = wait.control.sleep(pause, "waiting for a callback store") {
                         return Swap::Busy(over.context(error));
                     }
                 }
