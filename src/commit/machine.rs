@@ -368,6 +368,8 @@ enum State {
     HeadNamer { id: Id, facts: Option<ManifestFacts>, torn: bool },
     HeadSlotPersisted { head: Head, parent: Option<Id> },
     HeadManifestPersisted(Head),
+    HeadPointed,
+    HeadPointPaused,
     StepOn,
     // Taking up what the Go library wrote.
     Surveyed(Subject),
@@ -585,6 +587,8 @@ impl Machine {
             (State::ReadBackPersisted, Event::Persisted(ok)) => self.on_read_back_persisted(ok),
             (State::PausedBeforePut, Event::Paused { stop }) => self.on_paused(stop, true),
             (State::PausedBeforeRead, Event::Paused { stop }) => self.on_paused(stop, false),
+            (State::HeadPointed, Event::Swapped(answer)) => self.on_head_pointed(answer),
+            (State::HeadPointPaused, Event::Paused { stop }) => self.on_head_point_paused(stop),
             (State::SlotPersisted(job), Event::Persisted(ok)) => self.on_slot_persisted(job, ok),
             (State::ManifestPut(job), Event::Put(answer)) => self.on_manifest_put(job, answer),
             (State::ManifestPersisted(job), Event::Persisted(ok)) => self.on_manifest_persisted(job, ok),

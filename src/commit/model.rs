@@ -5,6 +5,7 @@
 mod choices;
 mod foreign;
 mod hive;
+mod look;
 mod promises;
 mod world;
 
@@ -100,6 +101,7 @@ fn base() -> Scenario {
         faults: 1,
         crashes: 0,
         repairs: 0,
+        looks: 0,
         resets: 0,
         hive: false,
         go: GoPlan::default(),
@@ -155,6 +157,24 @@ fn scenarios() -> Vec<(&'static str, Scenario)> {
                 ..base()
             },
         ),
+        (
+            "a reader from the first moment on, a crash",
+            Scenario { looks: 2, crashes: 1, faults: 0, ..base() },
+        ),
+        (
+            "a reader from the first moment on, three writers",
+            Scenario {
+                writers: vec![
+                    plan(7, 1, Doubt::Repeat),
+                    plan(5, 1, Doubt::Resolve),
+                    plan(6, 1, Doubt::Repeat),
+                ],
+                looks: 2,
+                faults: 0,
+                ..base()
+            },
+        ),
+        ("a reader from the first moment on, a fault", Scenario { looks: 2, ..base() }),
         (
             "three writers",
             Scenario {
@@ -311,6 +331,18 @@ fn with_go() -> Vec<(&'static str, Scenario)> {
                 ..base()
             },
         ),
+        (
+            "hive: a Go writer at any time, copies without their manifest, and a pointer reset",
+            Scenario {
+                hive: true,
+                writers: one(),
+                go: GoPlan { turns: false, ..turns() },
+                crashes: 1,
+                resets: 1,
+                faults: 0,
+                ..base()
+            },
+        ),
     ]
 }
 
@@ -362,6 +394,7 @@ fn every_seeded_fault_is_caught() {
         Mutant::ExistsMeansLost,
         Mutant::UnknownMeansFailed,
         Mutant::IdBelowParent,
+        Mutant::HeadNotPointedAt,
         Mutant::StaleIdKept,
         Mutant::PointerBackwards,
         Mutant::PointerBeforeManifest,

@@ -143,7 +143,14 @@ impl Dataset {
             control.check("reading the latest snapshot")?;
             let pointer = site.latest()?.unwrap_or_default();
             let id = match std::str::from_utf8(&pointer).map(str::trim) {
-                Ok("") => return self.greatest(None, control),
+                Ok("") => {
+                    let greatest = self.greatest(None, control)?;
+                    // If there is a pointer by now, the listing may be ahead of it.
+                    if look < LOOKS && site.latest()?.is_some_and(|now| now != pointer) {
+                        continue;
+                    }
+                    return Ok(greatest);
+                }
                 Ok(id) => id.to_owned(),
                 Err(_) => {
                     let path = self.options().layout.latest_path(self.id());

@@ -4,7 +4,7 @@
 use super::Mutant;
 use super::{
     Action, Goal, Head, Id, Job, Kind, Machine, ManifestFacts, Outcome, Read, Reason, Repair, Slot, State,
-    Subject, Then,
+    Subject, SwapAnswer, Then,
 };
 use crate::id::{Form, form};
 
@@ -185,6 +185,52 @@ impl Machine {
 
     pub(super) fn head_found(&mut self, head: Option<Head>) -> Action {
         self.head = head;
+        self.tries = 0;
+        match &self.head {
+            #[cfg(test)]
+            _ if self.mutated(Mutant::HeadNotPointedAt) => self.go_on(),
+            // Without a pointer whoever lists the snapshots might be given the one to come, and then, when the head's own
+            // slow writer sets the pointer, the head again.
+            Some(head)
+                if self.pointer.as_deref().and_then(pointed).is_none()
+                    && matches!(form(&head.id), Form::Ours { .. })
+                    && !matches!(self.goal, Goal::Adopt { .. }) =>
+            {
+                self.point_at_head()
+            }
+            _ => self.go_on(),
+        }
+    }
+
+    fn point_at_head(&mut self) -> Action {
+        let Some(head) = &self.head else { return self.go_on() };
+        let (expected, value) = (self.pointer.clone(), head.id.clone());
+        self.go(State::HeadPointed, Action::Swap { expected, value })
+    }
+
+    pub(super) fn on_head_pointed(&mut self, answer: SwapAnswer) -> Action {
+        match answer {
+            SwapAnswer::Done => {
+                self.pointer = self.head.as_ref().map(|head| head.id.as_bytes().to_vec());
+                self.go_on()
+            }
+            // Somebody was faster, and may point further on.
+            SwapAnswer::Mismatch(_) => self.again(),
+            SwapAnswer::Unknown if self.tries < self.attempts => {
+                self.tries += 1;
+                self.go(State::HeadPointPaused, Action::Pause(self.tries))
+            }
+            // The pointer is a hint: without it the commit is as right.
+            SwapAnswer::Unknown | SwapAnswer::Failed => self.go_on(),
+        }
+    }
+
+    pub(super) fn on_head_point_paused(&mut self, stop: bool) -> Action {
+        if stop { self.go_on() } else { self.point_at_head() }
+    }
+
+    /// Goes on from the head.
+    fn go_on(&mut self) -> Action {
         match &self.goal {
             // The pointer may lag behind the parent that the caller expects.
             Goal::Commit { expected: Some(Some(expected)), .. }

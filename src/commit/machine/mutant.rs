@@ -13,6 +13,8 @@ pub enum Mutant {
     UnknownMeansFailed,
     /// The id need not be above the parent's.
     IdBelowParent,
+    /// A head that was listed is built on although no pointer leads to it.
+    HeadNotPointedAt,
     /// A known id is kept although the head has passed it.
     StaleIdKept,
     /// The pointer may go back.

@@ -280,7 +280,7 @@ impl World {
         let pointed = self.latest.as_deref().and_then(|raw| std::str::from_utf8(raw).ok()).map(Id::from);
         let there = pointed.filter(|id| self.manifests.contains_key(id));
         let parent = there.or_else(|| self.scanned().cloned());
-        let greatest = self.manifests.keys().next_back().map_or(0, time_of);
+        let greatest = self.scanned().map_or(0, time_of);
         let pointer = self.latest.as_deref().and_then(|raw| std::str::from_utf8(raw).ok());
         let above = greatest.max(pointer.map_or(0, |text| time_of(&Id::from(text))));
         let time = if scenario.go.behind { 3 + i64::from(self.go.commits) } else { above + 5 };

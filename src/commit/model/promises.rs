@@ -2,6 +2,7 @@
 
 use super::super::machine::{Id, Kind};
 use super::foreign::{Reader, Stored, is_go};
+use super::look::Look;
 use super::world::{Doubt, Plan, Scenario, World, Writer};
 
 fn is_go_text(raw: &[u8]) -> bool {
@@ -129,6 +130,7 @@ impl World {
         world.delayed.clear();
         world.go.end();
         world.reader = Reader::Idle;
+        world.look = Look::default();
         world.choices = world.choices.afterwards();
         world.writers = vec![Writer::fresh()];
         let plan = Plan {

@@ -12,6 +12,7 @@ use super::super::machine::{
 };
 use super::choices::Choices;
 use super::foreign::{Go, GoPlan, Reader, Stored, is_go};
+use super::look::Look;
 
 /// What is explored.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub struct Scenario {
     pub crashes: u8,
     /// Runs of a Go reader, which repairs a dangling pointer.
     pub repairs: u8,
+    /// How often a reader of this library looks for the newest snapshot.
+    pub looks: u8,
     /// Resets of the pointer, to nothing or to any snapshot.
     pub resets: u8,
     /// The hive layout: a manifest's copies come first, and a writer may get no further. A Go reader takes a copy for
@@ -91,6 +94,7 @@ pub struct World {
     pub(super) delayed: Vec<Request>,
     pub(super) writers: Vec<Writer>,
     pub(super) reader: Reader,
+    pub(super) look: Look,
     pub(super) faults: u8,
     pub(super) crashes: u8,
     pub(super) repairs: u8,
@@ -120,6 +124,7 @@ impl World {
             delayed: Vec::new(),
             writers: scenario.writers.iter().map(|_| Writer::new(0)).collect(),
             reader: Reader::Idle,
+            look: Look::new(scenario.looks),
             faults: scenario.faults,
             crashes: scenario.crashes,
             repairs: scenario.repairs,
@@ -146,6 +151,7 @@ impl World {
             steps.push((label, result));
         }
         self.reader_steps(&mut steps);
+        self.look_steps(&mut steps);
         self.go_steps(scenario, &mut steps);
         if self.resets > 0 {
             let values =
@@ -325,7 +331,10 @@ impl World {
             let mut refused = self.clone();
             refused.faults -= 1;
             let event = match request {
-                Request::Swap { .. } => Event::Swapped(SwapAnswer::Failed),
+                Request::Swap { .. } => {
+                    refused.look.end();
+                    Event::Swapped(SwapAnswer::Failed)
+                }
                 _ => Event::Put(PutAnswer::Failed),
             };
             answers.push(("is refused".into(), Ok(refused), event));

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::id::compose;
 use crate::options::CancelToken;
 use crate::store::memory::Memory;
 use crate::store::{Backend, Durability, LockWait, Object, Put, Swap, Upload};
@@ -14,11 +15,20 @@ pub(crate) struct Counted {
     requests: Arc<Mutex<Vec<String>>>,
     /// Cancelled once that many more requests were made.
     cancelled: Arc<Mutex<Option<(usize, CancelToken)>>>,
+    /// What happens before the next listing.
+    before_listing: Arc<Mutex<Option<Meanwhile>>>,
 }
+
+type Meanwhile = Box<dyn FnOnce(&dyn Backend) + Send>;
 
 impl Counted {
     pub(crate) fn new() -> Self {
-        Counted { inner: Arc::new(Memory::new()), requests: Arc::default(), cancelled: Arc::default() }
+        Counted {
+            inner: Arc::new(Memory::new()),
+            requests: Arc::default(),
+            cancelled: Arc::default(),
+            before_listing: Arc::default(),
+        }
     }
 
     pub(crate) fn store(&self) -> Store {
@@ -35,6 +45,18 @@ impl Counted {
         let token = CancelToken::new();
         *self.cancelled.lock().unwrap() = Some((requests, token.clone()));
         token
+    }
+
+    /// Before the next listing, this happens.
+    pub(crate) fn before_listing(&self, meanwhile: impl FnOnce(&dyn Backend) + Send + 'static) {
+        *self.before_listing.lock().unwrap() = Some(Box::new(meanwhile));
+    }
+
+    fn meanwhile(&self) {
+        let meanwhile = self.before_listing.lock().unwrap().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile(&*self.inner);
+        }
     }
 
     fn note(&self, what: &str, key: &str) {
@@ -78,10 +100,12 @@ impl Backend for Counted {
     }
     fn list(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
         self.note("list", prefix);
+        self.meanwhile();
         self.inner.list(prefix, each)
     }
     fn list_names(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
         self.note("list", prefix);
+        self.meanwhile();
         self.inner.list_names(prefix, each)
     }
     fn delete(&self, key: &str) -> Result<()> {
@@ -144,4 +168,29 @@ fn a_warm_commit_is_one_read_and_four_writes_however_long_the_history() {
     // The latest snapshot is two reads.
     fresh.latest(&CallOptions::default()).unwrap();
     assert_eq!(take(), ["get datasets/events/latest", "get datasets/events/snapshots/ID/manifest.json"]);
+}
+
+#[test]
+fn a_head_that_was_listed_is_pointed_to_before_anything_is_built_on_it() {
+    let counted = Counted::new();
+    let store = counted.store();
+    write(&open(&store), &["1"]).unwrap();
+    let latest = "datasets/events/latest";
+    let deciding =
+        |request: &String| request.starts_with("swap") || request.starts_with("put datasets/events/_commits");
+    let pointed_first =
+        ["swap datasets/events/latest", "put datasets/events/_commits/ID", "swap datasets/events/latest"];
+    let (fresh, doubted) = (open(&store), compose(3_000_000_000_000_000_000, 1).unwrap());
+    // By a handle that knows nothing, by one that knows the head, and to seal it.
+    for round in 0..3 {
+        store.backend().delete(latest).unwrap();
+        counted.take();
+        match round {
+            0 | 1 => drop(write(&fresh, &["2"]).unwrap()),
+            _ => drop(open(&store).resolve_commit(&doubted, &CallOptions::default())),
+        }
+        let mut requests = counted.take();
+        requests.retain(deciding);
+        assert_eq!(requests, pointed_first, "{round}");
+    }
 }

@@ -1,5 +1,6 @@
 //! What is written reads back, and what is damaged is found.
 
+use super::counts::Counted;
 use super::*;
 use crate::error::Status;
 use crate::store::Durability;
@@ -269,4 +270,21 @@ fn a_snapshot_that_is_decided_but_not_published_is_served_from_its_slot() {
     assert_eq!(ids(&dataset).len(), 2);
     let error = dataset.snapshot("nothing", &CallOptions::default()).err().unwrap();
     assert_eq!((error.status(), error.snapshot_id()), (Status::SnapshotNotFound, Some("nothing")));
+}
+
+#[test]
+fn a_listing_is_not_believed_over_a_pointer_that_came_meanwhile() {
+    let counted = Counted::new();
+    let store = counted.store();
+    let dataset = open(&store);
+    let first = write(&dataset, &["1"]).unwrap().snapshot;
+    write(&dataset, &["2"]).unwrap();
+    let latest = "datasets/events/latest";
+    store.backend().delete(latest).unwrap();
+    // A writer has set the pointer to the first, and its successor is not pointed to yet.
+    let id = first.id().to_owned();
+    counted.before_listing(move |store| {
+        store.put_if_absent(latest, id.as_bytes(), Durability::Full);
+    });
+    assert_eq!(dataset.latest(&CallOptions::default()).unwrap().id(), first.id());
 }
