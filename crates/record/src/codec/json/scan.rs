@@ -422,9 +422,9 @@ fn short_string(bytes: &[u8; 1 + SHORT], strings: &mut Block) -> usize {
 fn short_number(bytes: &[u8; SHORT]) -> usize {
     let minus = usize::from(bytes[0] == b'-');
     let mut len = leading_digits(bytes, minus);
-    let digits = len.wrapping_sub(minus);
-    // Not `||`: whether a number has one digit or more cannot be foreseen, and need not be.
-    if (digits == 0) | (digits > 1) & (bytes[minus] == b'0') {
+    // At least one digit, and if the first is a zero, no more.
+    let most_after = if bytes[minus] == b'0' { 0 } else { SHORT };
+    if len.wrapping_sub(minus + 1) > most_after {
         return 0;
     }
     let mut next = bytes[len];

@@ -1,8 +1,8 @@
 //! Blocks in the registers of SSE2. `safe_arch` is what makes its instructions safe functions.
 
 use safe_arch::{
-    add_i8_m128i, bitor_m128i, cmp_eq_mask_i8_m128i, cmp_lt_mask_i8_m128i, load_unaligned_m128i, m128i,
-    min_u8_m128i, move_mask_i8_m128i, set_splat_i8_m128i, zeroed_m128i,
+    add_i8_m128i, bitand_m128i, bitor_m128i, cmp_eq_mask_i8_m128i, cmp_lt_mask_i8_m128i,
+    load_unaligned_m128i, m128i, min_u8_m128i, move_mask_i8_m128i, set_splat_i8_m128i, zeroed_m128i,
 };
 
 use super::{LEN, halves};
@@ -76,25 +76,24 @@ impl Block {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text {
     bytes: [m128i; 2],
-    /// One bit for each of the bytes that are not the text's.
-    free: u32,
+    /// All ones in the bytes that are not the text's.
+    free: [m128i; 2],
 }
 
 impl Text {
     /// The first `len` bytes of `bytes`.
     pub(crate) fn new(bytes: &[u8; 2 * LEN], len: usize) -> Self {
-        Text {
-            bytes: halves(bytes).map(load_unaligned_m128i),
-            free: u32::MAX.checked_shl(len as u32).unwrap_or(0),
-        }
+        let mut free = [0xff; 2 * LEN];
+        free[..len].fill(0);
+        Text { bytes: halves(bytes).map(load_unaligned_m128i), free: halves(&free).map(load_unaligned_m128i) }
     }
 
     /// Whether `bytes` begin with it.
     #[inline(always)]
     pub(crate) fn begins(&self, bytes: &[u8; 2 * LEN]) -> bool {
         let [first, second] = halves(bytes).map(load_unaligned_m128i);
-        let same = high_bits(cmp_eq_mask_i8_m128i(first, self.bytes[0]))
-            | high_bits(cmp_eq_mask_i8_m128i(second, self.bytes[1])) << LEN;
-        same | self.free == u32::MAX
+        let first = bitor_m128i(cmp_eq_mask_i8_m128i(first, self.bytes[0]), self.free[0]);
+        let second = bitor_m128i(cmp_eq_mask_i8_m128i(second, self.bytes[1]), self.free[1]);
+        high_bits(bitand_m128i(first, second)) == 0xffff
     }
 }
