@@ -127,32 +127,58 @@ thread_local! {
 }
 
 /// This thread runs code of ours: panics print nothing.
-struct Inside;
+struct Inside(Gate);
 
 impl Inside {
     fn enter() -> Self {
         quieten_panics();
-        INSIDE.with(|inside| inside.set(inside.get() + 1));
-        Inside
+        let gate = Gate::of_this_thread();
+        let inside = gate.inside();
+        inside.set(inside.get() + 1);
+        Inside(gate)
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        INSIDE.with(|inside| inside.set(inside.get() - 1));
+        let inside = self.0.inside();
+        inside.set(inside.get() - 1);
     }
 }
 
 /// Runs a callback of the caller's: a panic in there is none of ours, and goes to the caller's own hook.
 pub(super) fn outside<T>(callback: impl FnOnce() -> T) -> T {
-    struct Restore(u32);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            INSIDE.set(self.0);
-        }
+    Gate::of_this_thread().outside(callback)
+}
+
+/// This thread's way in and out of the fence, kept where to look for it each time would cost.
+#[derive(Clone, Copy)]
+pub(super) struct Gate(*const Cell<u32>);
+
+impl Gate {
+    pub(super) fn of_this_thread() -> Self {
+        Gate(INSIDE.with(|inside| &raw const *inside))
     }
-    let _restore = Restore(INSIDE.replace(0));
-    callback()
+
+    #[inline(always)]
+    fn inside(&self) -> &Cell<u32> {
+        // SAFETY: a thread's variable without a destructor is there as long as the thread, and a pointer stays on its
+        // thread.
+        unsafe { &*self.0 }
+    }
+
+    /// As [`outside`].
+    #[inline(always)]
+    pub(super) fn outside<T>(self, callback: impl FnOnce() -> T) -> T {
+        struct Restore<'a>(&'a Cell<u32>, u32);
+        impl Drop for Restore<'_> {
+            fn drop(&mut self) {
+                self.0.set(self.1);
+            }
+        }
+        let _restore = Restore(self.inside(), self.inside().replace(0));
+        callback()
+    }
 }
 
 /// Puts a hook before the one that is there: silent inside the fence, else the old one's turn.

@@ -7,7 +7,7 @@ use std::ffi::{CStr, c_char, c_void};
 
 use crate::dataset::{Record, RecordSource};
 use crate::error::{Error, Result, Status};
-use crate::ffi::boundary::{Call, call, outside};
+use crate::ffi::boundary::{Call, Gate, call, outside};
 use crate::ffi::bytes::{Out, lode_bytes, slice_fault};
 use crate::ffi::dataset::lode_dataset;
 use crate::ffi::error::lode_error;
@@ -112,6 +112,7 @@ fn unfilled() -> lode_bytes {
 /// The caller's iterator as the library pulls from it.
 struct CallerRecords {
     iterator: Owned,
+    gate: Gate,
     how: How,
     /// The number of the record that comes next.
     number: u64,
@@ -162,14 +163,14 @@ impl CallerRecords {
                 return Err(call.fault(Status::NilIterator, format_args!("records has {missing}")));
             }
         };
-        Ok(CallerRecords { iterator, how, number: 0, ended: false })
+        Ok(CallerRecords { iterator, gate: Gate::of_this_thread(), how, number: 0, ended: false })
     }
 
     fn pull_one(&mut self) -> Result<Option<Record<'_>>> {
         let How::One { next, record } = self.how else { return Ok(None) };
         let ctx = self.iterator.0.ctx;
         // SAFETY: the caller gave the functions together with their context.
-        match outside(|| unsafe { next(ctx) }) {
+        match self.gate.outside(|| unsafe { next(ctx) }) {
             1 => {}
             end if end <= 0 => return self.end(end.into()),
             other => {
@@ -180,7 +181,7 @@ impl CallerRecords {
         let mut unix_nanos = LODE_NO_TIMESTAMP;
         if let Some(timestamp) = self.iterator.0.timestamp {
             // SAFETY: as above; the output lives on.
-            match outside(|| unsafe { timestamp(ctx, &raw mut unix_nanos) }) {
+            match self.gate.outside(|| unsafe { timestamp(ctx, &raw mut unix_nanos) }) {
                 0 => unix_nanos = LODE_NO_TIMESTAMP,
                 1 if unix_nanos != LODE_NO_TIMESTAMP => {}
                 1 => return Err(self.broken(format_args!("timestamp answered 1, but gave no time"))),
@@ -192,7 +193,7 @@ impl CallerRecords {
         }
         let mut bytes = unfilled();
         // SAFETY: as above; the output lives on.
-        outside(|| unsafe { record(ctx, &raw mut bytes) });
+        self.gate.outside(|| unsafe { record(ctx, &raw mut bytes) });
         self.give("record", bytes, unix_nanos)
     }
 
@@ -205,7 +206,7 @@ impl CallerRecords {
             (batch.at, batch.filled) = (0, 0);
             let (records, unix_nanos) = (batch.records.as_mut_ptr(), batch.unix_nanos.as_mut_ptr());
             // SAFETY: the caller gave the function together with its context; both arrays have BATCH places.
-            let answer = outside(|| unsafe { next_batch(ctx, records, unix_nanos, BATCH) });
+            let answer = self.gate.outside(|| unsafe { next_batch(ctx, records, unix_nanos, BATCH) });
             match usize::try_from(answer) {
                 Ok(1..=BATCH) => batch.filled = answer as usize,
                 Err(_) | Ok(0) => return self.end(answer),
