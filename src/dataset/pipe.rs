@@ -15,14 +15,14 @@ use crate::manifest::FileRef;
 use crate::options::Progress;
 use crate::store::{Put, Upload};
 
-/// How many bytes of lines are gathered before they go on their way.
+/// How many bytes of lines are gathered before they go on their way, unless the compressor wants more at a time.
 pub(super) const CHUNK: usize = 256 << 10;
 
 /// How many bytes go to the disk at once before the commit asks for them: few large pieces cost least.
 const WRITEBACK: u64 = 8 << 20;
 
-/// A buffer that one huge record has widened is narrowed again to this.
-const KEPT: usize = 4 * CHUNK;
+/// Room for the record with which the gathered lines become enough; a longer one widens the buffer.
+const SLACK: usize = CHUNK / 4;
 
 /// Records, or the bytes of a blob, on their way into one data file.
 pub(super) struct Pipe {
@@ -34,6 +34,8 @@ pub(super) struct Pipe {
     max_record_bytes: u64,
     /// Gathered lines, or bytes of a blob.
     lines: Vec<u8>,
+    /// How many bytes of them are enough for the next step.
+    piece: usize,
     compressor: Option<compress::Encoder>,
     /// Compressed bytes that the store has not taken yet.
     compressed: Vec<u8>,
@@ -86,16 +88,14 @@ impl Pipe {
             Codec::Jsonl => 0,
             Codec::None => 1,
         };
-        let compressor = match options.compressor {
-            compress::Compressor::None => None,
-            compressor => Some(compress::Encoder::new(compressor, options.compression_level)?),
-        };
+        let compressor = compress::Encoder::new(options.compressor, options.compression_level)?;
+        let piece = compressor.as_ref().map_or(CHUNK, compress::Encoder::piece);
         // All memory is taken here, so that taking records asks nothing of the system but `write`.
-        let (mut lines, mut compressed) = (Vec::new(), Vec::new());
-        lines.try_reserve_exact(CHUNK + CHUNK / 4).map_err(|_| no_memory(CHUNK))?;
-        if compressor.is_some() {
-            compressed.try_reserve_exact(CHUNK).map_err(|_| no_memory(CHUNK))?;
-        }
+        let lines = buffer(piece + SLACK)?;
+        let compressed = match &compressor {
+            Some(compressor) => buffer(compressor.most(piece + SLACK))?,
+            None => Vec::new(),
+        };
         let encoder = Encoder::new()?;
         let upload = dataset.store().backend().create(&key, options.durability)?;
         Ok(Pipe {
@@ -105,6 +105,7 @@ impl Pipe {
             encoder,
             max_record_bytes: options.max_record_bytes,
             lines,
+            piece,
             compressor,
             compressed,
             hasher: options.checksum.hasher(),
@@ -125,7 +126,7 @@ impl Pipe {
     /// Whether there is enough for the next step; [`Pipe::flush`] takes it.
     #[inline(always)]
     pub fn is_full(&self) -> bool {
-        self.lines.len() >= CHUNK
+        self.lines.len() >= self.piece
     }
 
     /// Takes a record. A failure takes nothing of it.
@@ -167,7 +168,7 @@ impl Pipe {
 
     /// How many more bytes of a blob can be gathered.
     pub fn room(&self) -> usize {
-        CHUNK.saturating_sub(self.lines.len())
+        self.piece.saturating_sub(self.lines.len())
     }
 
     /// Takes bytes of a blob, no more than there is room for.
@@ -177,19 +178,24 @@ impl Pipe {
         Ok(())
     }
 
-    /// Sends bytes of a blob on that stand in a buffer of the caller's; nothing is gathered then. After a failure
-    /// the pipe can only be dropped.
+    /// Sends bytes of a blob on that stand in a buffer of the caller's; only for a compressor they are gathered. After a
+    /// failure the pipe can only be dropped.
     pub fn pass(&mut self, bytes: &[u8]) -> Result<()> {
-        match &mut self.compressor {
-            None => put(&mut *self.upload, &mut self.hasher, &mut self.stored, bytes)?,
-            Some(compressor) => {
-                let compressed = &mut self.compressed;
-                compressor.write(bytes, &mut |bytes| keep(compressed, bytes))?;
-                store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)?;
-            }
+        if self.compressor.is_none() {
+            put(&mut *self.upload, &mut self.hasher, &mut self.stored, bytes)?;
+            self.counts.bytes += bytes.len() as u64;
+            self.flow();
+            return Ok(());
         }
-        self.counts.bytes += bytes.len() as u64;
-        self.flow();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if self.is_full() {
+                self.flush()?;
+            }
+            let (piece, more) = rest.split_at(rest.len().min(self.room()));
+            self.gather(piece)?;
+            rest = more;
+        }
         Ok(())
     }
 
@@ -210,14 +216,13 @@ impl Pipe {
 
     fn send_on(&mut self) -> Result<()> {
         let Some(compressor) = &mut self.compressor else {
-            return store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.lines);
+            return store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.lines, self.piece);
         };
         // What an earlier call could not store comes first.
-        store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)?;
-        let compressed = &mut self.compressed;
-        compressor.write(&self.lines, &mut |bytes| keep(compressed, bytes))?;
-        clear(&mut self.lines);
-        store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)
+        store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed, self.piece)?;
+        compressor.write(&self.lines, &mut self.compressed)?;
+        clear(&mut self.lines, self.piece);
+        store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed, self.piece)
     }
 
     /// Hands all that was taken to the store, after which nothing more can be taken. After `NoSpace` it may be called
@@ -226,14 +231,15 @@ impl Pipe {
         if !self.complete {
             self.send_on()?;
             if let Some(compressor) = &mut self.compressor {
-                let compressed = &mut self.compressed;
-                compressor.finish(&mut |bytes| keep(compressed, bytes))?;
+                compressor.finish(&mut self.compressed)?;
             }
             self.compressor = None;
             self.lines = Vec::new();
             self.complete = true;
         }
-        store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed)
+        store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed, self.piece)?;
+        self.compressed = Vec::new();
+        Ok(())
     }
 
     /// Lets all that is stored begin its way to the disk.
@@ -290,12 +296,13 @@ fn store(
     hasher: &mut Option<Hasher>,
     stored: &mut u64,
     buffer: &mut Vec<u8>,
+    piece: usize,
 ) -> Result<()> {
     if buffer.is_empty() {
         return Ok(());
     }
     put(upload, hasher, stored, buffer)?;
-    clear(buffer);
+    clear(buffer, piece);
     Ok(())
 }
 
@@ -308,11 +315,19 @@ fn put(upload: &mut dyn Upload, hasher: &mut Option<Hasher>, stored: &mut u64, b
     Ok(())
 }
 
-fn clear(buffer: &mut Vec<u8>) {
+/// Empties a buffer. One that a huge record has widened is narrowed again.
+fn clear(buffer: &mut Vec<u8>, piece: usize) {
     buffer.clear();
-    if buffer.capacity() > KEPT {
-        buffer.shrink_to(KEPT);
+    let kept = piece + 3 * CHUNK;
+    if buffer.capacity() > kept {
+        buffer.shrink_to(kept);
     }
+}
+
+fn buffer(bytes: usize) -> Result<Vec<u8>> {
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(bytes).map_err(|_| no_memory(bytes))?;
+    Ok(buffer)
 }
 
 fn keep(buffer: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
