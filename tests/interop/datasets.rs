@@ -102,6 +102,24 @@ fn go_reads_what_we_write() {
     }
 }
 
+/// A file of zstd's fast levels is a frame for every 4 MiB.
+#[test]
+fn go_reads_files_of_several_frames() {
+    let Some(go) = Go::find() else { return };
+    let directory = Directory::new();
+    let root = directory.as_str();
+    let dataset = open(root, Compressor::Zstd, Checksum::Md5);
+    let records = records(0, 150_000);
+    for form in [pull, push] {
+        let snapshot = form(&dataset, &records).unwrap().snapshot;
+        let stored = std::fs::read(directory.join(&snapshot.manifest().files[0].path)).unwrap();
+        let size = zstd::zstd_safe::get_frame_content_size(&stored).unwrap().unwrap();
+        assert!(size < lines(&records).len() as u64 / 2, "{size}: it is one frame");
+        assert!(go.text(&["read", root, "events"], b"") == lines(&records), "Go reads other records");
+        assert!(read(&dataset, snapshot.id()) == records, "we read other records");
+    }
+}
+
 #[test]
 fn we_read_what_go_writes() {
     let Some(go) = Go::find() else { return };
