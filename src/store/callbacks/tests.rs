@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::{Answer, Callback, CallbackStore, Callbacks, Hearing, Refusal, Staged};
 use crate::error::{Action, Error, Result, Status};
 use crate::limits;
-use crate::options::{CallOptions, CancelToken, Control};
+use crate::options::{CallOptions, CancelToken, Control, Retry};
 use crate::store::{Backend, Durability, Put, Store, StoreOptions, Swap};
 
 type Objects = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
@@ -197,8 +197,11 @@ fn put(store: &dyn Backend, key: &str) -> Put {
 fn swap(store: &dyn Backend, key: &str, expected: &[u8], value: &[u8]) -> Swap {
     let control = Control::default();
     let pause = Duration::from_nanos(1);
-    let wait =
-        crate::store::LockWait { control: &control, patient: true, attempts: 3, base: pause, cap: pause };
+    let wait = crate::store::LockWait {
+        control: &control,
+        patient: true,
+        retry: Retry { attempts: 3, base: pause, cap: pause },
+    };
     store.compare_and_swap(key, expected, value, Durability::Full, &wait)
 }
 
@@ -219,6 +222,7 @@ fn failed(put: Put, status: Status, fragment: &str) -> Error {
 }
 
 /// Answers `code` whenever `callback` is called with a key that has `part`.
+/// Answers with `code` where a key has this part, which no random one may have: no hexadecimal number.
 fn when(callback: Callback, part: &'static str, code: i32) -> Arc<Instead> {
     Arc::new(move |called, key| (called == callback && key.contains(part)).then_some(code))
 }
@@ -304,9 +308,9 @@ fn a_full_store_takes_the_same_bytes_again() {
 
 #[test]
 fn a_failed_write_aborts_once_and_stays_failed() {
-    let fake = Fake { instead: when(Callback::PutWrite, "bad", -25), ..Fake::default() };
+    let fake = Fake { instead: when(Callback::PutWrite, "broken", -25), ..Fake::default() };
     let store = fake.backend();
-    let mut upload = store.create("bad", Durability::Full).unwrap();
+    let mut upload = store.create("broken", Durability::Full).unwrap();
     assert_eq!(fake.uploads.load(Ordering::Relaxed), 1);
     refused(upload.write(b"x"), Status::Store, "put_write");
     assert_eq!(fake.uploads.load(Ordering::Relaxed), 0);
