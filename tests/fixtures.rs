@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use lode::checksum::Checksum;
 use lode::codec::Codec;
 use lode::compress::Compressor;
-use lode::dataset::{Commit, Dataset, DatasetOptions, Outcome, ReadOptions, Retry, Snapshot, WriterOptions};
+use lode::dataset::{Commit, Dataset, DatasetOptions, Outcome, ReadOptions, Snapshot, WriterOptions};
 use lode::manifest::Metadata;
-use lode::options::{CallOptions, CommitOptions};
+use lode::options::{CallOptions, CommitOptions, Retry};
 use lode::store::{Store, StoreOptions};
 use lode::{Result, Status};
 

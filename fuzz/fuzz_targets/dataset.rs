@@ -12,12 +12,12 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use lode::codec::Codec;
 use lode::dataset::{
-    Dataset, DatasetOptions, ReadOptions, Resolution, Retry, Snapshot, Verify, WriterOptions,
+    Dataset, DatasetOptions, ReadOptions, Resolution, Snapshot, Verify, WriterOptions,
 };
 use lode::fuzzing::{Kind, Place, Slot, encode};
 use lode::layout::Layout;
 use lode::manifest::{Manifest, Metadata};
-use lode::options::{CallOptions, CommitOptions};
+use lode::options::{CallOptions, CommitOptions, Retry};
 use lode::store::{Durability, Put, Store, StoreOptions};
 
 const DATASET: &str = "events";

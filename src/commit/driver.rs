@@ -561,13 +561,7 @@ impl Driver<'_> {
         // Another's pointer can be left to whoever comes next: it must not cost our own commit its time.
         let is_own = self.own.as_ref().is_some_and(|own| *own.slot.child == *value);
         let is_help = matches!(self.machine.goal(), Goal::Commit { .. }) && !is_own;
-        let wait = LockWait {
-            control: self.control,
-            patient: !is_help,
-            attempts: self.site.retry.attempts,
-            base: self.site.retry.base,
-            cap: self.site.retry.cap,
-        };
+        let wait = LockWait { control: self.control, patient: !is_help, retry: self.site.retry };
         let expected = expected.unwrap_or_default();
         match self.backend().compare_and_swap(&key, expected, value.as_bytes(), self.site.durability, &wait) {
             Swap::Done => SwapAnswer::Done,

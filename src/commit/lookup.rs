@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::adopt::Sightings;
 use super::machine::Slot;
 use super::slot::{self, Place, ROOT};
-use crate::dataset::{DatasetOptions, Retry};
+use crate::dataset::DatasetOptions;
 use crate::error::{Error, Result, Status};
 use crate::id::{Form, form};
 use crate::iter::Watch;
 use crate::layout::Layout;
 use crate::manifest::{Manifest, syntax};
-use crate::options::Control;
+use crate::options::{Control, Retry};
 use crate::store::{Backend, Durability, Store};
 
 /// The longest manifest that is read.

@@ -20,7 +20,7 @@ pub(crate) mod tests;
 
 pub use blob::{BlobSource, BlobWriter};
 pub use blob_reader::BlobReader;
-pub use open::{Dataset, DatasetOptions, Retry};
+pub use open::{Dataset, DatasetOptions};
 pub use producer::ProducerState;
 pub use read::{ReadOptions, RecordBatch, RecordReader, Verify};
 pub use snapshot::{Snapshot, Snapshots};

@@ -1,7 +1,6 @@
 //! Opening a dataset: what it is told, checked, without any I/O.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use super::partition;
 use crate::checksum::Checksum;
@@ -14,37 +13,8 @@ use crate::compress::Compressor;
 use crate::error::{Error, Result, Status};
 use crate::id;
 use crate::layout::Layout;
+use crate::options::Retry;
 use crate::store::{Durability, Store};
-
-/// How often and how fast to try again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retry {
-    /// Tries of a request that was not answered, and, without a deadline, of taking the lock of `latest`.
-    pub attempts: u32,
-    /// The first pause; it doubles with each try, and is jittered.
-    pub base: Duration,
-    /// The longest pause.
-    pub cap: Duration,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Retry { attempts: 12, base: Duration::from_millis(2), cap: Duration::from_millis(500) }
-    }
-}
-
-impl Retry {
-    /// How long to wait before try number `tries` + 1: between half and all of the doubled base.
-    #[must_use]
-    pub fn pause(&self, tries: u32, random: u64) -> Duration {
-        let doubled =
-            self.base.saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
-        let whole = doubled.min(self.cap);
-        let half = whole / 2;
-        let jitter = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
-        half + Duration::from_nanos(random % jitter.saturating_add(1))
-    }
-}
 
 /// How a dataset is written. What is read follows each snapshot's own manifest.
 #[derive(Clone, Debug)]
@@ -240,18 +210,6 @@ fn check_partitioning(options: &DatasetOptions) -> Result<()> {
 mod tests {
     use super::*;
     use crate::store::StoreOptions;
-
-    #[test]
-    fn pauses_double_up_to_the_cap_and_stay_within_half_of_it() {
-        let retry = Retry { attempts: 1, base: Duration::from_millis(8), cap: Duration::from_millis(20) };
-        for random in [0, 1, u64::MAX / 2, u64::MAX] {
-            for (tries, most) in [(1, 8), (2, 16), (3, 20), (33, 20), (u32::MAX, 20)] {
-                let pause = retry.pause(tries, random);
-                let most = Duration::from_millis(most);
-                assert!(pause >= most / 2 && pause <= most, "{tries}: {pause:?}");
-            }
-        }
-    }
 
     #[test]
     fn options_that_cannot_work_are_refused_by_name() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::checksum::Checksum;
 use crate::codec::Codec;
 use crate::compress::Compressor;
-use crate::dataset::{Dataset, DatasetOptions, Resolution, Retry};
+use crate::dataset::{Dataset, DatasetOptions, Resolution};
 use crate::error::{Error, Result, Status};
 use crate::ffi::boundary::{self, Call};
 use crate::ffi::bytes::Out;
@@ -19,6 +19,7 @@ use crate::ffi::status::{LODE_NOT_COMMITTED, LODE_OK, lode_status};
 use crate::ffi::store::lode_store;
 use crate::layout::Layout;
 use crate::manifest::Metadata;
+use crate::options::Retry;
 use crate::store::Durability;
 
 /// No codec: a dataset of raw blobs. The record calls answer LODE_ERR_CODEC_REQUIRED.

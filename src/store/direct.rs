@@ -2,11 +2,10 @@
 
 use super::pages::{Pages, ROOM};
 use super::{Durability, LockWait, Put, Store, Swap, key};
-use crate::dataset::Retry;
 use crate::error::{Error, Result, Status};
 use crate::iter::{Keys, Steps};
 use crate::limits;
-use crate::options::{CallOptions, Control};
+use crate::options::{CallOptions, Control, Retry};
 
 /// How many bytes go between two looks at the deadline.
 const PIECE: usize = 1 << 20;
@@ -168,14 +167,7 @@ impl Store {
         let control = Control::start(options);
         let _governed = limits::govern(Some(&control));
         control.check("swapping an object")?;
-        let retry = Retry::default();
-        let wait = LockWait {
-            control: &control,
-            patient: true,
-            attempts: retry.attempts,
-            base: retry.base,
-            cap: retry.cap,
-        };
+        let wait = LockWait { control: &control, patient: true, retry: Retry::default() };
         match self.backend().compare_and_swap(key, expected, value, Durability::Full, &wait) {
             Swap::Done => Ok(()),
             Swap::Mismatch(current) => {

@@ -21,7 +21,7 @@ mod verify;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::options::Control;
+use crate::options::{Control, Retry};
 
 /// How far a write must have got when it returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -205,12 +205,8 @@ pub struct LockWait<'a> {
     pub control: &'a Control,
     /// Whether a deadline, if there is one, is to be waited for, however many tries that takes.
     pub patient: bool,
-    /// Else: how many tries.
-    pub attempts: u32,
-    /// The first pause; it doubles, jittered, up to `cap`.
-    pub base: std::time::Duration,
-    /// The longest pause.
-    pub cap: std::time::Duration,
+    /// The pauses, and else how many tries.
+    pub retry: Retry,
 }
 
 impl LockWait<'_> {

@@ -8,7 +8,7 @@ use super::{Backend, Durability, LockWait, Object, Put, Store, Swap, key};
 use crate::error::{Error, Result, Status};
 use crate::id;
 use crate::limits;
-use crate::options::{CallOptions, Control};
+use crate::options::{CallOptions, Control, Retry};
 
 /// A rule: what it says, and how it is tried.
 type Rule = (&'static str, fn(&Trial<'_>) -> Result<()>);
@@ -153,7 +153,11 @@ impl Trial<'_> {
     fn swap(&self, key: &str, expected: &[u8], value: &[u8]) -> Result<Swap> {
         self.check()?;
         let pause = Duration::from_millis(1);
-        let wait = LockWait { control: self.control, patient: true, attempts: 8, base: pause, cap: pause };
+        let wait = LockWait {
+            control: self.control,
+            patient: true,
+            retry: Retry { attempts: 8, base: pause, cap: pause },
+        };
         match self.backend.compare_and_swap(key, expected, value, Durability::Full, &wait) {
             Swap::Busy(error) | Swap::Failed(error) | Swap::Unknown(error) => Err(error),
             swap => Ok(swap),

@@ -309,9 +309,7 @@ fn a_manifest_that_is_not_its_slots_is_corrupt() {
         &crate::store::LockWait {
             control: &crate::options::Control::default(),
             patient: true,
-            attempts: 1,
-            base: Duration::ZERO,
-            cap: Duration::ZERO,
+            retry: Retry { attempts: 1, base: Duration::ZERO, cap: Duration::ZERO },
         },
     );
     let error = write(&open(&store), &["3"]).err().unwrap();

@@ -21,7 +21,7 @@ use crate::compress::Compressor;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::manifest::Metadata;
-use crate::options::{CallOptions, CommitOptions};
+use crate::options::{CallOptions, CommitOptions, Retry};
 use crate::store::{Store, StoreOptions};
 
 fn memory() -> Store {

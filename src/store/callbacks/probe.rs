@@ -5,7 +5,7 @@ use super::raw::Raw;
 use crate::error::{Error, Result, Status};
 use crate::id;
 use crate::limits;
-use crate::options::Control;
+use crate::options::{Control, Retry};
 use crate::store::{Backend, Durability, LockWait, Put, Swap};
 use std::time::Duration;
 
@@ -85,7 +85,11 @@ fn conditions(store: &Raw, key: &str) -> Result<bool> {
     for (expected, which) in [(OTHER, "another value than the object's"), (b"".as_slice(), "no object")] {
         let control = Control::default();
         let pause = Duration::from_millis(1);
-        let wait = LockWait { control: &control, patient: true, attempts: 8, base: pause, cap: pause };
+        let wait = LockWait {
+            control: &control,
+            patient: true,
+            retry: Retry { attempts: 8, base: pause, cap: pause },
+        };
         match store.compare_and_swap(key, expected, OTHER, Durability::Full, &wait) {
             Swap::Mismatch(_) => {}
             Swap::Done => {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{Callback, Hearing, Shared, Staged, broken, is_unclear, named, refused};
-use crate::dataset::Retry;
 use crate::error::{Error, Result, Status};
 use crate::id;
 use crate::limits;
@@ -286,11 +285,10 @@ impl Backend for Raw {
                 }
                 Some(Status::Busy) => {
                     tries += 1;
-                    if !wait.waits_for_deadline() && tries >= wait.attempts {
+                    if !wait.waits_for_deadline() && tries >= wait.retry.attempts {
                         return Swap::Busy(error.with_status(Status::Busy));
                     }
-                    let retry = Retry { attempts: wait.attempts, base: wait.base, cap: wait.cap };
-                    let pause = retry.pause(tries, id::fresh_random());
+                    let pause = wait.retry.pause(tries, id::fresh_random());
                     if let Err(over) = wait.control.sleep(pause, "waiting for a callback store") {
                         return Swap::Busy(over.context(error));
                     }

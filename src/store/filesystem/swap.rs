@@ -1,10 +1,9 @@
 //! Compare-and-swap of the one mutable kind of object, under the lock that the Go library takes, too.
 
-use std::time::Duration;
-
 use super::place::is_refusal;
 use super::{Core, split};
 use crate::error::{Error, Status};
+use crate::id;
 use crate::store::disk::{Dir, Errno, File, is_unsupported, retry};
 use crate::store::{Durability, LockWait, Swap, key};
 
@@ -116,8 +115,6 @@ impl Core {
         wait: &LockWait<'_>,
     ) -> Result<Result<Lock, Error>, Error> {
         let shown = || format!("{key}.lock");
-        let mut pause = wait.base;
-        let mut random = None;
         let mut tries = 0_u32;
         loop {
             match retry(|| file.try_lock()) {
@@ -133,7 +130,7 @@ impl Core {
             }
             tries = tries.saturating_add(1);
             let doing = "waiting for another writer's lock";
-            if !wait.waits_for_deadline() && tries >= wait.attempts {
+            if !wait.waits_for_deadline() && tries >= wait.retry.attempts {
                 let message = format!(
                     "{:?} in {} is locked by another writer, at each of {tries} tries; try again, or allow more \
                      time",
@@ -142,13 +139,12 @@ impl Core {
                 );
                 return Ok(Err(Error::new(Status::Busy, message).with_path(shown())));
             }
-            let random = random.get_or_insert_with(|| uuid::Uuid::new_v4().as_u64_pair().1 | 1);
-            if let Err(error) = wait.control.sleep(jittered(pause, random), doing) {
+            let pause = wait.retry.pause(tries, id::fresh_random());
+            if let Err(error) = wait.control.sleep(pause, doing) {
                 return Ok(Err(error
                     .context(format_args!("{:?} in {}", shown(), self.root))
                     .with_path(shown())));
             }
-            pause = pause.saturating_mul(2).min(wait.cap.max(wait.base));
         }
     }
 
@@ -172,13 +168,4 @@ enum Renamed {
     Yes,
     No(Error),
     Unknown(Error),
-}
-
-/// Between a half and the whole of a pause, so that writers who met once do not keep meeting.
-fn jittered(pause: Duration, random: &mut u64) -> Duration {
-    *random ^= *random << 13;
-    *random ^= *random >> 7;
-    *random ^= *random << 17;
-    let thousandths = u32::try_from(*random % 501).unwrap_or(0) + 500;
-    pause.saturating_mul(thousandths) / 1_000
 }

@@ -220,8 +220,11 @@ fn a_swap_with_a_fault_tells_the_truth_and_leaves_nothing() {
         for old in [None, Some(&b"one"[..])] {
             let attempt = |store: &Filesystem| {
                 let (control, pause) = (Control::default(), Duration::from_nanos(1));
-                let wait =
-                    LockWait { control: &control, patient: true, attempts: 2, base: pause, cap: pause };
+                let wait = LockWait {
+                    control: &control,
+                    patient: true,
+                    retry: Retry { attempts: 2, base: pause, cap: pause },
+                };
                 store.compare_and_swap("a/b/p", old.unwrap_or_default(), b"two", setting.durability, &wait)
             };
             let prepared = |store: &Filesystem| {

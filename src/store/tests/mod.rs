@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::filesystem::Filesystem;
 use super::{Backend, Durability, LockWait, Put, Swap};
 use crate::error::{Error, Status};
-use crate::options::{CallOptions, Control};
+use crate::options::{CallOptions, Control, Retry};
 
 /// A directory of its own for one test, removed at its end.
 struct TempDir(PathBuf);
@@ -65,7 +65,8 @@ impl Drop for TempDir {
 fn swap(store: &dyn Backend, key: &str, expected: &[u8], value: &[u8], attempts: u32) -> Swap {
     let control = Control::default();
     let pause = Duration::from_nanos(1);
-    let wait = LockWait { control: &control, patient: true, attempts, base: pause, cap: pause };
+    let wait =
+        LockWait { control: &control, patient: true, retry: Retry { attempts, base: pause, cap: pause } };
     store.compare_and_swap(key, expected, value, Durability::Full, &wait)
 }
 

@@ -64,9 +64,7 @@ fn no_swap_is_lost() {
                             let wait = LockWait {
                                 control: &control,
                                 patient: true,
-                                attempts: 1_000_000,
-                                base: pause,
-                                cap: pause,
+                                retry: Retry { attempts: 1_000_000, base: pause, cap: pause },
                             };
                             let next = (number + 1).to_string();
                             let (next, durability) = (next.as_bytes(), Durability::Process);

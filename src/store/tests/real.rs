@@ -222,7 +222,11 @@ fn a_held_lock_makes_a_swap_busy() {
     assert_eq!(error.status(), Status::Busy);
     assert!(error.message().contains("d/p.lock") && error.message().contains("3 tries"), "{error}");
     let pause = Duration::from_nanos(1);
-    let wait = LockWait { control: &overdue(), patient: true, attempts: 1, base: pause, cap: pause };
+    let wait = LockWait {
+        control: &overdue(),
+        patient: true,
+        retry: Retry { attempts: 1, base: pause, cap: pause },
+    };
     let Swap::Busy(error) = store.compare_and_swap("d/p", b"one", b"two", Durability::Full, &wait) else {
         panic!("not busy")
     };

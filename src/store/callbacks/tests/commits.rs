@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::codec::Codec;
-use crate::dataset::{Commit, Dataset, DatasetOptions, Outcome, Resolution, Retry, WriterOptions};
+use crate::dataset::{Commit, Dataset, DatasetOptions, Outcome, Resolution, WriterOptions};
 use crate::manifest::Metadata;
-use crate::options::CommitOptions;
+use crate::options::{CommitOptions, Retry};
 
 pub(super) fn dataset(store: &Store) -> Dataset {
     let retry = Retry { attempts: 3, base: Duration::ZERO, cap: Duration::ZERO };
