@@ -684,7 +684,8 @@ typedef struct lode_dataset_options {
     int32_t compressor;
     /**
      * The compressor's level: 1 to 9 for gzip, up to 22 for Zstandard, where levels below 0 are faster
-     * still. 0: the compressor's default.
+     * still. 0: the compressor's default (6, 3). Up to Zstandard's level 4, 4 MiB are gathered and then
+     * compressed at once, else 256 KiB.
      */
     int32_t compression_level;
     /** One of LODE_CHECKSUM_*. */

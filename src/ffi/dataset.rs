@@ -79,7 +79,8 @@ pub struct lode_dataset_options {
     /// One of LODE_COMPRESSOR_*.
     pub compressor: i32,
     /// The compressor's level: 1 to 9 for gzip, up to 22 for Zstandard, where levels below 0 are faster
-    /// still. 0: the compressor's default.
+    /// still. 0: the compressor's default (6, 3). Up to Zstandard's level 4, 4 MiB are gathered and then
+    /// compressed at once, else 256 KiB.
     pub compression_level: i32,
     /// One of LODE_CHECKSUM_*.
     pub checksum: i32,
