@@ -56,6 +56,22 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(lines(&out, 7), expected);
     assert_eq!(lines(&out, out.len().max(1)), expected);
 
+    // Any bytes as lines: one that is taken at once is the one that is found and encoded.
+    let mut rest = records;
+    loop {
+        let (mut at_once, mut found) = (Vec::with_capacity(rest.len() + 1), Vec::new());
+        let (line, len) = next_line(rest);
+        if let Some((record, taken)) = encoder.encode_line(rest, limit, &mut at_once) {
+            assert_eq!((Some(0..record), len), (line.clone(), taken));
+            encoder.encode(&rest[..record], limit, &mut found).unwrap();
+            assert_eq!(at_once, found);
+        }
+        if line.is_none() {
+            break;
+        }
+        rest = &rest[len..];
+    }
+
     // Any bytes as a file.
     let naive: Vec<&[u8]> = records
         .split(|byte| *byte == b'\n')

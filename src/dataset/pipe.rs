@@ -142,6 +142,20 @@ impl Pipe {
         Ok(())
     }
 
+    /// Takes the line that `data` begins with, if it is a record with its line break right after it: gives the record's
+    /// length and the line's. `None`: nothing was taken, and what there is has to be looked at more closely.
+    #[inline(always)]
+    pub fn append_line(&mut self, data: &[u8]) -> Result<Option<(usize, usize)>> {
+        if self.is_full() {
+            self.flush()?;
+        }
+        let taken = self.encoder.encode_line(data, self.max_record_bytes, &mut self.lines);
+        if let Some((record, _)) = taken {
+            self.taken(&data[..record], None);
+        }
+        Ok(taken)
+    }
+
     /// Takes a record that the caller has checked with an encoder of the dataset's limit, and seen whether it may have
     /// line breaks.
     pub fn append_checked(&mut self, record: Record<'_>, may_have_line_breaks: bool) -> Result<()> {

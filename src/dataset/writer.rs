@@ -308,11 +308,18 @@ impl RecordWriter {
     pub fn append_lines(&mut self, data: &[u8]) -> (usize, Result<()>) {
         let mut consumed = 0;
         loop {
+            match self.staging.pipe().and_then(|pipe| pipe.append_line(&data[consumed..])) {
+                Ok(Some((record, line))) => {
+                    self.records += 1;
+                    self.bytes += record as u64;
+                    consumed += line;
+                    continue;
+                }
+                Ok(None) => {}
+                Err(error) => return (consumed, self.refused(error)),
+            }
             let (line, len) = next_line(&data[consumed..]);
-            let Some(line) = line else {
-                let state = self.staging.pipe().map(|_| ()).map_err(|error| self.dataset().named(error));
-                return (consumed + len, state);
-            };
+            let Some(line) = line else { return (consumed + len, Ok(())) };
             let start = consumed + line.start;
             let line = &data[start..consumed + line.end];
             if !line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))

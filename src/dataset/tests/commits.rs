@@ -168,13 +168,13 @@ fn a_writer_takes_records_in_every_form() {
     writer.append(b"{\"n\":0}", Some(5)).unwrap();
     let (taken, result) = writer.append_batch(b"12{}", &[1, 1, 2], Some(&[i64::MIN, 9, i64::MIN]));
     assert!(result.is_ok() && taken == 3);
-    let (consumed, result) = writer.append_lines(b"\n[4]\r\n\r\n5\n{\"beginning");
+    let (consumed, result) = writer.append_lines(b"\n[4]\r\n\r\n5\n 6 \n[7,\r8]\n{\"beginning");
     assert!(result.is_ok());
-    assert_eq!(consumed, 10);
-    assert_eq!((writer.records(), writer.bytes(), writer.skipped()), (6, 15, 0));
+    assert_eq!(consumed, 21);
+    assert_eq!((writer.records(), writer.bytes(), writer.skipped()), (8, 24, 0));
     let snapshot = writer.commit(Metadata::empty(), CommitOptions::default()).unwrap().snapshot;
     let all = read_all(&dataset, &snapshot, ReadOptions::default()).unwrap();
-    assert_eq!(all, ["{\"n\":0}", "1", "2", "{}", "[4]", "5"]);
+    assert_eq!(all, ["{\"n\":0}", "1", "2", "{}", "[4]", "5", " 6 ", "[7,8]"]);
     assert_eq!((snapshot.manifest().min_timestamp, snapshot.manifest().max_timestamp), (Some(5), Some(9)));
 }
 

@@ -77,29 +77,47 @@ impl Checker {
     ///
     /// # Errors
     /// Where and why not.
+    #[inline(always)]
     pub fn check(&mut self, bytes: &[u8]) -> std::result::Result<Document, Fault> {
-        let Checker { outer, keys, tail } = self;
-        let mut cursor = Cursor::new(bytes, tail);
-        if let Err(fault) = document(&mut cursor, outer, keys) {
-            return Err(fault::earliest(bytes, fault));
-        }
+        let verdict = document(bytes, false, self).and_then(|found| {
+            let after = found.len < bytes.len() && scan::nothing_follows(bytes, found.len)?;
+            Ok(Found { has_line_breaks: found.has_line_breaks | after, ..found })
+        });
+        let found = verdict.map_err(|fault| fault::earliest(bytes, fault))?;
         // Bytes above 0x7f can only stand in strings by now; most documents have none.
-        if cursor.may_hold_non_ascii()
+        if found.may_hold_non_ascii
             && let Err(error) = std::str::from_utf8(bytes)
         {
             return Err(Fault { offset: error.valid_up_to(), reason: fault::NOT_UTF8 });
         }
-        Ok(Document { has_line_breaks: cursor.has_line_breaks() })
+        Ok(Document { has_line_breaks: found.has_line_breaks })
+    }
+
+    /// The length of the JSON document that `bytes` begin with, if it has no line break in it or before it, and one
+    /// (`\n` or `\r\n`) follows it at once; `None` does not tell what else there is. It looks no further than the first
+    /// line.
+    #[inline(always)]
+    pub fn check_line(&mut self, bytes: &[u8]) -> Option<usize> {
+        let found = document(bytes, true, self).ok()?;
+        let (line, rest) = bytes.split_at(found.len);
+        let ends = rest.starts_with(b"\n") || rest.starts_with(b"\r\n");
+        (ends && (!found.may_hold_non_ascii || std::str::from_utf8(line).is_ok())).then_some(found.len)
     }
 }
 
-/// One document and nothing after it, but for the validity of its UTF-8.
-#[inline]
-fn document(
-    cursor: &mut Cursor<'_>,
-    outer: &mut Vec<u64>,
-    keys: &mut Keys,
-) -> std::result::Result<(), Fault> {
+/// What was found at the beginning of some bytes.
+struct Found {
+    /// The document's length, with the white space before it.
+    len: usize,
+    has_line_breaks: bool,
+    may_hold_non_ascii: bool,
+}
+
+/// Finds one document, valid but for its UTF-8. What follows it is not looked at.
+#[inline(never)]
+fn document(bytes: &[u8], is_line: bool, checker: &mut Checker) -> std::result::Result<Found, Fault> {
+    let Checker { outer, keys, tail } = checker;
+    let mut cursor = Cursor::new(bytes, is_line, tail);
     outer.clear();
     keys.begin();
     let mut depth = 0usize;
@@ -159,7 +177,11 @@ fn document(
         // A value is complete: what follows it, in whatever it stands in?
         loop {
             if depth == 0 {
-                return cursor.end();
+                return Ok(Found {
+                    len: cursor.offset(),
+                    has_line_breaks: cursor.has_line_breaks(),
+                    may_hold_non_ascii: cursor.may_hold_non_ascii(),
+                });
             }
             if levels & 1 == 1 {
                 if cursor.known_members(keys) {

@@ -78,6 +78,24 @@ impl Encoder {
 }
 
 impl Encoder {
+    /// Appends the line that `data` begins with to `out`, if it is a record with its line break right after it: gives
+    /// the record's length and the line's. `None`: nothing was taken, and what there is has to be looked at more closely.
+    pub fn encode_line(
+        &mut self,
+        data: &[u8],
+        max_record_bytes: u64,
+        out: &mut Vec<u8>,
+    ) -> Option<(usize, usize)> {
+        let len = self.checker.check_line(data)?;
+        if len as u64 > max_record_bytes || out.capacity() - out.len() <= len {
+            return None;
+        }
+        let breaks = if data[len] == b'\n' { 1 } else { 2 };
+        out.extend_from_slice(&data[..len]);
+        out.push(b'\n');
+        Some((len, len + breaks))
+    }
+
     /// Checks a record as [`Encoder::encode`] does, and no more. Tells whether it has line breaks between its tokens.
     ///
     /// # Errors

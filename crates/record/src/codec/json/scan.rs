@@ -54,15 +54,18 @@ pub(super) struct Cursor<'a> {
     /// The zeros at the end of `rest`: none or [`LONGEST_LOOK`].
     padding: usize,
     has_line_breaks: bool,
+    /// A line break ends it.
+    is_line: bool,
     /// The blocks of all strings, or-ed together.
     strings: Block,
 }
 
 impl<'a> Cursor<'a> {
     #[inline(always)]
-    pub(super) fn new(document: &'a [u8], tail: &'a mut Tail) -> Self {
+    pub(super) fn new(document: &'a [u8], is_line: bool, tail: &'a mut Tail) -> Self {
         tail.fill(document);
-        Cursor { document, tail, rest: document, padding: 0, has_line_breaks: false, strings: Block::zero() }
+        let strings = Block::zero();
+        Cursor { document, tail, rest: document, padding: 0, has_line_breaks: false, is_line, strings }
     }
 
     pub(super) fn has_line_breaks(&self) -> bool {
@@ -109,7 +112,7 @@ impl<'a> Cursor<'a> {
         self.rest = &self.rest[count..];
     }
 
-    /// The byte that begins the next token, and is now here; 0 at the end.
+    /// The byte that begins the next token, and is now here; 0 at the end, which a line break is of a line.
     #[inline(always)]
     pub(super) fn token(&mut self) -> u8 {
         let byte = self.byte();
@@ -119,19 +122,7 @@ impl<'a> Cursor<'a> {
         let (count, has_line_breaks) = white_space(self.rest);
         self.advance(count);
         self.has_line_breaks |= has_line_breaks;
-        self.byte()
-    }
-
-    /// Nothing but white space up to the end.
-    #[inline(always)]
-    pub(super) fn end(&mut self) -> Result<(), Fault> {
-        if self.offset() < self.document.len() {
-            self.token();
-            if self.offset() < self.document.len() {
-                return Err(fault::after_document(self.document, self.offset()));
-            }
-        }
-        Ok(())
+        if self.is_line && has_line_breaks { 0 } else { self.byte() }
     }
 
     /// Steps over the separator here, the key after it and the colon after that, if they are those remembered. Tells
@@ -369,6 +360,20 @@ impl<'a> Cursor<'a> {
         let alike = self.rest.iter().zip(literal).take_while(|(found, wanted)| found == wanted).count();
         self.advance(alike);
         self.fault(fault::LITERAL)
+    }
+}
+
+/// Whether line breaks are among the white space that follows the document of `len` bytes.
+///
+/// # Errors
+/// Something else follows.
+#[cold]
+#[inline(never)]
+pub(super) fn nothing_follows(bytes: &[u8], len: usize) -> Result<bool, Fault> {
+    let (count, has_line_breaks) = white_space(&bytes[len..]);
+    match len + count == bytes.len() {
+        true => Ok(has_line_breaks),
+        false => Err(fault::after_document(bytes, len + count)),
     }
 }
 

@@ -133,3 +133,72 @@ fn blank_lines_are_consumed_though_no_line_follows() {
     assert_eq!(next_line(b"\n\nab\r\nc"), (Some(2..4), 6));
     assert_eq!(next_line(b"abc"), (None, 0));
 }
+
+/// A line taken at once is what finding the line first and encoding it then gives, and every plain record is taken so.
+#[test]
+fn a_line_taken_at_once_is_the_line_that_is_found_and_encoded() {
+    const PARTS: [&[u8]; 24] = [
+        b"{\"key\":",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b"\"a\"",
+        b"\"",
+        b":",
+        b",",
+        b"1",
+        b"-0.5",
+        b"e9",
+        b"null",
+        b" ",
+        b"\n",
+        b"\n",
+        b"\r\n",
+        b"\r",
+        b"\t",
+        b"\\n",
+        "\"\u{e9}\"".as_bytes(),
+        b"\xc3",
+        b"\0",
+        b"\"a text of more than sixteen bytes\"",
+    ];
+    let mut random = 1_u32;
+    let mut next = move |below: usize| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 8) as usize % below
+    };
+    let (mut fast, mut slow) = (Encoder::new().unwrap(), Encoder::new().unwrap());
+    let (mut taken, mut left) = (0, 0);
+    for round in 0..400_000 {
+        let mut data = Vec::new();
+        for _ in 0..=next(if round % 2 == 0 { 4 } else { 12 }) {
+            data.extend_from_slice(PARTS[next(PARTS.len())]);
+        }
+        data.extend_from_slice([&b""[..], b"\n"][next(2)]);
+        let limit = [3, 100][next(2)];
+        let (mut at_once, mut expected) = (Vec::with_capacity(200), Vec::new());
+        let said = fast.encode_line(&data, limit, &mut at_once);
+        let (line, len) = next_line(&data);
+        let plain = line.filter(|line| {
+            let record = &data[line.clone()];
+            line.start == 0
+                && !record.contains(&b'\r')
+                && !matches!(record.last(), Some(b' ' | b'\t'))
+                && slow.encode(record, limit, &mut expected).is_ok()
+        });
+        assert_eq!(said, plain.map(|line| (line.len(), len)), "{:?}", String::from_utf8_lossy(&data));
+        assert_eq!(at_once, expected);
+        if said.is_some() { taken += 1 } else { left += 1 }
+    }
+    assert!(taken > 10_000 && left > 10_000, "{taken} {left}");
+}
+
+#[test]
+fn a_line_for_which_there_is_no_room_is_left_alone() {
+    let mut out = Vec::with_capacity(8);
+    let mut encoder = Encoder::new().unwrap();
+    assert_eq!(encoder.encode_line(b"\"234567\"\n", 100, &mut out), None);
+    assert_eq!(encoder.encode_line(b"234567\n", 100, &mut out), Some((6, 7)));
+    assert_eq!((&out[..], out.capacity()), (&b"234567\n"[..], 8));
+}
