@@ -153,7 +153,8 @@ func (w *watcher) any() lode.DatasetSnapshotID { return w.order[w.random.IntN(le
 // latest asks for the newest snapshot, which never goes back.
 //
 // While there is no pointer yet, the library lists instead, writes what it found to the pointer, and answers with it even
-// if somebody else's pointer was faster: the next answer may then be an earlier snapshot, which is decided all the same.
+// if somebody else's pointer was faster: the next answer may then be the parent of what was listed, which is decided all
+// the same, and no earlier one, since nothing is built on what no pointer names.
 // In the hive layout what it found may be a first copy of a manifest, and the pointer that it wrote leads nowhere until
 // the canonical one is there: it lists again. Once the pointer has led to a manifest, it always does.
 func (w *watcher) latest(ctx context.Context) error {
@@ -179,6 +180,9 @@ func (w *watcher) latest(ctx context.Context) error {
 		}
 		w.listed = id
 		return nil
+	}
+	if w.pointed == "" && id < w.listed && id != w.seen[w.listed].ParentSnapshotID {
+		return fmt.Errorf("Latest: %s, after a listing found %s, which is not its child", id, w.listed)
 	}
 	for at := id; at != w.pointed; at = w.seen[at].ParentSnapshotID {
 		if at == "" {
