@@ -426,10 +426,11 @@ fn short_string(bytes: &[u8; 1 + SHORT], strings: &mut Block) -> usize {
 #[inline(always)]
 fn short_number(bytes: &[u8; SHORT]) -> usize {
     let minus = usize::from(bytes[0] == b'-');
-    let mut len = leading_digits(bytes, minus);
-    // At least one digit, and if the first is a zero, no more.
-    let most_after = if bytes[minus] == b'0' { 0 } else { SHORT };
-    if len.wrapping_sub(minus + 1) > most_after {
+    let mut len = digits_after_first(bytes);
+    // A digit, at least, and if that is a zero, no more. Not `||`: whether there is more cannot be foreseen.
+    let digit = bytes[minus].wrapping_sub(b'0');
+    let most_after = if digit == 0 { 0 } else { SHORT };
+    if (digit > 9) | (len.wrapping_sub(minus + 1) > most_after) {
         return 0;
     }
     let mut next = bytes[len];
@@ -455,15 +456,15 @@ fn short_number(bytes: &[u8; SHORT]) -> usize {
     if next | 0x20 == b'e' { 0 } else { len }
 }
 
-/// How many digits `bytes` begin with, up to eight, the first `minus` bytes (0 or 1) taken for digits. Most numbers
-/// are no longer, and all that follows waits for their end: a word in a general register tells it sooner than a block.
+/// How many digits `bytes` begin with, up to eight, if the first byte is taken for one. Most numbers are no longer, and
+/// all that follows waits for their end: a word in a general register tells it sooner than a block.
 #[inline(always)]
-fn leading_digits(bytes: &[u8; SHORT], minus: usize) -> usize {
+fn digits_after_first(bytes: &[u8; SHORT]) -> usize {
     let word = u64::from_le_bytes(*bytes.first_chunk().expect("the first eight"));
     // In the one the high bit of each byte below '0', in the other of each above '9'. A borrow or carry from the first
-    // such byte may spoil those after it; there is none from a minus.
+    // such byte may spoil those after it.
     let others = each(0x7f + b'0').wrapping_sub(word) | word.wrapping_add(each(0x7f - b'9'));
-    ((others & each(0x80) ^ (minus as u64) << 7).trailing_zeros() / 8) as usize
+    ((others & (each(0x80) ^ 0x80)).trailing_zeros() / 8) as usize
 }
 
 /// A word with `byte` in each place.
