@@ -109,6 +109,10 @@ fn base() -> Scenario {
     }
 }
 
+fn three() -> Vec<Plan> {
+    vec![plan(7, 1, Doubt::Repeat), plan(5, 1, Doubt::Resolve), plan(6, 1, Doubt::Repeat)]
+}
+
 fn scenarios() -> Vec<(&'static str, Scenario)> {
     vec![
         ("two writers, two faults", Scenario { faults: 2, ..base() }),
@@ -163,30 +167,10 @@ fn scenarios() -> Vec<(&'static str, Scenario)> {
         ),
         (
             "a reader from the first moment on, three writers",
-            Scenario {
-                writers: vec![
-                    plan(7, 1, Doubt::Repeat),
-                    plan(5, 1, Doubt::Resolve),
-                    plan(6, 1, Doubt::Repeat),
-                ],
-                looks: 2,
-                faults: 0,
-                ..base()
-            },
+            Scenario { writers: three(), looks: 2, faults: 0, ..base() },
         ),
         ("a reader from the first moment on, a fault", Scenario { looks: 2, ..base() }),
-        (
-            "three writers",
-            Scenario {
-                writers: vec![
-                    plan(7, 1, Doubt::Repeat),
-                    plan(5, 1, Doubt::Resolve),
-                    plan(6, 1, Doubt::Repeat),
-                ],
-                faults: 0,
-                ..base()
-            },
-        ),
+        ("three writers", Scenario { writers: three(), faults: 0, ..base() }),
     ]
 }
 
@@ -205,17 +189,7 @@ fn deep_scenarios() -> Vec<(&'static str, Scenario)> {
                 ..base()
             },
         ),
-        (
-            "three writers, a fault",
-            Scenario {
-                writers: vec![
-                    plan(7, 1, Doubt::Repeat),
-                    plan(5, 1, Doubt::Resolve),
-                    plan(6, 1, Doubt::Repeat),
-                ],
-                ..base()
-            },
-        ),
+        ("three writers, a fault", Scenario { writers: three(), ..base() }),
         ("resets, repairs and two faults", Scenario { faults: 2, repairs: 2, resets: 1, ..base() }),
     ]
 }

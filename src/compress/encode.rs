@@ -110,12 +110,12 @@ impl Encoder {
         }
         let mut rest = input;
         while !rest.is_empty() {
-            // What is a little more than a frame becomes one all the same.
-            let whole = if rest.len() > FRAME + CHUNK { FRAME } else { rest.len() };
             let taken = match &mut self.state {
                 State::Gzip(deflate) => deflate_step(deflate, rest, out, FlushCompress::None)?.0,
                 State::Zstd(context) => zstd_step(context, rest, out, ZSTD_EndDirective::ZSTD_e_continue)?.0,
                 State::Frames(context, begun) => {
+                    // What is a little more than a frame becomes one all the same.
+                    let whole = if rest.len() > FRAME + CHUNK { FRAME } else { rest.len() };
                     *begun = true;
                     frame(context, &rest[..whole], out)?;
                     whole

@@ -60,24 +60,10 @@ impl Encoder {
         max_record_bytes: u64,
         out: &mut Vec<u8>,
     ) -> std::result::Result<(), Rejection> {
-        if record.len() as u64 > max_record_bytes {
-            within_limit(record, max_record_bytes)?;
-        }
-        let document = self.checker.check(record).map_err(Rejection::InvalidRecord)?;
-        if out.capacity() - out.len() <= record.len() {
-            grow(out, record.len())?;
-        }
-        if document.has_line_breaks {
-            append_without_line_breaks(record, out);
-        } else {
-            out.extend_from_slice(record);
-        }
-        out.push(b'\n');
-        Ok(())
+        let has_line_breaks = self.check(record, max_record_bytes)?;
+        append_checked(record, has_line_breaks, out)
     }
-}
 
-impl Encoder {
     /// Appends the line that `data` begins with to `out`, if it is a record with its line break right after it: gives
     /// the record's length and the line's. `None`: nothing was taken, and what there is has to be looked at more closely.
     pub fn encode_line(
@@ -100,6 +86,7 @@ impl Encoder {
     ///
     /// # Errors
     /// Why it would not be taken.
+    #[inline(always)]
     pub fn check(&mut self, record: &[u8], max_record_bytes: u64) -> std::result::Result<bool, Rejection> {
         if record.len() as u64 > max_record_bytes {
             within_limit(record, max_record_bytes)?;
@@ -112,6 +99,7 @@ impl Encoder {
 ///
 /// # Errors
 /// `NoMemory`; `out` is as it was.
+#[inline(always)]
 pub fn append_checked(
     record: &[u8],
     may_have_line_breaks: bool,
