@@ -129,7 +129,7 @@
  *
  * The action is the usual one; an error may advise another: lode_error_action is right.
  *
- * Made by cbindgen from src/ffi: do not edit.
+ * Made by cbindgen from src: do not edit.
  */
 
 #ifndef LODE_H

@@ -1,279 +1,511 @@
-//! What a caller may say about a call: how long it may take, how to cancel it, who hears of its progress.
+//! Structs that the caller fills: how their size is read, and the two that every blocking call may get.
+//!
+//! Structs grow at the end only, and never into padding that a first version had: a field would then arrive
+//! within a size that older callers also give.
 
-use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::ffi::{c_char, c_void};
+use std::time::Duration;
 
-use crate::error::{Error, Result, Status};
+use crate::boundary::{Call, outside};
+use crate::cancel::lode_cancel_token;
+use lode_core::error::{Error, Result, Status};
+use lode_core::options::{
+    CallOptions, CancelToken, CommitOptions, Producer, Progress, ProgressFn, ProgressListener,
+};
 
-/// Cancels calls: one-shot, sticky, shared by clones.
-#[derive(Clone, Debug, Default)]
-pub struct CancelToken(Arc<AtomicBool>);
-
-impl CancelToken {
-    /// A token that is not cancelled.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Cancels every call that has this token: one atomic store, fit for a signal handler.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    /// Whether it was cancelled.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
+/// How long a call that blocks but does not commit may take, and who may end it. All zero but `struct_size`:
+/// no limits.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct lode_call_options {
+    /// sizeof(lode_call_options), as the caller was compiled.
+    pub struct_size: usize,
+    /// Milliseconds from the start of the call. 0: no deadline; below 0: it is already over.
+    pub deadline_ms: i64,
+    /// Ends the call when cancelled. Borrowed for the call. NULL: none.
+    pub cancel: *mut lode_cancel_token,
+    /// Handed to `progress`.
+    pub progress_ctx: *mut c_void,
+    /// Told again and again, also while the call waits, how many things it has met (keys, snapshots), how many
+    /// bytes it has read and how many it has written, as far as the call counts them; answer 0 to go on,
+    /// anything else to stop the call with LODE_ERR_ABORTED. Called on the calling thread; an iterator that
+    /// the call makes calls it, too, so it and `progress_ctx` must stay valid until the iterator is freed.
+    /// NULL: none.
+    pub progress:
+        Option<unsafe extern "C" fn(ctx: *mut c_void, records: i64, bytes_in: i64, bytes_stored: i64) -> i32>,
 }
 
-/// How far a call has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Records taken.
-    pub records: u64,
-    /// Their bytes, as given.
-    pub bytes_in: u64,
-    /// Bytes stored (after compression).
-    pub bytes_stored: u64,
-}
-
-/// Hears again and again, on the calling thread, how far a call has come, and may stop it by answering `false`
-/// ([`Status::Aborted`]). Shared by clones.
-#[derive(Clone)]
-pub struct ProgressListener(Arc<dyn Fn(Progress) -> bool + Send + Sync>);
-
-impl ProgressListener {
-    /// One that calls this function.
-    pub fn new(listener: impl Fn(Progress) -> bool + Send + Sync + 'static) -> Self {
-        ProgressListener(Arc::new(listener))
-    }
-}
-
-impl fmt::Debug for ProgressListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ProgressListener")
-    }
-}
-
-/// Deadline, cancelling and progress of a call that can block.
-#[derive(Clone, Debug, Default)]
-pub struct CallOptions {
-    /// How long the call may take, from its start; `None`: no limit; zero: it is over already.
-    pub deadline: Option<Duration>,
-    /// Cancels the call.
-    pub cancel: Option<CancelToken>,
-    /// Told about progress: as records what was met (keys, snapshots), as bytes what was read or written.
-    pub progress: Option<ProgressListener>,
-}
-
-impl CallOptions {
-    /// Whether the call is over before it has begun: cancelled, or given no time at all.
-    #[must_use]
-    #[inline]
-    pub fn is_over(&self) -> bool {
-        self.deadline.is_some_and(|deadline| deadline.is_zero())
-            || self.cancel.as_ref().is_some_and(CancelToken::is_cancelled)
-    }
-}
-
-/// Hears of the progress of a write, and may stop it by answering `false` ([`Status::Aborted`]).
-pub type ProgressFn<'a> = &'a mut dyn FnMut(Progress) -> bool;
-
-/// A producer's mark on a commit (`commit.md`, Exactly-once). A sequence that is committed is not committed again; of
-/// each producer the last 64 are remembered one by one, and of producers the 1,024 that committed last: a sequence
-/// of one that was dropped counts as new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Producer<'a> {
-    /// Its name, at most 255 bytes.
-    pub id: &'a str,
-    /// From 1, rising; it may skip.
+/// How a commit is to be made. All zero but `struct_size`: no limits, any parent.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct lode_commit_options {
+    /// sizeof(lode_commit_options), as the caller was compiled.
+    pub struct_size: usize,
+    /// Milliseconds from the start of the call. 0: no deadline; below 0: it is already over. A commit that is
+    /// decided by then stays a success.
+    pub deadline_ms: i64,
+    /// Ends the call when cancelled. Borrowed for the call. NULL: none.
+    pub cancel: *mut lode_cancel_token,
+    /// Handed to `progress`.
+    pub progress_ctx: *mut c_void,
+    /// Told from time to time how many records were taken, how many bytes they had, and how many bytes were
+    /// stored (after compression); answer 0 to go on, anything else to stop the call with LODE_ERR_ABORTED,
+    /// with nothing committed. Called on the calling thread. NULL: none.
+    pub progress:
+        Option<unsafe extern "C" fn(ctx: *mut c_void, records: i64, bytes_in: i64, bytes_stored: i64) -> i32>,
+    /// The snapshot that must be the head for the commit to happen, else LODE_ERR_CONFLICT; NUL-terminated
+    /// UTF-8, borrowed for the call. NULL: any. "": the dataset must have no snapshot yet.
+    pub expected_parent: *const c_char,
+    /// The producer whose commit this is; NUL-terminated UTF-8, at most 255 bytes, borrowed for the call. With it the
+    /// commit happens exactly once, however often it is repeated, by this process or its successor: if `sequence`
+    /// is committed already, nothing is written and the call returns LODE_ALREADY_COMMITTED. NULL: no producer.
+    pub producer_id: *const c_char,
+    /// The producer's number of this commit: from 1, rising; it may skip. The last 64 of each producer are
+    /// remembered one by one, below them the answer is LODE_ERR_SEQUENCE_TOO_OLD; of producers the 1,024 that
+    /// committed last are remembered, and a sequence of one that was dropped counts as new. 0 without
+    /// `producer_id`.
     pub sequence: u64,
-    /// Where it is to go on after a restart: opaque, at most 4,096 bytes.
-    pub position: &'a str,
+    /// Where the producer is to go on after a restart, for lode_snapshot_producer; opaque NUL-terminated UTF-8, at
+    /// most 4,096 bytes, borrowed for the call. NULL: "".
+    pub position: *const c_char,
 }
 
-/// What a commit may be told.
-#[derive(Default)]
-pub struct CommitOptions<'a> {
-    /// Deadline and cancelling.
-    pub call: CallOptions,
-    /// Told about progress after every chunk of output.
-    pub progress: Option<ProgressFn<'a>>,
-    /// Whose commit it is, for it to happen exactly once whatever is repeated.
-    pub producer: Option<Producer<'a>>,
-    /// `None`: any parent; `""`: the dataset must have no snapshot yet; an id: the head must be it.
-    pub expected_parent: Option<&'a str>,
+/// A struct of the caller's that begins with `size_t struct_size`.
+///
+/// # Safety
+/// The type is `repr(C)`, begins with a `usize`, and is valid with every byte zero.
+pub(super) unsafe trait Versioned: Copy {
+    /// The C type's name.
+    const NAME: &'static str;
+    /// Its size in the version that brought it.
+    const FIRST_SIZE: usize;
 }
 
-/// A running call's deadline, cancel token and progress.
-#[derive(Clone, Debug, Default)]
-pub struct Control {
-    deadline: Option<Instant>,
-    cancel: Option<CancelToken>,
-    meter: Option<Arc<Meter>>,
+// SAFETY: see the fields: numbers, pointers, and optional functions, for which zero is none.
+unsafe impl Versioned for lode_call_options {
+    const NAME: &'static str = "lode_call_options";
+    const FIRST_SIZE: usize = size_of::<Self>();
 }
 
-/// How far a call has come, and who hears of it.
-#[derive(Debug)]
-struct Meter {
-    listener: ProgressListener,
-    met: AtomicU64,
-    read: AtomicU64,
-    written: AtomicU64,
+// SAFETY: as above.
+unsafe impl Versioned for lode_commit_options {
+    const NAME: &'static str = "lode_commit_options";
+    const FIRST_SIZE: usize = size_of::<Self>();
 }
 
-impl Control {
-    /// Starts the clock.
-    #[must_use]
-    pub fn start(options: &CallOptions) -> Self {
-        Control {
-            // A duration too long to add is no limit.
-            deadline: options.deadline.and_then(|d| Instant::now().checked_add(d)),
-            cancel: options.cancel.clone(),
-            meter: options.progress.as_ref().map(|listener| {
-                let (met, read, written) = Default::default();
-                Arc::new(Meter { listener: listener.clone(), met, read, written })
-            }),
+/// No struct of ours will ever be this long: a greater size is garbage, and what it spans must not be read.
+const MAX_STRUCT_SIZE: usize = 64 * 1024;
+
+/// What a struct of the caller's turned out to be.
+pub(super) enum Decoded<T> {
+    /// Its size says that it cannot be read.
+    Unreadable(Error),
+    /// What this version knows of it, and whether it asks for more.
+    Readable(T, Result<()>),
+}
+
+/// Every byte zero but the size: the defaults.
+pub(super) fn zeroed<T: Versioned>() -> T {
+    // SAFETY: `Versioned` says that zero bytes are valid.
+    unsafe { std::mem::zeroed() }
+}
+
+impl Call {
+    /// Reads a struct of the caller's.
+    ///
+    /// # Safety
+    /// `pointer` is not NULL; a `size_t` can be read there, and as many bytes as it says, if that many are
+    /// sensible.
+    pub(super) unsafe fn decode<T: Versioned>(&self, pointer: *const T, name: &str) -> Decoded<T> {
+        let unreadable = |what: std::fmt::Arguments<'_>| {
+            Decoded::Unreadable(self.invalid(format_args!("{name} (a {}) {what}", T::NAME)))
+        };
+        if !pointer.is_aligned() {
+            return unreadable(format_args!("is not aligned"));
+        }
+        // SAFETY: as asked of the caller.
+        let size = unsafe { pointer.cast::<usize>().read() };
+        if size < T::FIRST_SIZE {
+            return unreadable(format_args!(
+                "has struct_size {size}, expected at least {}: set it to sizeof({}), or call {}_init",
+                T::FIRST_SIZE,
+                T::NAME,
+                T::NAME
+            ));
+        }
+        if size > MAX_STRUCT_SIZE {
+            return unreadable(format_args!(
+                "has a huge struct_size, {size}: set it to sizeof({}), or call {}_init",
+                T::NAME,
+                T::NAME
+            ));
+        }
+        let known = size.min(size_of::<T>());
+        let mut value = zeroed::<T>();
+        let bytes = pointer.cast::<u8>();
+        // SAFETY: `size` bytes can be read, and `known` is neither more than that nor than `T`.
+        unsafe { std::ptr::copy_nonoverlapping(bytes, (&raw mut value).cast::<u8>(), known) };
+        // SAFETY: within `size` bytes.
+        let beyond = unsafe { std::slice::from_raw_parts(bytes.add(known), size - known) };
+        let verdict = match beyond.iter().position(|byte| *byte != 0) {
+            None => Ok(()),
+            Some(at) => Err(self.fault(
+                Status::Unsupported,
+                format_args!(
+                    "{name} (a {}) uses a field at byte {} that this version of lode ({}) does not know",
+                    T::NAME,
+                    known + at,
+                    env!("CARGO_PKG_VERSION")
+                ),
+            )),
+        };
+        Decoded::Readable(value, verdict)
+    }
+
+    /// Reads options, which may be left out by NULL.
+    ///
+    /// # Safety
+    /// As [`Call::decode`], but `pointer` may be NULL.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, `Unsupported`.
+    pub(super) unsafe fn options<T: Versioned>(&self, pointer: *const T, name: &str) -> Result<T> {
+        if pointer.is_null() {
+            return Ok(zeroed());
+        }
+        // SAFETY: as asked of the caller.
+        match unsafe { self.decode(pointer, name) } {
+            Decoded::Readable(value, Ok(())) => Ok(value),
+            Decoded::Readable(_, Err(error)) | Decoded::Unreadable(error) => Err(error),
         }
     }
 
-    /// So many bytes more were read.
-    pub(crate) fn read(&self, bytes: usize) {
-        if let Some(meter) = &self.meter {
-            meter.read.fetch_add(bytes as u64, Ordering::Relaxed);
+    /// A cancel token in a struct.
+    ///
+    /// # Safety
+    /// `token` is NULL or a token that lives.
+    ///
+    /// # Errors
+    /// `InvalidArgument`.
+    unsafe fn cancel(&self, token: *mut lode_cancel_token) -> Result<Option<CancelToken>> {
+        if token.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: as asked of the caller.
+        unsafe { self.shared(token.cast_const(), "options.cancel") }.cloned().map(Some)
+    }
+
+    /// Deadline and cancel token as the Rust API takes them.
+    ///
+    /// # Safety
+    /// `cancel` is NULL or a token that lives.
+    ///
+    /// # Errors
+    /// `InvalidArgument`.
+    pub(super) unsafe fn limits(
+        &self,
+        deadline_ms: i64,
+        cancel: *mut lode_cancel_token,
+    ) -> Result<CallOptions> {
+        let deadline = match deadline_ms {
+            0 => None,
+            below if below < 0 => Some(Duration::ZERO),
+            ms => Some(Duration::from_millis(ms.unsigned_abs())),
+        };
+        // SAFETY: as asked of the caller.
+        Ok(CallOptions { deadline, cancel: unsafe { self.cancel(cancel)? }, progress: None })
+    }
+
+    /// The options of a call that does not commit.
+    ///
+    /// # Safety
+    /// `options` is NULL or a struct as lode.h describes it.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, `Unsupported`.
+    pub(super) unsafe fn call_options(&self, options: *const lode_call_options) -> Result<CallOptions> {
+        // SAFETY: as asked of the caller.
+        unsafe {
+            let options = self.options(options, "call")?;
+            let limits = self.limits(options.deadline_ms, options.cancel)?;
+            let progress = options.progress.map(|function| {
+                let caller = Listener { function, ctx: options.progress_ctx };
+                ProgressListener::new(move |at| caller.hears(at))
+            });
+            Ok(CallOptions { progress, ..limits })
         }
     }
 
-    /// So many bytes more were written.
-    pub(crate) fn written(&self, bytes: usize) {
-        if let Some(meter) = &self.meter {
-            meter.written.fetch_add(bytes as u64, Ordering::Relaxed);
-        }
-    }
-
-    /// Tells of the progress; whether the call may go on.
-    fn tell(&self) -> bool {
-        self.meter.as_ref().is_none_or(|meter| {
-            (meter.listener.0)(Progress {
-                records: meter.met.load(Ordering::Relaxed),
-                bytes_in: meter.read.load(Ordering::Relaxed),
-                bytes_stored: meter.written.load(Ordering::Relaxed),
+    /// The options of a commit, as [`Committing::with`] lends them.
+    ///
+    /// # Safety
+    /// `options` is NULL or a struct as lode.h describes it, and what it points to lives for `'a`.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, `Unsupported`.
+    pub(super) unsafe fn commit_options<'a>(
+        &self,
+        options: *const lode_commit_options,
+    ) -> Result<Committing<'a>> {
+        // SAFETY: as asked of the caller.
+        unsafe {
+            let options = self.options(options, "options")?;
+            Ok(Committing {
+                limits: self.limits(options.deadline_ms, options.cancel)?,
+                expected_parent: self.optional_text(options.expected_parent, "options.expected_parent")?,
+                producer: self.producer(&options)?,
+                progress: options.progress.map(|function| Listener { function, ctx: options.progress_ctx }),
             })
+        }
+    }
+}
+
+impl Call {
+    /// Decodes the producer of commit options.
+    ///
+    /// # Safety
+    /// The texts are NULL or NUL-terminated.
+    unsafe fn producer<'a>(&self, options: &lode_commit_options) -> Result<Option<Producer<'a>>> {
+        // SAFETY: as asked of the caller.
+        let (id, position) = unsafe {
+            (
+                self.optional_text(options.producer_id, "options.producer_id")?,
+                self.optional_text(options.position, "options.position")?,
+            )
+        };
+        match id {
+            Some(id) => {
+                Ok(Some(Producer { id, sequence: options.sequence, position: position.unwrap_or_default() }))
+            }
+            None if options.sequence != 0 => Err(self
+                .invalid("options.sequence is given without options.producer_id, whose number it would be")),
+            None if position.is_some() => Err(self.invalid(
+                "options.position is given without options.producer_id, whose position it would be",
+            )),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Decoded commit options: what [`CommitOptions`] borrows from.
+pub(super) struct Committing<'a> {
+    limits: CallOptions,
+    expected_parent: Option<&'a str>,
+    producer: Option<Producer<'a>>,
+    progress: Option<Listener>,
+}
+
+/// A progress callback of the caller's.
+struct Listener {
+    function: unsafe extern "C" fn(*mut c_void, i64, i64, i64) -> i32,
+    ctx: *mut c_void,
+}
+
+// SAFETY: it is called on the thread that makes a call with it, and only there: which thread that is, is the caller's
+// choice, who gives both parts.
+unsafe impl Send for Listener {}
+// SAFETY: as above.
+unsafe impl Sync for Listener {}
+
+impl Listener {
+    fn hears(&self, at: Progress) -> bool {
+        let [records, bytes_in, bytes_stored] =
+            [at.records, at.bytes_in, at.bytes_stored].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
+        // SAFETY: the caller gave the function together with its context, for as long as calls are made with them.
+        outside(|| unsafe { (self.function)(self.ctx, records, bytes_in, bytes_stored) }) == 0
+    }
+}
+
+impl Committing<'_> {
+    /// Runs a commit with these options.
+    pub(super) fn with<T>(self, commit: impl FnOnce(CommitOptions<'_>) -> T) -> T {
+        let mut report = self.progress.map(|progress| move |at: Progress| progress.hears(at));
+        commit(CommitOptions {
+            call: self.limits,
+            progress: report.as_mut().map(|report| report as ProgressFn<'_>),
+            producer: self.producer,
+            expected_parent: self.expected_parent,
         })
     }
+}
 
-    /// Fails with `Deadline`, `Cancelled` or `Aborted` once the call should end; `doing` says what it was doing.
-    ///
-    /// # Errors
-    /// [`Status::Cancelled`], [`Status::Deadline`], [`Status::Aborted`].
-    pub fn check(&self, doing: &str) -> Result<()> {
-        if self.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
-            return Err(Error::new(Status::Cancelled, format_args!("cancelled while {doing}")));
-        }
-        if self.deadline.is_some_and(|at| Instant::now() >= at) {
-            return Err(Error::new(Status::Deadline, format_args!("deadline passed while {doing}")));
-        }
-        if !self.tell() {
-            let message = format_args!("the progress callback stopped the call while {doing}");
-            return Err(Error::new(Status::Aborted, message));
-        }
-        Ok(())
+/// Fills a struct of the caller's with the defaults: zeros, and its size. Writes no more than `size` bytes.
+///
+/// # Safety
+/// `pointer` is NULL or `size` bytes may be written there.
+pub(super) unsafe fn init<T: Versioned>(pointer: *mut T, size: usize) {
+    // No fence: nothing here can panic.
+    if pointer.is_null() {
+        return;
     }
-
-    /// Counts one more key, snapshot or object, and checks.
-    ///
-    /// # Errors
-    /// As [`Control::check`].
-    pub(crate) fn step(&self, doing: &str) -> Result<()> {
-        if let Some(meter) = &self.meter {
-            meter.met.fetch_add(1, Ordering::Relaxed);
-        }
-        self.check(doing)
-    }
-
-    /// Sleeps, but not past the deadline, and looks at the cancel token, and tells of progress, every few milliseconds.
-    ///
-    /// # Errors
-    /// As [`Control::check`].
-    pub fn sleep(&self, time: Duration, doing: &str) -> Result<()> {
-        let end = Instant::now() + time;
-        loop {
-            self.check(doing)?;
-            let now = Instant::now();
-            if now >= end {
-                return Ok(());
-            }
-            let mut step = end - now;
-            if let Some(deadline) = self.deadline {
-                step = step.min(deadline.saturating_duration_since(now));
-            }
-            if self.cancel.is_some() || self.meter.is_some() {
-                step = step.min(Duration::from_millis(5));
-            }
-            std::thread::sleep(step);
-        }
-    }
-
-    /// Whether anything can end the call: a deadline, a cancel token, a listener.
-    #[must_use]
-    pub fn is_limited(&self) -> bool {
-        self.deadline.is_some() || self.cancel.is_some() || self.meter.is_some()
-    }
-
-    /// Whether there is a deadline.
-    #[must_use]
-    pub fn has_deadline(&self) -> bool {
-        self.deadline.is_some()
+    // SAFETY: as asked of the caller. Bytes beyond what this version knows are zeroed, too: they must be
+    // zero.
+    unsafe { pointer.cast::<u8>().write_bytes(0, size) };
+    if size >= size_of::<usize>() {
+        // SAFETY: a `size_t` fits.
+        unsafe { pointer.cast::<usize>().write_unaligned(size) };
     }
 }
 
-/// How often and how fast to try again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retry {
-    /// Tries of a request that was not answered, and, without a deadline, of taking the lock of `latest`.
-    pub attempts: u32,
-    /// The first pause; it doubles with each try, and is jittered.
-    pub base: Duration,
-    /// The longest pause.
-    pub cap: Duration,
+/// Fills the options with the defaults: no limits.
+///
+/// @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+/// @param struct_size sizeof(lode_call_options), in bytes; no more is written.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_call_options_init(options: *mut lode_call_options, struct_size: usize) {
+    // SAFETY: NULL or as long as the caller says, as lode.h asks.
+    unsafe { init(options, struct_size) }
 }
 
-impl Default for Retry {
-    fn default() -> Self {
-        Retry { attempts: 12, base: Duration::from_millis(2), cap: Duration::from_millis(500) }
-    }
-}
-
-impl Retry {
-    /// How long to wait before try number `tries` + 1: between half and all of the doubled base.
-    #[must_use]
-    pub fn pause(&self, tries: u32, random: u64) -> Duration {
-        let doubled =
-            self.base.saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
-        let whole = doubled.min(self.cap);
-        let half = whole / 2;
-        let jitter = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
-        half + Duration::from_nanos(random % jitter.saturating_add(1))
-    }
+/// Fills the options with the defaults: no limits, any parent.
+///
+/// @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+/// @param struct_size sizeof(lode_commit_options), in bytes; no more is written.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_commit_options_init(options: *mut lode_commit_options, struct_size: usize) {
+    // SAFETY: NULL or as long as the caller says, as lode.h asks.
+    unsafe { init(options, struct_size) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::mem::MaybeUninit;
+    use std::ptr;
+
+    const CALL: Call = Call { function: "lode_test" };
+    const SIZE: usize = size_of::<lode_call_options>();
+
+    /// Options followed by fields of a later version.
+    #[repr(C)]
+    struct Later {
+        options: lode_call_options,
+        more: [u8; 16],
+    }
+
+    fn later() -> Later {
+        let mut later = Later { options: zeroed(), more: [0; 16] };
+        later.options.struct_size = size_of::<Later>();
+        later
+    }
 
     #[test]
-    fn pauses_double_up_to_the_cap_and_stay_within_half_of_it() {
-        let retry = Retry { attempts: 1, base: Duration::from_millis(8), cap: Duration::from_millis(20) };
-        for random in [0, 1, u64::MAX / 2, u64::MAX] {
-            for (tries, most) in [(1, 8), (2, 16), (3, 20), (33, 20), (u32::MAX, 20)] {
-                let pause = retry.pause(tries, random);
-                let most = Duration::from_millis(most);
-                assert!(pause >= most / 2 && pause <= most, "{tries}: {pause:?}");
+    fn sizes_that_cannot_be_are_refused_without_reading_on() {
+        for size in [0, 1, 8, SIZE - 1, MAX_STRUCT_SIZE + 1, usize::MAX] {
+            // Only the size is there to be read.
+            let alone = [size, 0, 0];
+            // SAFETY: a `size_t` can be read, and no size here is sensible.
+            let error =
+                unsafe { CALL.options::<lode_call_options>(alone.as_ptr().cast(), "call") }.err().unwrap();
+            assert_eq!(error.status(), Status::InvalidArgument);
+            for word in ["lode_test", "call (a lode_call_options)", "struct_size", &size.to_string()] {
+                assert!(error.message().contains(word), "{error}");
             }
         }
+    }
+
+    #[test]
+    fn a_longer_struct_is_fine_while_its_end_is_zero() {
+        let mut given = later();
+        given.options.deadline_ms = 5;
+        // SAFETY: as long as it says.
+        let read = unsafe { CALL.options(&raw const given.options, "call") }.unwrap();
+        assert_eq!(read.deadline_ms, 5);
+        given.more[15] = 1;
+        // SAFETY: as long as it says; the pointer spans the whole struct.
+        let error =
+            unsafe { CALL.options((&raw const given).cast::<lode_call_options>(), "call") }.err().unwrap();
+        assert_eq!(error.status(), Status::Unsupported);
+        assert!(error.message().contains(&format!("byte {}", SIZE + 15)), "{error}");
+    }
+
+    #[test]
+    fn a_readable_struct_is_given_even_when_it_asks_too_much() {
+        let mut given = later();
+        given.options.deadline_ms = 7;
+        given.more[0] = 1;
+        // SAFETY: as long as it says.
+        match unsafe { CALL.decode((&raw const given).cast::<lode_call_options>(), "call") } {
+            Decoded::Readable(read, Err(error)) => {
+                assert_eq!((read.deadline_ms, error.status()), (7, Status::Unsupported));
+            }
+            _ => panic!("readable, and refused"),
+        }
+    }
+
+    #[test]
+    fn null_and_zeros_are_the_defaults() {
+        let mut zeros: lode_call_options = zeroed();
+        zeros.struct_size = SIZE;
+        for options in [ptr::null(), &raw const zeros] {
+            // SAFETY: NULL or a whole struct.
+            let read = unsafe { CALL.call_options(options) }.unwrap();
+            assert!(read.deadline.is_none() && read.cancel.is_none());
+        }
+    }
+
+    #[test]
+    fn a_negative_deadline_is_over() {
+        for (ms, expected) in [
+            (-1, Some(Duration::ZERO)),
+            (i64::MIN, Some(Duration::ZERO)),
+            (0, None),
+            (250, Some(Duration::from_millis(250))),
+            (i64::MAX, Some(Duration::from_millis(i64::MAX as u64))),
+        ] {
+            // SAFETY: no token.
+            assert_eq!(unsafe { CALL.limits(ms, ptr::null_mut()) }.unwrap().deadline, expected, "{ms}");
+        }
+    }
+
+    #[test]
+    fn init_writes_no_more_than_it_is_told() {
+        for size in [0, 4, 8, SIZE - 1, SIZE, SIZE + 8] {
+            let mut bytes = MaybeUninit::<[u8; SIZE + 16]>::uninit();
+            // SAFETY: every byte value is valid; the struct may be longer than this version knows.
+            let bytes = unsafe {
+                bytes.as_mut_ptr().cast::<u8>().write_bytes(0xAA, SIZE + 16);
+                lode_call_options_init(bytes.as_mut_ptr().cast(), size);
+                bytes.assume_init()
+            };
+            assert!(bytes[size..].iter().all(|byte| *byte == 0xAA), "{size}");
+            let told = if size < 8 { 0 } else { 8 };
+            assert!(bytes[told..size].iter().all(|byte| *byte == 0), "{size}");
+            assert_eq!(&bytes[..told], &size.to_ne_bytes()[..told]);
+        }
+        // SAFETY: NULL is allowed.
+        unsafe { lode_commit_options_init(ptr::null_mut(), 1000) };
+    }
+
+    #[test]
+    fn progress_reaches_the_callback_and_its_answer_stops() {
+        unsafe extern "C" fn progress(
+            ctx: *mut c_void,
+            records: i64,
+            bytes_in: i64,
+            bytes_stored: i64,
+        ) -> i32 {
+            // SAFETY: the test gives a vector.
+            unsafe { &mut *ctx.cast::<Vec<[i64; 3]>>() }.push([records, bytes_in, bytes_stored]);
+            i32::from(records == 2)
+        }
+        let mut seen: Vec<[i64; 3]> = Vec::new();
+        let mut options: lode_commit_options = zeroed();
+        options.struct_size = size_of::<lode_commit_options>();
+        options.progress = Some(progress);
+        options.progress_ctx = (&raw mut seen).cast();
+        options.expected_parent = c"17".as_ptr();
+        // SAFETY: a whole struct whose pointers live.
+        let answers = unsafe { CALL.commit_options(&raw const options) }.unwrap().with(|options| {
+            assert_eq!(options.expected_parent, Some("17"));
+            let report = options.progress.unwrap();
+            [1, 2].map(|records| report(Progress { records, bytes_in: u64::MAX, bytes_stored: 9 }))
+        });
+        assert_eq!(answers, [true, false]);
+        assert_eq!(seen, [[1, i64::MAX, 9], [2, i64::MAX, 9]]);
     }
 }

@@ -4,14 +4,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use lode::checksum::Checksum;
-use lode::codec::Codec;
-use lode::compress::Compressor;
-use lode::dataset::{Commit, Dataset, DatasetOptions, Outcome, ReadOptions, Snapshot, WriterOptions};
-use lode::manifest::Metadata;
-use lode::options::{CallOptions, CommitOptions, Retry};
-use lode::store::{Store, StoreOptions};
-use lode::{Result, Status};
+use lode_core::checksum::Checksum;
+use lode_core::codec::Codec;
+use lode_core::compress::Compressor;
+use lode_core::dataset::{Commit, Dataset, DatasetOptions, Outcome, ReadOptions, Snapshot, WriterOptions};
+use lode_core::manifest::Metadata;
+use lode_core::options::{CallOptions, CommitOptions, Retry};
+use lode_core::store::{Store, StoreOptions};
+use lode_core::{Result, Status};
 
 /// A copy of a directory, removed at the end.
 struct Copied(PathBuf);

@@ -1,4 +1,4 @@
-//! `include/lode.h` is made from `src/ffi` by cbindgen, and committed: this compares the two. With
+//! `include/lode.h` is made from `src` by cbindgen, and committed: this compares the two. With
 //! `LODE_WRITE_HEADER=1` it writes the header instead, which is what `make header` does.
 
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ fn generated() -> String {
     let config =
         cbindgen::Config::from_file(root().join("cbindgen.toml")).expect("cbindgen.toml cannot be read");
     let bindings = cbindgen::Builder::new()
-        .with_src(root().join("src/ffi/mod.rs"))
+        .with_src(root().join("src/lib.rs"))
         .with_config(config)
         .generate()
         .expect("cbindgen cannot make the header");
@@ -104,14 +104,14 @@ fn the_table_of_statuses_is_that_of_the_library() {
     let header = committed();
     let table = status_table(&header);
     let failures: Vec<_> = table.iter().filter(|(_, number, _)| *number < 0).copied().collect();
-    let expected: Vec<_> = lode::Status::ALL
+    let expected: Vec<_> = lode_core::Status::ALL
         .iter()
         .map(|status| {
             let action = match status.action() {
-                lode::Action::Retry => "RETRY",
-                lode::Action::Resolve => "RESOLVE",
-                lode::Action::Rebase => "REBASE",
-                lode::Action::GiveUp => "GIVE_UP",
+                lode_core::Action::Retry => "RETRY",
+                lode_core::Action::Resolve => "RESOLVE",
+                lode_core::Action::Rebase => "REBASE",
+                lode_core::Action::GiveUp => "GIVE_UP",
             };
             (status.name(), *status as i32, action)
         })

@@ -10,15 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use lode::codec::Codec;
-use lode::dataset::{
+use lode_core::codec::Codec;
+use lode_core::dataset::{
     Dataset, DatasetOptions, ReadOptions, Resolution, Snapshot, Verify, WriterOptions,
 };
-use lode::fuzzing::{Kind, Place, Slot, encode};
-use lode::layout::Layout;
-use lode::manifest::{Manifest, Metadata};
-use lode::options::{CallOptions, CommitOptions, Retry};
-use lode::store::{Durability, Put, Store, StoreOptions};
+use lode_core::fuzzing::{Kind, Place, Slot, encode};
+use lode_core::layout::Layout;
+use lode_core::manifest::{Manifest, Metadata};
+use lode_core::options::{CallOptions, CommitOptions, Retry};
+use lode_core::store::{Durability, Put, Store, StoreOptions};
 
 const DATASET: &str = "events";
 const FOLDER: &str = "datasets/events/";

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use libfuzzer_sys::fuzz_target;
-use lode::fuzzing::{Checker, Fault};
+use lode_core::fuzzing::{Checker, Fault};
 use serde::de::IgnoredAny;
 
 fn judge(document: &[u8]) -> bool {

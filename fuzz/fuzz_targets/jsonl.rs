@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lode::fuzzing::{Encoder, Rejection, last_line, next_line};
+use lode_core::fuzzing::{Encoder, Rejection, last_line, next_line};
 use serde_json::Value;
 
 /// All lines of `data`, as a reader finds them whose buffer grows by `step` bytes.

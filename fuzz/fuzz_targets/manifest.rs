@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lode::Status;
-use lode::manifest::Manifest;
+use lode_core::Status;
+use lode_core::manifest::Manifest;
 use lode_fuzz::memory::most_held;
 
 const DATASET: &str = "events";

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lode::Status;
-use lode::manifest::Metadata;
+use lode_core::Status;
+use lode_core::manifest::Metadata;
 use lode_fuzz::memory::most_held;
 use serde_json::Value;
 

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lode::Status;
-use lode::fuzzing::{Producers, Stamp, Verdict};
+use lode_core::Status;
+use lode_core::fuzzing::{Producers, Stamp, Verdict};
 
 fuzz_target!(|input: &str| {
     let (stamp, text) = input.split_once('\n').unwrap_or(("1 p", input));

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use lode::Status;
-use lode::fuzzing::{INLINE_MAX, Id, Kind, Place, Slot, decode, encode, payload_key};
-use lode::layout::Layout;
-use lode::manifest::Manifest;
+use lode_core::Status;
+use lode_core::fuzzing::{INLINE_MAX, Id, Kind, Place, Slot, decode, encode, payload_key};
+use lode_core::layout::Layout;
+use lode_core::manifest::Manifest;
 use lode_fuzz::memory::most_held;
 
 const DATASET: &str = "events";
@@ -17,7 +17,7 @@ const CHILD: &str = "1700000000000000001-00000000000000bb";
 const SEPARATOR: &[u8] = b"\n===\n";
 const BYTES_PER_BYTE: usize = 100;
 
-fn read(place: Place<'_>, slot: &[u8], object: Option<&[u8]>) -> lode::Result<(Slot, Vec<u8>)> {
+fn read(place: Place<'_>, slot: &[u8], object: Option<&[u8]>) -> lode_core::Result<(Slot, Vec<u8>)> {
     decode(place, slot)?.with_payload(place, object.map(<[u8]>::to_vec))
 }
 

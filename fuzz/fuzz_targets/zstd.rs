@@ -2,6 +2,6 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lode::compress::Compressor;
+use lode_core::compress::Compressor;
 
 fuzz_target!(|data: &[u8]| lode_fuzz::decoder::check(Compressor::Zstd, data));

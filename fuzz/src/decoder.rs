@@ -1,7 +1,7 @@
 //! Decoders on arbitrary bytes: every call ends and makes progress, and how the bytes are cut changes nothing.
 
-use lode::Status;
-use lode::compress::{Compressor, Decoder, Encoder};
+use lode_core::Status;
+use lode_core::compress::{Compressor, Decoder, Encoder};
 
 /// A few bytes may stand for gigabytes: no more than this is decoded.
 const MOST_DECODED: usize = 8 << 20;

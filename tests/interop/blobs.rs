@@ -1,13 +1,13 @@
 //! Raw blobs: the Go library reads those that we write, and we read those that it writes, whole and by range.
 
-use lode::checksum::Checksum;
-use lode::codec::Codec;
-use lode::compress::Compressor;
-use lode::dataset::{BlobReader, BlobSource, Commit, Dataset, DatasetOptions, ReadOptions};
-use lode::manifest::Metadata;
-use lode::options::{CallOptions, CommitOptions};
-use lode::store::{Store, StoreOptions};
-use lode::{Result, Status};
+use lode_core::checksum::Checksum;
+use lode_core::codec::Codec;
+use lode_core::compress::Compressor;
+use lode_core::dataset::{BlobReader, BlobSource, Commit, Dataset, DatasetOptions, ReadOptions};
+use lode_core::manifest::Metadata;
+use lode_core::options::{CallOptions, CommitOptions};
+use lode_core::store::{Store, StoreOptions};
+use lode_core::{Result, Status};
 
 use crate::datasets::COMPRESSORS;
 use crate::go::{Directory, Go};

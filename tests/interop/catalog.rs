@@ -1,13 +1,13 @@
 //! Our catalog and the `DatasetReader` of the Go library list the same datasets, partitions and manifests, whichever
 //! side wrote them.
 
-use lode::catalog::{Catalog, SnapshotFilter};
-use lode::codec::Codec;
-use lode::dataset::{Dataset, DatasetOptions, Record};
-use lode::layout::Layout;
-use lode::manifest::Metadata;
-use lode::options::{CallOptions, CommitOptions};
-use lode::store::{Store, StoreOptions};
+use lode_core::catalog::{Catalog, SnapshotFilter};
+use lode_core::codec::Codec;
+use lode_core::dataset::{Dataset, DatasetOptions, Record};
+use lode_core::layout::Layout;
+use lode_core::manifest::Metadata;
+use lode_core::options::{CallOptions, CommitOptions};
+use lode_core::store::{Store, StoreOptions};
 
 use crate::go::{Directory, Go};
 
@@ -52,7 +52,7 @@ pub fn listed(store: &Store, layout: Layout, dataset: &str) -> String {
             }
         }
         Err(error) => {
-            assert_eq!(error.status(), lode::Status::DatasetsNotModeled);
+            assert_eq!(error.status(), lode_core::Status::DatasetsNotModeled);
             text += "datasets not modeled\n";
         }
     }

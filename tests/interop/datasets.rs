@@ -1,16 +1,16 @@
 //! Whole datasets: the Go library reads what we write, we read what it writes, and no record that we accept is one
 //! that it cannot read.
 
-use lode::checksum::Checksum;
-use lode::codec::Codec;
-use lode::compress::Compressor;
-use lode::dataset::{
+use lode_core::checksum::Checksum;
+use lode_core::codec::Codec;
+use lode_core::compress::Compressor;
+use lode_core::dataset::{
     Commit, Dataset, DatasetOptions, Outcome, ReadOptions, Record, RecordSource, WriterOptions,
 };
-use lode::manifest::Metadata;
-use lode::options::{CallOptions, CommitOptions};
-use lode::store::{Store, StoreOptions};
-use lode::{Result, Status};
+use lode_core::manifest::Metadata;
+use lode_core::options::{CallOptions, CommitOptions};
+use lode_core::store::{Store, StoreOptions};
+use lode_core::{Result, Status};
 
 use crate::go::{Directory, Go};
 

@@ -1,14 +1,14 @@
 //! Hive and flat datasets: each side reads what the other writes, with `Read`, `Latest`, `Snapshots` and
 //! `DatasetReader`, for every compressor and checksum.
 
-use lode::checksum::Checksum;
-use lode::codec::Codec;
-use lode::compress::Compressor;
-use lode::dataset::{Dataset, DatasetOptions, Outcome, ReadOptions, Record};
-use lode::layout::Layout;
-use lode::manifest::Metadata;
-use lode::options::{CallOptions, CommitOptions};
-use lode::store::{Store, StoreOptions};
+use lode_core::checksum::Checksum;
+use lode_core::codec::Codec;
+use lode_core::compress::Compressor;
+use lode_core::dataset::{Dataset, DatasetOptions, Outcome, ReadOptions, Record};
+use lode_core::layout::Layout;
+use lode_core::manifest::Metadata;
+use lode_core::options::{CallOptions, CommitOptions};
+use lode_core::store::{Store, StoreOptions};
 
 use crate::go::{Directory, Go};
 
@@ -64,7 +64,7 @@ pub fn records(count: usize) -> Vec<String> {
     (0..count).map(record).collect()
 }
 
-pub fn write(dataset: &Dataset, texts: &[String]) -> lode::dataset::Commit {
+pub fn write(dataset: &Dataset, texts: &[String]) -> lode_core::dataset::Commit {
     let records: Vec<Record<'_>> =
         texts.iter().map(|text| Record { data: text.as_bytes(), unix_nanos: None }).collect();
     dataset.write_records(&records, Metadata::empty(), CommitOptions::default()).unwrap()

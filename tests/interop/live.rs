@@ -12,17 +12,17 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use lode::Result;
-use lode::checksum::Checksum;
-use lode::codec::Codec;
-use lode::compress::Compressor;
-use lode::dataset::{
+use lode_core::Result;
+use lode_core::checksum::Checksum;
+use lode_core::codec::Codec;
+use lode_core::compress::Compressor;
+use lode_core::dataset::{
     Commit, Dataset, DatasetOptions, Outcome, ReadOptions, Record, RecordSource, Snapshot, WriterOptions,
 };
-use lode::layout::Layout;
-use lode::manifest::Metadata;
-use lode::options::{CallOptions, CommitOptions};
-use lode::store::{Durability, Store, StoreOptions};
+use lode_core::layout::Layout;
+use lode_core::manifest::Metadata;
+use lode_core::options::{CallOptions, CommitOptions};
+use lode_core::store::{Durability, Store, StoreOptions};
 
 use crate::go::{Directory, Go};
 

@@ -1,6 +1,6 @@
 //! Manifests: ours are the bytes that the Go library would write, and its are read here with the same meaning.
 
-use lode::manifest::{ColumnStats, FileRef, FileStats, Manifest, Metadata};
+use lode_core::manifest::{ColumnStats, FileRef, FileStats, Manifest, Metadata};
 
 use crate::go::{Directory, Go};
 

@@ -2,15 +2,15 @@
 //! it has for reading, and reads as equal records or bytes. Blobs in the hive layout are the one combination that
 //! neither side has.
 
-use lode::checksum::Checksum;
-use lode::codec::Codec;
-use lode::compress::Compressor;
-use lode::dataset::{Dataset, DatasetOptions, ReadOptions, Record, Snapshot, Verify};
-use lode::layout::Layout;
-use lode::manifest::Metadata;
-use lode::options::{CallOptions, CommitOptions};
-use lode::store::{Durability, Store, StoreOptions};
-use lode::{Result, Status};
+use lode_core::checksum::Checksum;
+use lode_core::codec::Codec;
+use lode_core::compress::Compressor;
+use lode_core::dataset::{Dataset, DatasetOptions, ReadOptions, Record, Snapshot, Verify};
+use lode_core::layout::Layout;
+use lode_core::manifest::Metadata;
+use lode_core::options::{CallOptions, CommitOptions};
+use lode_core::store::{Durability, Store, StoreOptions};
+use lode_core::{Result, Status};
 
 use crate::catalog::listed;
 use crate::datasets::COMPRESSORS;

@@ -1,0 +1,92 @@
+//! Iterators over what a store holds: one step at a time, each within the deadline that was given for it.
+
+use crate::error::{Error, Result};
+use crate::limits;
+use crate::options::{CallOptions, Control};
+
+/// What an iterator runs on.
+pub trait Steps: Send {
+    /// What it gives.
+    type Item;
+
+    /// Says what it is doing, for messages about a deadline.
+    fn doing(&self) -> &'static str;
+
+    /// The next item; `None` at the end. Not called again after the end or a failure.
+    ///
+    /// # Errors
+    /// The store's failure; `Deadline`, `Cancelled` and `Aborted` by way of `control`.
+    fn next(&mut self, control: &Control) -> Result<Option<Self::Item>>;
+}
+
+/// Gives items one by one, in bounded memory. It belongs to one thread at a time.
+///
+/// The deadline that it was made with holds anew for each step, from that step's start; the cancel token holds for
+/// all of them.
+pub struct Iter<T> {
+    steps: Box<dyn Steps<Item = T>>,
+    options: CallOptions,
+    end: Option<Result<()>>,
+}
+
+/// Keys, or other names: ids of datasets, partitions.
+pub type Keys = Iter<String>;
+
+impl<T> Iter<T> {
+    /// An iterator over these steps, each within the limits that `options` set.
+    pub fn new(steps: impl Steps<Item = T> + 'static, options: &CallOptions) -> Self {
+        Iter { steps: Box::new(steps), options: options.clone(), end: None }
+    }
+
+    /// The next; `None` at the end.
+    ///
+    /// # Errors
+    /// `Deadline`, `Cancelled`, `Aborted`; the store's failure; what is wrong with a stored object. A failure stays.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Result<Option<T>> {
+        if let Some(end) = &self.end {
+            return end.clone().map(|()| None);
+        }
+        let control = Control::start(&self.options);
+        let _governed = limits::govern(Some(&control));
+        let next = control.check(self.steps.doing()).and_then(|()| self.steps.next(&control));
+        match &next {
+            Ok(Some(_)) => {}
+            Ok(None) => self.end = Some(Ok(())),
+            Err(error) => self.end = Some(Err(error.clone())),
+        }
+        next
+    }
+}
+
+/// A control's verdict from within a listing, which can only be told to stop.
+pub(crate) struct Watch<'a> {
+    control: &'a Control,
+    doing: &'static str,
+    stopped: Option<Error>,
+}
+
+impl<'a> Watch<'a> {
+    pub(crate) fn new(control: &'a Control, doing: &'static str) -> Self {
+        Watch { control, doing, stopped: None }
+    }
+
+    /// Whether the listing may go on.
+    pub(crate) fn goes_on(&mut self) -> bool {
+        match self.control.step(self.doing) {
+            Ok(()) => true,
+            Err(error) => {
+                self.stopped = Some(error);
+                false
+            }
+        }
+    }
+
+    /// What stopped the listing, if this did.
+    ///
+    /// # Errors
+    /// `Deadline`, `Cancelled`, `Aborted`.
+    pub(crate) fn verdict(self) -> Result<()> {
+        self.stopped.map_or(Ok(()), Err)
+    }
+}

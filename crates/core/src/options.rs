@@ -1,0 +1,279 @@
+//! What a caller may say about a call: how long it may take, how to cancel it, who hears of its progress.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result, Status};
+
+/// Cancels calls: one-shot, sticky, shared by clones.
+#[derive(Clone, Debug, Default)]
+pub struct CancelToken(Arc<AtomicBool>);
+
+impl CancelToken {
+    /// A token that is not cancelled.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Cancels every call that has this token: one atomic store, fit for a signal handler.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it was cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Records taken.
+    pub records: u64,
+    /// Their bytes, as given.
+    pub bytes_in: u64,
+    /// Bytes stored (after compression).
+    pub bytes_stored: u64,
+}
+
+/// Hears again and again, on the calling thread, how far a call has come, and may stop it by answering `false`
+/// ([`Status::Aborted`]). Shared by clones.
+#[derive(Clone)]
+pub struct ProgressListener(Arc<dyn Fn(Progress) -> bool + Send + Sync>);
+
+impl ProgressListener {
+    /// One that calls this function.
+    pub fn new(listener: impl Fn(Progress) -> bool + Send + Sync + 'static) -> Self {
+        ProgressListener(Arc::new(listener))
+    }
+}
+
+impl fmt::Debug for ProgressListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProgressListener")
+    }
+}
+
+/// Deadline, cancelling and progress of a call that can block.
+#[derive(Clone, Debug, Default)]
+pub struct CallOptions {
+    /// How long the call may take, from its start; `None`: no limit; zero: it is over already.
+    pub deadline: Option<Duration>,
+    /// Cancels the call.
+    pub cancel: Option<CancelToken>,
+    /// Told about progress: as records what was met (keys, snapshots), as bytes what was read or written.
+    pub progress: Option<ProgressListener>,
+}
+
+impl CallOptions {
+    /// Whether the call is over before it has begun: cancelled, or given no time at all.
+    #[must_use]
+    #[inline]
+    pub fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline.is_zero())
+            || self.cancel.as_ref().is_some_and(CancelToken::is_cancelled)
+    }
+}
+
+/// Hears of the progress of a write, and may stop it by answering `false` ([`Status::Aborted`]).
+pub type ProgressFn<'a> = &'a mut dyn FnMut(Progress) -> bool;
+
+/// A producer's mark on a commit (`commit.md`, Exactly-once). A sequence that is committed is not committed again; of
+/// each producer the last 64 are remembered one by one, and of producers the 1,024 that committed last: a sequence
+/// of one that was dropped counts as new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Producer<'a> {
+    /// Its name, at most 255 bytes.
+    pub id: &'a str,
+    /// From 1, rising; it may skip.
+    pub sequence: u64,
+    /// Where it is to go on after a restart: opaque, at most 4,096 bytes.
+    pub position: &'a str,
+}
+
+/// What a commit may be told.
+#[derive(Default)]
+pub struct CommitOptions<'a> {
+    /// Deadline and cancelling.
+    pub call: CallOptions,
+    /// Told about progress after every chunk of output.
+    pub progress: Option<ProgressFn<'a>>,
+    /// Whose commit it is, for it to happen exactly once whatever is repeated.
+    pub producer: Option<Producer<'a>>,
+    /// `None`: any parent; `""`: the dataset must have no snapshot yet; an id: the head must be it.
+    pub expected_parent: Option<&'a str>,
+}
+
+/// A running call's deadline, cancel token and progress.
+#[derive(Clone, Debug, Default)]
+pub struct Control {
+    deadline: Option<Instant>,
+    cancel: Option<CancelToken>,
+    meter: Option<Arc<Meter>>,
+}
+
+/// How far a call has come, and who hears of it.
+#[derive(Debug)]
+struct Meter {
+    listener: ProgressListener,
+    met: AtomicU64,
+    read: AtomicU64,
+    written: AtomicU64,
+}
+
+impl Control {
+    /// Starts the clock.
+    #[must_use]
+    pub fn start(options: &CallOptions) -> Self {
+        Control {
+            // A duration too long to add is no limit.
+            deadline: options.deadline.and_then(|d| Instant::now().checked_add(d)),
+            cancel: options.cancel.clone(),
+            meter: options.progress.as_ref().map(|listener| {
+                let (met, read, written) = Default::default();
+                Arc::new(Meter { listener: listener.clone(), met, read, written })
+            }),
+        }
+    }
+
+    /// So many bytes more were read.
+    pub(crate) fn read(&self, bytes: usize) {
+        if let Some(meter) = &self.meter {
+            meter.read.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// So many bytes more were written.
+    pub(crate) fn written(&self, bytes: usize) {
+        if let Some(meter) = &self.meter {
+            meter.written.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells of the progress; whether the call may go on.
+    fn tell(&self) -> bool {
+        self.meter.as_ref().is_none_or(|meter| {
+            (meter.listener.0)(Progress {
+                records: meter.met.load(Ordering::Relaxed),
+                bytes_in: meter.read.load(Ordering::Relaxed),
+                bytes_stored: meter.written.load(Ordering::Relaxed),
+            })
+        })
+    }
+
+    /// Fails with `Deadline`, `Cancelled` or `Aborted` once the call should end; `doing` says what it was doing.
+    ///
+    /// # Errors
+    /// [`Status::Cancelled`], [`Status::Deadline`], [`Status::Aborted`].
+    pub fn check(&self, doing: &str) -> Result<()> {
+        if self.cancel.as_ref().is_some_and(CancelToken::is_cancelled) {
+            return Err(Error::new(Status::Cancelled, format_args!("cancelled while {doing}")));
+        }
+        if self.deadline.is_some_and(|at| Instant::now() >= at) {
+            return Err(Error::new(Status::Deadline, format_args!("deadline passed while {doing}")));
+        }
+        if !self.tell() {
+            let message = format_args!("the progress callback stopped the call while {doing}");
+            return Err(Error::new(Status::Aborted, message));
+        }
+        Ok(())
+    }
+
+    /// Counts one more key, snapshot or object, and checks.
+    ///
+    /// # Errors
+    /// As [`Control::check`].
+    pub(crate) fn step(&self, doing: &str) -> Result<()> {
+        if let Some(meter) = &self.meter {
+            meter.met.fetch_add(1, Ordering::Relaxed);
+        }
+        self.check(doing)
+    }
+
+    /// Sleeps, but not past the deadline, and looks at the cancel token, and tells of progress, every few milliseconds.
+    ///
+    /// # Errors
+    /// As [`Control::check`].
+    pub fn sleep(&self, time: Duration, doing: &str) -> Result<()> {
+        let end = Instant::now() + time;
+        loop {
+            self.check(doing)?;
+            let now = Instant::now();
+            if now >= end {
+                return Ok(());
+            }
+            let mut step = end - now;
+            if let Some(deadline) = self.deadline {
+                step = step.min(deadline.saturating_duration_since(now));
+            }
+            if self.cancel.is_some() || self.meter.is_some() {
+                step = step.min(Duration::from_millis(5));
+            }
+            std::thread::sleep(step);
+        }
+    }
+
+    /// Whether anything can end the call: a deadline, a cancel token, a listener.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.deadline.is_some() || self.cancel.is_some() || self.meter.is_some()
+    }
+
+    /// Whether there is a deadline.
+    #[must_use]
+    pub fn has_deadline(&self) -> bool {
+        self.deadline.is_some()
+    }
+}
+
+/// How often and how fast to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Tries of a request that was not answered, and, without a deadline, of taking the lock of `latest`.
+    pub attempts: u32,
+    /// The first pause; it doubles with each try, and is jittered.
+    pub base: Duration,
+    /// The longest pause.
+    pub cap: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Retry { attempts: 12, base: Duration::from_millis(2), cap: Duration::from_millis(500) }
+    }
+}
+
+impl Retry {
+    /// How long to wait before try number `tries` + 1: between half and all of the doubled base.
+    #[must_use]
+    pub fn pause(&self, tries: u32, random: u64) -> Duration {
+        let doubled =
+            self.base.saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
+        let whole = doubled.min(self.cap);
+        let half = whole / 2;
+        let jitter = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
+        half + Duration::from_nanos(random % jitter.saturating_add(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_cap_and_stay_within_half_of_it() {
+        let retry = Retry { attempts: 1, base: Duration::from_millis(8), cap: Duration::from_millis(20) };
+        for random in [0, 1, u64::MAX / 2, u64::MAX] {
+            for (tries, most) in [(1, 8), (2, 16), (3, 20), (33, 20), (u32::MAX, 20)] {
+                let pause = retry.pause(tries, random);
+                let most = Duration::from_millis(most);
+                assert!(pause >= most / 2 && pause <= most, "{tries}: {pause:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Exactly-once for C: what a producer asks after a restart.
+
+use std::ffi::c_char;
+
+use crate::boundary;
+use crate::bytes::Out;
+use crate::dataset::lode_dataset;
+use crate::error::lode_error;
+use crate::options::lode_call_options;
+use crate::snapshot::{give_snapshot, lode_snapshot};
+use crate::status::{LODE_NONE, LODE_OK, lode_status};
+
+/// Finds the newest snapshot if it tells of this producer, as a producer asks after a restart;
+/// lode_snapshot_producer then gives the sequence and the position to go on from. Commits that are decided but not
+/// published yet count, and what is given is durable.
+///
+/// @param dataset the dataset. Not NULL.
+/// @param producer_id the producer, not empty; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+/// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+/// @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free; NULL with
+///        LODE_NONE. Not NULL.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_OK; LODE_NONE (nothing is remembered of this producer: it has committed nothing, or more than
+///         1,024 others have committed since); LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
+///         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
+///         LODE_ERR_NO_MEMORY.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_dataset_producer_position(
+    dataset: *mut lode_dataset,
+    producer_id: *const c_char,
+    call: *const lode_call_options,
+    snapshot: *mut *mut lode_snapshot,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        boundary::call("lode_dataset_producer_position", error, |this| {
+            let snapshot = Out::reset(snapshot, std::ptr::null_mut());
+            let dataset = this.shared(dataset.cast_const(), "dataset")?;
+            let producer = this.text(producer_id, "producer_id")?;
+            let options = this.call_options(call)?;
+            let snapshot = snapshot.required(this, "snapshot")?;
+            match dataset.producer_position(producer, &options)? {
+                Some(found) => {
+                    give_snapshot(found, &snapshot)?;
+                    Ok(LODE_OK)
+                }
+                None => Ok(LODE_NONE),
+            }
+        })
+    }
+}
+
+/// How far a producer had come with a snapshot.
+///
+/// @param snapshot the snapshot. Not NULL.
+/// @param producer_id the producer; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+/// @param sequence output: the highest sequence that is committed; 0 with LODE_NONE. NULL: not wanted.
+/// @param position output: the position that came with it, NUL-terminated UTF-8, owned by the snapshot, until
+///        lode_snapshot_free; NULL with LODE_NONE. NULL: not wanted.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_OK; LODE_NONE (nothing is remembered of this producer); LODE_ERR_INVALID_ARGUMENT,
+///         LODE_ERR_CORRUPT (the manifest's map of producers is none), LODE_ERR_NO_MEMORY.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_snapshot_producer(
+    snapshot: *const lode_snapshot,
+    producer_id: *const c_char,
+    sequence: *mut u64,
+    position: *mut *const c_char,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        boundary::call("lode_snapshot_producer", error, |this| {
+            let sequence = Out::reset(sequence, 0);
+            let position = Out::reset(position, std::ptr::null());
+            let view = this.shared(snapshot, "snapshot")?;
+            let producer = this.text(producer_id, "producer_id")?;
+            match view.producer(producer)? {
+                Some((number, text)) => {
+                    if sequence.is_wanted() {
+                        sequence.set(number);
+                    }
+                    if position.is_wanted() {
+                        position.set(text);
+                    }
+                    Ok(LODE_OK)
+                }
+                None => Ok(LODE_NONE),
+            }
+        })
+    }
+}

@@ -1,0 +1,282 @@
+//! `lode_record_reader`: a snapshot's records, streamed.
+
+use crate::boundary::{Call, call};
+use crate::bytes::{Out, lode_bytes, slice_fault};
+use crate::cancel::lode_cancel_token;
+use crate::dataset::lode_dataset;
+use crate::error::lode_error;
+use crate::handle::{self, Exclusive, Handle};
+use crate::options::{Versioned, init};
+use crate::snapshot::lode_snapshot;
+use crate::status::{LODE_ITEM, LODE_OK, lode_status};
+use lode_core::dataset::{ReadOptions, RecordReader, Verify};
+use lode_core::error::Result;
+
+/// Streams the records of one snapshot, in bounded memory. It belongs to one thread at a time.
+pub struct lode_record_reader {
+    _opaque: [u8; 0],
+}
+
+impl Handle for lode_record_reader {
+    type Value = RecordReader;
+    const NAME: &'static str = "lode_record_reader";
+    const TAG: u32 = u32::from_le_bytes(*b"Lrea");
+}
+
+impl Exclusive for lode_record_reader {}
+
+/// How to read a snapshot. All zero but `struct_size`: no limits, verified as the records stream.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct lode_read_options {
+    /// sizeof(lode_read_options), as the caller was compiled.
+    pub struct_size: usize,
+    /// Milliseconds for each call on the reader, from the start of that call. 0: no deadline; below 0: it is
+    /// already over.
+    pub deadline_ms: i64,
+    /// Ends the call that runs, and every later one, when cancelled. The reader keeps its own hold of it.
+    /// NULL: none.
+    pub cancel: *mut lode_cancel_token,
+    /// 0: files are checked as they stream, and the verdict on checksum and number of records comes with the
+    /// end; 1: the whole file is checked before its first record (or byte) is given; 2: only sizes are
+    /// checked.
+    pub verify: i32,
+}
+
+// SAFETY: see the fields: zero is valid for each.
+unsafe impl Versioned for lode_read_options {
+    const NAME: &'static str = "lode_read_options";
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
+impl Call {
+    /// How to read.
+    ///
+    /// # Safety
+    /// `options` is a struct as lode.h describes it.
+    pub(super) unsafe fn read_options(&self, options: &lode_read_options) -> Result<ReadOptions> {
+        let verify = match options.verify {
+            0 => Verify::Streaming,
+            1 => Verify::First,
+            2 => Verify::SizeOnly,
+            other => {
+                return Err(self.invalid(format_args!("options.verify is {other}, expected 0, 1 or 2")));
+            }
+        };
+        // SAFETY: as asked of the caller.
+        Ok(ReadOptions { call: unsafe { self.limits(options.deadline_ms, options.cancel)? }, verify })
+    }
+}
+
+/// Fills the options with the defaults: no limits, verified as the records stream.
+///
+/// @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+/// @param struct_size sizeof(lode_read_options), in bytes; no more is written.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_read_options_init(options: *mut lode_read_options, struct_size: usize) {
+    // SAFETY: NULL or as long as the caller says, as lode.h asks.
+    unsafe { init(options, struct_size) }
+}
+
+/// Begins to read a snapshot's records, in the order in which they were written. Codec, compressor and
+/// checksum are those of the snapshot's manifest, whatever the dataset's options are.
+///
+/// @param dataset the dataset that the snapshot belongs to; the reader keeps its own hold of it. Not NULL.
+/// @param snapshot the snapshot; the reader keeps its own hold of it. Not NULL.
+/// @param options deadline, cancel token and what to verify. Borrowed for the call. NULL: the defaults.
+/// @param reader output: the reader, which the caller owns and frees with lode_record_reader_free. Not NULL.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also if the snapshot belongs to another dataset),
+///         LODE_ERR_UNSUPPORTED (the snapshot's codec or compressor is none of this build's),
+///         LODE_ERR_CODEC_REQUIRED (it is a raw blob), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+///         LODE_ERR_NOT_FOUND, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_dataset_read(
+    dataset: *mut lode_dataset,
+    snapshot: *const lode_snapshot,
+    options: *const lode_read_options,
+    reader: *mut *mut lode_record_reader,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        call("lode_dataset_read", error, |call| {
+            let reader = Out::reset(reader, std::ptr::null_mut());
+            let dataset = call.shared(dataset.cast_const(), "dataset")?;
+            let snapshot = call.shared(snapshot, "snapshot")?;
+            let options = call.options(options, "options")?;
+            let options = call.read_options(&options)?;
+            let reader = reader.required(call, "reader")?;
+            reader.set(handle::give(dataset.read(&snapshot.snapshot, options)?)?);
+            Ok(LODE_OK)
+        })
+    }
+}
+
+/// Gives the next record.
+///
+/// @param reader the reader. Not NULL.
+/// @param record output: the record's bytes, without a line break, owned by the reader, until its next call
+///        or free; NULL and 0 at the end. Not NULL.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_ITEM: there is one. LODE_OK: the end; all that was to be verified is. LODE_ERR_CORRUPT (the
+///         message names path, expected and found), LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call
+///         is using the reader), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_NOT_FOUND,
+///         LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_IO, LODE_ERR_NO_MEMORY. A failure stays.
+///
+/// One thread at a time. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_record_reader_next(
+    reader: *mut lode_record_reader,
+    record: *mut lode_bytes,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        call("lode_record_reader_next", error, |call| {
+            let record = Out::reset(record, lode_bytes::EMPTY);
+            let mut reader = call.exclusive(reader, "reader")?;
+            let record = record.required(call, "record")?;
+            match reader.next()? {
+                Some(bytes) => {
+                    record.set(lode_bytes::of(bytes));
+                    Ok(LODE_ITEM)
+                }
+                None => Ok(LODE_OK),
+            }
+        })
+    }
+}
+
+/// Gives the next records, as many as are at hand: a batch may be shorter than `capacity` before the end.
+/// Records that come before a failure are given first.
+///
+/// @param reader the reader. Not NULL.
+/// @param records output: an array of the caller's with `capacity` places, of which the first `count` are
+///        filled with the records' bytes, without line breaks, owned by the reader, until its next call or
+///        free. Not NULL.
+/// @param capacity how many records the array can hold, at least 1.
+/// @param count output: how many records there are; 0 at the end. Not NULL.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_ITEM: there is at least one; else as lode_record_reader_next.
+///
+/// One thread at a time. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_record_reader_next_batch(
+    reader: *mut lode_record_reader,
+    records: *mut lode_bytes,
+    capacity: usize,
+    count: *mut usize,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        call("lode_record_reader_next_batch", error, |call| {
+            let count = Out::reset(count, 0);
+            let mut reader = call.exclusive(reader, "reader")?;
+            call.places(records, capacity)?;
+            let count = count.required(call, "count")?;
+            let batch = reader.next_batch(capacity)?;
+            let mut filled = 0;
+            for bytes in batch.iter().take(capacity) {
+                records.add(filled).write(lode_bytes::of(bytes));
+                filled += 1;
+            }
+            count.set(filled);
+            Ok(if filled > 0 { LODE_ITEM } else { LODE_OK })
+        })
+    }
+}
+
+impl Call {
+    /// Whether records can be put there.
+    fn places(&self, records: *const lode_bytes, capacity: usize) -> Result<()> {
+        if capacity == 0 {
+            return Err(self.invalid("capacity is 0: there must be room for a record"));
+        }
+        match slice_fault(records, capacity) {
+            Some(fault) => Err(self.invalid(format_args!("records (room for {capacity}) {fault}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Frees a reader and the records that it gave out.
+///
+/// @param reader the reader; it is not valid afterwards. NULL: nothing happens.
+///
+/// Cannot fail. One thread at a time. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_record_reader_free(reader: *mut lode_record_reader) {
+    // SAFETY: NULL or a reader of the caller's, as lode.h asks.
+    unsafe { handle::free(reader) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::zeroed;
+    use crate::status::LODE_ERR_INVALID_ARGUMENT;
+    use lode_core::error::Status;
+    use std::ptr;
+
+    const CALL: Call = Call { function: "lode_test" };
+
+    #[test]
+    fn verify_is_one_of_three() {
+        for (number, expected) in [(0, Verify::Streaming), (1, Verify::First), (2, Verify::SizeOnly)] {
+            let options = lode_read_options { verify: number, ..zeroed() };
+            // SAFETY: no token.
+            assert_eq!(unsafe { CALL.read_options(&options) }.unwrap().verify, expected);
+        }
+        let options = lode_read_options { verify: 3, ..zeroed() };
+        // SAFETY: no token.
+        let error = unsafe { CALL.read_options(&options) }.unwrap_err();
+        assert!(error.message().contains("options.verify is 3"), "{error}");
+    }
+
+    #[test]
+    fn there_must_be_room_for_records() {
+        let mut place = lode_bytes::EMPTY;
+        let cases: &[(*mut lode_bytes, usize, &str)] = &[
+            (&raw mut place, 0, "capacity is 0"),
+            (ptr::null_mut(), 1, "records (room for 1) is NULL"),
+            (&raw mut place, usize::MAX, "PTRDIFF_MAX"),
+        ];
+        for &(records, capacity, expected) in cases {
+            let error = CALL.places(records, capacity).unwrap_err();
+            assert_eq!(error.status(), Status::InvalidArgument);
+            assert!(error.message().contains(expected), "{error}");
+        }
+        CALL.places(&raw mut place, 1).unwrap();
+    }
+
+    #[test]
+    fn null_for_everything_is_an_error_and_outputs_are_reset() {
+        let mut reader = ptr::dangling_mut();
+        let mut record = lode_bytes { data: ptr::dangling(), len: 5 };
+        let mut count = 5usize;
+        let null = ptr::null_mut();
+        // SAFETY: NULL is refused or allowed everywhere; the outputs may be written.
+        unsafe {
+            let statuses = [
+                lode_dataset_read(
+                    ptr::null_mut(),
+                    ptr::null(),
+                    ptr::null(),
+                    &raw mut reader,
+                    ptr::null_mut(),
+                ),
+                lode_record_reader_next(null, &raw mut record, ptr::null_mut()),
+                lode_record_reader_next_batch(null, ptr::null_mut(), 0, &raw mut count, ptr::null_mut()),
+            ];
+            assert_eq!(statuses, [LODE_ERR_INVALID_ARGUMENT; 3]);
+            lode_record_reader_free(null);
+        }
+        assert_eq!((reader, record, count), (ptr::null_mut(), lode_bytes::EMPTY, 0));
+    }
+}
