@@ -1356,7 +1356,7 @@ void lode_dataset_options_init(lode_dataset_options *options, size_t struct_size
  * Opens a dataset. Does no I/O: a dataset need not be created, its first commit makes it.
  *
  * @param store the store; the dataset keeps its own hold of it. Not NULL.
- * @param dataset_id the dataset's id: one path segment of at most 255 bytes, without '/' and control
+ * @param dataset_id the dataset's id: one path segment of at most 255 bytes, without '/' and context
  *        characters, not "." or ".."; NUL-terminated UTF-8, borrowed for the call. Not NULL.
  * @param options how it is written. Borrowed for the call. NULL: the defaults, which have no codec: enough
  *        to read.

@@ -5,7 +5,7 @@ use crate::bytes::Out;
 use crate::error::lode_error;
 use crate::handle::{self, Handle, Shared};
 use crate::status::{LODE_OK, lode_status};
-use lode_core::options::CancelToken;
+use lode_core::context::CancelToken;
 
 /// Cancels calls. One-shot and sticky: once cancelled it stays so, and every call that has it in its options,
 /// now or later, ends with LODE_ERR_CANCELLED. Threads may share it.

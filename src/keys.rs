@@ -97,9 +97,9 @@ mod tests {
     use super::*;
     use crate::error::{lode_error_free, lode_error_message};
     use crate::status::{LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STORE};
+    use lode_core::context::{CallOptions, Context};
     use lode_core::error::{Error, Status};
     use lode_core::iter::Steps;
-    use lode_core::options::{CallOptions, Control};
     use std::ffi::CStr;
     use std::ptr;
 
@@ -112,7 +112,7 @@ mod tests {
             "testing"
         }
 
-        fn next(&mut self, _control: &Control) -> Result<Option<String>> {
+        fn next(&mut self, _control: &Context) -> Result<Option<String>> {
             self.0.next().transpose()
         }
     }

@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use crate::boundary::{Call, outside};
 use crate::cancel::lode_cancel_token;
+use lode_core::context::{CallOptions, CancelToken, Progress, ProgressListener};
 use lode_core::error::{Error, Result, Status};
-use lode_core::options::{
-    CallOptions, CancelToken, CommitOptions, Producer, Progress, ProgressFn, ProgressListener,
-};
+use lode_core::options::{CommitOptions, Producer, ProgressFn};
 
 /// How long a call that blocks but does not commit may take, and who may end it. All zero but `struct_size`:
 /// no limits.

@@ -17,7 +17,8 @@ use lode_core::dataset::{
 use lode_core::fuzzing::{Kind, Place, Slot, encode};
 use lode_core::layout::Layout;
 use lode_core::manifest::{Manifest, Metadata};
-use lode_core::options::{CallOptions, CommitOptions, Retry};
+use lode_core::context::CallOptions;
+use lode_core::options::{CommitOptions, Retry};
 use lode_core::store::{Durability, Put, Store, StoreOptions};
 
 const DATASET: &str = "events";

@@ -2,10 +2,11 @@
 //! write would lose commits without a word.
 
 use super::raw::Raw;
+use lode_core::context::Context;
 use lode_core::error::{Error, Result, Status};
 use lode_core::id;
 use lode_core::limits;
-use lode_core::options::{Control, Retry};
+use lode_core::options::Retry;
 use lode_core::store::{Backend, Durability, LockWait, Put, Swap};
 use std::time::Duration;
 
@@ -83,10 +84,10 @@ fn conditions(store: &Raw, key: &str) -> Result<bool> {
         Put::Unknown(_) => return Ok(false),
     }
     for (expected, which) in [(OTHER, "another value than the object's"), (b"".as_slice(), "no object")] {
-        let control = Control::default();
+        let context = Context::default();
         let pause = Duration::from_millis(1);
         let wait = LockWait {
-            control: &control,
+            context: &context,
             patient: true,
             retry: Retry { attempts: 8, base: pause, cap: pause },
         };

@@ -289,7 +289,7 @@ impl Backend for Raw {
                         return Swap::Busy(error.with_status(Status::Busy));
                     }
                     let pause = wait.retry.pause(tries, id::fresh_random());
-                    if let Err(over) = wait.control.sleep(pause, "waiting for a callback store") {
+                    if let Err(over) = wait.context.sleep(pause, "waiting for a callback store") {
                         return Swap::Busy(over.context(error));
                     }
                 }

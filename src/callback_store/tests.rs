@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{Answer, Callback, CallbackStore, Callbacks, Hearing, Refusal, Staged};
+use lode_core::context::{CallOptions, CancelToken, Context};
 use lode_core::error::{Action, Error, Result, Status};
 use lode_core::limits;
-use lode_core::options::{CallOptions, CancelToken, Control, Retry};
+use lode_core::options::Retry;
 use lode_core::store::{Backend, Durability, Put, Store, StoreOptions, Swap};
 
 type Objects = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
@@ -195,10 +196,10 @@ fn put(store: &dyn Backend, key: &str) -> Put {
 }
 
 fn swap(store: &dyn Backend, key: &str, expected: &[u8], value: &[u8]) -> Swap {
-    let control = Control::default();
+    let context = Context::default();
     let pause = Duration::from_nanos(1);
     let wait = lode_core::store::LockWait {
-        control: &control,
+        context: &context,
         patient: true,
         retry: Retry { attempts: 3, base: pause, cap: pause },
     };
@@ -529,13 +530,13 @@ fn reading_and_listing_end_between_two_callbacks() {
         many.objects.lock().unwrap().insert(format!("{n:05}"), Vec::new());
     }
     let store = many.backend();
-    let control = Control::start(&CallOptions {
+    let context = Context::start(&CallOptions {
         deadline: Some(Duration::from_millis(1)),
         cancel: None,
         ..CallOptions::default()
     });
-    let _governed = limits::govern(Some(&control));
-    let over = || control.check("").is_err();
+    let _governed = limits::govern(Some(&context));
+    let over = || context.check("").is_err();
     let mut heard = 0;
     let answer = store.list("", &mut |_| {
         while !over() {

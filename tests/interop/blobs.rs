@@ -3,9 +3,10 @@
 use lode_core::checksum::Checksum;
 use lode_core::codec::Codec;
 use lode_core::compress::Compressor;
+use lode_core::context::CallOptions;
 use lode_core::dataset::{BlobReader, BlobSource, Commit, Dataset, DatasetOptions, ReadOptions};
 use lode_core::manifest::Metadata;
-use lode_core::options::{CallOptions, CommitOptions};
+use lode_core::options::CommitOptions;
 use lode_core::store::{Store, StoreOptions};
 use lode_core::{Result, Status};
 

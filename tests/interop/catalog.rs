@@ -3,10 +3,11 @@
 
 use lode_core::catalog::{Catalog, SnapshotFilter};
 use lode_core::codec::Codec;
+use lode_core::context::CallOptions;
 use lode_core::dataset::{Dataset, DatasetOptions, Record};
 use lode_core::layout::Layout;
 use lode_core::manifest::Metadata;
-use lode_core::options::{CallOptions, CommitOptions};
+use lode_core::options::CommitOptions;
 use lode_core::store::{Store, StoreOptions};
 
 use crate::go::{Directory, Go};

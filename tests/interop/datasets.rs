@@ -4,11 +4,12 @@
 use lode_core::checksum::Checksum;
 use lode_core::codec::Codec;
 use lode_core::compress::Compressor;
+use lode_core::context::CallOptions;
 use lode_core::dataset::{
     Commit, Dataset, DatasetOptions, Outcome, ReadOptions, Record, RecordSource, WriterOptions,
 };
 use lode_core::manifest::Metadata;
-use lode_core::options::{CallOptions, CommitOptions};
+use lode_core::options::CommitOptions;
 use lode_core::store::{Store, StoreOptions};
 use lode_core::{Result, Status};
 

@@ -4,10 +4,11 @@
 use lode_core::checksum::Checksum;
 use lode_core::codec::Codec;
 use lode_core::compress::Compressor;
+use lode_core::context::CallOptions;
 use lode_core::dataset::{Dataset, DatasetOptions, Outcome, ReadOptions, Record};
 use lode_core::layout::Layout;
 use lode_core::manifest::Metadata;
-use lode_core::options::{CallOptions, CommitOptions};
+use lode_core::options::CommitOptions;
 use lode_core::store::{Store, StoreOptions};
 
 use crate::go::{Directory, Go};

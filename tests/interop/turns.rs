@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lode_core::checksum::Checksum;
 use lode_core::compress::Compressor;
+use lode_core::context::CallOptions;
 use lode_core::dataset::Outcome;
-use lode_core::options::CallOptions;
 
 use crate::datasets::{lines, open, push, read, records};
 use crate::go::{Directory, Go};

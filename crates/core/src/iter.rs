@@ -1,8 +1,8 @@
 //! Iterators over what a store holds: one step at a time, each within the deadline that was given for it.
 
+use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result};
 use crate::limits;
-use crate::options::{CallOptions, Control};
 
 /// What an iterator runs on.
 pub trait Steps: Send {
@@ -15,8 +15,8 @@ pub trait Steps: Send {
     /// The next item; `None` at the end. Not called again after the end or a failure.
     ///
     /// # Errors
-    /// The store's failure; `Deadline`, `Cancelled` and `Aborted` by way of `control`.
-    fn next(&mut self, control: &Control) -> Result<Option<Self::Item>>;
+    /// The store's failure; `Deadline`, `Cancelled` and `Aborted` by way of `context`.
+    fn next(&mut self, context: &Context) -> Result<Option<Self::Item>>;
 }
 
 /// Gives items one by one, in bounded memory. It belongs to one thread at a time.
@@ -47,9 +47,9 @@ impl<T> Iter<T> {
         if let Some(end) = &self.end {
             return end.clone().map(|()| None);
         }
-        let control = Control::start(&self.options);
-        let _governed = limits::govern(Some(&control));
-        let next = control.check(self.steps.doing()).and_then(|()| self.steps.next(&control));
+        let context = Context::start(&self.options);
+        let _governed = limits::govern(Some(&context));
+        let next = context.check(self.steps.doing()).and_then(|()| self.steps.next(&context));
         match &next {
             Ok(Some(_)) => {}
             Ok(None) => self.end = Some(Ok(())),
@@ -59,21 +59,21 @@ impl<T> Iter<T> {
     }
 }
 
-/// A control's verdict from within a listing, which can only be told to stop.
+/// A context's verdict from within a listing, which can only be told to stop.
 pub(crate) struct Watch<'a> {
-    control: &'a Control,
+    context: &'a Context,
     doing: &'static str,
     stopped: Option<Error>,
 }
 
 impl<'a> Watch<'a> {
-    pub(crate) fn new(control: &'a Control, doing: &'static str) -> Self {
-        Watch { control, doing, stopped: None }
+    pub(crate) fn new(context: &'a Context, doing: &'static str) -> Self {
+        Watch { context, doing, stopped: None }
     }
 
     /// Whether the listing may go on.
     pub(crate) fn goes_on(&mut self) -> bool {
-        match self.control.step(self.doing) {
+        match self.context.step(self.doing) {
             Ok(()) => true,
             Err(error) => {
                 self.stopped = Some(error);

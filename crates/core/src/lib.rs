@@ -41,6 +41,7 @@ pub mod checksum;
 pub mod codec;
 mod commit;
 pub mod compress;
+pub mod context;
 pub mod dataset;
 pub mod error;
 #[cfg(fuzzing)]

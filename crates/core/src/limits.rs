@@ -4,24 +4,24 @@
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
 
+use crate::context::Context;
 use crate::error::Result;
-use crate::options::Control;
 
 thread_local! {
     // Without a destructor: nothing of ours is to run when a thread ends. `Governed` takes out what it has put in.
-    static LIMITS: Cell<ManuallyDrop<Option<Control>>> = const { Cell::new(ManuallyDrop::new(None)) };
+    static LIMITS: Cell<ManuallyDrop<Option<Context>>> = const { Cell::new(ManuallyDrop::new(None)) };
 }
 
 /// Ends the reign of what [`govern`] was given.
 pub struct Governed {
-    previous: Option<Control>,
+    previous: Option<Context>,
 }
 
 /// Until the answer is dropped, these are the thread's limits; `None`: there are none.
 #[must_use]
-pub fn govern(control: Option<&Control>) -> Governed {
-    let control = control.filter(|control| control.is_limited()).cloned();
-    Governed { previous: swap(control) }
+pub fn govern(context: Option<&Context>) -> Governed {
+    let context = context.filter(|context| context.is_limited()).cloned();
+    Governed { previous: swap(context) }
 }
 
 impl Drop for Governed {
@@ -30,8 +30,8 @@ impl Drop for Governed {
     }
 }
 
-fn swap(control: Option<Control>) -> Option<Control> {
-    ManuallyDrop::into_inner(LIMITS.replace(ManuallyDrop::new(control)))
+fn swap(context: Option<Context>) -> Option<Context> {
+    ManuallyDrop::into_inner(LIMITS.replace(ManuallyDrop::new(context)))
 }
 
 /// Fails once the call that the thread is in should end.
@@ -39,35 +39,35 @@ fn swap(control: Option<Control>) -> Option<Control> {
 /// # Errors
 /// `Deadline`, `Cancelled`, `Aborted`.
 pub fn check(doing: &str) -> Result<()> {
-    let Some(control) = swap(None) else { return Ok(()) };
-    let verdict = control.check(doing);
-    drop(swap(Some(control)));
+    let Some(context) = swap(None) else { return Ok(()) };
+    let verdict = context.check(doing);
+    drop(swap(Some(context)));
     verdict
 }
 
 /// The limits of the call that the thread is in, if there are any.
-pub fn current() -> Option<Control> {
-    let control = swap(None);
-    drop(swap(control.clone()));
-    control
+pub fn current() -> Option<Context> {
+    let context = swap(None);
+    drop(swap(context.clone()));
+    context
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::{CallOptions, CancelToken};
     use crate::error::Status;
-    use crate::options::{CallOptions, CancelToken};
     use std::time::Duration;
 
     #[test]
     fn the_innermost_limits_hold_and_the_outer_ones_come_back() {
-        let over = Control::start(&CallOptions {
+        let over = Context::start(&CallOptions {
             deadline: Some(Duration::ZERO),
             cancel: None,
             ..CallOptions::default()
         });
         let token = CancelToken::new();
-        let cancelled = Control::start(&CallOptions {
+        let cancelled = Context::start(&CallOptions {
             deadline: None,
             cancel: Some(token.clone()),
             ..CallOptions::default()

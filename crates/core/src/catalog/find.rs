@@ -2,13 +2,13 @@
 
 use super::{Catalog, SnapshotFilter};
 use crate::commit::lookup::{Stored, stored_manifest_at};
+use crate::context::Context;
 use crate::dataset::Snapshot;
 use crate::error::{Error, Result, Status};
 use crate::id::{self, Form, form};
 use crate::iter::{Steps, Watch};
 use crate::layout::{Layout, SEGMENTS};
 use crate::manifest::Manifest;
-use crate::options::Control;
 use crate::store::Backend;
 use crate::store::pages::{Pages, ROOM};
 
@@ -35,10 +35,10 @@ const LOOKING: &str = "looking for a dataset";
 
 impl Catalog {
     /// The dataset, which must have a snapshot.
-    pub(super) fn existing(&self, dataset: &str, control: &Control) -> Result<Place> {
+    pub(super) fn existing(&self, dataset: &str, context: &Context) -> Result<Place> {
         id::check_dataset_id(dataset)?;
         let mut place = Place { catalog: self.clone(), dataset: dataset.to_owned(), copies_alone: false };
-        if !place.has_snapshot(control)? {
+        if !place.has_snapshot(context)? {
             let prefix = self.layout.dataset_prefix(dataset);
             let message = format!(
                 "there is no dataset {dataset:?} in {}: no manifest of the {} layout lies under {prefix}",
@@ -47,7 +47,7 @@ impl Catalog {
             );
             return Err(Error::new(Status::NotFound, message).with_path(prefix));
         }
-        place.copies_alone = place.may_have_copies_alone(control)?;
+        place.copies_alone = place.may_have_copies_alone(context)?;
         Ok(place)
     }
 }
@@ -72,8 +72,8 @@ impl Place {
     }
 
     /// Whether there is a snapshot. Mostly the pointer tells, without a listing.
-    fn has_snapshot(&self, control: &Control) -> Result<bool> {
-        control.check(LOOKING)?;
+    fn has_snapshot(&self, context: &Context) -> Result<bool> {
+        context.check(LOOKING)?;
         let pointer = self.backend().get(&self.layout().latest_path(&self.dataset), POINTER_MAX);
         // A pointer that is none is no reason to deny what the listing shows.
         if let Some(pointer) = pointer.or_else(none_if_corrupt)?
@@ -83,17 +83,17 @@ impl Place {
         {
             return Ok(true);
         }
-        let found = self.first_canonical(control, |key| Ok(self.exists(key)?.then_some(())))?;
-        Ok(found.is_some() || self.has_copy(control)?)
+        let found = self.first_canonical(context, |key| Ok(self.exists(key)?.then_some(())))?;
+        Ok(found.is_some() || self.has_copy(context)?)
     }
 
     /// Whether a partition has a copy that is enough for a snapshot.
-    fn has_copy(&self, control: &Control) -> Result<bool> {
+    fn has_copy(&self, context: &Context) -> Result<bool> {
         if self.layout() != Layout::Hive {
             return Ok(false);
         }
         let mut found = false;
-        let mut watch = Watch::new(control, LOOKING);
+        let mut watch = Watch::new(context, LOOKING);
         let mut look = |id: &str, _: &str| {
             found = self.may_lack_canonical(id);
             !found
@@ -104,11 +104,11 @@ impl Place {
     }
 
     /// Whether there may be snapshots with copies alone: not if the first canonical manifest begins the history.
-    fn may_have_copies_alone(&self, control: &Control) -> Result<bool> {
+    fn may_have_copies_alone(&self, context: &Context) -> Result<bool> {
         if self.layout() != Layout::Hive {
             return Ok(false);
         }
-        let first = self.first_canonical(control, |key| {
+        let first = self.first_canonical(context, |key| {
             let id = self.layout().parse_manifest_path(&self.dataset, key).unwrap_or_default();
             match stored_manifest_at(self.backend(), key, &self.dataset, id) {
                 Ok(Stored::Whole(_, manifest)) => Ok(Some(manifest.parent_snapshot_id.is_some())),
@@ -126,12 +126,12 @@ impl Place {
     /// What `look` finds at the first key of a canonical manifest, in the order of ids, at which it finds anything.
     fn first_canonical<T>(
         &self,
-        control: &Control,
+        context: &Context,
         look: impl Fn(&str) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
         let mut pages = Pages::new(ROOM);
-        while let Some(id) = pages.next(control, LOOKING, |each| self.list_canonical(each))? {
-            control.step(LOOKING)?;
+        while let Some(id) = pages.next(context, LOOKING, |each| self.list_canonical(each))? {
+            context.step(LOOKING)?;
             if let Some(found) = look(&self.layout().manifest_path(&self.dataset, &id))? {
                 return Ok(Some(found));
             }
@@ -196,16 +196,16 @@ impl Steps for Datasets {
         "listing datasets"
     }
 
-    fn next(&mut self, control: &Control) -> Result<Option<String>> {
+    fn next(&mut self, context: &Context) -> Result<Option<String>> {
         let (doing, catalog) = (self.doing(), &self.catalog);
         while let Some(name) =
-            self.names.next(control, doing, |each| catalog.backend().list_names("datasets/", each))?
+            self.names.next(context, doing, |each| catalog.backend().list_names("datasets/", each))?
         {
             if id::check_dataset_id(&name).is_err() {
                 continue;
             }
             let place = Place { catalog: catalog.clone(), dataset: name, copies_alone: false };
-            if place.has_snapshot(control)? {
+            if place.has_snapshot(context)? {
                 return Ok(Some(place.dataset));
             }
         }
@@ -230,12 +230,12 @@ impl Partitions {
     }
 
     /// Whether a committed snapshot has its copy of the manifest in this partition.
-    fn is_committed(place: &Place, partition: &str, control: &Control, doing: &'static str) -> Result<bool> {
+    fn is_committed(place: &Place, partition: &str, context: &Context, doing: &'static str) -> Result<bool> {
         let layout = place.layout();
         let prefix = format!("{}{partition}/{SEGMENTS}/", layout.partitions_prefix(&place.dataset));
         let mut ids = Pages::new(ROOM);
-        while let Some(id) = ids.next(control, doing, |each| place.backend().list_names(&prefix, each))? {
-            control.step(doing)?;
+        while let Some(id) = ids.next(context, doing, |each| place.backend().list_names(&prefix, each))? {
+            context.step(doing)?;
             let copy_is_enough = place.copies_alone && place.may_lack_canonical(&id);
             if place.exists(&layout.partition_manifest_path(&place.dataset, partition, &id))?
                 && (copy_is_enough || place.exists(&layout.manifest_path(&place.dataset, &id))?)
@@ -254,7 +254,7 @@ impl Steps for Partitions {
         "listing partitions"
     }
 
-    fn next(&mut self, control: &Control) -> Result<Option<String>> {
+    fn next(&mut self, context: &Context) -> Result<Option<String>> {
         let doing = self.doing();
         loop {
             let depth = self.folders.len();
@@ -265,12 +265,12 @@ impl Steps for Partitions {
                 prefix.push('/');
             }
             let backend = self.place.backend();
-            let Some(name) = names.next(control, doing, |each| backend.list_names(&prefix, each))? else {
+            let Some(name) = names.next(context, doing, |each| backend.list_names(&prefix, each))? else {
                 self.folders.pop();
                 continue;
             };
             if name == SEGMENTS {
-                if !partition.is_empty() && Self::is_committed(&self.place, partition, control, doing)? {
+                if !partition.is_empty() && Self::is_committed(&self.place, partition, context, doing)? {
                     return Ok(Some(partition.clone()));
                 }
             } else if depth < DEEPEST {
@@ -300,13 +300,13 @@ impl Found {
     }
 
     /// The next id with the key of its manifest.
-    fn next_name(&mut self, control: &Control) -> Result<Option<(String, String)>> {
+    fn next_name(&mut self, context: &Context) -> Result<Option<(String, String)>> {
         let (doing, place) = (self.doing(), &self.place);
         let partition = &*self.filter.partition;
         if !partition.is_empty() && place.layout() != Layout::Hive {
             return Ok(None);
         }
-        let name = self.names.next(control, doing, |each| {
+        let name = self.names.next(context, doing, |each| {
             // Without a partition, copies count only where there may be nothing else.
             if partition.is_empty() {
                 let mut goes_on = true;
@@ -318,7 +318,7 @@ impl Found {
                     return Ok(());
                 }
             }
-            let mut watch = Watch::new(control, doing);
+            let mut watch = Watch::new(context, doing);
             let mut copy = |id: &str, key: &str| {
                 let canonical = partition.is_empty() || each(id);
                 let is_enough = place.copies_alone && place.may_lack_canonical(id);
@@ -362,9 +362,9 @@ impl Steps for Found {
         "listing snapshots"
     }
 
-    fn next(&mut self, control: &Control) -> Result<Option<Snapshot>> {
-        while let Some((id, key)) = self.next_name(control)? {
-            control.step(self.doing())?;
+    fn next(&mut self, context: &Context) -> Result<Option<Snapshot>> {
+        while let Some((id, key)) = self.next_name(context)? {
+            context.step(self.doing())?;
             if id == self.last {
                 continue;
             }

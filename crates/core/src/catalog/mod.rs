@@ -9,13 +9,13 @@ mod find;
 mod tests;
 
 use crate::commit::lookup::{Stored, stored_manifest_at};
+use crate::context::{CallOptions, Context};
 use crate::dataset::{BlobReader, ReadOptions, Snapshot, Snapshots};
 use crate::error::{Error, Result, Status};
 use crate::id;
 use crate::iter::Keys;
 use crate::layout::Layout;
 use crate::limits;
-use crate::options::{CallOptions, Control};
 use crate::store::{Backend, Store, key};
 
 /// A store, looked at as datasets of one layout. Clones are the same catalog, and threads may share it.
@@ -62,7 +62,7 @@ impl Catalog {
                            their ids yourself, or use another layout";
             return Err(Error::new(Status::DatasetsNotModeled, message));
         }
-        Control::start(options).check("listing datasets")?;
+        Context::start(options).check("listing datasets")?;
         Ok(Keys::new(find::Datasets::new(self), options))
     }
 
@@ -73,9 +73,9 @@ impl Catalog {
     /// `NotFound` if there is no snapshot at all; `InvalidArgument` for what no dataset id can be; `Deadline`,
     /// `Cancelled`, `Aborted`; the store's failure.
     pub fn partitions(&self, dataset: &str, options: &CallOptions) -> Result<Keys> {
-        let control = Control::start(options);
-        let _governed = limits::govern(Some(&control));
-        let place = self.existing(dataset, &control)?;
+        let context = Context::start(options);
+        let _governed = limits::govern(Some(&context));
+        let place = self.existing(dataset, &context)?;
         Ok(Keys::new(find::Partitions::new(place), options))
     }
 
@@ -104,9 +104,9 @@ impl Catalog {
         if !filter.partition.is_empty() {
             key::check(&filter.partition).map_err(|error| error.context("the partition prefix"))?;
         }
-        let control = Control::start(options);
-        let _governed = limits::govern(Some(&control));
-        let place = self.existing(dataset, &control)?;
+        let context = Context::start(options);
+        let _governed = limits::govern(Some(&context));
+        let place = self.existing(dataset, &context)?;
         Ok(Snapshots::new(find::Found::new(place, filter), options))
     }
 
@@ -119,9 +119,9 @@ impl Catalog {
     pub fn manifest(&self, key: &str, options: &CallOptions) -> Result<Snapshot> {
         key::check(key)?;
         let (dataset, id) = self.parse_manifest_key(key)?;
-        let control = Control::start(options);
-        control.check("reading a manifest")?;
-        let _governed = limits::govern(Some(&control));
+        let context = Context::start(options);
+        context.check("reading a manifest")?;
+        let _governed = limits::govern(Some(&context));
         match stored_manifest_at(self.backend(), key, dataset, id)? {
             Stored::Whole(bytes, manifest) => Ok(Snapshot::assemble(&self.store, *manifest, &bytes)),
             Stored::Absent => {

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::*;
 use crate::codec::Codec;
+use crate::context::CancelToken;
 use crate::dataset::tests::counts::Counted;
 use crate::dataset::{Dataset, DatasetOptions};
 use crate::manifest::{FileRef, Manifest, Metadata};
-use crate::options::{CancelToken, CommitOptions};
+use crate::options::CommitOptions;
 use crate::store::{Durability, Put, StoreOptions};
 
 const NO_CALL: CallOptions = CallOptions { deadline: None, cancel: None, progress: None };

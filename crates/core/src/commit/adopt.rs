@@ -11,10 +11,10 @@ use super::machine::{Id, Repair, Slot, Survey, Surveyed};
 use super::producers;
 use super::slot::ROOT;
 use crate::codec::Codec;
+use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::id::{Form, form};
 use crate::manifest::{Manifest, Metadata};
-use crate::options::Control;
 use crate::store::Age;
 
 /// A Go writer that has not published after this long is taken for dead.
@@ -55,7 +55,7 @@ impl Site<'_> {
     ///
     /// # Errors
     /// The store's; `ManifestInvalid` for a manifest that is whole and wrong; `Deadline`, `Cancelled`.
-    pub fn survey(&self, control: &Control) -> Result<Survey> {
+    pub fn survey(&self, context: &Context) -> Result<Survey> {
         let mut survey = Survey::default();
         let mut slots = Vec::new();
         self.backend().list_names(&self.layout.slots_prefix(self.dataset), &mut |name| {
@@ -71,7 +71,7 @@ impl Site<'_> {
         let mut ids = self.listed_ids()?;
         ids.sort_unstable();
         for id in ids {
-            control.check("looking through the snapshots")?;
+            context.check("looking through the snapshots")?;
             let tells = |manifest: &Manifest| {
                 matches!(form(&id), Form::Ours { .. }) || manifest.metadata.value(producers::KEY).is_some()
             };
@@ -112,9 +112,9 @@ impl Site<'_> {
     ///
     /// # Errors
     /// The store's; `Deadline`, `Cancelled`.
-    pub fn persist_adopted(&self, ids: &[Id], control: &Control) -> Result<()> {
+    pub fn persist_adopted(&self, ids: &[Id], context: &Context) -> Result<()> {
         for id in ids {
-            control.check("making adopted snapshots durable")?;
+            context.check("making adopted snapshots durable")?;
             let key = self.manifest_key(id)?;
             let Some((_, manifest)) = self.manifest(id)? else {
                 let message = format!("the manifest {key} has gone while it was being adopted");

@@ -13,12 +13,12 @@ use super::machine::{
 };
 use super::producers::{self, Stamp};
 use super::slot;
+use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::id::{self, Form, form};
 use crate::layout::Layout;
 use crate::limits;
 use crate::manifest::Manifest;
-use crate::options::Control;
 use crate::store::{Backend, Durability, LockWait, LogLevel, Put, Swap};
 
 /// A parent this far ahead of the clock is worth a warning.
@@ -72,7 +72,7 @@ pub enum Resolved {
 /// A machine being run.
 struct Driver<'a> {
     site: Site<'a>,
-    control: &'a Control,
+    context: &'a Context,
     content: Option<&'a mut dyn Content>,
     machine: Machine,
     /// The payload of our own attempt.
@@ -89,7 +89,7 @@ struct Driver<'a> {
 /// Certainly not committed, but for `CommitUnknown`.
 pub fn commit(
     site: Site<'_>,
-    control: &Control,
+    context: &Context,
     expected: Option<Option<Id>>,
     stamp: Option<Stamp>,
     content: &mut dyn Content,
@@ -103,7 +103,7 @@ pub fn commit(
         None => Machine::new(goal, knowledge.clone(), site.retry.attempts),
     };
     let mut driver =
-        Driver { site, control, content: Some(content), machine, own: settled, seen: None, error: None };
+        Driver { site, context, content: Some(content), machine, own: settled, seen: None, error: None };
     let ended = driver.run();
     *knowledge = driver.machine.knowledge().clone();
     match ended {
@@ -138,10 +138,10 @@ pub fn commit(
 ///
 /// # Errors
 /// `CommitUnknown` if still nobody can say; what stands in the way of walking the history otherwise.
-pub fn resolve(site: Site<'_>, control: &Control, id: &str, knowledge: &mut Knowledge) -> Result<Resolved> {
+pub fn resolve(site: Site<'_>, context: &Context, id: &str, knowledge: &mut Knowledge) -> Result<Resolved> {
     let id = Id::from(id);
     let machine = Machine::new(Goal::Resolve { id: id.clone() }, knowledge.clone(), site.retry.attempts);
-    let mut driver = Driver { site, control, content: None, machine, own: None, seen: None, error: None };
+    let mut driver = Driver { site, context, content: None, machine, own: None, seen: None, error: None };
     let ended = driver.run();
     *knowledge = driver.machine.knowledge().clone();
     match ended {
@@ -170,10 +170,10 @@ fn check_length(bytes: u64, limit: u64) -> Result<()> {
 ///
 /// # Errors
 /// `SnapshotNotFound`; `NeedsRepair` if the slots lead elsewhere for good; the store's. It may be repeated.
-pub fn adopt(site: Site<'_>, control: &Control, id: &str, knowledge: &mut Knowledge) -> Result<()> {
+pub fn adopt(site: Site<'_>, context: &Context, id: &str, knowledge: &mut Knowledge) -> Result<()> {
     let goal = Goal::Adopt { id: Id::from(id) };
     let machine = Machine::new(goal, knowledge.clone(), site.retry.attempts);
-    let mut driver = Driver { site, control, content: None, machine, own: None, seen: None, error: None };
+    let mut driver = Driver { site, context, content: None, machine, own: None, seen: None, error: None };
     let ended = driver.run();
     *knowledge = driver.machine.knowledge().clone();
     match ended? {
@@ -196,7 +196,7 @@ impl Driver<'_> {
         loop {
             let action = self.machine.step(event);
             if self.machine.may_stop() && !matches!(action, Action::Finish(_)) {
-                self.control.check("committing").map_err(|error| self.named(error))?;
+                self.context.check("committing").map_err(|error| self.named(error))?;
             }
             let is_own =
                 |parent: &Option<Id>| self.own.as_ref().is_some_and(|own| own.slot.parent == *parent);
@@ -204,8 +204,8 @@ impl Driver<'_> {
             event = match action {
                 Action::Finish(outcome) => return Ok(outcome),
                 action => {
-                    let control = (!self.machine.is_in_doubt()).then_some(self.control);
-                    let _governed = limits::govern(control);
+                    let context = (!self.machine.is_in_doubt()).then_some(self.context);
+                    let _governed = limits::govern(context);
                     self.perform(action)
                 }
             };
@@ -228,7 +228,7 @@ impl Driver<'_> {
             Action::ReadSlot(parent) => Event::Slot(self.read_slot(parent.as_deref())),
             Action::FindNamer(child) => Event::Namer(self.find_namer(&child)),
             Action::Survey => {
-                let result = self.refuse_another_layout().and_then(|()| self.site.survey(self.control));
+                let result = self.refuse_another_layout().and_then(|()| self.site.survey(self.context));
                 Event::Surveyed(self.read(result.map(|survey| Some(Arc::new(survey)))))
             }
             Action::ReadAge(aging) => Event::Aged(self.read_age(&aging)),
@@ -309,7 +309,7 @@ impl Driver<'_> {
         if self.site.durability == Durability::Process || !self.backend().persists() {
             return true;
         }
-        match self.site.persist_adopted(ids, self.control) {
+        match self.site.persist_adopted(ids, self.context) {
             Ok(()) => true,
             Err(error) => {
                 self.error = Some(error);
@@ -462,7 +462,7 @@ impl Driver<'_> {
         for (number, key) in hive::copies(self.site.layout, self.site.dataset, &manifest).iter().enumerate() {
             // A few are put whatever the time, as any manifest is; thousands are left to the next writer.
             if number >= COPIES
-                && let Err(error) = self.control.check("publishing the copies of a manifest")
+                && let Err(error) = self.context.check("publishing the copies of a manifest")
             {
                 self.error = Some(error);
                 return PutAnswer::Failed;
@@ -561,7 +561,7 @@ impl Driver<'_> {
         // Another's pointer can be left to whoever comes next: it must not cost our own commit its time.
         let is_own = self.own.as_ref().is_some_and(|own| *own.slot.child == *value);
         let is_help = matches!(self.machine.goal(), Goal::Commit { .. }) && !is_own;
-        let wait = LockWait { control: self.control, patient: !is_help, retry: self.site.retry };
+        let wait = LockWait { context: self.context, patient: !is_help, retry: self.site.retry };
         let expected = expected.unwrap_or_default();
         match self.backend().compare_and_swap(&key, expected, value.as_bytes(), self.site.durability, &wait) {
             Swap::Done => SwapAnswer::Done,
@@ -580,7 +580,7 @@ impl Driver<'_> {
     /// Waits before the next try; whether there may be one.
     fn pause(&mut self, tries: u32) -> bool {
         let time = self.site.retry.pause(tries, id::fresh_random());
-        match self.control.sleep(time, "waiting for an answer") {
+        match self.context.sleep(time, "waiting for an answer") {
             Ok(()) => true,
             Err(error) => {
                 self.error.get_or_insert(error);

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use super::adopt::Sightings;
 use super::machine::Slot;
 use super::slot::{self, Place, ROOT};
+use crate::context::Context;
 use crate::dataset::DatasetOptions;
 use crate::error::{Error, Result, Status};
 use crate::id::{Form, form};
 use crate::iter::Watch;
 use crate::layout::Layout;
 use crate::manifest::{Manifest, syntax};
-use crate::options::{Control, Retry};
+use crate::options::Retry;
 use crate::store::{Backend, Durability, Store};
 
 /// The longest manifest that is read.
@@ -196,16 +197,16 @@ impl<'a> Site<'a> {
     /// # Errors
     /// The store's.
     pub fn listed_ids(&self) -> Result<Vec<String>> {
-        self.listed_ids_within(&Control::default())
+        self.listed_ids_within(&Context::default())
     }
 
     /// The same, while the call that it is for may go on.
     ///
     /// # Errors
     /// `Deadline`, `Cancelled`; the store's.
-    pub fn listed_ids_within(&self, control: &Control) -> Result<Vec<String>> {
+    pub fn listed_ids_within(&self, context: &Context) -> Result<Vec<String>> {
         let mut ids = Vec::new();
-        let mut watch = Watch::new(control, "listing snapshots");
+        let mut watch = Watch::new(context, "listing snapshots");
         self.backend().list_names(&self.layout.snapshots_prefix(self.dataset), &mut |name| {
             if self.layout.may_be_snapshot(name) {
                 ids.push(name.to_owned());

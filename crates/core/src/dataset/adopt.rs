@@ -2,9 +2,9 @@
 
 use super::{Dataset, Snapshot};
 use crate::commit::driver;
+use crate::context::{CallOptions, Context};
 use crate::error::Result;
 use crate::id;
-use crate::options::{CallOptions, Control};
 
 impl Dataset {
     /// Makes the snapshot of this id the head: the exit of `NeedsRepair`, whose error names the heads to choose from.
@@ -23,9 +23,9 @@ impl Dataset {
     /// `Deadline`, `Cancelled`; the store's failures.
     pub fn adopt(&self, snapshot_id: &str, options: &CallOptions) -> Result<Snapshot> {
         id::check_snapshot_id(snapshot_id)?;
-        let control = Control::start(options);
+        let context = Context::start(options);
         let mut knowledge = self.knowledge();
-        let adopted = driver::adopt(self.site(), &control, snapshot_id, &mut knowledge);
+        let adopted = driver::adopt(self.site(), &context, snapshot_id, &mut knowledge);
         self.learn(knowledge);
         adopted?;
         self.snapshot(snapshot_id, &CallOptions::default())

@@ -8,9 +8,10 @@ use super::{BlobReader, Dataset, ReadOptions, Snapshot};
 use crate::codec::Codec;
 use crate::commit::driver::Content;
 use crate::commit::machine::{Dated, Slot};
+use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::manifest::{Manifest, Metadata};
-use crate::options::{CommitOptions, Control, ProgressFn};
+use crate::options::{CommitOptions, ProgressFn};
 
 /// A source's buffer goes on its way once less than this is free in it: no read is asked for less.
 const LEAST_ROOM: usize = CHUNK / 4;
@@ -96,13 +97,13 @@ impl Dataset {
         options: CommitOptions<'_>,
     ) -> Result<Commit> {
         self.require_no_codec("writing a blob")?;
-        let control = Control::start(&options.call);
+        let context = Context::start(&options.call);
         let mut progress = options.progress;
         let mut staging = Staging::new(self.clone());
         let mut content =
-            Pulled { staging: &mut staging, source, metadata, control: &control, progress: &mut progress };
+            Pulled { staging: &mut staging, source, metadata, context: &context, progress: &mut progress };
         let terms = Terms::new(options.expected_parent, options.producer)?;
-        let ended = self.run_commit(&control, terms, &mut content);
+        let ended = self.run_commit(&context, terms, &mut content);
         staging.settled(ended)
     }
 
@@ -131,24 +132,24 @@ struct Pulled<'a, 'p, 's> {
     staging: &'a mut Staging,
     source: Source<'s>,
     metadata: Metadata,
-    control: &'a Control,
+    context: &'a Context,
     progress: &'a mut Option<ProgressFn<'p>>,
 }
 
 impl Pulled<'_, '_, '_> {
     fn pull(&mut self) -> Result<()> {
-        let Pulled { staging, source, control, progress, .. } = self;
+        let Pulled { staging, source, context, progress, .. } = self;
         let pipe = staging.open(true)?;
         match source {
             Source::Memory(data) => {
                 for piece in data.chunks(CHUNK) {
-                    control.check("writing a blob")?;
+                    context.check("writing a blob")?;
                     pipe.pass(piece)?;
                     report(progress, pipe.progress())?;
                 }
                 Ok(())
             }
-            Source::Stream(source) => pull_stream(pipe, &mut **source, control, progress),
+            Source::Stream(source) => pull_stream(pipe, &mut **source, context, progress),
         }
     }
 }
@@ -156,7 +157,7 @@ impl Pulled<'_, '_, '_> {
 fn pull_stream(
     pipe: &mut Pipe,
     source: &mut dyn BlobSource,
-    control: &Control,
+    context: &Context,
     progress: &mut Option<ProgressFn<'_>>,
 ) -> Result<()> {
     let mut buffer = Vec::new();
@@ -166,7 +167,7 @@ fn pull_stream(
     buffer.resize(CHUNK, 0);
     let mut filled = 0;
     loop {
-        control.check("pulling a blob")?;
+        context.check("pulling a blob")?;
         let room = CHUNK - filled;
         match source.read(&mut buffer[filled..])? {
             0 => return pipe.pass(&buffer[..filled]),

@@ -5,10 +5,10 @@ use super::read::{CHUNK, File};
 use super::{Dataset, ReadOptions, Verify};
 use crate::checksum::Checksum;
 use crate::compress::Compressor;
+use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::limits;
 use crate::manifest::FileRef;
-use crate::options::Control;
 use crate::store::{Store, key};
 
 /// Between two looks at deadline and cancel token no more than this is read.
@@ -71,9 +71,9 @@ impl BlobReader {
     /// `InvalidPath` for what is no key; `NotFound`; the store's failure.
     pub fn open_object(store: &Store, key: &str, options: ReadOptions) -> Result<Self> {
         key::check(key)?;
-        let control = Control::start(&options.call);
-        control.check("opening an object")?;
-        let _governed = limits::govern(Some(&control));
+        let context = Context::start(&options.call);
+        context.check("opening an object")?;
+        let _governed = limits::govern(Some(&context));
         let Some(object) = store.backend().open(key)? else {
             let message = format!("there is no object {key:?} in {}", store.backend().describe());
             return Err(Error::new(Status::NotFound, message).with_path(key));
@@ -104,15 +104,15 @@ impl BlobReader {
         if let Some(end) = &self.end {
             return end.clone().map(|()| 0);
         }
-        let control = Control::start(&self.options.call);
-        let _governed = limits::govern(Some(&control));
+        let context = Context::start(&self.options.call);
+        let _governed = limits::govern(Some(&context));
         let mut filled = 0;
         let ended = loop {
             if filled == buffer.len() {
                 return Ok(filled);
             }
             let most = buffer.len().min(filled + PIECE);
-            match self.read_piece(&mut buffer[filled..most], &control) {
+            match self.read_piece(&mut buffer[filled..most], &context) {
                 Ok(0) => break Ok(()),
                 Ok(read) => filled += read,
                 // What has been read comes first, and the next call has a time of its own.
@@ -127,16 +127,16 @@ impl BlobReader {
         }
     }
 
-    fn read_piece(&mut self, room: &mut [u8], control: &Control) -> Result<usize> {
-        control.check("reading a blob")?;
-        self.open(control)?.fill(room)
+    fn read_piece(&mut self, room: &mut [u8], context: &Context) -> Result<usize> {
+        context.check("reading a blob")?;
+        self.open(context)?.fill(room)
     }
 
     /// The stream's file; it is opened, and verified if that is to be done first, by the first call.
-    fn open(&mut self, control: &Control) -> Result<&mut File> {
+    fn open(&mut self, context: &Context) -> Result<&mut File> {
         if self.stream.is_none() {
             let mut file = File::open(&self.store, self.file.clone(), self.compressor)?;
-            file.check_by(self.checksum, self.options.verify, control)?;
+            file.check_by(self.checksum, self.options.verify, context)?;
             self.stream = Some(file);
         }
         // Set above; an error here would be a bug.
@@ -153,18 +153,18 @@ impl BlobReader {
     /// As [`BlobReader::read`], but a failure is that of this call alone.
     pub fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         check_room(buffer)?;
-        let control = Control::start(&self.options.call);
-        let _governed = limits::govern(Some(&control));
+        let context = Context::start(&self.options.call);
+        let _governed = limits::govern(Some(&context));
         let read = match self.compressor {
-            Compressor::None => self.read_stored(offset, buffer, &control),
-            _ => self.read_decoded(offset, buffer, &control),
+            Compressor::None => self.read_stored(offset, buffer, &context),
+            _ => self.read_decoded(offset, buffer, &context),
         };
         read.map_err(|error| self.named(error))
     }
 
-    fn read_stored(&mut self, offset: u64, buffer: &mut [u8], control: &Control) -> Result<usize> {
-        control.check("reading a range")?;
-        let file = self.open(control)?;
+    fn read_stored(&mut self, offset: u64, buffer: &mut [u8], context: &Context) -> Result<usize> {
+        context.check("reading a range")?;
+        let file = self.open(context)?;
         let mut filled = 0;
         while filled < buffer.len() {
             let most = buffer.len().min(filled + PIECE);
@@ -173,15 +173,15 @@ impl BlobReader {
                 break;
             }
             filled += read;
-            control.check("reading a range")?;
+            context.check("reading a range")?;
         }
         Ok(filled)
     }
 
-    fn read_decoded(&mut self, offset: u64, buffer: &mut [u8], control: &Control) -> Result<usize> {
-        control.check("reading a range")?;
+    fn read_decoded(&mut self, offset: u64, buffer: &mut [u8], context: &Context) -> Result<usize> {
+        context.check("reading a range")?;
         if self.options.verify == Verify::First {
-            self.open(control)?;
+            self.open(context)?;
         }
         // Taken: after a failure nobody knows where it stands, and the next range begins anew.
         let mut ranges = match self.ranges.take() {
@@ -189,7 +189,7 @@ impl BlobReader {
             _ => Ranges::begin(File::open(&self.store, self.file.clone(), self.compressor)?)?,
         };
         while ranges.offset < offset && !ranges.ended {
-            control.check("decoding up to a range")?;
+            context.check("decoding up to a range")?;
             let gap = usize::try_from(offset - ranges.offset).unwrap_or(usize::MAX).min(CHUNK);
             let mut skipped = std::mem::take(&mut ranges.skipped);
             let read = ranges.fill(&mut skipped[..gap]);
@@ -198,7 +198,7 @@ impl BlobReader {
         }
         let mut filled = 0;
         while filled < buffer.len() && !ranges.ended {
-            control.check("reading a range")?;
+            context.check("reading a range")?;
             let most = buffer.len().min(filled + PIECE);
             filled += ranges.fill(&mut buffer[filled..most])?;
         }

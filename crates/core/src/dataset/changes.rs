@@ -5,11 +5,11 @@ use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use super::{Dataset, Snapshot, Snapshots};
+use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
 use crate::id;
 use crate::iter::Steps;
 use crate::limits;
-use crate::options::{CallOptions, Control};
 
 /// How many bytes of manifests are kept from the walk: those of the oldest snapshots, which are given first. The
 /// others are read again when their turn comes.
@@ -33,15 +33,15 @@ impl Dataset {
         if let Some(id) = since {
             id::check_snapshot_id(id)?;
         }
-        let control = Control::start(options);
-        let _governed = limits::govern(Some(&control));
-        let changes = self.walk(since, &control).map_err(|error| self.named(error))?;
+        let context = Context::start(options);
+        let _governed = limits::govern(Some(&context));
+        let changes = self.walk(since, &context).map_err(|error| self.named(error))?;
         Ok(Snapshots::new(changes, options))
     }
 
-    fn walk(&self, since: Option<&str>, control: &Control) -> Result<Changes> {
+    fn walk(&self, since: Option<&str>, context: &Context) -> Result<Changes> {
         let mut changes = Changes::none(self);
-        let Some(mut at) = self.find_latest(control)? else {
+        let Some(mut at) = self.find_latest(context)? else {
             return match since {
                 None => Ok(changes),
                 Some(id) => Err(not_found(id, "it has no snapshot yet")),
@@ -54,7 +54,7 @@ impl Dataset {
             match since.map(|since| (since, since.cmp(at.id()))) {
                 Some((_, Ordering::Equal)) => return Ok(changes),
                 Some((since, Ordering::Greater)) => {
-                    let is_ahead = at.id() == head && self.is_ahead(&head, since, control)?;
+                    let is_ahead = at.id() == head && self.is_ahead(&head, since, context)?;
                     return if is_ahead { Ok(changes) } else { Err(no_ancestor(since)) };
                 }
                 Some((_, Ordering::Less)) | None => {}
@@ -67,7 +67,7 @@ impl Dataset {
             if since == Some(&*parent) {
                 return Ok(changes);
             }
-            control.step(WALKING)?;
+            context.step(WALKING)?;
             at = self.ancestor(&parent)?;
         }
     }
@@ -98,10 +98,10 @@ impl Dataset {
     }
 
     /// Whether `id` is committed beyond the head that the pointer names: a writer could not publish it.
-    fn is_ahead(&self, head: &str, id: &str, control: &Control) -> Result<bool> {
+    fn is_ahead(&self, head: &str, id: &str, context: &Context) -> Result<bool> {
         let mut at = head.to_owned();
         while *at < *id {
-            control.step(WALKING)?;
+            context.step(WALKING)?;
             match self.site().slot(Some(&at))? {
                 Some(decision) if *decision.slot.child > *at => at = decision.slot.child.to_string(),
                 _ => return Ok(false),
@@ -153,7 +153,7 @@ impl Steps for Changes {
         "reading what is new"
     }
 
-    fn next(&mut self, _control: &Control) -> Result<Option<Snapshot>> {
+    fn next(&mut self, _control: &Context) -> Result<Option<Snapshot>> {
         let Some(id) = self.ids.pop() else { return Ok(None) };
         match self.kept.pop_back() {
             Some(snapshot) => Ok(Some(snapshot)),

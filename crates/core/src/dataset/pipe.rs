@@ -10,9 +10,9 @@ use crate::codec::Codec;
 use crate::codec::jsonl::{Encoder, Rejection, append_checked};
 use crate::commit::machine::Dated;
 use crate::compress;
+use crate::context::Progress;
 use crate::error::{Error, Result, Status};
 use crate::manifest::FileRef;
-use crate::options::Progress;
 use crate::store::{Put, Upload};
 
 /// How many bytes of lines are gathered before they go on their way, unless the compressor wants more at a time.

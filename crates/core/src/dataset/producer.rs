@@ -4,10 +4,10 @@ use super::{Dataset, Snapshot};
 use crate::commit::machine::{Id, Kind};
 use crate::commit::producers::{self, Entry};
 use crate::commit::slot;
+use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
 use crate::id::{Form, form};
 use crate::manifest::Manifest;
-use crate::options::{CallOptions, Control};
 use crate::store::Durability;
 
 /// How far a producer has come.
@@ -60,8 +60,8 @@ impl Dataset {
         if producer.is_empty() {
             return Err(self.named(Error::new(Status::InvalidArgument, "the producer id is empty")));
         }
-        let control = Control::start(options);
-        let head = self.decided_head(&control).map_err(|error| self.named(error))?;
+        let context = Context::start(options);
+        let head = self.decided_head(&context).map_err(|error| self.named(error))?;
         match head {
             Some(head) if head.producer(producer)?.is_some() => Ok(Some(head)),
             _ => Ok(None),
@@ -69,12 +69,12 @@ impl Dataset {
     }
 
     /// The nearest snapshot, from this one back, that tells who has committed what: the Go library's do not.
-    fn teller(&self, head: Snapshot, control: &Control) -> Result<Snapshot> {
+    fn teller(&self, head: Snapshot, context: &Context) -> Result<Snapshot> {
         let mut teller = head.clone();
         while !matches!(form(teller.id()), Form::Ours { .. })
             && teller.manifest().metadata.value(producers::KEY).is_none()
         {
-            control.check("looking for the producers")?;
+            context.check("looking for the producers")?;
             let parent = teller.manifest().parent_snapshot_id.clone();
             match parent.map(|parent| self.load(&parent)).transpose()?.flatten() {
                 Some(parent) if parent.id() < teller.id() => teller = parent,
@@ -85,15 +85,15 @@ impl Dataset {
     }
 
     /// The newest decided snapshot, published or not, made durable.
-    fn decided_head(&self, control: &Control) -> Result<Option<Snapshot>> {
+    fn decided_head(&self, context: &Context) -> Result<Option<Snapshot>> {
         let site = self.site();
-        let mut head = self.find_latest(control)?;
+        let mut head = self.find_latest(context)?;
         let mut parent: Option<Id> = head.as_ref().map(|head| Id::from(head.id()));
         let mut published = true;
         // Only what is adopted may sort below its parent.
         let mut below = Vec::new();
         loop {
-            control.step("following the commit slots")?;
+            context.step("following the commit slots")?;
             let Some(decision) = site.slot(parent.as_deref())? else { break };
             if decision.slot.kind == Kind::Adopt {
                 if parent.as_ref().is_some_and(|parent| decision.slot.child <= *parent) {
@@ -120,7 +120,7 @@ impl Dataset {
             published = false;
         }
         let Some(head) = head else { return Ok(None) };
-        let head = self.teller(head, control)?;
+        let head = self.teller(head, context)?;
         let published = published || !matches!(form(head.id()), Form::Ours { .. });
         if site.durability == Durability::Full && site.backend().persists() {
             let place = site.place(head.manifest().parent_snapshot_id.as_deref());

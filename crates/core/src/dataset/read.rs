@@ -5,10 +5,10 @@ use super::{Dataset, Snapshot};
 use crate::checksum::{Checksum, Hasher};
 use crate::codec::jsonl::{last_line, next_line};
 use crate::compress::{Compressor, Decoder};
+use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
 use crate::limits;
 use crate::manifest::FileRef;
-use crate::options::{CallOptions, Control};
 use crate::store::{Object, Store};
 
 /// How much is read at once.
@@ -309,9 +309,9 @@ impl RecordReader {
         if let Some(end) = &self.end {
             return end.clone().map(|()| None);
         }
-        let control = Control::start(&self.options.call);
-        let _governed = limits::govern(Some(&control));
-        let found = self.read_on(&control).map_err(|error| self.dataset.named(error));
+        let context = Context::start(&self.options.call);
+        let _governed = limits::govern(Some(&context));
+        let found = self.read_on(&context).map_err(|error| self.dataset.named(error));
         match &found {
             Ok(Some(_)) => self.rows += 1,
             Ok(None) => self.end = Some(Ok(())),
@@ -320,12 +320,12 @@ impl RecordReader {
         found
     }
 
-    fn read_on(&mut self, control: &Control) -> Result<Option<(usize, usize)>> {
+    fn read_on(&mut self, context: &Context) -> Result<Option<(usize, usize)>> {
         loop {
-            control.check("reading records")?;
+            context.check("reading records")?;
             let Some(file) = &mut self.file else {
                 match self.snapshot.manifest().files.get(self.next_file).cloned() {
-                    Some(next) => self.open_file(next, control)?,
+                    Some(next) => self.open_file(next, context)?,
                     None => return self.check_rows().map(|()| None),
                 }
                 continue;
@@ -369,10 +369,10 @@ impl RecordReader {
         if len <= self.limit { Ok(Some((start, len))) } else { Err(self.too_long()) }
     }
 
-    fn open_file(&mut self, file: FileRef, control: &Control) -> Result<()> {
+    fn open_file(&mut self, file: FileRef, context: &Context) -> Result<()> {
         self.next_file += 1;
         let mut open = File::open(self.dataset.store(), file, self.compressor)?;
-        open.check_by(self.checksum, self.options.verify, control)?;
+        open.check_by(self.checksum, self.options.verify, context)?;
         self.file = Some(open);
         Ok(())
     }
@@ -425,12 +425,12 @@ impl File {
         &mut self,
         checksum: Option<Checksum>,
         verify: Verify,
-        control: &Control,
+        context: &Context,
     ) -> Result<()> {
         if let (Some(checksum), Some(_)) = (checksum, &self.file.checksum) {
             self.hasher = checksum.hasher();
             if verify == Verify::First {
-                self.verify(control)?;
+                self.verify(context)?;
             }
         }
         Ok(())
@@ -450,14 +450,14 @@ impl File {
     }
 
     /// Checks all of it before the first record.
-    fn verify(&mut self, control: &Control) -> Result<()> {
+    fn verify(&mut self, context: &Context) -> Result<()> {
         let mut chunk = Vec::new();
         chunk.try_reserve_exact(CHUNK).map_err(|_| {
             Error::new(Status::NoMemory, format_args!("no memory for a buffer of {CHUNK} bytes"))
         })?;
         chunk.resize(CHUNK, 0);
         while self.read(&mut chunk)? > 0 {
-            control.check("verifying a data file")?;
+            context.check("verifying a data file")?;
         }
         self.check_sum()?;
         self.offset = 0;

@@ -11,9 +11,10 @@ use super::writer::{Staging, fresh_home};
 use crate::codec::jsonl::Encoder;
 use crate::commit::driver::Content;
 use crate::commit::machine::{Dated, Slot};
+use crate::context::{Context, Progress};
 use crate::error::{Error, Result, Status};
 use crate::manifest::{Manifest, Metadata};
-use crate::options::{CommitOptions, Control, Progress, ProgressFn};
+use crate::options::{CommitOptions, ProgressFn};
 
 /// How many records are looked at between two looks at the deadline.
 const STRIDE: usize = 256;
@@ -33,9 +34,9 @@ impl Dataset {
         options: CommitOptions<'_>,
     ) -> Result<Commit> {
         self.require_codec("writing records")?;
-        let control = Control::start(&options.call);
+        let context = Context::start(&options.call);
         let terms = Terms::new(options.expected_parent, options.producer)?;
-        let partitions = Partitions::of(self, records, &control).map_err(|error| self.named(error))?;
+        let partitions = Partitions::of(self, records, &context).map_err(|error| self.named(error))?;
         let mut progress = options.progress;
         let mut staging = Staging::new(self.clone());
         let mut content = Held {
@@ -43,10 +44,10 @@ impl Dataset {
             records,
             partitions,
             metadata,
-            control: &control,
+            context: &context,
             progress: &mut progress,
         };
-        let ended = self.run_commit(&control, terms, &mut content);
+        let ended = self.run_commit(&context, terms, &mut content);
         staging.settled(ended)
     }
 }
@@ -63,7 +64,7 @@ struct Partitions {
 
 impl Partitions {
     /// Checks all records and finds the partition of each.
-    fn of(dataset: &Dataset, records: &[Record<'_>], control: &Control) -> Result<Partitions> {
+    fn of(dataset: &Dataset, records: &[Record<'_>], context: &Context) -> Result<Partitions> {
         let options = dataset.options();
         let mut encoder = Encoder::new()?;
         let mut partitioner = Partitioner::new(&options.partition_keys);
@@ -75,7 +76,7 @@ impl Partitions {
         let mut last = (String::new(), usize::MAX);
         for (number, record) in records.iter().enumerate() {
             if number % STRIDE == 0 {
-                control.check("checking records")?;
+                context.check("checking records")?;
             }
             line_breaks |= encoder
                 .check(record.data, options.max_record_bytes)
@@ -145,7 +146,7 @@ struct Held<'a, 'p> {
     records: &'a [Record<'a>],
     partitions: Partitions,
     metadata: Metadata,
-    control: &'a Control,
+    context: &'a Context,
     progress: &'a mut Option<ProgressFn<'p>>,
 }
 
@@ -167,14 +168,14 @@ impl Held<'_, '_> {
             let mut pipe = match opened {
                 // Perhaps there are no more descriptors.
                 Err(_) if !written.is_empty() => {
-                    finish_all(&mut written, self.staging, self.control)?;
+                    finish_all(&mut written, self.staging, self.context)?;
                     Pipe::open_at(dataset, home.clone(), key, true)?
                 }
                 opened => opened?,
             };
             for (at, number) in self.partitions.order[begin..*end].iter().enumerate() {
                 if at % STRIDE == 0 {
-                    self.control.check("writing records")?;
+                    self.context.check("writing records")?;
                 }
                 if pipe.is_full() {
                     pipe.flush()?;
@@ -189,10 +190,10 @@ impl Held<'_, '_> {
             report(self.progress, before)?;
             written.push(pipe);
             if written.len() == AHEAD {
-                finish_all(&mut written, self.staging, self.control)?;
+                finish_all(&mut written, self.staging, self.context)?;
             }
         }
-        finish_all(&mut written, self.staging, self.control)?;
+        finish_all(&mut written, self.staging, self.context)?;
         if self.partitions.ends.is_empty() {
             report(self.progress, before)?;
         }
@@ -201,9 +202,9 @@ impl Held<'_, '_> {
 }
 
 /// Makes files durable that have all their bytes.
-fn finish_all(written: &mut Vec<Pipe>, staging: &mut Staging, control: &Control) -> Result<()> {
+fn finish_all(written: &mut Vec<Pipe>, staging: &mut Staging, context: &Context) -> Result<()> {
     for mut pipe in written.drain(..) {
-        control.check("making records durable")?;
+        context.check("making records durable")?;
         staging.add(pipe.finish()?);
     }
     Ok(())

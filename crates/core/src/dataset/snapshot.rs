@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::Dataset;
 use crate::commit::lookup::Stored;
 use crate::commit::machine::Kind;
+use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
 use crate::id::{self, Form, form};
 use crate::iter::{Iter, Steps};
 use crate::limits;
 use crate::manifest::Manifest;
-use crate::options::{CallOptions, Control};
 use crate::store::Store;
 
 /// How often a manifest is looked for that the pointer names.
@@ -71,10 +71,10 @@ impl Dataset {
     /// `NoSnapshots`; `LayoutMismatch` if there are snapshots of another layout only; `Corrupt` if the pointer names a snapshot that is not there; `ManifestInvalid`; the store's
     /// failure (never taken for "no snapshots"); `Deadline`, `Cancelled`, `Aborted`.
     pub fn latest(&self, options: &CallOptions) -> Result<Snapshot> {
-        let control = Control::start(options);
-        let _governed = limits::govern(Some(&control));
+        let context = Context::start(options);
+        let _governed = limits::govern(Some(&context));
         let none = || Error::new(Status::NoSnapshots, "it has no snapshot yet");
-        self.find_latest(&control).and_then(|found| found.ok_or_else(none)).map_err(|error| self.named(error))
+        self.find_latest(&context).and_then(|found| found.ok_or_else(none)).map_err(|error| self.named(error))
     }
 
     /// The snapshot of this id.
@@ -83,9 +83,9 @@ impl Dataset {
     /// `SnapshotNotFound`; `InvalidArgument` for what no id can be; otherwise as [`Dataset::latest`].
     pub fn snapshot(&self, id: &str, options: &CallOptions) -> Result<Snapshot> {
         id::check_snapshot_id(id)?;
-        let control = Control::start(options);
-        let _governed = limits::govern(Some(&control));
-        let found = control.check("reading a snapshot").and_then(|()| self.find(id));
+        let context = Context::start(options);
+        let _governed = limits::govern(Some(&context));
+        let found = context.check("reading a snapshot").and_then(|()| self.find(id));
         match found.map_err(|error| self.named(error))? {
             Some(snapshot) => Ok(snapshot),
             None => {
@@ -101,16 +101,16 @@ impl Dataset {
     /// # Errors
     /// As [`Dataset::latest`], but a dataset without snapshots gives none.
     pub fn snapshots(&self, options: &CallOptions) -> Result<Snapshots> {
-        let control = Control::start(options);
-        let _governed = limits::govern(Some(&control));
-        let ids = self.list(&control).map_err(|error| self.named(error))?;
+        let context = Context::start(options);
+        let _governed = limits::govern(Some(&context));
+        let ids = self.list(&context).map_err(|error| self.named(error))?;
         Ok(Snapshots::new(Listed { dataset: self.clone(), ids }, options))
     }
 
-    fn list(&self, control: &Control) -> Result<Vec<String>> {
-        let Some(head) = self.find_latest(control)? else { return Ok(Vec::new()) };
-        control.check("listing snapshots")?;
-        let mut ids = self.site().listed_ids_within(control)?;
+    fn list(&self, context: &Context) -> Result<Vec<String>> {
+        let Some(head) = self.find_latest(context)? else { return Ok(Vec::new()) };
+        context.check("listing snapshots")?;
+        let mut ids = self.site().listed_ids_within(context)?;
         ids.retain(|id| **id <= *head.id());
         if !ids.iter().any(|id| id == head.id()) {
             ids.push(head.id().to_owned());
@@ -121,8 +121,8 @@ impl Dataset {
         Ok(ids)
     }
 
-    pub(super) fn find_latest(&self, control: &Control) -> Result<Option<Snapshot>> {
-        if let Some(head) = self.find_head(control)? {
+    pub(super) fn find_latest(&self, context: &Context) -> Result<Option<Snapshot>> {
+        if let Some(head) = self.find_head(context)? {
             return Ok(Some(head));
         }
         self.refuse_another_layout()?;
@@ -137,14 +137,14 @@ impl Dataset {
         }
     }
 
-    fn find_head(&self, control: &Control) -> Result<Option<Snapshot>> {
+    fn find_head(&self, context: &Context) -> Result<Option<Snapshot>> {
         let site = self.site();
         for look in 1..=LOOKS {
-            control.check("reading the latest snapshot")?;
+            context.check("reading the latest snapshot")?;
             let pointer = site.latest()?.unwrap_or_default();
             let id = match std::str::from_utf8(&pointer).map(str::trim) {
                 Ok("") => {
-                    let greatest = self.greatest(None, control)?;
+                    let greatest = self.greatest(None, context)?;
                     // If there is a pointer by now, the listing may be ahead of it.
                     if look < LOOKS && site.latest()?.is_some_and(|now| now != pointer) {
                         continue;
@@ -168,14 +168,14 @@ impl Dataset {
             }
             if look < LOOKS {
                 // Perhaps its writer is between pointer and manifest.
-                control.sleep(Duration::from_millis(u64::from(look)), "waiting for a manifest")?;
+                context.sleep(Duration::from_millis(u64::from(look)), "waiting for a manifest")?;
                 continue;
             }
             if let Some(snapshot) = self.proven(&id)? {
                 return Ok(Some(snapshot));
             }
             if !matches!(form(&id), Form::Ours { .. }) {
-                return self.greatest(Some(&id), control);
+                return self.greatest(Some(&id), context);
             }
             self.refuse_another_layout()?;
             let path = self.options().layout.manifest_path(self.id(), &id);
@@ -186,11 +186,11 @@ impl Dataset {
     }
 
     /// The greatest snapshot that is listed and whole, but for `except`.
-    fn greatest(&self, except: Option<&str>, control: &Control) -> Result<Option<Snapshot>> {
-        let mut ids = self.site().listed_ids_within(control)?;
+    fn greatest(&self, except: Option<&str>, context: &Context) -> Result<Option<Snapshot>> {
+        let mut ids = self.site().listed_ids_within(context)?;
         ids.sort_unstable();
         while let Some(id) = ids.pop() {
-            control.step("reading the latest snapshot")?;
+            context.step("reading the latest snapshot")?;
             if except != Some(&*id)
                 && let Some(snapshot) = self.load(&id)?
             {
@@ -250,9 +250,9 @@ impl Steps for Listed {
         "reading snapshots"
     }
 
-    fn next(&mut self, control: &Control) -> Result<Option<Snapshot>> {
+    fn next(&mut self, context: &Context) -> Result<Option<Snapshot>> {
         while let Some(id) = self.ids.pop() {
-            control.step(self.doing())?;
+            context.step(self.doing())?;
             let found = match self.ids.is_empty() {
                 // The head may be decided but not published.
                 true => self.dataset.find(&id),

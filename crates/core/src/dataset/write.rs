@@ -9,10 +9,11 @@ use crate::codec::Codec;
 use crate::commit::driver::{self, Content, Ended, Resolved};
 use crate::commit::machine::{Dated, Id, Publication, Slot};
 use crate::commit::producers::Stamp;
+use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
 use crate::id::{self, Form, form};
 use crate::manifest::{Manifest, Metadata};
-use crate::options::{CallOptions, CommitOptions, Control, Producer, ProgressFn};
+use crate::options::{CommitOptions, Producer, ProgressFn};
 
 /// A record: one JSON document, and perhaps its time.
 #[derive(Clone, Copy, Debug)]
@@ -80,13 +81,13 @@ impl Dataset {
     ) -> Result<Commit> {
         self.require_codec("writing records")?;
         self.require_one_file("writing records")?;
-        let control = Control::start(&options.call);
+        let context = Context::start(&options.call);
         let mut progress = options.progress;
         let mut staging = Staging::new(self.clone());
         let mut content =
-            Pulled { staging: &mut staging, records, metadata, control: &control, progress: &mut progress };
+            Pulled { staging: &mut staging, records, metadata, context: &context, progress: &mut progress };
         let terms = Terms::new(options.expected_parent, options.producer)?;
-        let ended = self.run_commit(&control, terms, &mut content);
+        let ended = self.run_commit(&context, terms, &mut content);
         staging.settled(ended)
     }
 
@@ -106,9 +107,9 @@ impl Dataset {
                 self.named(Error::new(Status::InvalidArgument, message).with_snapshot_id(snapshot_id))
             );
         }
-        let control = Control::start(options);
+        let context = Context::start(options);
         let mut knowledge = self.knowledge();
-        let resolved = driver::resolve(self.site(), &control, snapshot_id, &mut knowledge);
+        let resolved = driver::resolve(self.site(), &context, snapshot_id, &mut knowledge);
         self.learn(knowledge);
         match resolved? {
             Resolved::Committed => {
@@ -121,7 +122,7 @@ impl Dataset {
     /// Runs one commit and learns from it.
     pub(super) fn run_commit(
         &self,
-        control: &Control,
+        context: &Context,
         terms: Terms,
         content: &mut dyn StagedContent,
     ) -> Result<Ended> {
@@ -129,7 +130,7 @@ impl Dataset {
         let mut pending = content.staging().pending.take();
         let Terms { expected, stamp } = terms;
         let ended =
-            driver::commit(self.site(), control, expected, stamp, content, &mut knowledge, &mut pending);
+            driver::commit(self.site(), context, expected, stamp, content, &mut knowledge, &mut pending);
         content.staging().pending = pending;
         self.learn(knowledge);
         ended
@@ -213,17 +214,17 @@ struct Pulled<'a, 'p> {
     staging: &'a mut Staging,
     records: &'a mut dyn RecordSource,
     metadata: Metadata,
-    control: &'a Control,
+    context: &'a Context,
     progress: &'a mut Option<ProgressFn<'p>>,
 }
 
 impl Pulled<'_, '_> {
     fn pull(&mut self) -> Result<()> {
         let pipe = self.staging.open(true)?;
-        let watched = self.control.is_limited();
+        let watched = self.context.is_limited();
         while let Some(record) = self.records.next()? {
             if watched {
-                self.control.check("pulling records")?;
+                self.context.check("pulling records")?;
             }
             if pipe.is_full() {
                 pipe.flush()?;
@@ -253,7 +254,7 @@ impl StagedContent for Pulled<'_, '_> {
 }
 
 /// Tells the caller how far it has come; the caller may stop it.
-pub(super) fn report(progress: &mut Option<ProgressFn<'_>>, so_far: crate::options::Progress) -> Result<()> {
+pub(super) fn report(progress: &mut Option<ProgressFn<'_>>, so_far: crate::context::Progress) -> Result<()> {
     match progress.as_mut().is_none_or(|progress| progress(so_far)) {
         true => Ok(()),
         false => {
@@ -278,12 +279,12 @@ impl Staging {
     /// Commits what a writer has staged.
     pub fn commit(&mut self, metadata: Metadata, options: CommitOptions<'_>) -> Result<Commit> {
         let dataset = self.dataset().clone();
-        let control = Control::start(&options.call);
+        let context = Context::start(&options.call);
         let terms = Terms::new(options.expected_parent, options.producer)?;
         let mut progress = options.progress;
         self.usable()?;
         let mut content = Pushed { staging: self, metadata, progress: &mut progress };
-        let ended = dataset.run_commit(&control, terms, &mut content);
+        let ended = dataset.run_commit(&context, terms, &mut content);
         content.staging.settled(ended)
     }
 }

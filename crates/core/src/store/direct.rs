@@ -2,10 +2,11 @@
 
 use super::pages::{Pages, ROOM};
 use super::{Durability, LockWait, Put, Store, Swap, key};
+use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
 use crate::iter::{Keys, Steps};
 use crate::limits;
-use crate::options::{CallOptions, Control, Retry};
+use crate::options::Retry;
 
 /// How many bytes go between two looks at the deadline.
 const PIECE: usize = 1 << 20;
@@ -22,16 +23,16 @@ impl Store {
     /// `PathExists`; `InvalidPath`; `CommitUnknown` if the store cannot say whether the object is there; `Deadline`,
     /// `Cancelled`, `Aborted`; the store's failure. Nothing was written then, `CommitUnknown` apart.
     pub fn put(&self, key: &str, data: &[u8], options: &CallOptions) -> Result<()> {
-        let control = Control::start(options);
-        let _governed = limits::govern(Some(&control));
-        control.check("writing an object")?;
+        let context = Context::start(options);
+        let _governed = limits::govern(Some(&context));
+        context.check("writing an object")?;
         let mut upload = self.backend().create(key, Durability::Full)?;
         for piece in data.chunks(PIECE) {
-            control.check("writing an object")?;
+            context.check("writing an object")?;
             upload.write(piece)?;
-            control.written(piece.len());
+            context.written(piece.len());
         }
-        control.check("writing an object")?;
+        context.check("writing an object")?;
         match upload.finish() {
             Put::Done => Ok(()),
             Put::Exists => {
@@ -50,9 +51,9 @@ impl Store {
     /// `InvalidPath`, `NoMemory`, `Deadline`, `Cancelled`, `Aborted`; `Corrupt` if it changes while it is read; the store's
     /// failure.
     pub fn get(&self, key: &str, options: &CallOptions) -> Result<Option<Vec<u8>>> {
-        let control = Control::start(options);
-        let _governed = limits::govern(Some(&control));
-        control.check("reading an object")?;
+        let context = Context::start(options);
+        let _governed = limits::govern(Some(&context));
+        context.check("reading an object")?;
         let Some(mut object) = self.backend().open(key)? else { return Ok(None) };
         let size = object.size();
         if size <= PIECE as u64 {
@@ -64,7 +65,7 @@ impl Store {
             || Error::new(Status::NoMemory, format_args!("no memory for the {size} bytes of {key:?}"));
         let mut bytes = Vec::new();
         while (bytes.len() as u64) < size {
-            control.check("reading an object")?;
+            context.check("reading an object")?;
             let start = bytes.len();
             let most = usize::try_from(size - start as u64).unwrap_or(usize::MAX).min(PIECE);
             bytes.try_reserve(most).map_err(|_| no_memory().with_path(key))?;
@@ -75,7 +76,7 @@ impl Store {
                 return Err(Error::new(Status::Corrupt, message).with_path(key));
             }
             bytes.truncate(start + count);
-            control.read(count);
+            context.read(count);
         }
         Ok(Some(bytes))
     }
@@ -92,9 +93,9 @@ impl Store {
         buffer: &mut [u8],
         options: &CallOptions,
     ) -> Result<Option<usize>> {
-        let control = Control::start(options);
-        let _governed = limits::govern(Some(&control));
-        control.check("reading an object")?;
+        let context = Context::start(options);
+        let _governed = limits::govern(Some(&context));
+        context.check("reading an object")?;
         let Some(mut object) = self.backend().open(key)? else { return Ok(None) };
         let mut filled = 0;
         while filled < buffer.len() {
@@ -104,10 +105,10 @@ impl Store {
                 0 => break,
                 count => {
                     filled += count;
-                    control.read(count);
+                    context.read(count);
                 }
             }
-            control.check("reading an object")?;
+            context.check("reading an object")?;
         }
         Ok(Some(filled))
     }
@@ -117,9 +118,9 @@ impl Store {
     /// # Errors
     /// `InvalidPath`, `Deadline`, `Cancelled`, `Aborted`; the store's failure.
     pub fn exists(&self, key: &str, options: &CallOptions) -> Result<bool> {
-        let control = Control::start(options);
-        let _governed = limits::govern(Some(&control));
-        control.check("looking for an object")?;
+        let context = Context::start(options);
+        let _governed = limits::govern(Some(&context));
+        context.check("looking for an object")?;
         Ok(self.backend().open(key)?.is_some())
     }
 
@@ -131,12 +132,12 @@ impl Store {
     /// # Errors
     /// `InvalidPath`, `NoMemory`, `Deadline`, `Cancelled`, `Aborted`; the store's failure.
     pub fn list(&self, prefix: &str, options: &CallOptions) -> Result<Keys> {
-        let control = Control::start(options);
-        let _governed = limits::govern(Some(&control));
-        control.check(LISTING)?;
+        let context = Context::start(options);
+        let _governed = limits::govern(Some(&context));
+        context.check(LISTING)?;
         let prefix = key::folder(prefix)?;
         let mut keys = Pages::new(PAGE);
-        keys.fill(&control, LISTING, |each| self.backend().list(&prefix, each))?;
+        keys.fill(&context, LISTING, |each| self.backend().list(&prefix, each))?;
         Ok(Keys::new(Listing { store: self.clone(), prefix, keys }, options))
     }
 
@@ -145,9 +146,9 @@ impl Store {
     /// # Errors
     /// `InvalidPath`, `Deadline`, `Cancelled`, `Aborted`; the store's failure.
     pub fn delete(&self, key: &str, options: &CallOptions) -> Result<()> {
-        let control = Control::start(options);
-        let _governed = limits::govern(Some(&control));
-        control.check("removing an object")?;
+        let context = Context::start(options);
+        let _governed = limits::govern(Some(&context));
+        context.check("removing an object")?;
         self.backend().delete(key)
     }
 
@@ -164,10 +165,10 @@ impl Store {
         value: &[u8],
         options: &CallOptions,
     ) -> Result<()> {
-        let control = Control::start(options);
-        let _governed = limits::govern(Some(&control));
-        control.check("swapping an object")?;
-        let wait = LockWait { control: &control, patient: true, retry: Retry::default() };
+        let context = Context::start(options);
+        let _governed = limits::govern(Some(&context));
+        context.check("swapping an object")?;
+        let wait = LockWait { context: &context, patient: true, retry: Retry::default() };
         match self.backend().compare_and_swap(key, expected, value, Durability::Full, &wait) {
             Swap::Done => Ok(()),
             Swap::Mismatch(current) => {
@@ -206,9 +207,9 @@ impl Steps for Listing {
         LISTING
     }
 
-    fn next(&mut self, control: &Control) -> Result<Option<String>> {
+    fn next(&mut self, context: &Context) -> Result<Option<String>> {
         let (store, prefix) = (&self.store, &self.prefix);
-        self.keys.next(control, LISTING, |each| store.backend().list(prefix, each))
+        self.keys.next(context, LISTING, |each| store.backend().list(prefix, each))
     }
 }
 
@@ -305,7 +306,7 @@ mod tests {
         for n in 0..20 {
             store.put(&format!("k{n}"), b"", &none()).unwrap();
         }
-        let token = crate::options::CancelToken::new();
+        let token = crate::context::CancelToken::new();
         let cancel = CallOptions { deadline: None, cancel: Some(token.clone()), ..CallOptions::default() };
         let mut listing = store.list("", &cancel).unwrap();
         token.cancel();

@@ -19,8 +19,9 @@ mod verify;
 
 use std::sync::Arc;
 
+use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::options::{Control, Retry};
+use crate::options::Retry;
 
 /// How far a write must have got when it returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -201,7 +202,7 @@ pub enum Age {
 /// How long a compare-and-swap may wait for the store's lock.
 pub struct LockWait<'a> {
     /// The call's deadline and cancel token.
-    pub control: &'a Control,
+    pub context: &'a Context,
     /// Whether a deadline, if there is one, is to be waited for, however many tries that takes.
     pub patient: bool,
     /// The pauses, and else how many tries.
@@ -211,7 +212,7 @@ pub struct LockWait<'a> {
 impl LockWait<'_> {
     /// Whether it is the deadline that ends the waiting, and not the number of tries.
     pub fn waits_for_deadline(&self) -> bool {
-        self.patient && self.control.has_deadline()
+        self.patient && self.context.has_deadline()
     }
 }
 

@@ -1,9 +1,9 @@
 //! Sorted listings in bounded memory. A store lists in any order, and all at once; a page is the least names after
 //! those that were given, as many as there is room for. When it is used up the store is listed again.
 
+use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::iter::Watch;
-use crate::options::Control;
 
 /// How many bytes the names of a page may take, and half of what they take while it is made: some ten thousand ids.
 pub(crate) const ROOM: usize = 4 << 20;
@@ -33,11 +33,11 @@ impl Pages {
     /// Those of `list`; `NoMemory`, `Deadline`, `Cancelled`, `Aborted`.
     pub(crate) fn next(
         &mut self,
-        control: &Control,
+        context: &Context,
         doing: &'static str,
         list: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> Result<()>,
     ) -> Result<Option<String>> {
-        self.fill(control, doing, list)?;
+        self.fill(context, doing, list)?;
         let next = self.page.pop();
         if self.page.is_empty() && !self.is_last {
             self.after.clone_from(&next);
@@ -51,7 +51,7 @@ impl Pages {
     /// Those of [`Pages::next`].
     pub(crate) fn fill(
         &mut self,
-        control: &Control,
+        context: &Context,
         doing: &'static str,
         list: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> Result<()>,
     ) -> Result<()> {
@@ -59,7 +59,7 @@ impl Pages {
             return Ok(());
         }
         let mut least = Least { room: self.room, names: Vec::new(), taken: 0, bound: None, no_memory: false };
-        let mut watch = Watch::new(control, doing);
+        let mut watch = Watch::new(context, doing);
         list(&mut |name| {
             if self.after.as_deref().is_none_or(|after| name > after) {
                 least.take(name);
@@ -127,14 +127,14 @@ impl Least {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::{CallOptions, CancelToken};
+    use crate::context::{CallOptions, CancelToken};
 
     fn all(room: usize, names: &[String]) -> (Vec<String>, usize) {
-        let control = Control::start(&CallOptions::default());
+        let context = Context::start(&CallOptions::default());
         let mut pages = Pages::new(room);
         let (mut given, mut listings, mut most) = (Vec::new(), 0, 0);
         loop {
-            let next = pages.next(&control, "testing", |each| {
+            let next = pages.next(&context, "testing", |each| {
                 listings += 1;
                 names.iter().all(|name| each(name));
                 Ok(())
@@ -163,13 +163,13 @@ mod tests {
     #[test]
     fn a_listing_stops_when_it_is_cancelled() {
         let cancel = CancelToken::new();
-        let control = Control::start(&CallOptions {
+        let context = Context::start(&CallOptions {
             deadline: None,
             cancel: Some(cancel.clone()),
             ..CallOptions::default()
         });
         let mut seen = 0;
-        let stopped = Pages::new(ROOM).next(&control, "testing", |each| {
+        let stopped = Pages::new(ROOM).next(&context, "testing", |each| {
             while each("x") {
                 seen += 1;
                 if seen == 5 {

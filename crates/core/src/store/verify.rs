@@ -5,10 +5,11 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use super::{Backend, Durability, LockWait, Object, Put, Store, Swap, key};
+use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
 use crate::id;
 use crate::limits;
-use crate::options::{CallOptions, Control, Retry};
+use crate::options::Retry;
 
 /// A rule: what it says, and how it is tried.
 type Rule = (&'static str, fn(&Trial<'_>) -> Result<()>);
@@ -38,14 +39,14 @@ impl Store {
     /// `Store` if a rule is broken; `Unsupported` if the store lacks what the suite needs; `InvalidPath`; `Deadline`,
     /// `Cancelled`, `Aborted`; the store's failure.
     pub fn verify(&self, prefix: &str, options: &CallOptions) -> Result<()> {
-        let control = Control::start(options);
-        let _governed = limits::govern(Some(&control));
+        let context = Context::start(options);
+        let _governed = limits::govern(Some(&context));
         let backend = self.backend().unprobed().unwrap_or_else(|| self.backend());
         let root = format!("{}.verify-{:032x}/", key::folder(prefix)?, id::fresh_nonce());
         let (mut verdict, named) = (Ok(()), RefCell::default());
         for (number, (rule, holds)) in RULES.iter().enumerate() {
-            let trial = Trial { backend, control: &control, root: format!("{root}{number}/"), named: &named };
-            verdict = control
+            let trial = Trial { backend, context: &context, root: format!("{root}{number}/"), named: &named };
+            verdict = context
                 .check("verifying a store")
                 .and_then(|()| holds(&trial))
                 .map_err(|error| error.context(format_args!("{}: {rule}", backend.describe())));
@@ -63,7 +64,7 @@ impl Store {
 /// What one rule is tried with.
 struct Trial<'a> {
     backend: &'a dyn Backend,
-    control: &'a Control,
+    context: &'a Context,
     /// The folder that is this rule's alone.
     root: String,
     /// Every key that may have been written: a broken listing may hide some.
@@ -108,7 +109,7 @@ impl Trial<'_> {
     }
 
     fn check(&self) -> Result<()> {
-        self.control.step("verifying a store")
+        self.context.step("verifying a store")
     }
 
     fn put(&self, key: &str, data: &[u8]) -> Result<Put> {
@@ -154,7 +155,7 @@ impl Trial<'_> {
         self.check()?;
         let pause = Duration::from_millis(1);
         let wait = LockWait {
-            control: self.control,
+            context: self.context,
             patient: true,
             retry: Retry { attempts: 8, base: pause, cap: pause },
         };

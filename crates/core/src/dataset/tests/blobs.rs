@@ -2,8 +2,9 @@
 
 use super::faults::store_of;
 use super::*;
+use crate::context::CancelToken;
 use crate::error::{Action, Status};
-use crate::options::{CancelToken, Producer};
+use crate::options::Producer;
 use crate::store::Durability;
 use crate::store::sim::{Errno, Fault, Op, SimDisk};
 use std::time::Duration;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::counts::Counted;
 use super::*;
+use crate::context::CancelToken;
 use crate::error::Status;
-use crate::options::CancelToken;
 use crate::store::{Backend, Durability, LockWait, Object, Put, Swap, Upload};
 
 fn new_since(dataset: &Dataset, since: Option<&str>) -> Result<Vec<String>> {

@@ -1,8 +1,8 @@
 //! Commits, by pull and by push: what they leave in the store, and what a failure means.
 
 use super::*;
+use crate::context::CancelToken;
 use crate::error::{Action, Status};
-use crate::options::CancelToken;
 use crate::store::Durability;
 use std::time::Duration;
 
@@ -307,7 +307,7 @@ fn a_manifest_that_is_not_its_slots_is_corrupt() {
         first.id().as_bytes(),
         Durability::Full,
         &crate::store::LockWait {
-            control: &crate::options::Control::default(),
+            context: &crate::context::Context::default(),
             patient: true,
             retry: Retry { attempts: 1, base: Duration::ZERO, cap: Duration::ZERO },
         },

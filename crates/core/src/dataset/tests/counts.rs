@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::context::CancelToken;
 use crate::id::compose;
-use crate::options::CancelToken;
 use crate::store::memory::Memory;
 use crate::store::{Backend, Durability, LockWait, Object, Put, Swap, Upload};
 

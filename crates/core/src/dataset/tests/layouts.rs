@@ -3,9 +3,9 @@
 use super::audit::audit_as;
 use super::*;
 use crate::commit::driver::now;
+use crate::context::CancelToken;
 use crate::error::{Action, Status};
 use crate::manifest::Manifest;
-use crate::options::CancelToken;
 use crate::store::filesystem::Filesystem;
 use crate::store::sim::{Op, SimDisk};
 use crate::store::{Durability, Put};
@@ -342,7 +342,7 @@ fn progress_counts_all_partitions_together() {
     let records = ["{\"p\":1}", "{\"p\":2}", "{\"p\":1}"]
         .map(|text| Record { data: text.as_bytes(), unix_nanos: None });
     let mut seen = Vec::new();
-    let mut note = |at: crate::options::Progress| {
+    let mut note = |at: crate::context::Progress| {
         seen.push((at.records, at.bytes_in));
         true
     };

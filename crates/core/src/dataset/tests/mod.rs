@@ -18,10 +18,11 @@ use super::*;
 use crate::checksum::Checksum;
 use crate::codec::Codec;
 use crate::compress::Compressor;
+use crate::context::CallOptions;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::manifest::Metadata;
-use crate::options::{CallOptions, CommitOptions, Retry};
+use crate::options::{CommitOptions, Retry};
 use crate::store::{Store, StoreOptions};
 
 fn memory() -> Store {

@@ -140,7 +140,7 @@ impl Core {
                 return Ok(Err(Error::new(Status::Busy, message).with_path(shown())));
             }
             let pause = wait.retry.pause(tries, id::fresh_random());
-            if let Err(error) = wait.control.sleep(pause, doing) {
+            if let Err(error) = wait.context.sleep(pause, doing) {
                 return Ok(Err(error
                     .context(format_args!("{:?} in {}", shown(), self.root))
                     .with_path(shown())));

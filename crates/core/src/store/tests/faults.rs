@@ -219,9 +219,9 @@ fn a_swap_with_a_fault_tells_the_truth_and_leaves_nothing() {
     for setting in Setting::all() {
         for old in [None, Some(&b"one"[..])] {
             let attempt = |store: &Filesystem| {
-                let (control, pause) = (Control::default(), Duration::from_nanos(1));
+                let (context, pause) = (Context::default(), Duration::from_nanos(1));
                 let wait = LockWait {
-                    control: &control,
+                    context: &context,
                     patient: true,
                     retry: Retry { attempts: 2, base: pause, cap: pause },
                 };

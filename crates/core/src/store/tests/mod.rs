@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use super::filesystem::Filesystem;
 use super::{Backend, Durability, LockWait, Put, Swap};
+use crate::context::{CallOptions, Context};
 use crate::error::{Error, Status};
-use crate::options::{CallOptions, Control, Retry};
+use crate::options::Retry;
 
 /// A directory of its own for one test, removed at its end.
 struct TempDir(PathBuf);
@@ -63,10 +64,10 @@ impl Drop for TempDir {
 
 /// A compare-and-swap that tries the lock so often, without a pause worth the name.
 fn swap(store: &dyn Backend, key: &str, expected: &[u8], value: &[u8], attempts: u32) -> Swap {
-    let control = Control::default();
+    let context = Context::default();
     let pause = Duration::from_nanos(1);
     let wait =
-        LockWait { control: &control, patient: true, retry: Retry { attempts, base: pause, cap: pause } };
+        LockWait { context: &context, patient: true, retry: Retry { attempts, base: pause, cap: pause } };
     store.compare_and_swap(key, expected, value, Durability::Full, &wait)
 }
 
@@ -120,6 +121,6 @@ fn assert_status<T>(answer: Result<T, Error>, status: Status) -> Error {
 }
 
 /// A call whose deadline has passed.
-fn overdue() -> Control {
-    Control::start(&CallOptions { deadline: Some(Duration::ZERO), cancel: None, ..CallOptions::default() })
+fn overdue() -> Context {
+    Context::start(&CallOptions { deadline: Some(Duration::ZERO), cancel: None, ..CallOptions::default() })
 }

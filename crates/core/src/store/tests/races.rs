@@ -59,10 +59,10 @@ fn no_swap_is_lost() {
                         loop {
                             let now = get(&**store, "d/count").unwrap_or_default();
                             let number: u64 = std::str::from_utf8(&now).expect("text").parse().unwrap_or(0);
-                            let control = Control::default();
+                            let context = Context::default();
                             let pause = Duration::from_micros(50);
                             let wait = LockWait {
-                                control: &control,
+                                context: &context,
                                 patient: true,
                                 retry: Retry { attempts: 1_000_000, base: pause, cap: pause },
                             };

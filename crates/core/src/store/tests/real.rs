@@ -223,7 +223,7 @@ fn a_held_lock_makes_a_swap_busy() {
     assert!(error.message().contains("d/p.lock") && error.message().contains("3 tries"), "{error}");
     let pause = Duration::from_nanos(1);
     let wait = LockWait {
-        control: &overdue(),
+        context: &overdue(),
         patient: true,
         retry: Retry { attempts: 1, base: pause, cap: pause },
     };

@@ -40,8 +40,8 @@ impl Block {
     pub(crate) fn first_special(self) -> Option<usize> {
         let quote = cmp_eq_mask_i8_m128i(self.0, each(b'"'));
         let backslash = cmp_eq_mask_i8_m128i(self.0, each(b'\\'));
-        let control = cmp_eq_mask_i8_m128i(min_u8_m128i(self.0, each(0x1f)), self.0);
-        let special = high_bits(bitor_m128i(bitor_m128i(quote, backslash), control));
+        let context = cmp_eq_mask_i8_m128i(min_u8_m128i(self.0, each(0x1f)), self.0);
+        let special = high_bits(bitor_m128i(bitor_m128i(quote, backslash), context));
         (special != 0).then_some(special.trailing_zeros() as usize)
     }
 
