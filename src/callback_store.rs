@@ -32,7 +32,8 @@ pub(crate) enum Callback {
 }
 
 impl Callback {
-    /// What writing takes (`commit.md`, What a store must give): clean-up may be lacking.
+    /// What writing takes (`docs/commit-protocol.md`, section "What a store must give"): clean-up may be
+    /// lacking.
     const FOR_WRITING: [Callback; 8] = [
         Callback::PutBegin,
         Callback::PutWrite,

@@ -1,5 +1,5 @@
-//! Trying a store's conditions before its first write (`commit.md`, On an object store): a store that takes every
-//! write would lose commits without a word.
+//! Trying a store's conditions before its first write (`docs/commit-protocol.md`, section "Probing a store"):
+//! a store that takes every write would lose commits without a word.
 
 use super::raw::Raw;
 use lode_core::context::Context;

@@ -1,4 +1,4 @@
-//! Checksums of stored bytes (`format.md` 3): streaming, as lower-case hex.
+//! Checksums of stored bytes (`docs/format.md`, section "Checksums"): streaming, as lower-case hex.
 
 use std::fmt::Write as _;
 

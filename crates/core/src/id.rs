@@ -1,5 +1,5 @@
-//! Dataset and snapshot ids (`format.md` 2, `commit.md` "Snapshot ids"): what is allowed, what form an id has,
-//! and how ours are made.
+//! Dataset and snapshot ids (`docs/format.md`, section "Dataset ids" and section "Snapshot ids"): what is
+//! allowed, what form an id has, and how ours are made.
 //!
 //! Bytewise order of snapshot ids is history order, so ours begin with the time, at a fixed width, and an id of
 //! the Go library (the bare 19 digits) sorts below every id of ours with the same or a later time. All but the two
@@ -73,8 +73,8 @@ pub fn fresh_nonce() -> u128 {
     uuid::Uuid::new_v4().as_u128()
 }
 
-/// Accepts a dataset id: one path segment, not empty, without control characters, not `.` or `..`, at most 255
-/// bytes (`format.md` 2).
+/// Accepts a dataset id: one path segment, not empty, without control characters, not `.` or `..`, at most
+/// 255 bytes (`docs/format.md`, section "Dataset ids").
 ///
 /// # Errors
 /// `InvalidArgument`, saying which rule it breaks.

@@ -1,4 +1,4 @@
-//! Where the objects of a dataset lie (`format.md` 1, `commit.md` "Objects"): ids in, store keys out.
+//! Where the objects of a dataset lie (`docs/format.md`, section "Layouts"): ids in, store keys out.
 //!
 //! The ids have been checked by then (see [`crate::id`]), and the partitions are escaped, so the keys need no
 //! escaping.

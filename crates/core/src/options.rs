@@ -7,9 +7,9 @@ use crate::context::{CallOptions, Progress};
 /// Hears of the progress of a write, and may stop it by answering `false` ([`Status::Aborted`]).
 pub type ProgressFn<'a> = &'a mut dyn FnMut(Progress) -> bool;
 
-/// A producer's mark on a commit (`commit.md`, Exactly-once). A sequence that is committed is not committed again; of
-/// each producer the last 64 are remembered one by one, and of producers the 1,024 that committed last: a sequence
-/// of one that was dropped counts as new.
+/// A producer's mark on a commit (`docs/commit-protocol.md`, section "Exactly-once commits"). A sequence that
+/// is committed is not committed again; of each producer the last 64 are remembered one by one, and of
+/// producers the 1,024 that committed last: a sequence of one that was dropped counts as new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Producer<'a> {
     /// Its name, at most 255 bytes.

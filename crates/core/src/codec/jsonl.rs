@@ -1,4 +1,4 @@
-//! JSON lines (`format.md` 4): one document a line, `\n` after each.
+//! JSON lines (`docs/format.md`, section "JSON lines"): one document a line, `\n` after each.
 //!
 //! Writing checks each record and puts it on a line of its own; reading finds the lines. Both work on buffers
 //! that the caller owns and reuses.

@@ -1,6 +1,6 @@
-//! What taking up the Go library's snapshots needs of a store (`commit.md`, "Living with the Go library"): the survey,
-//! the age of an object, the syncing of what a Go writer left in the cache; and how a history is reported that needs
-//! a person's decision.
+//! What taking up the Go library's snapshots needs of a store (`docs/commit-protocol.md`, section "Living
+//! with the Go library"): the survey, the age of an object, the syncing of what a Go writer left in the
+//! cache; and how a history is reported that needs a person's decision.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
-//! What the hive layout asks beyond the others (`format.md` 1, `commit.md`, Commit 6 and Reading): the copies of a
-//! manifest beside each partition's files, and the datasets of the reference's early versions, which have nothing
-//! but such copies.
+//! What the hive layout asks beyond the others (`docs/format.md`, section "Layouts"): the copies of a
+//! manifest beside each partition's files, and the datasets of the reference's early versions, which have
+//! nothing but such copies.
 
 use super::lookup::Site;
 use crate::error::{Result, Status};

@@ -1,6 +1,6 @@
-//! The commit protocol as a state machine without I/O: `step(event) -> action` (`commit.md`, Commit, Help and
-//! Resolve). Time, randomness and answers come in as events, so that the model checker and production run the
-//! same function.
+//! The commit protocol as a state machine without I/O: `step(event) -> action` (`docs/commit-protocol.md`,
+//! section "Committing" and section "Resolving a commit"). Time, randomness and answers come in as events, so
+//! that the model checker and production run the same function.
 //!
 //! The parts: [`head`] finds the snapshot to build on, [`decide`] puts the slot and learns whose it became,
 //! [`publish`] makes a decided snapshot's manifest and the pointer follow, for ourselves or for another, and

@@ -1,5 +1,6 @@
-//! Who has committed what (`commit.md`, Exactly-once): of each producer the sequences that are committed, the highest
-//! one's position, and the snapshot that brought it. Every manifest carries the map, so that the newest one is enough.
+//! Who has committed what (`docs/commit-protocol.md`, section "Exactly-once commits"): of each producer the
+//! sequences that are committed, the highest one's position, and the snapshot that brought it. Every manifest
+//! carries the map, so that the newest one is enough.
 
 use crate::error::{Error, Result, Status};
 use crate::manifest::json::{self, ObjectWriter};

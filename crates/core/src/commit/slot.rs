@@ -1,5 +1,5 @@
-//! The slot, as bytes (`commit.md`, Objects): one JSON header line, then the child's manifest, or the key of the
-//! object that holds it.
+//! The slot, as bytes (`docs/format.md`, section "Commit slots"): one JSON header line, then the child's
+//! manifest, or the key of the object that holds it.
 
 use std::fmt;
 use std::sync::Arc;

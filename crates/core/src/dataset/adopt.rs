@@ -1,4 +1,5 @@
-//! Choosing the head of a history that needs a person's decision (`commit.md`, "Living with the Go library").
+//! Choosing the head of a history that needs a person's decision (`docs/commit-protocol.md`, section
+//! "Choosing a head").
 
 use super::{Dataset, Snapshot};
 use crate::commit::driver;

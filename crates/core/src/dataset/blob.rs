@@ -1,5 +1,6 @@
-//! Writing raw blobs: a snapshot of one file that holds bytes as they are given (`format.md` 4). From memory, pulled
-//! from a source, or pushed into a writer; through the same pipe and the same commit as records.
+//! Writing raw blobs: a snapshot of one file that holds bytes as they are given (`docs/format.md`, section
+//! "Data files"). From memory, pulled from a source, or pushed into a writer; through the same pipe and the
+//! same commit as records.
 
 use super::pipe::{CHUNK, Pipe};
 use super::write::{Commit, StagedContent, Terms, report};

@@ -1,5 +1,6 @@
-//! Reading raw blobs, and any object of a store: as a stream that is checked, or by range (`commit.md`, Reading). In
-//! memory there is only what the caller gives and, of a compressed file, the decoder's state and one buffer.
+//! Reading raw blobs, and any object of a store: as a stream that is checked, or by range (`docs/format.md`,
+//! section "Data files"). In memory there is only what the caller gives and, of a compressed file, the
+//! decoder's state and one buffer.
 
 use super::read::{CHUNK, File};
 use super::{Dataset, ReadOptions, Verify};

@@ -80,9 +80,9 @@ impl Dataset {
     /// Opens a dataset, which need not exist yet. No I/O.
     ///
     /// # Errors
-    /// `InvalidArgument` for an id that is no path segment (`format.md` 2), a level that the compressor lacks, no
-    /// attempt at all, a record limit of 0, partition keys that the layout does not have or that cannot stand in a path.
-    /// `CodecRequired` for the hive layout without a codec.
+    /// `InvalidArgument` for an id that is no path segment (`docs/format.md`, section "Dataset ids"), a level
+    /// that the compressor lacks, no attempt at all, a record limit of 0, partition keys that the layout does
+    /// not have or that cannot stand in a path. `CodecRequired` for the hive layout without a codec.
     pub fn open(store: &Store, id: &str, options: DatasetOptions) -> Result<Self> {
         id::check_dataset_id(id)?;
         options.compressor.check_level(options.compression_level)?;

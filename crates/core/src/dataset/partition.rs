@@ -1,4 +1,5 @@
-//! Partitions of the hive layout (`format.md` 4): which one a record belongs to, as the path `key=value/key=value`.
+//! Partitions of the hive layout (`docs/format.md`, section "Partitions"): which one a record belongs to, as
+//! the path `key=value/key=value`.
 
 use crate::codec::json::flat::Flat;
 use crate::codec::json::members::{Member, Members};

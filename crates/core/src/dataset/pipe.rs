@@ -1,6 +1,6 @@
 //! The way of a record into its data file: checked and appended to one buffer of lines, compressed, hashed,
-//! stored (`format.md` 4). One pass over the bytes, one copy, no allocation for each record. The bytes of a blob
-//! take the same way, but for the lines.
+//! stored (`docs/format.md`, section "Data files"). One pass over the bytes, one copy, no allocation for each
+//! record. The bytes of a blob take the same way, but for the lines.
 
 use super::Dataset;
 use super::statistics::Statistics;

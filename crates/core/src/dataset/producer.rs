@@ -1,4 +1,5 @@
-//! What a producer asks after a restart: how far it had come (`commit.md`, Exactly-once).
+//! What a producer asks after a restart: how far it had come (`docs/commit-protocol.md`, section
+//! "Exactly-once commits").
 
 use super::{Dataset, Snapshot};
 use crate::commit::machine::{Id, Kind};

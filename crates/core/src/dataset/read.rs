@@ -1,5 +1,5 @@
-//! Reading a snapshot's records: streamed in bounded memory, by what its own manifest says, and checked against it
-//! (`format.md` 4, `commit.md`, Reading).
+//! Reading a snapshot's records: streamed in bounded memory, by what its own manifest says, and checked
+//! against it (`docs/format.md`, section "Data files").
 
 use super::{Dataset, Snapshot};
 use crate::checksum::{Checksum, Hasher};

@@ -20,9 +20,10 @@ use crate::options::{CommitOptions, ProgressFn};
 const STRIDE: usize = 256;
 
 impl Dataset {
-    /// Writes these records as one new snapshot: all of them and a manifest, or nothing (`commit.md`). In the hive
-    /// layout each partition that occurs becomes a file (`format.md` 4); in the others all records become one. The
-    /// records are checked, and put into partitions, before anything is written.
+    /// Writes these records as one new snapshot: all of them and a manifest, or nothing
+    /// (`docs/commit-protocol.md`). In the hive layout each partition that occurs becomes a file
+    /// (`docs/format.md`, section "Partitions"); in the others all records become one. The records are
+    /// checked, and put into partitions, before anything is written.
     ///
     /// # Errors
     /// `InvalidRecord` also for a record that cannot be put into a partition, naming record and key; otherwise as

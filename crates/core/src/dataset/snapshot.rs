@@ -1,4 +1,5 @@
-//! Finding snapshots (`commit.md`, Reading): the latest, one by its id, all in order. Readers never write.
+//! Finding snapshots (`docs/commit-protocol.md`, section "Reading"): the latest, one by its id, all in order.
+//! Readers never write.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Statistics of a data file's columns (`format.md` 3, `stats`), gathered while it is written.
+//! Statistics of a data file's columns (`docs/format.md`, section "File statistics"), gathered while it is
+//! written.
 //!
 //! A column of a JSONL file is a key at the top of its records. Its null count is the number of objects in which the
 //! key is missing or null, as the reference counts for Parquet; records that are no objects belong to no column. Its

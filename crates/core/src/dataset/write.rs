@@ -67,7 +67,7 @@ pub enum Resolution {
 
 impl Dataset {
     /// Pulls all records from `records` into one new snapshot: all of them and a manifest, or nothing
-    /// (`commit.md`). One record is in memory at a time, on the calling thread.
+    /// (`docs/commit-protocol.md`). One record is in memory at a time, on the calling thread.
     ///
     /// # Errors
     /// `CodecRequired`; `PartitioningNotSupported` before anything is done; what the source fails with;
@@ -91,8 +91,8 @@ impl Dataset {
         staging.settled(ended)
     }
 
-    /// Finds out whether the commit that ended with `CommitUnknown` and this id is committed; if it is not, makes it
-    /// impossible for good (`commit.md`, Resolve).
+    /// Finds out whether the commit that ended with `CommitUnknown` and this id is committed; if it is not,
+    /// makes it impossible for good (`docs/commit-protocol.md`, section "Resolving a commit").
     ///
     /// # Errors
     /// `CommitUnknown` if still nobody can say; `InvalidArgument` for what no id can be; what stands in the way of
@@ -264,9 +264,10 @@ pub(super) fn report(progress: &mut Option<ProgressFn<'_>>, so_far: crate::conte
 }
 
 impl RecordWriter {
-    /// Commits all records taken so far as one snapshot (`commit.md`). After a success the writer is done, and every
-    /// call on it gives `State`. After a failure the data are kept, and the commit may be repeated; after
-    /// `CommitUnknown` the repetition first settles what became of the earlier one, with its own metadata.
+    /// Commits all records taken so far as one snapshot (`docs/commit-protocol.md`). After a success the
+    /// writer is done, and every call on it gives `State`. After a failure the data are kept, and the commit
+    /// may be repeated; after `CommitUnknown` the repetition first settles what became of the earlier one,
+    /// with its own metadata.
     ///
     /// # Errors
     /// As [`Dataset::stream_write_records`]; `State`.

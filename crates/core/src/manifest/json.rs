@@ -1,5 +1,6 @@
-//! JSON text as Go's encoding/json writes it, so that equal manifests are equal bytes (`format.md` 3): string
-//! escapes, sorted keys, indentation. Numbers keep the text that they came with.
+//! JSON text as Go's encoding/json writes it, so that equal manifests are equal bytes (`docs/format.md`,
+//! section "Manifest encoding"): string escapes, sorted keys, indentation. Numbers keep the text that they
+//! came with.
 //!
 //! Everything here works on text that [`syntax::check`] has found valid, and walks it with a stack of its own: the depth
 //! of the input never becomes depth of the call stack.

@@ -11,7 +11,8 @@ const NOOP: &str = "lode.noop";
 /// for every reader.
 const DEEPEST: usize = 32;
 
-/// A snapshot's metadata: one JSON object (`format.md` 3). Numbers keep the digits that they came with.
+/// A snapshot's metadata: one JSON object (`docs/format.md`, section "Metadata"). Numbers keep the digits
+/// that they came with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata {
     /// Keys and their values as JSON text without white space, sorted bytewise by key.

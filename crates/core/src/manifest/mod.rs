@@ -1,5 +1,6 @@
-//! The manifest: all that is known of one snapshot (`format.md` 3). Its presence in the store is what makes the
-//! snapshot exist, so it is written byte for byte as the format says, and read whole or not at all.
+//! The manifest: all that is known of one snapshot (`docs/format.md`, section "The manifest"). Its presence
+//! in the store is what makes the snapshot exist, so it is written byte for byte as the format says, and read
+//! whole or not at all.
 
 pub(crate) mod json;
 mod metadata;
@@ -176,9 +177,9 @@ impl Manifest {
         out.push(']');
     }
 
-    /// The manifest of a snapshot `id` that only repeats this one, on top of it, at this time in nanoseconds since
-    /// the Unix epoch: all keys, unknown ones too, but for id, parent, time and the mark in the metadata
-    /// (`commit.md`, "Living with the Go library").
+    /// The manifest of a snapshot `id` that only repeats this one, on top of it, at this time in nanoseconds
+    /// since the Unix epoch: all keys, unknown ones too, but for id, parent, time and the mark in the
+    /// metadata (`docs/commit-protocol.md`, section "A dangling pointer").
     #[must_use]
     pub fn noop_of(&self, id: &str, parent: &str, created_at: i64) -> Manifest {
         let mut noop = self.clone();

@@ -1,4 +1,5 @@
-//! Reading a manifest: whole and right, or an error that names the field (`format.md` 3, `commit.md` "Reading").
+//! Reading a manifest: whole and right, or an error that names the field (`docs/format.md`, section "What a
+//! manifest reader accepts").
 //!
 //! The input may be hostile. Values are split off unread and looked at one by one, so that no depth of nesting
 //! deepens the call stack, and memory grows with the input's length alone.

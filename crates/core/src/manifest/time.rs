@@ -1,5 +1,5 @@
 //! Times in a manifest: nanoseconds since the Unix epoch, as RFC 3339 text the way the Go library prints and
-//! reads it (`format.md` 3).
+//! reads it (`docs/format.md`, section "Manifest encoding").
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;

@@ -1,4 +1,4 @@
-//! Objects as files below a root directory (`format.md` 1 and 6, `commit.md` "On a filesystem").
+//! Objects as files below a root directory (`docs/commit-protocol.md`, section "On a filesystem").
 //!
 //! An object appears whole or not at all: it is written under a temporary name beside its place, synced, and
 //! linked to its name, which fails if the name is taken. Each operation is prepared for every answer that a

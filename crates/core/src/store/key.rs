@@ -1,4 +1,4 @@
-//! The rules for keys (`format.md`, introduction and 6).
+//! The rules for keys (`docs/format.md`, section "Keys").
 
 use crate::error::{Error, Result, Status};
 

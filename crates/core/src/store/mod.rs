@@ -1,5 +1,5 @@
 //! Where objects live: whole objects under `/`-separated keys, written once, listed by prefix; and one
-//! mutable kind, changed by compare-and-swap (`format.md` 6, `commit.md` "What a store must give").
+//! mutable kind, changed by compare-and-swap (`docs/format.md`, section "Store operations").
 //!
 //! [`Store`] is the caller's handle; [`Backend`] is what an implementation gives.
 

@@ -1,5 +1,5 @@
-//! The conformance suite of stores: every rule that commits and readers rely on (`commit.md`, What a store must
-//! give; `format.md` 6), tried on a store that works, and named when it is broken.
+//! The conformance suite of stores: every rule that commits and readers rely on (`docs/commit-protocol.md`,
+//! section "What a store must give"), tried on a store that works, and named when it is broken.
 
 use std::cell::RefCell;
 use std::time::Duration;

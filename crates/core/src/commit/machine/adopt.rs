@@ -1,6 +1,7 @@
-//! Living with the Go library (`commit.md`): its writers know no slots. A head of theirs is adopted, that is, brought
-//! into the slots with all its ancestors, if nothing speaks against it; a pointer that one of them left dangling is
-//! filled with a noop; and what nobody but a person can decide is refused, until the caller chooses a head.
+//! Living with the Go library (`docs/commit-protocol.md`, section "Living with the Go library"): its writers
+//! know no slots. A head of theirs is adopted, that is, brought into the slots with all its ancestors, if
+//! nothing speaks against it; a pointer that one of them left dangling is filled with a noop; and what nobody
+//! but a person can decide is refused, until the caller chooses a head.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Putting the slot, and learning whose it became (`commit.md`, Commit 5): the commit point.
+//! Putting the slot, and learning whose it became (`docs/commit-protocol.md`, section "Deciding"): the commit
+//! point.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Finding the snapshot to build on (`commit.md`, Commit 1 to 3), and walking the slots onward from it.
+//! Finding the snapshot to build on (`docs/commit-protocol.md`, section "Finding the head"), and walking the
+//! slots onward from it.
 
 #[cfg(test)]
 use super::Mutant;

@@ -1,5 +1,6 @@
-//! Making a decided snapshot visible (`commit.md`, Commit 6 and 7): its manifest, then the pointer, which only
-//! ever moves on. The same for our own snapshot and for another's that we found unpublished.
+//! Making a decided snapshot visible (`docs/commit-protocol.md`, section "Publishing"): its manifest, then
+//! the pointer, which only ever moves on. The same for our own snapshot and for another's that we found
+//! unpublished.
 
 #[cfg(test)]
 use super::Mutant;

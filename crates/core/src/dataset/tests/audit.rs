@@ -1,5 +1,5 @@
-//! The auditor: walks a history from its first slot and checks all that the protocol promises (`commit.md`, How it
-//! is built and proved).
+//! The auditor: walks a history from its first slot and checks all that the protocol promises
+//! (`docs/commit-protocol.md`, section "How it is verified").
 
 use super::*;
 use crate::commit::lookup::Decision;

@@ -1,4 +1,5 @@
-//! What a commit costs: requests to the store, whatever the history's length (`commit.md`, What must hold, 6).
+//! What a commit costs: requests to the store, whatever the history's length (`docs/commit-protocol.md`,
+//! section "What must hold").
 
 use std::sync::{Arc, Mutex};
 
