@@ -41,7 +41,7 @@ HEADERS := $(wildcard include/*.h include/*.hpp)
 export CC CXX CFLAGS BUILD STATIC_LIBS
 
 .DEFAULT_GOAL := help
-.PHONY: help tools demo lib examples check soak fuzz bench header install uninstall clean
+.PHONY: help tools demo lib examples check soak fuzz bench header static-libs install uninstall clean
 
 help:
 	@echo 'make demo       build, and show records going through the library and back'
@@ -122,6 +122,10 @@ bench: examples
 
 header:
 	LODE_WRITE_HEADER=1 $(CARGO) test --test header
+
+# What a program needs beside liblode.a; for tests/c/run.sh.
+static-libs:
+	@echo '$(STATIC_LIBS)'
 
 # ---- Installation ----
 

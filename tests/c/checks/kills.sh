@@ -1,0 +1,50 @@
+# shellcheck shell=bash
+# Commits under a tracer: the system calls of appending, processes killed or failed at each call, and many at once.
+
+eight_processes() {
+    auditor
+    compile concurrent || return 1
+    "$OUT/concurrent" "$TMPDIR/many" crowd 8 250 "$TMPDIR/acknowledged" &&
+        python3 tests/c/audit.py "$TMPDIR/many" crowd --acknowledged "$TMPDIR/acknowledged" --length 2000 --no-leftovers || return 1
+    rm -rf "$TMPDIR/many" "$TMPDIR/acknowledged"
+}
+
+broken_off() { # kill|errno [records|blob|hive|adopt|dangling|choose|once]
+    auditor
+    need strace strace
+    compile commit_once && python3 tests/c/break_off.py "$1" "$OUT/commit_once" "${2:-records}"
+}
+
+# Between its two marks a program that appends asks nothing of the system but write.
+append_calls() {
+    need strace strace
+    compile append_calls || return 1
+    local form compressor root=$TMPDIR/appended found
+    for form in append append-batch append-lines; do
+        for compressor in none gzip zstd; do
+            mkdir "$root" || return 1
+            strace -f -o "$OUT/trace" "$OUT/append_calls" "$root" $form $compressor 100000 || return 1
+            found=$(sed -n '/getppid/,/getppid/p' "$OUT/trace" | sed -E 's/^[0-9]+ +([a-z0-9_]+)\(.*/\1/' | sort | uniq -c | xargs)
+            echo "$form, $compressor: $found"
+            grep -qE '^2 getppid [0-9]+ write$' <<< "$found" || return 1
+            rm -rf "$root"
+        done
+    done
+}
+
+check eight_processes eight_processes
+check append_calls append_calls
+check broken_off_kill broken_off kill
+check broken_off_errno broken_off errno
+check broken_off_hive_kill broken_off kill hive
+check broken_off_hive_errno broken_off errno hive
+check broken_off_kill_blob broken_off kill blob
+check broken_off_errno_blob broken_off errno blob
+check broken_off_kill_adopt broken_off kill adopt
+check broken_off_errno_adopt broken_off errno adopt
+check broken_off_kill_dangling broken_off kill dangling
+check broken_off_errno_dangling broken_off errno dangling
+check broken_off_kill_choose broken_off kill choose
+check broken_off_errno_choose broken_off errno choose
+check broken_off_kill_once broken_off kill once
+check broken_off_errno_once broken_off errno once

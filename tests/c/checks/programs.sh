@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# The C tests, natively and under the tools that watch memory and threads.
+
+run_test() { # NAME
+    compile "$1" -pthread && "$OUT/$1"
+}
+
+memcheck() { # PROGRAM
+    need valgrind valgrind
+    export LODE_TEST_CHECKED_MEMORY=1
+    valgrind -q --leak-check=full --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite,possible \
+        --error-exitcode=99 --child-silent-after-fork=yes "$1"
+}
+
+memcheck_test() { # NAME
+    [ -x "$OUT/$1" ] || compile "$1" -pthread || return 1
+    memcheck "$OUT/$1"
+}
+
+thread_sanitizer() {
+    need nm binutils
+    tests/c/thread_sanitizer.sh "$HERE/$BUILD/thread_sanitizer"
+}
+
+TESTS="api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read conditions_blob
+    conditions_layouts conditions_catalog conditions_store custom_store_broken"
+for test in $TESTS guest stack threads; do
+    check "$test" run_test "$test"
+done
+check memcheck_example memcheck "$BIN/stream_write_records"
+check memcheck_manifest_driven memcheck "$BIN/manifest_driven"
+for test in $TESTS; do
+    check "memcheck_$test" memcheck_test "$test"
+done
+check thread_sanitizer thread_sanitizer
