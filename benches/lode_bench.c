@@ -119,7 +119,7 @@ static void pull(lode_dataset *dataset, const lode_record_iterator *records, lod
 static void push_each(lode_record_writer *writer, const input *in) {
     lode_error *error = NULL;
     for (size_t i = 0; i < in->count; i++)
-        check(lode_record_writer_append(writer, in->lines[i].data, in->lines[i].len, LODE_NO_TIMESTAMP, &error), error, "append");
+        check(lode_record_writer_append(writer, in->lines[i].data, in->lines[i].len, NULL, &error), error, "append");
 }
 
 /* The records one after the other without their line feeds, as append_batch takes them. */

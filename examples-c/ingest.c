@@ -244,7 +244,7 @@ static int append_all(lode_record_writer *writer, struct input *in, struct progr
         len--;
     }
     if (len > 0) {
-        lode_status status = lode_record_writer_append(writer, in->buffer, len, LODE_NO_TIMESTAMP, &error);
+        lode_status status = lode_record_writer_append(writer, in->buffer, len, NULL, &error);
         if (status == LODE_ERR_INVALID_RECORD || status == LODE_ERR_RECORD_TOO_LARGE) {
             return bad_record(in, status, error);
         }

@@ -76,7 +76,7 @@ static lode_record_writer *writer_with(lode_dataset *dataset, const char *record
     lode_record_writer *writer = NULL;
     lode_error *error = NULL;
     require(lode_dataset_record_writer(dataset, NULL, &writer, &error) >= 0, "a writer opens", error);
-    require(lode_record_writer_append(writer, record, strlen(record), LODE_NO_TIMESTAMP, &error) >= 0, "it takes a record", error);
+    require(lode_record_writer_append(writer, record, strlen(record), NULL, &error) >= 0, "it takes a record", error);
     return writer;
 }
 

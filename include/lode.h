@@ -1536,7 +1536,8 @@ lode_status lode_dataset_record_writer(lode_dataset *dataset,
  * @param data the record: exactly one JSON document, without its line break; borrowed for the call. NULL
  *        only if `len` is 0, which is no document.
  * @param len its length in bytes.
- * @param unix_nanos its time, in nanoseconds since the Unix epoch; LODE_NO_TIMESTAMP: none.
+ * @param unix_nanos where its time stands, in nanoseconds since the Unix epoch; borrowed for the call. NULL (and, as in
+ *        lode_record_writer_append_batch, the value LODE_NO_TIMESTAMP): the record has no time.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK: the record is in, or was skipped by the writer's option. LODE_ERR_INVALID_RECORD (see
  *         lode_error_offset), LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE: the writer stays usable, go on
@@ -1547,7 +1548,7 @@ lode_status lode_dataset_record_writer(lode_dataset *dataset,
 lode_status lode_record_writer_append(lode_record_writer *writer,
                                       const void *data,
                                       size_t len,
-                                      int64_t unix_nanos,
+                                      const int64_t *unix_nanos,
                                       lode_error **error);
 
 /**

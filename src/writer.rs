@@ -70,6 +70,19 @@ impl Call {
         Ok(WriterOptions { bad_records })
     }
 
+    /// The time that `unix_nanos` points to, if there is one.
+    ///
+    /// # Safety
+    /// `unix_nanos` is NULL or, if it is aligned, points to a number.
+    unsafe fn timestamp(&self, unix_nanos: *const i64, name: &str) -> Result<Option<i64>> {
+        if unix_nanos.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: as asked of the caller.
+        let time = unsafe { self.array(unix_nanos, 1, name)? }[0];
+        Ok((time != LODE_NO_TIMESTAMP).then_some(time))
+    }
+
     /// How many bytes records of these lengths have together.
     fn total(&self, lengths: &[usize]) -> Result<usize> {
         lengths.iter().try_fold(0usize, |sum, len| sum.checked_add(*len)).ok_or_else(|| {
@@ -128,7 +141,8 @@ pub unsafe extern "C" fn lode_dataset_record_writer(
 /// @param data the record: exactly one JSON document, without its line break; borrowed for the call. NULL
 ///        only if `len` is 0, which is no document.
 /// @param len its length in bytes.
-/// @param unix_nanos its time, in nanoseconds since the Unix epoch; LODE_NO_TIMESTAMP: none.
+/// @param unix_nanos where its time stands, in nanoseconds since the Unix epoch; borrowed for the call. NULL (and, as in
+///        lode_record_writer_append_batch, the value LODE_NO_TIMESTAMP): the record has no time.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK: the record is in, or was skipped by the writer's option. LODE_ERR_INVALID_RECORD (see
 ///         lode_error_offset), LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE: the writer stays usable, go on
@@ -140,7 +154,7 @@ pub unsafe extern "C" fn lode_record_writer_append(
     writer: *mut lode_record_writer,
     data: *const c_void,
     len: usize,
-    unix_nanos: i64,
+    unix_nanos: *const i64,
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
@@ -148,7 +162,8 @@ pub unsafe extern "C" fn lode_record_writer_append(
         call("lode_record_writer_append", error, |call| {
             let mut writer = call.exclusive(writer, "writer")?;
             let data = call.bytes(data, len, "data")?;
-            writer.append(data, (unix_nanos != LODE_NO_TIMESTAMP).then_some(unix_nanos))?;
+            let unix_nanos = call.timestamp(unix_nanos, "unix_nanos")?;
+            writer.append(data, unix_nanos)?;
             Ok(LODE_OK)
         })
     }
@@ -400,7 +415,7 @@ mod tests {
         // SAFETY: NULL is refused or allowed everywhere; the outputs may be written.
         unsafe {
             let statuses = [
-                lode_record_writer_append(null, ptr::null(), 0, LODE_NO_TIMESTAMP, ptr::null_mut()),
+                lode_record_writer_append(null, ptr::null(), 0, ptr::null(), ptr::null_mut()),
                 lode_record_writer_append_batch(
                     null,
                     ptr::null(),

@@ -41,13 +41,13 @@ static void null_pointers(void)
 
     REFUSED(INVALID, "dataset", lode_dataset_record_writer(NULL, NULL, &writer, error));
     REFUSED(INVALID, "writer", lode_dataset_record_writer(dataset, NULL, NULL, error));
-    REFUSED(INVALID, "writer", lode_record_writer_append(NULL, "1", 1, LODE_NO_TIMESTAMP, error));
+    REFUSED(INVALID, "writer", lode_record_writer_append(NULL, "1", 1, NULL, error));
     REFUSED(INVALID, "writer", lode_record_writer_append_batch(NULL, "1", &length, NULL, 1, &count, error));
     REFUSED(INVALID, "writer", lode_record_writer_append_lines(NULL, "1\n", 2, &count, error));
     REFUSED(INVALID, "writer", lode_record_writer_commit(NULL, "{}", NULL, &snapshot, error));
     REFUSED(INVALID, "writer", lode_record_writer_abort(NULL, error));
     GIVES(LODE_OK, lode_dataset_record_writer(dataset, NULL, &writer, error));
-    REFUSED(INVALID, "data", lode_record_writer_append(writer, NULL, 1, LODE_NO_TIMESTAMP, error));
+    REFUSED(INVALID, "data", lode_record_writer_append(writer, NULL, 1, NULL, error));
     REFUSED(INVALID, "data", lode_record_writer_append_batch(writer, NULL, &length, NULL, 1, &count, error));
     REFUSED(INVALID, "lengths", lode_record_writer_append_batch(writer, "1", NULL, NULL, 1, &count, error));
     REFUSED(INVALID, "data", lode_record_writer_append_lines(writer, NULL, 1, &count, error));
@@ -57,11 +57,11 @@ static void null_pointers(void)
     GIVES(LODE_OK, lode_record_writer_append_lines(writer, NULL, 0, &count, error));
     size_t huge[2] = {SIZE_MAX, SIZE_MAX};
     REFUSED(INVALID, "lengths", lode_record_writer_append_batch(writer, "1", huge, NULL, 2, &count, error));
-    REFUSED(INVALID, "data", lode_record_writer_append(writer, "1", SIZE_MAX, LODE_NO_TIMESTAMP, error));
+    REFUSED(INVALID, "data", lode_record_writer_append(writer, "1", SIZE_MAX, NULL, error));
     REFUSED(INVALID, "data", lode_record_writer_append_lines(writer, "1", SIZE_MAX, &count, error));
     CHECK(lode_record_writer_records(writer) == 0, "refused records were counted");
 
-    GIVES(LODE_OK, lode_record_writer_append(writer, "1", 1, LODE_NO_TIMESTAMP, error));
+    GIVES(LODE_OK, lode_record_writer_append(writer, "1", 1, NULL, error));
     GIVES(LODE_OK, lode_record_writer_commit(writer, "{}", NULL, &snapshot, error));
 
     REFUSED(INVALID, "dataset", lode_dataset_resolve_commit(NULL, "1-2", NULL, NULL, error));

@@ -49,7 +49,7 @@ int main(int argc, char **argv) {
                                is_lines ? "\n" : "");
             lengths[i] = (size_t)len;
             if (strcmp(form, "append") == 0)
-                must(lode_record_writer_append(writer, lines + at, lengths[i], LODE_NO_TIMESTAMP, &error), error, form);
+                must(lode_record_writer_append(writer, lines + at, lengths[i], NULL, &error), error, form);
             at += lengths[i];
         }
         if (strcmp(form, "append-batch") == 0)

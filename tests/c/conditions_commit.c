@@ -212,7 +212,7 @@ static void stopped(void)
     dataset = open_dataset(store, "again", NULL);
     lode_record_writer *writer = NULL;
     GIVES(LODE_OK, lode_dataset_record_writer(dataset, NULL, &writer, error));
-    GIVES(LODE_OK, lode_record_writer_append(writer, "1", 1, LODE_NO_TIMESTAMP, error));
+    GIVES(LODE_OK, lode_record_writer_append(writer, "1", 1, NULL, error));
     lode_commit_options_init(&options, sizeof options);
     options.deadline_ms = -1;
     REFUSED(LODE_ERR_DEADLINE, "deadline", lode_record_writer_commit(writer, "{}", &options, NULL, error));

@@ -40,9 +40,9 @@ static void once(void)
     options.producer_id = "meter";
     options.sequence = 70;
     GIVES(LODE_OK, lode_dataset_record_writer(dataset, NULL, &writer, error));
-    GIVES(LODE_OK, lode_record_writer_append(writer, "1", 1, LODE_NO_TIMESTAMP, error));
+    GIVES(LODE_OK, lode_record_writer_append(writer, "1", 1, NULL, error));
     GIVES(LODE_ALREADY_COMMITTED, lode_record_writer_commit(writer, "{}", &options, NULL, error));
-    REFUSED(LODE_ERR_STATE, "committed", lode_record_writer_append(writer, "1", 1, LODE_NO_TIMESTAMP, error));
+    REFUSED(LODE_ERR_STATE, "committed", lode_record_writer_append(writer, "1", 1, NULL, error));
     lode_record_writer_free(writer);
     lode_snapshot_free(first);
     lode_snapshot_free(again);

@@ -18,7 +18,7 @@ static lode_record_writer *new_writer(lode_dataset *dataset, int32_t bad_records
 
 static lode_status append(lode_record_writer *writer, const char *record, lode_error **error)
 {
-    return lode_record_writer_append(writer, record, strlen(record), LODE_NO_TIMESTAMP, error);
+    return lode_record_writer_append(writer, record, strlen(record), NULL, error);
 }
 
 static void expect_content(lode_dataset *dataset, const lode_snapshot *snapshot, const char *const *records, size_t count)
@@ -196,6 +196,39 @@ static void in_batches(void)
     lode_dataset_free(dataset);
 }
 
+/* One record, committed: the snapshot's least and greatest time are the record's. */
+static void expect_time(lode_dataset *dataset, const int64_t *given, int64_t expected)
+{
+    lode_record_writer *writer = new_writer(dataset, LODE_BAD_RECORD_FAIL);
+    lode_snapshot *snapshot = NULL;
+    GIVES(LODE_OK, lode_record_writer_append(writer, "1", 1, given, error));
+    GIVES(LODE_OK, lode_record_writer_commit(writer, "{}", NULL, &snapshot, error));
+    CHECK(lode_snapshot_min_timestamp(snapshot) == expected && lode_snapshot_max_timestamp(snapshot) == expected,
+          "timestamps %" PRId64 " to %" PRId64 ", expected %" PRId64, lode_snapshot_min_timestamp(snapshot),
+          lode_snapshot_max_timestamp(snapshot), expected);
+    lode_snapshot_free(snapshot);
+    lode_record_writer_free(writer);
+}
+
+/* A record without a time needs no constant for it, and the epoch is a time like any other. */
+static void with_times(void)
+{
+    static const int64_t times[] = {0, 1, -1, INT64_MIN + 1, INT64_MAX};
+    static const int64_t none = LODE_NO_TIMESTAMP;
+    lode_dataset *dataset = open_dataset(store, "times", NULL);
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        expect_time(dataset, &times[i], times[i]);
+    }
+    expect_time(dataset, NULL, LODE_NO_TIMESTAMP);
+    expect_time(dataset, 0, LODE_NO_TIMESTAMP);
+    expect_time(dataset, &none, LODE_NO_TIMESTAMP);
+    lode_record_writer *writer = new_writer(dataset, LODE_BAD_RECORD_FAIL);
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "unix_nanos",
+            lode_record_writer_append(writer, "1", 1, (const int64_t *)((uintptr_t)&times[0] + 1), error));
+    lode_record_writer_free(writer);
+    lode_dataset_free(dataset);
+}
+
 static void in_lines(void)
 {
     static const char *const good[] = {"{\"n\":0}", "{\"n\":1}", "{\"n\":2}", "{\"n\":3}"};
@@ -257,7 +290,7 @@ static void at_the_limit(void)
     lode_record_writer *writer = new_writer(dataset, LODE_BAD_RECORD_FAIL);
 
     line[limit - 2] = '"';
-    GIVES(LODE_OK, lode_record_writer_append(writer, line, limit - 1, LODE_NO_TIMESTAMP, error));
+    GIVES(LODE_OK, lode_record_writer_append(writer, line, limit - 1, NULL, error));
     line[limit - 2] = 'x';
 
     /* Other readers of the format hold a line and its end in 10 MiB: that many bytes are too many. */
@@ -266,7 +299,7 @@ static void at_the_limit(void)
         snprintf(size, sizeof size, "%zu", len);
         line[len - 1] = '"';
         line[len] = '\n';
-        REFUSED(LODE_ERR_RECORD_TOO_LARGE, size, lode_record_writer_append(writer, line, len, LODE_NO_TIMESTAMP, error));
+        REFUSED(LODE_ERR_RECORD_TOO_LARGE, size, lode_record_writer_append(writer, line, len, NULL, error));
         size_t consumed = 99;
         REFUSED(LODE_ERR_RECORD_TOO_LARGE, "10485759",
                 lode_record_writer_append_lines(writer, line, len + 1, &consumed, error));
@@ -292,6 +325,7 @@ int main(void)
     store = open_store(root);
     one_by_one();
     in_batches();
+    with_times();
     in_lines();
     at_the_limit();
     lode_store_free(store);

@@ -219,7 +219,7 @@ static void making(void)
     lode_store_free(store);
     lode_record_writer *writer = NULL;
     GIVES(LODE_OK, lode_dataset_record_writer(dataset, NULL, &writer, error));
-    GIVES(LODE_OK, lode_record_writer_append(writer, "{}", 2, LODE_NO_TIMESTAMP, error));
+    GIVES(LODE_OK, lode_record_writer_append(writer, "{}", 2, NULL, error));
     lode_dataset_free(dataset);
     CHECK(memory.released == 0, "released while a writer is open");
     lode_record_writer_free(writer);
@@ -400,7 +400,7 @@ static void in_doubt(void)
         lode_dataset *dataset = open_dataset(store, "events", &options);
         lode_record_writer *writer = NULL;
         GIVES(LODE_OK, lode_dataset_record_writer(dataset, NULL, &writer, error));
-        GIVES(LODE_OK, lode_record_writer_append(writer, "{}", 2, LODE_NO_TIMESTAMP, error));
+        GIVES(LODE_OK, lode_record_writer_append(writer, "{}", 2, NULL, error));
         /* The slots arrive or not: the store cannot tell; nor can it be read. */
         memory.fails = PUT_FINISH;
         memory.only = "/_commits/";

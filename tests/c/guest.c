@@ -56,7 +56,7 @@ static void work(const char *root)
         lode_record_reader *reader = NULL;
         lode_bytes record;
         GIVES(LODE_OK, lode_dataset_record_writer(dataset, NULL, &writer, error));
-        GIVES(LODE_OK, lode_record_writer_append(writer, "1", 1, LODE_NO_TIMESTAMP, error));
+        GIVES(LODE_OK, lode_record_writer_append(writer, "1", 1, NULL, error));
         GIVES(LODE_OK, lode_dataset_read(dataset, snapshot, NULL, &reader, error));
         GIVES(LODE_ITEM, lode_record_reader_next(reader, &record, error));
         lode_record_writer_free(writer);

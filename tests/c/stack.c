@@ -84,9 +84,9 @@ static const char *steps(void)
     lode_record_writer *writer = NULL;
     size_t consumed = 0;
     if (lode_dataset_record_writer(dataset, NULL, &writer, NULL) < 0 ||
-        lode_record_writer_append(writer, "{\"n\":1}", 7, LODE_NO_TIMESTAMP, NULL) < 0 ||
+        lode_record_writer_append(writer, "{\"n\":1}", 7, NULL, NULL) < 0 ||
         lode_record_writer_append_lines(writer, "{\"n\":2}\n[3]\n", 12, &consumed, NULL) < 0 ||
-        lode_record_writer_append(writer, "{", 1, LODE_NO_TIMESTAMP, &error) != LODE_ERR_INVALID_RECORD) {
+        lode_record_writer_append(writer, "{", 1, NULL, &error) != LODE_ERR_INVALID_RECORD) {
         return "push";
     }
     lode_error_free(error);

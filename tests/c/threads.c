@@ -35,7 +35,7 @@ static void *write_snapshots(void *which)
             lode_record_writer *writer = NULL;
             status = lode_dataset_record_writer(dataset, NULL, &writer, &error);
             for (int j = 0; status >= 0 && j < 5; j++) {
-                status = lode_record_writer_append(writer, FIVE[j], strlen(FIVE[j]), LODE_NO_TIMESTAMP, &error);
+                status = lode_record_writer_append(writer, FIVE[j], strlen(FIVE[j]), NULL, &error);
             }
             if (status >= 0) {
                 status = lode_record_writer_commit(writer, "{}", &options, &snapshot, &error);

@@ -77,7 +77,7 @@ static lode_status push(lode_dataset *dataset, struct records *records, lode_sna
     while (status >= 0 && records_next(records)) {
         lode_bytes record;
         records_record(records, &record);
-        status = lode_record_writer_append(writer, record.data, record.len, LODE_NO_TIMESTAMP, error);
+        status = lode_record_writer_append(writer, record.data, record.len, NULL, error);
     }
     if (status >= 0) {
         status = lode_record_writer_commit(writer, "{}", NULL, snapshot, error);
