@@ -195,3 +195,41 @@ fn a_head_that_was_listed_is_pointed_to_before_anything_is_built_on_it() {
         assert_eq!(requests, pointed_first, "{round}");
     }
 }
+
+#[test]
+fn readers_write_nothing() {
+    let counted = Counted::new();
+    let store = counted.store();
+    let written: Vec<_> = (0..3).map(|_| write(&open(&store), &["1", "2"]).unwrap().snapshot).collect();
+    let latest = "datasets/events/latest";
+    // As it is, without the pointer, with a pointer that dangles, and with one that is behind.
+    for pointer in [None, Some(""), Some("1700000000000000000"), Some(written[0].id())] {
+        if let Some(pointer) = pointer {
+            store.backend().delete(latest).unwrap();
+            if !pointer.is_empty() {
+                assert!(matches!(
+                    store.backend().put_if_absent(latest, pointer.as_bytes(), Durability::Full),
+                    Put::Done
+                ));
+            }
+        }
+        counted.take();
+        let reader = open(&store);
+        let newest = reader.latest(&CallOptions::default()).unwrap();
+        let mut records = reader.read(&newest, ReadOptions::default()).unwrap();
+        while records.next().unwrap().is_some() {}
+        reader.snapshot(written[2].id(), &CallOptions::default()).unwrap();
+        for mut snapshots in [
+            reader.snapshots(&CallOptions::default()).unwrap(),
+            reader.changes_since(None, &CallOptions::default()).unwrap(),
+        ] {
+            while snapshots.next().unwrap().is_some() {}
+        }
+        reader.producer_position("p", &CallOptions::default()).unwrap();
+        let requests = counted.take();
+        assert!(requests.len() > 5, "{requests:?}");
+        let reads =
+            |request: &String| ["get ", "open ", "list "].iter().any(|kind| request.starts_with(kind));
+        assert!(requests.iter().all(reads), "{pointer:?}: {requests:?}");
+    }
+}
