@@ -2,9 +2,8 @@
  *
  *   blob_upload [--zstd] ROOT DATASET FILE
  *
- * Memory stays the same whatever the file's size: lode pulls the bytes when it wants them, through one buffer. Prints the
- * snapshot's id, and what was read back. Exit status: 0 uploaded and verified; 1 failed, with the reason on standard
- * error; 2 wrong usage.
+ * Memory does not grow with the file: lode pulls the bytes through one buffer. Prints the snapshot's id, and what was read
+ * back. Exit status: 0 uploaded and verified; 1 failed, with the reason on standard error; 2 wrong usage.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -60,7 +59,7 @@ static int upload(lode_dataset *dataset, const char *name, struct file *file, lo
         return 1;
     }
     if (status == LODE_ERR_COMMIT_UNKNOWN) {
-        fprintf(stderr, "blob_upload: snapshot %s is perhaps committed; lode_dataset_resolve_commit tells\n",
+        fprintf(stderr, "blob_upload: snapshot %s is perhaps committed; lode_dataset_resolve_commit finds out\n",
                 lode_error_snapshot_id(error));
     }
     if (status < 0) {

@@ -3,7 +3,7 @@
  *   cat ROOT DATASET [SNAPSHOT]
  *
  * Without SNAPSHOT the latest one. Size, checksum and row count are checked as the records stream, so the verdict comes
- * with the end: an exit status of 0 says that every byte was as written. Memory stays the same whatever the size.
+ * with the end: an exit status of 0 says that every byte was as written. Memory does not grow with the snapshot.
  * Exit status: 0 all printed and verified; 1 failed, with the reason on standard error; 2 wrong usage.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -24,7 +24,7 @@ static int failed(const char *what, lode_status status, lode_error *error)
     return 1;
 }
 
-/* Standard output failed. A reader that has seen enough is no error worth a message. */
+/* Standard output failed. A reader that has closed its end is no error worth a message. */
 static int output_failed(void)
 {
     if (errno != EPIPE) {

@@ -36,7 +36,7 @@ struct upload {
 
 /* ---- What the callbacks share ---- */
 
-/* Puts an errno into words and into a status. */
+/* Describes an errno, and gives its status. */
 static int32_t failed(lode_callback_error *error, const char *what, const char *path)
 {
     int number = errno;
@@ -205,7 +205,7 @@ static int32_t stat_object(void *ctx, const char *key, uint64_t *size, lode_call
         return LODE_ERR_NO_MEMORY;
     }
     if (stat(path, &info) != 0) {
-        code = errno == ENOENT || errno == ENOTDIR ? LODE_ERR_NOT_FOUND : failed(error, "cannot look at", path);
+        code = errno == ENOENT || errno == ENOTDIR ? LODE_ERR_NOT_FOUND : failed(error, "cannot read the size of", path);
     } else if (!S_ISREG(info.st_mode)) {
         code = LODE_ERR_NOT_FOUND;
     } else {

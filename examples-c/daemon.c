@@ -1,36 +1,36 @@
-/* A daemon that turns records as they come into snapshots, each record exactly once, whatever is killed when.
+/* A daemon that commits records as they come, each exactly once, however often it is killed.
  *
  *   daemon [OPTION]... ROOT DATASET
  *
- * It is one thread around poll, and takes JSON lines from two kinds of input.
+ * It is one thread around poll, and takes JSON lines from two kinds of input:
  *
- * Standard input, a file or a pipe. How far it is committed is a number of bytes; a line counts once it has its end. After a
- * restart the daemon itself goes on there in a file; who feeds a pipe makes a new one for each start, and begins at the byte
- * that "start" names (below).
+ * Standard input, a file or a pipe. Its position is the number of bytes that are committed; a line counts once it has
+ * its end. After a restart the daemon seeks to the position in a file. The program that feeds a pipe makes a new one for
+ * each start, and begins at the byte that "start" names (below).
  *
- * Datagrams, with --socket. A datagram is a line "NAME NUMBER" and after it whole lines, one record each. NAME is the
- * sender's, of at most 40 letters, digits, '.', '_' and '-'; it numbers its datagrams 1, 2, 3 and so on. If it has
- * an address (is bound) it is answered:
- *   committed N    Up to N all is durable: forget it. Comes after a commit, and when N or less is sent again.
+ * Datagrams, with --socket. A datagram is a line "NAME NUMBER", followed by whole lines, one record each. NAME is the
+ * sender's, of at most 40 letters, digits, '.', '_' and '-'; it numbers its datagrams 1, 2, 3 and so on. A sender that
+ * has an address (is bound) is answered:
+ *   committed N    Everything up to N is durable: forget it. Comes after a commit, and when N or less is sent again.
  *   expect N       There is a gap before this datagram: go on from N. Also the answer to number 0.
- *   refused 0      This is no such datagram; why is on the daemon's standard error.
+ *   refused 0      This is no such datagram; the reason is on the daemon's standard error.
  * An answer may be lost, and so may what the daemon had not committed when it was killed. So a sender keeps what is not
- * "committed", and sends it again, the same records under the same number, when the daemon was away or is silent for long.
+ * "committed", and sends it again, the same records under the same number, when the daemon was away or does not answer.
  *
- * A snapshot is committed when it has enough records, enough bytes, or its oldest record waited long enough, looked at after
- * each datagram and each piece of standard input. With it goes a producer's key: the producer, a sequence, and as position
- * how far each input is in, such as "-=81920 meter-7=1203", "-" being standard input. Records and position are committed
- * together or not at all: that is all there is to a restart.
+ * A snapshot is committed when it has enough records, enough bytes, or its oldest record waited long enough, which is
+ * checked after each datagram and each piece of standard input. The commit carries a producer, a sequence, and as position
+ * how far each input was taken, such as "-=81920 meter-7=1203", "-" being standard input. Records and position are
+ * committed together or not at all, so a restart needs nothing else.
  *
  * Standard output is for programs, POSITION as above:
  *   start SEQUENCE POSITION                             what is committed, before the first input is read
  *   committed SNAPSHOT SEQUENCE RECORDS WHY POSITION    WHY is records, bytes, age, end (of input) or stop
  * Standard error is for people: bad records (left out; the snapshot's metadata count them as "invalid_records"), a full
- * disk (the inputs wait until there is space), commits in doubt (repeated: the key sees to it that they happen once).
+ * disk (the inputs wait until there is space), commits in doubt (repeated; the sequence makes them happen once).
  *
  * SIGTERM or SIGINT: takes what has arrived, commits and ends, within --drain seconds. So does the end of standard input
  * without --socket. Exit status: 0 all is committed; 1 failed: what is not "committed" has to come again; 2 wrong usage;
- * 3 the last commit is in doubt. After 1 (see the message) and 3 start it again: it finds out where it is.
+ * 3 the last commit is in doubt. After 1 (see the message) and 3 start it again: it finds its position.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -68,12 +68,12 @@ static const char USAGE[] =
 enum { SENDERS = 64, NAME_LEN = 40, POSITION_LEN = 4096, METADATA_LEN = 64 };
 /* The longest line is a record of 10 MiB. Standard input is read in pieces, so that a snapshot does not become too large. */
 enum { LINES_LEN = 11 << 20, PIECE = 1 << 16 };
-/* Milliseconds before the second try; they double. So many tries of what may not be passing. */
+/* Milliseconds before the second try, which double with each; and how many tries a failure gets that may be permanent. */
 enum { FIRST_PAUSE = 50, LAST_PAUSE = 2000, TRIES = 6, LONGEST_POLL = 3600000 };
 
 #define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
-/* GO_ON: done. WAIT: try again at `retry_at`, and read nothing until then. END: no hope. */
+/* GO_ON: done. WAIT: try again at `retry_at`, and read nothing until then. END: a retry cannot help. */
 enum outcome { GO_ON, WAIT, END };
 
 /* Where records come from: standard input, counted in bytes, or a sender, counted in datagrams. */
@@ -106,7 +106,7 @@ static struct {
     uint64_t sequence;          /* the last that is committed */
     uint64_t invalid;           /* records left out of this snapshot */
     int64_t first_at;           /* when its first input was taken; 0: nothing was */
-    const char *why;            /* a commit stands out, for this reason; NULL: none does */
+    const char *why;            /* the reason of the commit that is due; NULL: none is */
 
     struct source sources[1 + SENDERS]; /* the first is standard input */
     size_t source_count;
@@ -147,7 +147,7 @@ static int catch_signals(void)
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    action.sa_handler = SIG_IGN; /* whoever read our standard output may go */
+    action.sa_handler = SIG_IGN; /* the reader of standard output may end */
     sigaction(SIGPIPE, &action, NULL);
     return 0;
 }
@@ -174,7 +174,7 @@ static int answer(const struct sockaddr_un *address, socklen_t address_len, cons
                : 0;
 }
 
-/* Something failed: says so, once, and when to try again, if that may help. Frees the error. */
+/* Reports a failure once, and schedules the retry, if one may help. Frees the error. */
 static enum outcome try_later(const char *what, lode_status status, lode_error *error)
 {
     int32_t action = lode_error_action(error);
@@ -184,7 +184,7 @@ static enum outcome try_later(const char *what, lode_status status, lode_error *
     if (status != d.trouble && status != LODE_ERR_CANCELLED) {
         say("%s: %s (%s)%s", what, lode_error_message(error), lode_status_name(status),
             status == LODE_ERR_NO_SPACE         ? "; the disk is full: the inputs wait, nothing is lost"
-            : status == LODE_ERR_COMMIT_UNKNOWN ? "; the commit is in doubt: it is repeated until that is settled"
+            : status == LODE_ERR_COMMIT_UNKNOWN ? "; the commit is in doubt: it is repeated until it is resolved"
                                                 : "");
     }
     lode_error_free(error);
@@ -310,7 +310,7 @@ static enum outcome append(struct lines *in)
         take(in, line_len(in));
     }
     if (in->len == LINES_LEN) {
-        report_invalid(in, "no line end within 11 MiB, and a record has 10 at most", 0);
+        report_invalid(in, "no line end within 11 MiB, and a record has at most 10 MiB", 0);
         in->discarded = in->len;
         take(in, in->len);
     }
@@ -376,7 +376,7 @@ static enum outcome commit(void)
     return GO_ON;
 }
 
-/* Takes what has been read, and commits if it is time: all that happens between two polls. */
+/* Takes what has been read, and commits if a limit is reached: the work between two polls. */
 static enum outcome work(int finishing)
 {
     if (d.why == NULL) {
@@ -468,7 +468,7 @@ static void receive_datagram(void)
     }
     if (source == NULL) {
         header[strcspn(header, "\n")] = '\0';
-        say("refused a datagram of %zd bytes that begins with \"%s\": no line NAME NUMBER, or a sender too many", got, header);
+        say("refused a datagram of %zd bytes that begins with \"%s\": no line NAME NUMBER, or too many senders", got, header);
         answer(&address, message.msg_namelen, "refused", 0);
         return;
     }
@@ -512,7 +512,7 @@ static int run(void)
             return d.trouble == LODE_ERR_COMMIT_UNKNOWN ? 3 : 1;
         }
 
-        /* Who waits does not read: the inputs fill up, and their feeders wait, too. */
+        /* While the daemon waits it does not read: the inputs fill up, and their feeders wait, too. */
         int reading = outcome == GO_ON && !finishing;
         int reads_input = reading && !d.input_ended && !(d.stop_by != 0 && d.input_is_file);
         struct pollfd polled[] = {{.fd = signal_pipe[0], .events = POLLIN},
@@ -538,7 +538,7 @@ static int run(void)
             receive_datagram();
         }
         if (reading) {
-            /* All inputs are at their end; or nothing more has arrived; or it never ceases to. */
+            /* All inputs are at their end, nothing more has arrived, or the time to stop has come. */
             finishing = (d.input_ended && d.socket < 0) ||
                         (d.stop_by != 0 && (ready == 0 || clock_ms() > d.stop_by - d.drain_ms / 2));
         }
@@ -558,7 +558,7 @@ static int find_position(lode_error **error)
     }
     int result = status < 0 ? -1 : read_position(position);
     if (status >= 0 && result != 0) {
-        say("producer \"%s\" has the position \"%s\", which is none of a daemon's: use another --producer", d.producer,
+        say("producer \"%s\" has the position \"%s\", which no daemon wrote: use another --producer", d.producer,
             position);
     }
     lode_snapshot_free(snapshot);
@@ -622,7 +622,7 @@ static int serve(const char *root, const char *dataset_id)
         say("cannot begin: %s (%s)", lode_error_message(error), lode_status_name(lode_error_status(error)));
         lode_error_free(error);
     } else if (!begun) {
-        /* It has been said why. */
+        /* The message has been printed. */
     } else if (catch_signals() != 0) {
         say("cannot catch signals: %s", strerror(errno));
     } else if (open_input() == 0 && (d.socket_path == NULL || open_socket() == 0)) {

@@ -271,12 +271,12 @@ static int commit(lode_record_writer *writer)
             lode_snapshot_free(snapshot);
             break;
         }
-        /* The writer keeps the data, and begins by finding out what became of the try before. */
+        /* The writer keeps the data; its next commit begins by reading what became of this one. */
         int again = lode_error_action(error) == LODE_ACTION_RESOLVE ||
                     (lode_error_action(error) == LODE_ACTION_RETRY && !interrupted);
         if (!again || tries == COMMIT_TRIES) {
             if (status == LODE_ERR_COMMIT_UNKNOWN) {
-                fprintf(stderr, "ingest: snapshot %s is perhaps committed; see whether it is there before trying again\n",
+                fprintf(stderr, "ingest: snapshot %s is perhaps committed; check whether it exists before trying again\n",
                         lode_error_snapshot_id(error));
             }
             failed("cannot commit", status, error);

@@ -80,7 +80,7 @@ static lode_record_writer *writer_with(lode_dataset *dataset, const char *record
     return writer;
 }
 
-/* Puts a data file where a writer puts it, as one does that dies before its commit. */
+/* Puts a data file where a writer puts it that is killed before its commit. */
 static void leave_data_without_a_manifest(void)
 {
     static const char *const parts[] = {"datasets", "events", "snapshots", "1900000000000000000-00000000000000ff", "data"};
@@ -147,7 +147,7 @@ int main(void)
                 "every file that a manifest names is there", NULL);
     }
 
-    /* A reader keeps to its snapshot, whatever is committed meanwhile. */
+    /* A reader keeps its snapshot while others commit. */
     lode_record_reader *reader = NULL;
     require(lode_dataset_read(dataset, first, NULL, &reader, &error) >= 0, "the snapshot opens", error);
     writer = writer_with(dataset, "{\"n\":2}");
