@@ -538,7 +538,7 @@ static int run(void)
             receive_datagram();
         }
         if (reading) {
-            /* All inputs are at their end, nothing more has arrived, or the time to stop has come. */
+            /* All inputs are at their end; or it is to stop, and nothing more has arrived or half of the time is over. */
             finishing = (d.input_ended && d.socket < 0) ||
                         (d.stop_by != 0 && (ready == 0 || clock_ms() > d.stop_by - d.drain_ms / 2));
         }

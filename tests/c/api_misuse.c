@@ -1,5 +1,5 @@
-/* What a careless caller does: NULL for each pointer, text that is no UTF-8, struct sizes of zero and beyond reason, a
- * length with NULL. An error that names the parameter, never a crash; and never more written than the caller gave room for. */
+/* Misuse by a caller: NULL for each pointer, text that is no UTF-8, struct sizes of zero and beyond reason, a length with
+ * NULL. Each is an error that names the parameter, never a crash, and nothing is written beyond the caller's room. */
 #include "check.h"
 
 #include <stddef.h>
@@ -87,7 +87,7 @@ static void null_pointers(void)
     REFUSED(INVALID, "records", lode_record_reader_next_batch(reader, NULL, 1, &count, error));
     REFUSED(INVALID, "count", lode_record_reader_next_batch(reader, &record, 1, NULL, error));
     REFUSED(INVALID, "capacity", lode_record_reader_next_batch(reader, &record, 0, &count, error));
-    GIVES(LODE_ITEM, lode_record_reader_next(reader, &record, error)); /* none of that hurt the reader */
+    GIVES(LODE_ITEM, lode_record_reader_next(reader, &record, error)); /* the reader is unharmed */
 
     lode_record_reader_free(reader);
     lode_snapshot_iterator_free(snapshots);
@@ -96,7 +96,7 @@ static void null_pointers(void)
     CHECK(token == NULL && new_store == NULL && new_dataset == NULL, "a refused call gave a handle");
 }
 
-/* NULL for a handle that is only looked at: nothing is there to be told. */
+/* Accessors have an answer for a NULL handle. */
 static void null_accessors(void)
 {
     CHECK(lode_error_status(NULL) == LODE_OK && lode_error_action(NULL) == LODE_ACTION_NONE, "no error is a failure");
@@ -290,7 +290,7 @@ static void structs(void)
         size_t size = structs[i].size;
         union room room;
 
-        /* init writes no more than it is told, whatever it is told. */
+        /* init writes no more bytes than its size argument says. */
         for (size_t told = 0; told <= size + 16; told++) {
             memset(&room, 0xA5, sizeof room);
             structs[i].init(&room, told);
@@ -321,7 +321,7 @@ static void structs(void)
             room.struct_size = sizes[j];
             REFUSED(INVALID, "struct_size", structs[i].use(&room, error));
         }
-        /* No size that nobody can mean is read to its end. */
+        /* A struct whose size makes no sense is not read to its end. */
         static const size_t unreasonable[] = {SIZE_MAX, SIZE_MAX / 2, 1u << 30};
         for (size_t j = 0; j < sizeof unreasonable / sizeof unreasonable[0]; j++) {
             memset(&room, 0, sizeof room);

@@ -1,4 +1,4 @@
-/* What the C tests share: checks that count and speak, temporary directories, and an iterator with knobs.
+/* What the C tests share: checks that count and report, temporary directories, and a configurable iterator.
  * Each test program includes it first and ends with `return finish("its name");`. */
 #ifndef LODE_TESTS_CHECK_H
 #define LODE_TESTS_CHECK_H
@@ -45,10 +45,10 @@ static FORMAT(4, 5) MAYBE_UNUSED void check_at(const char *file, int line, int h
     va_end(arguments);
 }
 
-/* Counts a check; says the rest when it does not hold. */
+/* Counts a check; prints the message when it does not hold. */
 #define CHECK(...) check_at(__FILE__, __LINE__, __VA_ARGS__)
 
-/* A progress callback's memory: what it was told last, how often, and when it stops the call. */
+/* The state of a progress callback: what it was told last, how often, and when it stops the call. */
 typedef struct progress_log {
     int64_t records, bytes_in, bytes_stored;
     int calls;
@@ -68,7 +68,7 @@ static MAYBE_UNUSED int32_t log_progress(void *ctx, int64_t records, int64_t byt
     return log->stop_at != 0 && log->calls >= log->stop_at;
 }
 
-/* Ends the program at once where going on makes no sense. */
+/* Ends the program at once where nothing after it could hold. */
 #define REQUIRE(holds, ...)                                                                                            \
     do {                                                                                                               \
         int holds_ = (holds);                                                                                          \

@@ -1,5 +1,5 @@
-/* Looking around in a store: what is new since a snapshot, and the catalog of datasets, partitions, snapshots, manifests
- * and objects; every way in which these calls can be refused, and manifests that nobody should have written. */
+/* What is new since a snapshot, and the catalog of datasets, partitions, snapshots, manifests and objects; every way in
+ * which these calls can be refused, and manifests that no writer makes. */
 #include "check.h"
 
 static lode_store *store;
@@ -32,7 +32,7 @@ static lode_catalog *open_catalog(int32_t layout)
     return catalog;
 }
 
-/* Writes a file of the store as somebody else might, with its directories. */
+/* Writes a file of the store from outside the library, with its directories. */
 static void plant(const char *key, const char *text)
 {
     char path[700];
@@ -112,10 +112,10 @@ static void changes(void)
         GIVES(LODE_OK, lode_dataset_changes_since(dataset, lode_snapshot_id(made[i]), NULL, &news, error));
         expect_snapshots("since", news, made, i + 1, 5);
     }
-    const char *nobody = "1700000000000000000-0123456789abcdef";
+    const char *missing = "1700000000000000000-0123456789abcdef";
     lode_error *failure = NULL;
-    CHECK(lode_dataset_changes_since(dataset, nobody, NULL, &news, &failure) == LODE_ERR_SNAPSHOT_NOT_FOUND, "not refused");
-    CHECK(strcmp(lode_error_snapshot_id(failure), nobody) == 0, "it names %s", lode_error_snapshot_id(failure));
+    CHECK(lode_dataset_changes_since(dataset, missing, NULL, &news, &failure) == LODE_ERR_SNAPSHOT_NOT_FOUND, "not refused");
+    CHECK(strcmp(lode_error_snapshot_id(failure), missing) == 0, "it names %s", lode_error_snapshot_id(failure));
     CHECK(strstr(lode_error_message(failure), lode_snapshot_id(made[4])) != NULL, "no head: %s", lode_error_message(failure));
     lode_error_free(failure);
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "snapshot id", lode_dataset_changes_since(dataset, "", NULL, &news, error));
@@ -189,7 +189,7 @@ static void limits(void)
     REFUSED(LODE_ERR_DEADLINE, "deadline", lode_catalog_manifest(catalog, key, &over, &snapshot, error));
     REFUSED(LODE_ERR_DEADLINE, "deadline", lode_catalog_object(catalog, key, &late, &reader, error));
 
-    /* Each of these calls tells of its progress, and stops where it is told to. */
+    /* Each of these calls reports progress, and stops when the callback says so. */
     for (int stop_at = 0; stop_at < 2; stop_at++) {
         progress_log log = {.stop_at = stop_at};
         lode_call_options heard = limited(0, NULL);
@@ -233,7 +233,7 @@ static void limits(void)
     }
     lode_snapshot_iterator_free(heard_all);
 
-    /* The options hold for each step, and the iterator keeps the token, whatever becomes of the caller's. */
+    /* The options hold for each step, and the iterator keeps the token after the caller has freed it. */
     lode_cancel_token *token = new_token();
     lode_call_options call = limited(60000, token);
     lode_snapshot_iterator *all[3];

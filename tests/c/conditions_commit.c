@@ -81,7 +81,7 @@ static void expected_parent(void)
     CHECK(strcmp(lode_snapshot_parent_id(fourth), lode_snapshot_id(third)) == 0, "the fourth's parent is %s",
           lode_snapshot_parent_id(fourth));
 
-    /* What became of a commit can be asked afterwards. */
+    /* The outcome of a commit can be asked for afterwards. */
     lode_snapshot *resolved = NULL;
     GIVES(LODE_OK, lode_dataset_resolve_commit(dataset, lode_snapshot_id(first), NULL, &resolved, error));
     CHECK(strcmp(lode_snapshot_id(resolved), lode_snapshot_id(first)) == 0, "resolved %s", lode_snapshot_id(resolved));
@@ -223,7 +223,7 @@ static void stopped(void)
     lode_dataset_free(dataset);
 }
 
-/* A limit on the size of files makes the kernel say EFBIG: a failure of the operating system as good as any. */
+/* A limit on the size of files makes the kernel answer EFBIG. */
 static void system_failure(void)
 {
     lode_dataset *dataset = open_dataset(store, "efbig", NULL);
@@ -294,7 +294,7 @@ static void symbolic_links(void)
     lode_dataset_free(dataset);
 }
 
-/* Somebody holds the lock of the pointer: the commit stands, and the next one publishes it. */
+/* Another process holds the lock of the pointer: the commit stands, and the next one publishes it. */
 static void locked_pointer(void)
 {
     lode_dataset *dataset = open_dataset(store, "locked", NULL);
@@ -389,7 +389,7 @@ static void point(const char *dataset, const char *from, const char *to)
     GIVES(LODE_OK, lode_store_compare_and_swap(store, key, from == NULL ? NULL : &expected, &value, NULL, error));
 }
 
-/* One record, and while it is pulled somebody sets the pointer. */
+/* One record, and while it is pulled another writer sets the pointer. */
 struct meddler {
     const char *from;
     int given;

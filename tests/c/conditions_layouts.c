@@ -70,7 +70,7 @@ static void refuse_options(void)
     options.file_statistics = 2;
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "options.file_statistics is 2",
             lode_dataset_open(store, "bad", &options, &dataset, error));
-    /* As a program gives it that was compiled before there were partition keys. */
+    /* The struct of a program that was compiled before there were partition keys. */
     options = jsonl_options();
     options.struct_size = offsetof(lode_dataset_options, partition_keys);
     options.partition_keys = (const char *const *)GARBAGE;
@@ -212,7 +212,7 @@ static void write_layouts(void)
         lode_dataset_free(dataset);
     }
 
-    /* Default and hive share their place: whoever comes with the other is told. */
+    /* Default and hive share their prefix: opening the dataset with the other layout is refused. */
     lode_snapshot *snapshot = NULL;
     lode_dataset *wrong = open_dataset(store, "written-1", NULL);
     REFUSED(LODE_ERR_LAYOUT_MISMATCH, "\"hive\"", lode_dataset_write_records(wrong, records, NULL, 4, "{}", NULL, &snapshot, error));

@@ -1,5 +1,5 @@
-/* Exactly-once commits: a sequence happens once whoever repeats it, a late one is right within the window, and a
- * producer finds its place after a restart. */
+/* Exactly-once commits: a sequence happens once, whichever process repeats it; a late one is right within the window; and
+ * a producer finds its position after a restart. */
 #include "check.h"
 
 static lode_store *store;
@@ -72,7 +72,7 @@ static void place(void)
     GIVES(LODE_OK, lode_snapshot_producer(snapshot, "meter", NULL, NULL, error));
     GIVES(LODE_NONE, lode_snapshot_producer(snapshot, "unknown", &sequence, &position, error));
     CHECK(sequence == 0 && position == NULL, "LODE_NONE leaves %" PRIu64 ", %s", sequence, position == NULL ? "NULL" : position);
-    CHECK(strcmp(lode_snapshot_metadata_json(snapshot), "{}") == 0, "the metadata are %s", lode_snapshot_metadata_json(snapshot));
+    CHECK(strcmp(lode_snapshot_metadata_json(snapshot), "{}") == 0, "the metadata is %s", lode_snapshot_metadata_json(snapshot));
     lode_snapshot_free(snapshot);
     lode_dataset_free(dataset);
 }

@@ -171,7 +171,7 @@ static void refuse_iterators(void)
         lode_error_free(error);
     }
 
-    /* err after a plain end: the iterator says that the end is none. */
+    /* err after a plain end: the iterator reports that the stream was cut short. */
     feed = feed_of(FIVE, 5);
     feed.err_when_done = 1;
     feed.text = "the cursor timed out";
@@ -181,7 +181,7 @@ static void refuse_iterators(void)
     CHECK(feed.next_calls == 6 && feed.err_calls == 1, "next %d times, err %d times; expected 6 and 1", feed.next_calls,
           feed.err_calls);
 
-    /* An error text that is no UTF-8 must not break anything. */
+    /* An error text that is no UTF-8 breaks nothing. */
     feed = feed_of(FIVE, 5);
     feed.stop_at = 1;
     feed.answer = -1;
@@ -217,7 +217,7 @@ struct batches {
     struct feed feed;
     int64_t answer_last; /* the answer once all records were given */
     int fill;            /* whether entries are filled at all */
-    int64_t forced;      /* when not 0: the answer, whatever was filled */
+    int64_t forced;      /* when not 0: the answer, regardless of what was filled */
     int timestamps_preset;
     size_t least_capacity;
 };
@@ -350,7 +350,7 @@ static void good_streams(void)
           "metadata: %s", lode_snapshot_metadata_json(snapshot));
     lode_snapshot_free(snapshot);
 
-    /* Nothing to write is a snapshot, too; and nobody has to want it. */
+    /* An empty stream is a snapshot, too; and the output may be NULL. */
     feed = feed_of(FIVE, 0);
     iterator = feed_iterator(&feed);
     GIVES(LODE_OK, lode_dataset_stream_write_records(dataset, &iterator, "{}", NULL, NULL, error));

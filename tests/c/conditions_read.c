@@ -1,5 +1,5 @@
-/* Reading: what an undamaged snapshot says of itself, every kind of damage to a data file or manifest and the words for
- * it, options that this build cannot serve, dataset ids that are none. */
+/* Reading: what an undamaged snapshot says of itself, every kind of damage to a data file or manifest with its message,
+ * options that this build cannot serve, dataset ids that are none. */
 #include "check.h"
 
 static lode_store *store;
@@ -59,7 +59,7 @@ static void damaged(const lode_dataset_options *options, const char *id)
             lode_error *error = NULL;
             lode_status status = read_all(dataset, snapshot, verify, &count, &error);
             if (damage == FLIP && verify == 2 && options->compressor != LODE_COMPRESSOR_GZIP) {
-                /* Nobody looks but a decompressor, which may be content with other bytes. */
+                /* Only the decompressor would notice, and it may accept other bytes. */
                 CHECK(status == LODE_OK || (status == LODE_ERR_CORRUPT && options->compressor == LODE_COMPRESSOR_ZSTD),
                       "%s, sizes only: %s after %zu records", id, lode_status_name(status), count);
                 lode_error_free(error);
@@ -109,7 +109,7 @@ static void missing_data(void)
 
 /* ---- Damage to the manifest ---- */
 
-/* Replaces `old` by `new` in the manifest of a fresh snapshot, and looks at it through a fresh handle. */
+/* Replaces `old` by `new` in the manifest of a fresh snapshot, and reads it through a fresh handle. */
 static lode_status with_manifest(const char *id, const char *old, const char *replacement, int read_records, lode_error **error)
 {
     lode_dataset *dataset = open_dataset(store, id, NULL);
@@ -189,7 +189,7 @@ static void accessors(void)
     CHECK(strcmp(lode_snapshot_compressor(first), "noop") == 0, "compressor %s", lode_snapshot_compressor(first));
     CHECK(strcmp(lode_snapshot_metadata_json(first), "{}") == 0, "metadata %s", lode_snapshot_metadata_json(first));
     CHECK(lode_snapshot_min_timestamp(first) == LODE_NO_TIMESTAMP && lode_snapshot_max_timestamp(first) == LODE_NO_TIMESTAMP,
-          "timestamps that nobody gave");
+          "timestamps that no record had");
     CHECK(lode_snapshot_file_count(first) == 1, "%zu files", lode_snapshot_file_count(first));
     CHECK(lode_snapshot_file_row_count(first, 0) == 5, "file row count %" PRId64,
           lode_snapshot_file_row_count(first, 0));

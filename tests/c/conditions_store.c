@@ -1,5 +1,5 @@
-/* Stores as such: the direct calls on their objects, and stores of callbacks: what they may lack, answer, and lie about,
- * and what becomes of commits when they do. */
+/* Stores: the direct calls on their objects; and stores of callbacks: what they may lack, answer, and misreport, and how
+ * commits end when they do. */
 #include "memory_store.h"
 
 static lode_status commit(lode_store *store, const lode_commit_options *options, lode_error **error)
@@ -234,7 +234,7 @@ static void making(void)
     lode_store_free(store);
 
     /* Outside of a callback, or with NULL, nothing happens. */
-    lode_callback_error_set(NULL, "nobody hears");
+    lode_callback_error_set(NULL, "not heard");
     CHECK(lode_key_sink_add(NULL, "k") == LODE_ERR_INVALID_ARGUMENT, "a key without a listing");
 }
 
@@ -433,7 +433,7 @@ static void in_doubt(void)
         memory_close(&memory, store);
     }
 
-    /* An answer that is lost after the deed: the read-back tells, and the commit is one. */
+    /* An answer that is lost after the store did its work: the read-back finds the commit, once. */
     struct memory_store memory = {0};
     lode_store *store = memory_open(&memory);
     GIVES(LODE_OK, commit(store, NULL, error));
@@ -486,7 +486,7 @@ static void cancel_at_call(struct memory_store *memory, enum callback callback, 
     }
 }
 
-/* Cancelled in each callback of a commit in turn: the call makes no other, and says how things stand. */
+/* Cancelled in each callback of a commit, one after another: the call makes no other, and reports the outcome. */
 static void between_two_callbacks(void)
 {
     int refused = 0, unpublished = 0;
@@ -508,7 +508,7 @@ static void between_two_callbacks(void)
             memory_close(&memory, store);
             break;
         }
-        /* Clean-up of what was begun is no request that waits. */
+        /* Clean-up of what was begun does not wait. */
         if (status == LODE_ERR_CANCELLED) {
             refused++;
             CHECK(unpublished == 0, "cancelled after it was committed");

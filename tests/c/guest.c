@@ -1,4 +1,4 @@
-/* liblode is a guest in somebody's process: it starts no thread, prints nothing, leaves signals and environment alone,
+/* liblode is a guest in its caller's process: it starts no thread, prints nothing, leaves signals and environment alone,
  * leaks no descriptor, works on both sides of a fork and after a chdir. */
 #include "check.h"
 
@@ -127,7 +127,7 @@ static void quiet(const char *root)
     sigprocmask(SIG_BLOCK, NULL, &mask_before);
     int descriptors = entries("/proc/self/fd");
 
-    /* A page that cannot be read in place of the environment: whoever looks at it dies. */
+    /* A page that cannot be read in place of the environment: reading it kills the process. */
     void *poison = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     REQUIRE(poison != MAP_FAILED, "mmap: %s", strerror(errno));
     char **environment = environ;

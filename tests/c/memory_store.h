@@ -36,7 +36,7 @@ struct memory_store {
     enum callback loses;     /* this one does its work, and answers `code` all the same */
     const char *only;        /* both only for keys that have this; NULL: all */
     int32_t code;
-    int times;               /* so often; below 0: always */
+    int times;               /* how often; below 0: always */
 
     /* How it is broken. */
     int overwrites;          /* a put replaces what is there */
@@ -327,7 +327,7 @@ static MAYBE_UNUSED size_t memory_count(const struct memory_store *memory)
     return count;
 }
 
-/* The store is closed: released once, nothing half-done; its memory is given back. */
+/* The store is closed: released once, no upload left open; its memory is freed. */
 static MAYBE_UNUSED void memory_close(struct memory_store *memory, lode_store *store)
 {
     lode_store_free(store);

@@ -4,7 +4,7 @@
 #   thread_sanitizer.sh OUT_DIRECTORY
 #
 # Rust's own standard library comes without instrumentation. Nearly all of it that matters is compiled into ours, and so
-# is instrumented; what is not is the slow way into a lock, where a thread waits: without more, two threads that take turns
+# is instrumented; what is not is the slow way into a lock, where a thread waits: without more, two threads that alternate
 # by waiting look like a race. So the linker puts a wrapper around those few functions which says, when the real one
 # returns, that the thread has acquired the lock. Their names are taken from the library itself.
 set -eu

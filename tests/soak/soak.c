@@ -155,7 +155,7 @@ static int read_snapshots(char **arguments)
     char newest[64] = "";
     size_t listed = 0;
     for (unsigned long look = 1; !told_to_end(); look++) {
-        /* A handle of its own each time: none knows what the last one did. */
+        /* A fresh handle each time, which knows nothing of what the last one read. */
         lode_dataset *dataset = open_dataset(store, arguments[1], NULL);
         lode_snapshot *snapshot = NULL;
         lode_error *error = NULL;
