@@ -288,7 +288,7 @@
  */
 #define LODE_ERR_NEEDS_REPAIR (-86)
 
-/** The exactly-once sequence is below the window of remembered ones: nobody can say. */
+/** The exactly-once sequence is below the window of remembered ones: whether it is committed is unknown. */
 #define LODE_ERR_SEQUENCE_TOO_OLD (-87)
 
 /** The dataset was written with another layout. */
@@ -1189,7 +1189,7 @@ lode_status lode_store_read(lode_store *store,
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK: there is. LODE_NONE: there is not. LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE,
  *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
- *         LODE_ERR_IO, LODE_ERR_STORE: nobody can say.
+ *         LODE_ERR_IO, LODE_ERR_STORE: it is unknown.
  *
  * Any thread. Since 0.1.0.
  */

@@ -195,7 +195,7 @@ pub unsafe extern "C" fn lode_store_read(
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK: there is. LODE_NONE: there is not. LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE,
 ///         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
-///         LODE_ERR_IO, LODE_ERR_STORE: nobody can say.
+///         LODE_ERR_IO, LODE_ERR_STORE: it is unknown.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

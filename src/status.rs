@@ -97,7 +97,7 @@ pub const LODE_ERR_BUSY: i32 = -85;
 /// The history needs a decision by a person; the message names the heads, lode_dataset_adopt makes one of them
 /// the head.
 pub const LODE_ERR_NEEDS_REPAIR: i32 = -86;
-/// The exactly-once sequence is below the window of remembered ones: nobody can say.
+/// The exactly-once sequence is below the window of remembered ones: whether it is committed is unknown.
 pub const LODE_ERR_SEQUENCE_TOO_OLD: i32 = -87;
 /// The dataset was written with another layout.
 pub const LODE_ERR_LAYOUT_MISMATCH: i32 = -88;

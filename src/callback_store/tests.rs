@@ -335,7 +335,7 @@ fn what_is_not_said_clearly_is_unknown() {
     let error = refused(
         fake.store().put("doubt", b"x", &CallOptions::default()),
         Status::CommitUnknown,
-        "nobody can say",
+        "it is unknown whether",
     );
     assert_eq!((error.action(), error.callback_code()), (Action::Resolve, Some(-81)));
 }

@@ -458,11 +458,11 @@ static void in_doubt(void)
     memory.loses = PUT_FINISH;
     memory.code = LODE_ERR_UNKNOWN;
     memory.times = -1;
-    REFUSED(LODE_ERR_COMMIT_UNKNOWN, "nobody can say whether \"mine\"",
+    REFUSED(LODE_ERR_COMMIT_UNKNOWN, "it is unknown whether \"mine\"",
             (lode_store_delete(store, "mine", NULL, NULL), lode_store_put(store, "mine", "x", 1, NULL, error)));
     memory.loses = SWAP;
     lode_bytes value = bytes("x");
-    REFUSED(LODE_ERR_COMMIT_UNKNOWN, "nobody can say whether \"pointer\"",
+    REFUSED(LODE_ERR_COMMIT_UNKNOWN, "it is unknown whether \"pointer\"",
             (lode_store_delete(store, "pointer", NULL, NULL),
              lode_store_compare_and_swap(store, "pointer", NULL, &value, NULL, error)));
     memory.loses = NONE;

@@ -157,7 +157,7 @@ fn a_commit_whose_slot_nobody_can_answer_for_is_unknown_then_settled() {
             let mut writer = events.record_writer(WriterOptions::default()).unwrap();
             writer.append(b"{\"a\":1}", None).unwrap();
             let answer = writer.commit(Metadata::empty(), CommitOptions::default());
-            let error = refused(answer, Status::CommitUnknown, "nobody can say yet");
+            let error = refused(answer, Status::CommitUnknown, "it is unknown whether");
             assert_eq!(error.action(), Action::Resolve);
             let id = error.snapshot_id().unwrap().to_owned();
             assert!(fake.keys().iter().any(|key| key.contains("/data/")), "its data are kept");

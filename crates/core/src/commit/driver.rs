@@ -137,7 +137,7 @@ pub fn commit(
 /// Finds out whether `id` is committed, and makes it impossible if it is not.
 ///
 /// # Errors
-/// `CommitUnknown` if still nobody can say; what stands in the way of walking the history otherwise.
+/// `CommitUnknown` if that stays unknown; what stands in the way of walking the history otherwise.
 pub fn resolve(site: Site<'_>, context: &Context, id: &str, knowledge: &mut Knowledge) -> Result<Resolved> {
     let id = Id::from(id);
     let machine = Machine::new(Goal::Resolve { id: id.clone() }, knowledge.clone(), site.retry.attempts);

@@ -277,7 +277,7 @@ pub enum Outcome {
     Resolved,
     /// Resolve: it is not, and cannot be any more.
     Impossible,
-    /// Resolve: still nobody can say.
+    /// Resolve: it is still unknown.
     Undecided,
     /// Adopt: the chosen snapshot is the head.
     Adopted,

@@ -72,7 +72,7 @@ pub enum Verdict {
     New,
     /// It is.
     Committed,
-    /// It is below the window: nobody can say.
+    /// It is below the window: unknown.
     TooOld,
 }
 

@@ -95,7 +95,7 @@ impl Dataset {
     /// makes it impossible for good (`docs/commit-protocol.md`, section "Resolving a commit").
     ///
     /// # Errors
-    /// `CommitUnknown` if still nobody can say; `InvalidArgument` for what no id can be; what stands in the way of
+    /// `CommitUnknown` if that stays unknown; `InvalidArgument` for what no id can be; what stands in the way of
     /// walking the history.
     pub fn resolve_commit(&self, snapshot_id: &str, options: &CallOptions) -> Result<Resolution> {
         id::check_snapshot_id(snapshot_id)?;

@@ -189,7 +189,7 @@ impl Store {
 }
 
 fn unknown(key: &str, error: Error) -> Error {
-    let context = format_args!("nobody can say whether {key:?} was written; read it to see").to_string();
+    let context = format_args!("it is unknown whether {key:?} was written; read it to see").to_string();
     error.context(context).with_status(Status::CommitUnknown).with_path(key)
 }
 

@@ -9,7 +9,7 @@ impl Driver<'_> {
         let cause =
             self.error.take().map_or_else(|| "no answer".to_owned(), |error| error.message().to_owned());
         let message = format!(
-            "dataset {:?}: nobody can say yet whether the snapshot {id} is committed ({cause}); its data are kept. \
+            "dataset {:?}: it is unknown whether the snapshot {id} is committed ({cause}); its data are kept. \
              Repeat the commit, or resolve this id",
             self.site.dataset
         );
@@ -77,7 +77,7 @@ impl Driver<'_> {
             Reason::SequenceTooOld(highest) => {
                 let message = format!(
                     "the producer's sequence is too old: the highest that is committed is {highest}, and only the 64 \
-                     up to it are remembered, so that nobody can say whether this one was"
+                     up to it are remembered, so that it is unknown whether this one was"
                 );
                 Error::new(Status::SequenceTooOld, message)
             }

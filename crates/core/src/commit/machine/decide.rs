@@ -17,7 +17,7 @@ impl Machine {
         (head != *expected).then(|| self.refuse(Reason::Conflict(head)))
     }
 
-    /// The producer's sequence is committed, or nobody can say.
+    /// The producer's sequence is committed, or too old to be known.
     pub(super) fn known_sequence(&mut self) -> Option<Action> {
         let Goal::Commit { stamp: Some(stamp), .. } = &self.goal else { return None };
         let head = self.head.as_ref()?;
