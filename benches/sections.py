@@ -155,7 +155,7 @@ def surface(bench):
 
 
 def entry(bench):
-    """What a form of entry costs, the writing taken out.
+    """What a form of entry costs, without the writing.
 
     A run without checksum and without fsync, less a run that puts the same bytes into the same memory-backed filesystem by
     write(2) in pieces of 256 KiB and renames the file; divided by the number of records. What stays is the caller's

@@ -31,7 +31,7 @@ impl Copied {
 
 impl Drop for Copied {
     fn drop(&mut self) {
-        // Left behind, it is only in the build directory.
+        // A failure leaves it in the build directory.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -122,7 +122,7 @@ fn write(dataset: &Dataset) -> Result<Commit> {
     writer.commit(Metadata::empty(), CommitOptions::default())
 }
 
-/// As if nobody had touched it for two minutes.
+/// Makes the file look two minutes old.
 fn age(path: &Path) {
     let file = fs::File::options().append(true).open(path).unwrap();
     let modified = file.metadata().unwrap().modified().unwrap();
@@ -139,7 +139,7 @@ fn a_pointer_with_a_line_end_and_a_mode_of_its_own_is_read_and_replaced() {
     let commit = write(&dataset).unwrap();
     assert_eq!(commit.outcome, Outcome::Committed);
     assert_eq!(fs::read(&pointer).unwrap(), commit.snapshot.id().as_bytes());
-    // Others may read it as they may read the rest.
+    // It has the mode of every other object.
     let manifest = format!("datasets/events/snapshots/{}/manifest.json", commit.snapshot.id());
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&pointer), mode(&copied.0.join(manifest)));
@@ -176,7 +176,7 @@ fn a_torn_manifest_is_waited_for_and_then_needs_a_person() {
     let error = write(&dataset).err().unwrap();
     assert_eq!((error.status(), error.path()), (Status::NeedsRepair, Some(&*path)), "{error}");
     assert!(error.message().contains("ends in the middle"), "{error}");
-    // Its exit.
+    // The way out.
     assert_eq!(dataset.adopt(&ids[1], &CallOptions::default()).unwrap().id(), ids[1]);
     let commit = write(&dataset).unwrap();
     assert_eq!(commit.snapshot.manifest().parent_snapshot_id.as_deref(), Some(&*ids[1]));

@@ -14,7 +14,7 @@ fn committed_path() -> PathBuf {
     root().join("include/lode.h")
 }
 
-/// The header that is there, once it is written if it is to be.
+/// The committed header; written anew first if that was asked for.
 fn committed() -> String {
     static WRITTEN: Once = Once::new();
     if writing() {
@@ -40,8 +40,8 @@ fn generated() -> String {
     tidied(&text)
 }
 
-/// What cbindgen cannot be told: short comments on one line, negative constants in parentheses (lest
-/// `x-LODE_ERR_IO` be read as `x--20`), types by their names alone, and no comments that C90 does not know.
+/// What cbindgen has no option for: short comments on one line, negative constants in parentheses (so that
+/// `x-LODE_ERR_IO` is not read as `x--20`), types by their names alone, and no comments that C90 does not know.
 fn tidied(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     let mut out = String::new();

@@ -1,4 +1,4 @@
-//! Any bytes as the files of a dataset: whatever they hold, every call returns, with a result or an error.
+//! Any bytes as the files of a dataset: every call returns, with a result or an error.
 //!
 //! The input is text of `=== KEY` lines, each followed by that object's bytes up to the line end before the next. KEY is
 //! below the dataset's folder, and `@ID` in it or in the bytes stands for a snapshot id. A `+` before KEY puts right what
@@ -200,14 +200,14 @@ fn look(dataset: &Dataset) {
     }
 }
 
-/// Settles a commit in doubt. What that says is not to be relied on, in such a dataset; that it says something is.
+/// Resolves a commit in doubt: in such a dataset the answer may be any, but there is one.
 fn resolve(dataset: &Dataset, id: &str) {
     if let Ok(Resolution::Committed(snapshot)) = dataset.resolve_commit(id, &CallOptions::default()) {
         assert_eq!(snapshot.id(), id);
     }
 }
 
-/// A commit on top of it all: refused, or there to be read.
+/// A commit on top: refused, or readable afterwards.
 fn commit(dataset: &Dataset) {
     let call = CallOptions::default();
     let mut writer = dataset.record_writer(WriterOptions::default()).unwrap();

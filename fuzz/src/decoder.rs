@@ -6,7 +6,7 @@ use lode_core::compress::{Compressor, Decoder, Encoder};
 /// A few bytes may stand for gigabytes: no more than this is decoded.
 const MOST_DECODED: usize = 8 << 20;
 
-/// What a decoder made of a file: its bytes, and how it ended.
+/// The outcome of decoding a file: its bytes, and how it ended.
 #[derive(Debug, PartialEq)]
 struct Decoded {
     bytes: Vec<u8>,
@@ -56,7 +56,7 @@ pub fn check(compressor: Compressor, data: &[u8]) {
         }
     }
 
-    // Encoders are slow to set up: every fourth time will do.
+    // Encoders are slow to set up: only every fourth input is encoded.
     if cuts[0] & 3 != 3 {
         return;
     }

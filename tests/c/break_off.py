@@ -3,14 +3,15 @@
 
     break_off.py kill|errno COMMIT_ONCE [records|blob|hive|adopt|dangling|choose|once]
 
-kill: a child is killed before each system call of a commit in turn.
-errno: each system call of a commit fails in turn with each error it can give.
+kill: a child is killed before each system call of a commit, one after another.
+errno: each system call of a commit fails with each error it can give, one after another.
 
-Both the first commit of a dataset and the one after it; `adopt`: the first one after three snapshots of the Go library,
-`dangling`: with a pointer that it left dangling two minutes ago; `choose`: not a commit, but the choice between two heads of that library's;
-`once`: a producer's commit, which is made again afterwards, and must then be there once. Each time, afterwards: a commit that said "committed" is there; the next writer
-carries on; the auditor finds the history whole; and no commit that returned has left a temporary file. COMMIT_ONCE is
-the program of commit_once.c. Prints a summary; exit status 1 if anything is wrong.
+The commit is the first of a dataset and the one after it; with `adopt` the first one after three snapshots of the Go
+library; with `dangling` the same with a pointer that it left dangling two minutes ago; with `choose` not a commit but the
+choice between two heads of that library; with `once` a producer's commit, which is made again afterwards and must then
+be there once. Afterwards, each time: a commit that said "committed" is there; the next writer commits; the auditor finds
+the history whole; and no commit that returned has left a temporary file. COMMIT_ONCE is the program of commit_once.c.
+Prints a summary; exit status 1 if anything is wrong.
 """
 
 import collections
@@ -146,7 +147,7 @@ def judge(program, root, what, inject, killed, said, acknowledged):
         program = program[:1]
     length = []
     if program[1:2] == ["once"]:
-        # The producer's next process does not know what became of the commit.
+        # The producer's next process does not know how the commit ended.
         status, next_said = commit(program, root)
         if status != 0 or next_said.split()[0] not in ("committed", "already"):
             wrong.append(f"the same commit made again said {next_said!r}; the broken one {said!r}")
@@ -191,7 +192,7 @@ def main():
     elif program[1:] == ["choose"]:
         ids = go_history(template, True)
         program += ids[1:]
-        # That two heads are there, and that a commit says so, is what the choice is for.
+        # Two heads are there, and a commit reports them: the reason for the choice.
         said = commit(program[:1], template)[1]
         if not said.startswith("failed LODE_ERR_NEEDS_REPAIR"):
             sys.exit(f"break_off.py: a commit on a fork said {said!r}")

@@ -202,7 +202,7 @@ class Feeder:
 
 
 def pump(daemon, until, senders=(), feeder=None):
-    """Lets everybody talk until `until` is true, or the daemon has ended. Gives whether it is true."""
+    """Runs all sides until `until` is true, or the daemon has ended. Gives whether it is true."""
     while not until():
         if not daemon.open:
             return False
@@ -247,7 +247,7 @@ def started(directory, *options, feeder=None, senders=(), under=(), stdin=subpro
 
 
 def strace(*injections):
-    """What to run the daemon under so that system calls of it are tampered with."""
+    """What to run the daemon under so that some of its system calls fail."""
     names = ",".join(sorted({injection.split(":")[0] for injection in injections}))
     under = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + names]
     return under + [word for injection in injections for word in ("-e", "inject=" + injection)]
@@ -421,7 +421,7 @@ def test_bad_records_are_reported_and_left_out(directory):
     good = numbered(6)
     long = b'{"n":"' + b"x" * (12 << 20) + b'"}\n'
     middle = b'{"a":\n' + long + b'[1,]\n\n'
-    data = b"".join(good[:2]) + middle + good[2] + good[3].rstrip(b"\n")  # nobody knows whether that is all of it
+    data = b"".join(good[:2]) + middle + good[2] + good[3].rstrip(b"\n")  # it may not be complete
     sender = Sender(directory, "meter", [b"nonsense\n" + good[4] + b'{"b":truth}\n', good[5].rstrip(b"\n")])
     feeder = Feeder(data)
     daemon = started(directory, "--age", "1000", feeder=feeder, senders=[sender])
@@ -520,7 +520,7 @@ def test_a_full_disk(directory):
             fill()
             pump(daemon, lambda: "the disk is full: the inputs wait" in daemon.said(), (), feeder)
             at = None
-            while at != feeder.at:  # nobody reads the pipe now
+            while at != feeder.at:  # the pipe has no reader now
                 at = feeder.at
                 feeder.send()
             if at == len(feeder.data) or daemon.process.poll() is not None:
@@ -553,10 +553,10 @@ def test_a_commit_in_doubt(directory):
     lines, more = numbered(30), numbered(7, 30)
     path = write(directory, "input", b"".join(lines))
     cases = (
-        # Neither the slot's link nor its temporary name's removal is answered, for a while: then it is settled.
-        ("settled", ("linkat:error=EIO:when=2..14", "unlinkat:error=EIO:when=2..30"), 0, "going on after"),
-        # The slot stands, but its directory cannot be made durable: this process can never say so.
-        ("unsettled", ("fsync:error=EIO:when=10",), 3, "is in doubt: it has to come again"),
+        # For a while neither the link of the slot nor the removal of its temporary name is answered: then it is resolved.
+        ("resolved", ("linkat:error=EIO:when=2..14", "unlinkat:error=EIO:when=2..30"), 0, "going on after"),
+        # The slot exists, but its directory cannot be made durable: in this process the outcome stays unknown.
+        ("unresolved", ("fsync:error=EIO:when=10",), 3, "is in doubt: it has to come again"),
         # The data cannot be made durable: certainly not committed, and no more from this writer.
         ("certain", ("fsync:error=EIO:when=1",), 1, "is not committed: it has to come again"),
         ("space", ("fsync:error=ENOSPC:when=1",), 1, "is not committed: it has to come again"),

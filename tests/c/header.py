@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Walks the public header and says what is not as it should be.
+"""Checks the public header and prints what is wrong with it.
 
     header.py HEADER LIBRARY USERS...
 
@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 
-# Statuses that this build has no way to give: what they speak of is not in the header yet, or no caller can bring it about.
+# Statuses that no C test can bring about in this build.
 NOT_IN_THIS_BUILD = {
     "LODE_ERR_CODEC_NOT_STREAMABLE": "needs a codec that cannot stream",
     "LODE_ERR_FORKED": "needs a store that cannot follow a fork",

@@ -59,7 +59,7 @@ fn whole(reader: &mut BlobReader) -> Result<Vec<u8>> {
     }
 }
 
-/// Nothing, a little, and a blob of more than one buffer, none of which is text.
+/// An empty blob, a small one, and one of more than one buffer, none of which is text.
 fn contents() -> [Vec<u8>; 3] {
     let large = (0..700_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 21) as u8).collect();
     [Vec::new(), b"\0\xff\r\n{".to_vec(), large]

@@ -88,7 +88,7 @@ fn both_sides_list_the_same_whoever_wrote_it() {
         let directory = Directory::new();
         let root = directory.as_str();
         let store = Store::open_filesystem(root, StoreOptions::default()).unwrap();
-        // One is the beginning of another's name, on each side.
+        // One dataset's name is the beginning of another's, on each side.
         for (ours, theirs) in [("events", "import"), ("events2", "imports")] {
             for (first, count) in [(0, 1), (1, 40), (3, 2)] {
                 let texts = records(first, count);

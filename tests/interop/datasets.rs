@@ -152,7 +152,7 @@ fn we_read_what_go_writes() {
     }
 }
 
-/// What becomes of one record.
+/// How one record fares.
 enum Verdict {
     /// Stored as this line, which the Go library reads.
     Stored(Vec<u8>),

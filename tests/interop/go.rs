@@ -1,4 +1,4 @@
-//! The Go program, and directories to meet it in.
+//! The Go program, and the directories that both sides use.
 
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Write};
@@ -140,7 +140,7 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // Left behind, it is only in the build directory.
+        // A failure leaves it in the build directory.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

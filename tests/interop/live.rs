@@ -1,9 +1,9 @@
-//! Go readers at work all the while that writers of ours commit and are killed: they meet no error, see nothing go back,
-//! vanish or change, and read the records that were committed. What a Go reader may see for a moment, and why, stands
-//! in `watch.go`.
+//! Go readers work while writers of ours commit and are killed: they meet no error, see nothing go back, vanish or
+//! change, and read the records that were committed. What a Go reader may see for a moment, and why, is described in
+//! `watch.go`.
 //!
-//! Seeds decide how often each writer commits what, and how far into a commit it is killed; what else happens meanwhile
-//! is up to the machine. A writer is this test program again, told by its environment to write: it can be killed like
+//! Seeds decide how often each writer commits what, and how far into a commit it is killed; the machine decides the
+//! rest. A writer is this test program again, told by its environment to write: it can be killed like
 //! any other process.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -149,7 +149,7 @@ fn write(work: &str, layout: Layout) {
         let records = records(&commit, random.up_to(RECORDS));
         let done = write_once(&datasets, layout, &commit, &records, random.up_to(3)).unwrap();
         assert_eq!(done.outcome, Outcome::Committed, "{commit}");
-        // A line of its own, whatever the test harness has printed, and in one piece.
+        // In one piece, and on a line of its own after anything that the test harness has printed.
         let line = format!("\nacknowledged {} {commit}\n", done.snapshot.id());
         std::io::stdout().write_all(line.as_bytes()).unwrap();
     }
@@ -186,7 +186,7 @@ fn write_once(
 
 // ---- Around them ----
 
-/// One dataset's life, its writers and watchers.
+/// One dataset with its writers and watchers, from the first commit to the last.
 struct Run<'a> {
     test: &'a str,
     layout: Layout,
@@ -208,7 +208,7 @@ impl Run<'_> {
                 (0..WRITERS).map(|place| scope.spawn(move || self.killed_writers(place))).collect();
             writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
         });
-        // Everybody is dead: the next writer completes what they left.
+        // All writers are killed: the next one completes what they left.
         let mut last = Writer::begin(self, "last", self.seed, 1);
         last.until(u64::MAX, &mut acknowledged);
         assert!(last.end().success(), "the last writer failed: {}", rest(&mut last.child));
@@ -227,8 +227,7 @@ impl Run<'_> {
             let mut writer = Writer::begin(self, &format!("{place}-{life}"), random.draw(), u64::MAX);
             let at_once = life == 0 && random.up_to(1) == 0;
             let commits = if at_once { 0 } else { random.up_to(COMMITS) };
-            // Nothing is waited for: the writer is to die at any moment of a commit, or of its first one and what comes
-            // before that.
+            // Without waiting for anything: the writer may be killed at any moment of a commit, or before its first one.
             let moment = Duration::from_micros(random.up_to(if commits == 0 { 40_000 } else { 8_000 }));
             writer.until(commits, &mut acknowledged);
             std::thread::sleep(moment);
@@ -348,7 +347,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    /// Begins one; it has looked once when this returns.
+    /// Begins one; it has made its first pass when this returns.
     fn begin(run: &Run<'_>, go: &Go, seed: u64) -> Watcher {
         let mut child = Command::new(go.program())
             .env("LAYOUT", run.layout_name)
@@ -366,7 +365,7 @@ impl Watcher {
     }
 
     /// Ends it; it must have found nothing wrong, and must have seen all that was committed. Gives how many snapshots
-    /// were the latest when it looked.
+    /// it has seen as the latest.
     fn end(mut self, run: &Run<'_>, committed: u64) -> u64 {
         drop(self.child.stdin.take());
         let mut counts = String::new();
@@ -404,7 +403,7 @@ fn texts(dataset: &Dataset, snapshot: &Snapshot) -> Vec<String> {
     lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
-/// What is left of a child's standard error.
+/// The rest of a child's standard error.
 fn rest(child: &mut Child) -> String {
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();

@@ -1,4 +1,4 @@
-// Command interop is the Go library on the other side of the table: it reads what liblode wrote, and writes what
+// Command interop is the Go library as the other side of the tests: it reads what liblode wrote, and writes what
 // liblode must read. Each subcommand is one call of the library; tests/interop.rs drives it.
 //
 //	interop read ROOT DATASET [SNAPSHOT]                records as JSON lines on stdout, their count on stderr
@@ -12,7 +12,7 @@
 //	interop reader ROOT DATASET                         what DatasetReader finds: datasets, partitions, manifests
 //	interop decode FILE                                 whether the JSONL codec reads the bytes of a data file
 //	interop manifest FILE                               the manifest as the library would write it again
-//	interop watch ROOT DATASET SEED                     looks at it in every way until stdin ends, and says what is wrong
+//	interop watch ROOT DATASET SEED                     reads it in every way until stdin ends, and reports what is wrong
 //	interop batch                                       many of these in one process: see batch.go
 //
 // LAYOUT in the environment is default (as without it), flat, or hive:KEY,KEY...

@@ -136,7 +136,7 @@ fn combinations(layout: Layout, checksums: usize) -> Vec<(Codec, (Compressor, &'
 fn open(root: &str, id: &str, layout: Layout, keys: &[&str], more: DatasetOptions) -> Result<Dataset> {
     let store = Store::open_filesystem(root, StoreOptions::default()).unwrap();
     let partition_keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    // What a commit survives does not show in what is read.
+    // The durability of a commit does not show in what is read.
     Dataset::open(
         &store,
         id,
@@ -256,7 +256,7 @@ fn we_read_every_combination_that_go_writes() {
         let names: Vec<String> = ids.iter().map(|(id, ..)| id.clone()).collect();
         for (id, codec, sum) in &ids {
             let what = format!("{name}, {id}");
-            // How it is opened does not matter to reading.
+            // The options of the dataset do not affect reading.
             let options = DatasetOptions { codec: Codec::Jsonl, ..DatasetOptions::default() };
             let dataset = open(root, id, layout, keys, options).unwrap();
             let mut snapshots = dataset.snapshots(&CallOptions::default()).unwrap();
@@ -271,7 +271,7 @@ fn we_read_every_combination_that_go_writes() {
                 let named = Some(*sum).filter(|name| *name != "none");
                 assert_eq!(manifest.checksum_algorithm.as_deref(), named, "{what}");
                 let mut verify = Verify::default();
-                // What cannot be verified is read only by those who ask for that.
+                // A checksum that this library does not know: read only without verifying.
                 if *sum == UNKNOWN {
                     let error = read(&dataset, &snapshot, verify).err().unwrap();
                     assert_eq!(error.status(), Status::Unsupported, "{what}: {error}");

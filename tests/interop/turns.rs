@@ -1,4 +1,4 @@
-//! Turn about: the Go library's writer and ours on one dataset, and Go readers while ours writes.
+//! The Go library's writer and ours alternate on one dataset, with Go readers while ours writes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -48,7 +48,7 @@ fn a_hundred_commits_turn_about() {
     let mut history: Vec<String> = Vec::new();
     for round in 0..50 {
         history.push(write(go, root, "noop", "md5", &records(20 * round, 10)));
-        // Now the handle that has seen it all, now one that knows nothing.
+        // Alternately the handle that has seen all commits, and a fresh one.
         let dataset =
             if round % 2 == 0 { dataset.clone() } else { open(root, Compressor::None, Checksum::Md5) };
         let commit = push(&dataset, &records(20 * round + 10, 10)).unwrap();
@@ -113,7 +113,7 @@ fn turn_about_in_the_other_layouts() {
         let mut history = String::new();
         let mut parent = String::new();
         for round in 0..10 {
-            // Now and then nothing.
+            // Some commits have no records.
             let texts = layouts::records(if round % 4 == 3 { 0 } else { 5 + round });
             let stdin: String = texts.iter().map(|record| format!("{record}\n")).collect();
             let theirs = go
@@ -155,7 +155,7 @@ fn go_goes_on_where_we_have_passed_over_a_writer_that_died() {
     let theirs = write(go, root, "noop", "md5", &records(9, 3));
     let last = push(&dataset, &records(12, 3)).unwrap().snapshot;
     let [ours, last] = [ours.id(), last.id()];
-    // To Go the snapshot in the dead one's place is one more, which repeats the first.
+    // To the Go library the noop is a snapshot like any other, which repeats the first.
     let history =
         format!("{first} 3 \n{dead} 3 {first}\n{ours} 3 {dead}\n{theirs} 3 {ours}\n{last} 3 {theirs}\n");
     assert_eq!(go.text(&["snapshots", root, "events"], b""), history);

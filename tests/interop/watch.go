@@ -19,8 +19,8 @@ import (
 	"github.com/pithecene-io/lode/lode"
 )
 
-// A watcher looks at one dataset over and over, in every way that the library has, while others commit to it. Whatever it
-// has seen once must stay as it was, the snapshots must be one chain, and each must hold what its metadata say.
+// A watcher reads one dataset over and over, in every way that the library has, while others commit to it. What it has
+// seen once must stay as it was, the snapshots must be one chain, and each must hold what its metadata says.
 type watcher struct {
 	id      lode.DatasetID
 	store   *listCounter
@@ -52,8 +52,8 @@ func (s *listCounter) List(ctx context.Context, prefix string) ([]string, error)
 	return s.Store.List(ctx, prefix)
 }
 
-// watch watches until standard input ends, then looks at everything once more and says what it saw. After its first
-// look it prints a line.
+// watch watches until standard input ends, then makes one more pass and reports what it saw. After its first pass it
+// prints a line.
 func watch(ctx context.Context, args []string) error {
 	seed, err := strconv.ParseUint(args[2], 10, 64)
 	if err != nil {
@@ -128,7 +128,7 @@ func newWatcher(root, dataset string, seed uint64) (*watcher, error) {
 	return w, nil
 }
 
-// pass looks once in every way.
+// pass reads once in every way.
 func (w *watcher) pass(ctx context.Context) error {
 	w.passes++
 	for _, look := range []func(context.Context) error{w.latest, w.snapshots, w.datasets, w.partitions, w.manifests} {
@@ -153,7 +153,7 @@ func (w *watcher) any() lode.DatasetSnapshotID { return w.order[w.random.IntN(le
 // latest asks for the newest snapshot, which never goes back.
 //
 // While there is no pointer yet, the library lists instead, writes what it found to the pointer, and answers with it even
-// if somebody else's pointer was faster: the next answer may then be the parent of what was listed, which is decided all
+// if another pointer was set meanwhile: the next answer may then be the parent of what was listed, which is decided all
 // the same, and no earlier one, since nothing is built on what no pointer names.
 // In the hive layout what it found may be a first copy of a manifest, and the pointer that it wrote leads nowhere until
 // the canonical one is there: it lists again. Once the pointer has led to a manifest, it always does.

@@ -36,7 +36,7 @@ def number(name, otherwise):
 
 
 class Writer:
-    """One place in the crowd: a process, and when which signal is due."""
+    """One writer's place: a process, and when which signal is due."""
 
     def __init__(self, place, run):
         self.place, self.run, self.lives = place, run, 0
@@ -115,7 +115,7 @@ class Run:
             output.close()
 
     def last_commit(self):
-        """Everybody is dead: the next writer completes what they left."""
+        """All writers are killed: the next one completes what they left."""
         last = self.start("write", DATASET, self.acknowledged, "last", "1", "1")
         said = last.communicate()[1].strip()
         if last.returncode != 0:

@@ -77,10 +77,10 @@ tool_failures() {
     "$BIN/ingest" "$store" good tests/data/planes.jsonl > /dev/null || return 1
     "$BIN/cat" "$store" good > /dev/full 2> "$OUT/refused" && { echo "a full disk went unnoticed" && return 1; }
     grep -q 'No space left' "$OUT/refused" || { cat "$OUT/refused" && return 1; }
-    # A reader that has seen enough: no message.
+    # A reader that closes its end early: no message.
     "$BIN/cat" "$store" good 2> "$OUT/refused" | head -n 1 | cmp - <(head -n 1 tests/data/planes.jsonl) || return 1
     [ ! -s "$OUT/refused" ] || { cat "$OUT/refused" && return 1; }
-    # Damage is found at the end at the latest, and told from the exit status.
+    # Damage is found by the end at the latest, and shows in the exit status.
     local file
     file=$(echo "$store"/datasets/good/snapshots/*/data/data)
     printf 'X' | dd of="$file" bs=1 seek=300000 conv=notrunc status=none

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# include/lode.h compiles alone in every language that may read it, and says all that it should.
+# include/lode.h compiles alone in every language that may include it, and is documented.
 
 header_alone() { # COMPILER STANDARD LANGUAGE
     printf '#include <lode.h>\n#include <lode.h>\nint lode_header_was_read;\n' > "$OUT/alone.$3"

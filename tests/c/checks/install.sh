@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# `make install` and `make uninstall`, and programs built against what they put down.
+# `make install` and `make uninstall`, and programs built against what they install.
 
 installed() { # TOOL-SPECIFIC BUILD...: installs into a fresh prefix, then runs the rest with PREFIX set
     PREFIX=$OUT/prefix-$1

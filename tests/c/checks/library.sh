@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The two libraries as files: what they export, need and weigh.
+# The two libraries as files: what they export, what they need, their size.
 
 shared_library() {
     need readelf binutils
