@@ -1,4 +1,4 @@
-/* What a programmer would write by hand without the library: the yardstick of every figure. It checks nothing.
+/* What a programmer would write by hand without the library, to compare every figure with. It checks nothing.
 
      baseline write INPUT DIRECTORY     fwrite per line through a 256 KiB buffer, fsync, rename, fsync of the directory
      baseline chunks INPUT DIRECTORY    the same bytes by write(2), 256 KiB at a time, and rename; no fsync: the writing alone
@@ -158,7 +158,8 @@ static void write_small(const char *directory, int64_t count) {
     free(took);
 }
 
-/* A fork of this small program, then exec: the child's peak starts from nothing that the caller of this program used. */
+/* A fork of this small program, then exec: the child's peak starts from nothing that the caller of this
+ * program used. */
 static void peak(char **command) {
     struct rusage usage = run(command);
 #ifdef __APPLE__

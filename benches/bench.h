@@ -1,5 +1,6 @@
-/* What the hand-written program and the programs that use the library share: the clock, the input in memory, failing
-   loudly. Both sides get the same input in the same form, so that neither pays for reading it or for finding its lines. */
+/* What the hand-written program and the programs that use the library share: the clock, the input in memory,
+   ending with a message. Both sides get the same input in the same form, so that neither pays for reading it
+   or for finding its lines. */
 #ifndef BENCH_H
 #define BENCH_H
 

@@ -1,5 +1,5 @@
-"""Running the benchmark's programs: one process a run, so that no run inherits another's heap, cache of the allocator
-or open files; runs of two sides alternated, so that a machine that gets slower or busier slows both."""
+"""Running the benchmark's programs: one process a run, so that no run inherits another's heap, cache of the
+allocator or open files; runs of two sides alternated, so that a machine that gets slower or busier slows both."""
 
 import contextlib
 import json
@@ -32,8 +32,8 @@ def run(command):
 
 @contextlib.contextmanager
 def fresh_directory(parent):
-    """A new empty directory, gone afterwards with all that is in it. Everything that earlier runs left to be written is
-    on the disk before it is handed out, so that no run pays for another."""
+    """A new empty directory, removed afterwards with all that is in it. Everything that earlier runs left to be
+    written is on the disk before it is handed out, so that no run pays for another."""
     path = tempfile.mkdtemp(prefix="lode-bench-", dir=parent)
     os.sync()
     try:
@@ -43,7 +43,7 @@ def fresh_directory(parent):
 
 
 def remove_tree(path):
-    """Removes a directory; by rm where there is one, which takes a fraction of the time for 100,000 snapshots."""
+    """Removes a directory; by rm where there is one, which is much faster for 100,000 snapshots."""
     if shutil.which("rm"):
         subprocess.run(["rm", "-rf", path], check=True)
     else:
@@ -75,8 +75,8 @@ class Pair:
 
 
 def alternate(pairs, rounds):
-    """Runs all pairs, one round after the other. One run of each side comes first and is not counted: it finds the disk's
-    blocks and the page cache cold, which no later one does."""
+    """Runs all pairs, one round after the other. One run of each side comes first and is not counted: it finds
+    the disk's blocks and the page cache cold, which no later one does."""
     pairs[0].baseline()
     pairs[0].subject()
     for number in range(rounds):
@@ -123,7 +123,8 @@ def strace_counts(command, scratch):
     with open(summary, encoding="utf-8") as file:
         for line in file:
             fields = line.split()
-            # "% time", "seconds", "usecs/call", "calls", "errors" (may be blank), "syscall"; then a line of totals.
+            # "% time", "seconds", "usecs/call", "calls", "errors" (may be blank), "syscall"; then a line of
+            # totals.
             if len(fields) >= 5 and fields[3].isdigit() and fields[-1] != "total":
                 counts[fields[-1]] = counts.get(fields[-1], 0) + int(fields[3])
     os.remove(summary)

@@ -1,5 +1,5 @@
-"""What `make bench` measures. Each section takes the bench (see run.py), gives its text, and keeps its raw figures in
-`bench.results`."""
+"""What `make bench` measures. Each section takes the bench (see run.py), gives its text, and keeps its raw
+figures in `bench.results`."""
 
 import os
 import statistics
@@ -240,7 +240,7 @@ def memory(bench):
 
 
 def commit(bench):
-    """A commit of one record through an open handle. "Behind it" are the snapshots before the first one timed."""
+    """A commit of one record through an open handle. "Behind it" are the snapshots before the first timed."""
     results = {"by hand": [], "durable": [], "process": []}
     medians, first = {"durable": [], "long": []}, {"durable": [], "long": []}
     count = bench.commits_a_round
@@ -314,7 +314,7 @@ def commit(bench):
 
 
 def find(bench, small, big):
-    """Opening a dataset and finding its newest snapshot, then the ten newest: with a long history, and with 20."""
+    """Opening a dataset and finding its newest snapshot, then the ten newest: with a long history and with 20."""
     times = {"latest": ([], []), "changes": ([], [])}
     for _ in range(bench.rounds):
         for side, root in enumerate((small, big)):
@@ -336,8 +336,8 @@ def fsyncs(counted):
 
 
 def system_calls(bench, big):
-    """The system calls of one warm commit: those of a long run less those of a short one, so that starting and opening
-    fall out. Gives (name -> call -> number, why it was skipped or None)."""
+    """The system calls of one warm commit: those of a long run less those of a short one, so that starting and
+    opening fall out. Gives (name -> call -> number, why it was skipped or None)."""
     more = bench.commits_a_round
     cases = {
         "by hand": ([bench.baseline, "commits", "DIRECTORY", "COUNT"], None),

@@ -2,8 +2,9 @@
  *
  *   blob_upload [--zstd] ROOT DATASET FILE
  *
- * Memory does not grow with the file: lode pulls the bytes through one buffer. Prints the snapshot's id, and what was read
- * back. Exit status: 0 uploaded and verified; 1 failed, with the reason on standard error; 2 wrong usage.
+ * Memory does not grow with the file: lode pulls the bytes through one buffer. Prints the snapshot's id, and
+ * what was read back. Exit status: 0 uploaded and verified; 1 failed, with the reason on standard error; 2
+ * wrong usage.
  */
 #define _POSIX_C_SOURCE 200809L
 

@@ -2,9 +2,10 @@
  *
  *   cat ROOT DATASET [SNAPSHOT]
  *
- * Without SNAPSHOT the latest one. Size, checksum and row count are checked as the records stream, so the verdict comes
- * with the end: an exit status of 0 says that every byte was as written. Memory does not grow with the snapshot.
- * Exit status: 0 all printed and verified; 1 failed, with the reason on standard error; 2 wrong usage.
+ * Without SNAPSHOT the latest one. Size, checksum and row count are checked as the records stream, so the
+ * verdict comes with the end: an exit status of 0 says that every byte was as written. Memory does not grow
+ * with the snapshot. Exit status: 0 all printed and verified; 1 failed, with the reason on standard error; 2
+ * wrong usage.
  */
 #define _POSIX_C_SOURCE 200809L
 

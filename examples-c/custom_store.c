@@ -1,11 +1,13 @@
-/* A store of one's own: objects in a directory, reached through callbacks. The suite of the library checks it; then a
- * dataset is written to it and read back. A store over a database, a device or a protocol is made the same way.
+/* A store of one's own: objects in a directory, reached through callbacks. The suite of the library checks
+ * it; then a dataset is written to it and read back. A store over a database, a device or a protocol is made
+ * the same way.
  *
  *   custom_store            in a temporary directory, which is removed at the end
  *   custom_store DIRECTORY  in that directory, which must exist; what was written stays
  *
- * To keep it short, one process at a time may use the directory (a lock among threads guards the swap), and a swapped
- * object is synced but its directory is not. The library's own filesystem store does all that is needed.
+ * To keep it short, one process at a time may use the directory (a lock among threads guards the swap), and a
+ * swapped object is synced but its directory is not. The library's own filesystem store does all that is
+ * needed.
  */
 #define _GNU_SOURCE /* mkdtemp, nftw, asprintf */
 

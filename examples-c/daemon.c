@@ -4,33 +4,36 @@
  *
  * It is one thread around poll, and takes JSON lines from two kinds of input:
  *
- * Standard input, a file or a pipe. Its position is the number of bytes that are committed; a line counts once it has
- * its end. After a restart the daemon seeks to the position in a file. The program that feeds a pipe makes a new one for
- * each start, and begins at the byte that "start" names (below).
+ * Standard input, a file or a pipe. Its position is the number of bytes that are committed; a line counts
+ * once it has its end. After a restart the daemon seeks to the position in a file. The program that feeds a
+ * pipe makes a new one for each start, and begins at the byte that "start" names (below).
  *
- * Datagrams, with --socket. A datagram is a line "NAME NUMBER", followed by whole lines, one record each. NAME is the
- * sender's, of at most 40 letters, digits, '.', '_' and '-'; it numbers its datagrams 1, 2, 3 and so on. A sender that
- * has an address (is bound) is answered:
- *   committed N    Everything up to N is durable: forget it. Comes after a commit, and when N or less is sent again.
+ * Datagrams, with --socket. A datagram is a line "NAME NUMBER", followed by whole lines, one record each.
+ * NAME is the sender's, of at most 40 letters, digits, '.', '_' and '-'; it numbers its datagrams 1, 2, 3 and
+ * so on. A sender that has an address (is bound) is answered:
+ *   committed N    Everything up to N is durable: forget it. Comes after a commit, and when N is sent again.
  *   expect N       There is a gap before this datagram: go on from N. Also the answer to number 0.
  *   refused 0      This is no such datagram; the reason is on the daemon's standard error.
- * An answer may be lost, and so may what the daemon had not committed when it was killed. So a sender keeps what is not
- * "committed", and sends it again, the same records under the same number, when the daemon was away or does not answer.
+ * An answer may be lost, and so may what the daemon had not committed when it was killed. So a sender keeps
+ * what is not "committed", and sends it again, the same records under the same number, when the daemon was
+ * away or does not answer.
  *
- * A snapshot is committed when it has enough records, enough bytes, or its oldest record waited long enough, which is
- * checked after each datagram and each piece of standard input. The commit carries a producer, a sequence, and as position
- * how far each input was taken, such as "-=81920 meter-7=1203", "-" being standard input. Records and position are
- * committed together or not at all, so a restart needs nothing else.
+ * A snapshot is committed when it has enough records, enough bytes, or its oldest record waited long enough,
+ * which is checked after each datagram and each piece of standard input. The commit carries a producer, a
+ * sequence, and as position how far each input was taken, such as "-=81920 meter-7=1203", "-" being standard
+ * input. Records and position are committed together or not at all, so a restart needs nothing else.
  *
  * Standard output is for programs, POSITION as above:
  *   start SEQUENCE POSITION                             what is committed, before the first input is read
  *   committed SNAPSHOT SEQUENCE RECORDS WHY POSITION    WHY is records, bytes, age, end (of input) or stop
- * Standard error is for people: bad records (left out; the snapshot's metadata count them as "invalid_records"), a full
- * disk (the inputs wait until there is space), commits in doubt (repeated; the sequence makes them happen once).
+ * Standard error is for people: bad records (left out; the snapshot's metadata count them as
+ * "invalid_records"), a full disk (the inputs wait until there is space), commits in doubt (repeated; the
+ * sequence makes them happen once).
  *
- * SIGTERM or SIGINT: takes what has arrived, commits and ends, within --drain seconds. So does the end of standard input
- * without --socket. Exit status: 0 all is committed; 1 failed: what is not "committed" has to come again; 2 wrong usage;
- * 3 the last commit is in doubt. After 1 (see the message) and 3 start it again: it finds its position.
+ * SIGTERM or SIGINT: takes what has arrived, commits and ends, within --drain seconds. So does the end of
+ * standard input without --socket. Exit status: 0 all is committed; 1 failed: what is not "committed" has to
+ * come again; 2 wrong usage; 3 the last commit is in doubt. After 1 (see the message) and 3 start it again:
+ * it finds its position.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -66,9 +69,11 @@ static const char USAGE[] =
 
 /* A position has room for all senders: each takes at most 40 + 1 + 20 + 1 of its 4,096 bytes. */
 enum { SENDERS = 64, NAME_LEN = 40, POSITION_LEN = 4096, METADATA_LEN = 64 };
-/* The longest line is a record of 10 MiB. Standard input is read in pieces, so that a snapshot does not become too large. */
+/* The longest line is a record of 10 MiB. Standard input is read in pieces, so that a snapshot does not
+ * become too large. */
 enum { LINES_LEN = 11 << 20, PIECE = 1 << 16 };
-/* Milliseconds before the second try, which double with each; and how many tries a failure gets that may be permanent. */
+/* Milliseconds before the second try, which double with each; and how many tries a failure gets that may be
+ * permanent. */
 enum { FIRST_PAUSE = 50, LAST_PAUSE = 2000, TRIES = 6, LONGEST_POLL = 3600000 };
 
 #define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
@@ -163,7 +168,8 @@ static int64_t clock_ms(void)
 
 #define say(...) (fputs("daemon: ", stderr), fprintf(stderr, __VA_ARGS__), fputc('\n', stderr))
 
-/* An answer to a sender. A queue that is full is no reason to wait: the sender asks again. Gives 0 if it is on its way. */
+/* An answer to a sender. A queue that is full is no reason to wait: the sender asks again. Gives 0 if it is
+ * on its way. */
 static int answer(const struct sockaddr_un *address, socklen_t address_len, const char *word, uint64_t number)
 {
     char text[64];
@@ -538,7 +544,8 @@ static int run(void)
             receive_datagram();
         }
         if (reading) {
-            /* All inputs are at their end; or it is to stop, and nothing more has arrived or half of the time is over. */
+            /* All inputs are at their end; or it is to stop, and nothing more has arrived or half of the time
+             * is over. */
             finishing = (d.input_ended && d.socket < 0) ||
                         (d.stop_by != 0 && (ready == 0 || clock_ms() > d.stop_by - d.drain_ms / 2));
         }

@@ -2,9 +2,10 @@
  *
  *   ingest [--compress none|gzip|zstd] [--checksum xxh3|md5|sha256|none] ROOT DATASET [FILE]
  *
- * All of the input becomes one snapshot, or nothing does: a bad line, a full disk or Ctrl-C leaves the dataset as it was.
- * Prints the snapshot's id on standard output, and progress on standard error when that is a terminal. Exit status:
- * 0 committed; 1 failed, with the reason on standard error; 2 wrong usage; 130 interrupted.
+ * All of the input becomes one snapshot, or nothing does: a bad line, a full disk or Ctrl-C leaves the
+ * dataset as it was. Prints the snapshot's id on standard output, and progress on standard error when that is
+ * a terminal. Exit status: 0 committed; 1 failed, with the reason on standard error; 2 wrong usage; 130
+ * interrupted.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -22,7 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A line may be longer than a record: the default limit of a record is 10 MiB, and white space around it is free. */
+/* A line may be longer than a record: the default limit of a record is 10 MiB, and white space around it is
+ * free. */
 enum { FIRST_CAPACITY = 1 << 20, LAST_CAPACITY = 1 << 24, COMMIT_TRIES = 3 };
 
 static const char USAGE[] =
@@ -76,7 +78,8 @@ static uint64_t count_line_ends(const uint8_t *data, size_t len)
     return count;
 }
 
-/* Fills the buffer once more; makes it larger when one line fills it all. Gives 0, or -1 with a message printed. */
+/* Fills the buffer once more; makes it larger when one line fills it all. Gives 0, or -1 with a message
+ * printed. */
 static int input_fill(struct input *in)
 {
     if (in->len == LAST_CAPACITY) {
@@ -177,7 +180,8 @@ static void end_progress(struct progress *progress)
 
 /* ---- The work ---- */
 
-/* Makes the directory and those above it that are missing, and makes them durable. Gives 0, or -1 with a message. */
+/* Makes the directory and those above it that are missing, and makes them durable. Gives 0, or -1 with a
+ * message. */
 static int make_directories(const char *path)
 {
     char *copy = strdup(path);

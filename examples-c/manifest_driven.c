@@ -37,7 +37,8 @@ static void require(int holds, const char *claim, lode_error *error)
     exit(1);
 }
 
-/* What another process sees: a store and a dataset of its own. Gives the snapshots' number; the newest one's id. */
+/* What another process sees: a store and a dataset of its own. Gives the snapshots' number; the newest one's
+ * id. */
 static int seen_by_another(char *latest, size_t size)
 {
     lode_store *store = NULL;

@@ -1,8 +1,8 @@
-/* Several writers that each read, compute and commit, without a lock: a commit that was computed from a head which is no
- * longer the head is refused (LODE_ERR_CONFLICT), and its writer begins again from the new one.
+/* Several writers that each read, compute and commit, without a lock: a commit that was computed from a head
+ * which is no longer the head is refused (LODE_ERR_CONFLICT), and its writer begins again from the new one.
  *
- * Each snapshot of the dataset holds one number; each of four processes adds one to it ten times. No addition is lost.
- * The program is its own test: it exits with 1, saying why, if anything is not as it says.
+ * Each snapshot of the dataset holds one number; each of four processes adds one to it ten times. No addition
+ * is lost. The program is its own test: it exits with 1, saying why, if anything is not as it says.
  *
  *   cc -std=c11 optimistic_concurrency.c -llode -o optimistic_concurrency && ./optimistic_concurrency
  */
@@ -45,7 +45,8 @@ static lode_status open_counter(const char *root, lode_store **store, lode_datas
     return status < 0 ? status : lode_dataset_open(*store, "counter", &options, dataset, error);
 }
 
-/* The head's id and number; "" and 0 if there is no snapshot yet, which is what expected_parent takes for that. */
+/* The head's id and number; "" and 0 if there is no snapshot yet, which is what expected_parent takes for
+ * that. */
 static lode_status read_counter(lode_dataset *dataset, char id[64], long *number, lode_error **error)
 {
     lode_snapshot *snapshot = NULL;

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- The iterator: records out of an array. It could as well read a file, a database cursor or a queue. ---- */
+/* ---- The iterator: records out of an array, as they could come from a file, a cursor or a queue. ---- */
 
 struct array_iterator {
     const char *const *records;
@@ -141,8 +141,8 @@ static int verify(lode_dataset *dataset, const lode_snapshot *snapshot)
     return result;
 }
 
-/* Shows key point 6: a partitioned dataset refuses a stream before it pulls a record, and takes the same records as an
- * array, whose partitions it can find before it writes. */
+/* Shows key point 6: a partitioned dataset refuses a stream before it pulls a record, and takes the same
+ * records as an array, whose partitions it can find before it writes. */
 static int show_partitioning(lode_store *store)
 {
     static const char *const keys[] = {"user"};

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets, each for FUZZ_SECONDS (60), from the seeds in fuzz/seeds and what earlier runs have kept in
-# fuzz/corpus. Ends with a line for each; exit status 1 if one found something, whose input is then in fuzz/artifacts.
+# Runs the fuzz targets, each for FUZZ_SECONDS (60), from the seeds in fuzz/seeds and what earlier runs have
+# kept in fuzz/corpus. Ends with a line for each; exit status 1 if one found something, whose input is then in
+# fuzz/artifacts.
 #
 #   run.sh [TARGET...]      all targets without one
 #

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Checks that a tool is there; installs it where that is possible, else says what is missing and how to get it.
+# Checks that a tool is there; installs it where that is possible, else says what is missing and how to get
+# it.
 #
 #   need.sh COMMAND PACKAGE... -- WHAT IT IS AND HOW TO GET IT
 #   need.sh --library PKG_CONFIG_NAME PACKAGE... -- WHAT IT IS AND HOW TO GET IT

@@ -41,7 +41,8 @@ fn generated() -> String {
 }
 
 /// What cbindgen has no option for: short comments on one line, negative constants in parentheses (so that
-/// `x-LODE_ERR_IO` is not read as `x--20`), types by their names alone, and no comments that C90 does not know.
+/// `x-LODE_ERR_IO` is not read as `x--20`), types by their names alone, and no comments that C90 does not
+/// know.
 fn tidied(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     let mut out = String::new();

@@ -1,5 +1,5 @@
-//! The pages of the repository lead where they say: every link, every page and section that source files cite, every
-//! path in the pages, and every test that `docs/guarantees.md` names as a proof.
+//! The pages of the repository lead where they say: every link, every page and section that source files
+//! cite, every path in the pages, and every test that `docs/guarantees.md` names as a proof.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -121,7 +121,8 @@ fn headings(page: &str) -> Vec<String> {
     prose(page).filter_map(|(_, line)| heading(line)).collect()
 }
 
-/// The anchors of a page, by GitHub's rules: lower case, blanks as hyphens, no punctuation, a number behind repetitions.
+/// The anchors of a page, by GitHub's rules: lower case, blanks as hyphens, no punctuation, a number behind
+/// repetitions.
 fn anchors(page: &str) -> BTreeSet<String> {
     let mut seen: HashMap<String, usize> = HashMap::new();
     let mut anchors = BTreeSet::new();
@@ -314,8 +315,8 @@ fn shell_variables(script: &str) -> HashMap<&str, &str> {
     variables
 }
 
-/// The names of the checks that the runner of C tests knows: those of lines such as `check NAME COMMAND`, also in a loop
-/// over a list.
+/// The names of the checks that the runner of C tests knows: those of lines such as `check NAME COMMAND`,
+/// also in a loop over a list.
 fn shell_checks(tree: &Tree) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (_, script) in
@@ -345,8 +346,8 @@ fn make_targets(tree: &Tree) -> BTreeSet<&str> {
     makefile.lines().filter_map(|line| line.split_once(':')).map(|(target, _)| target).collect()
 }
 
-/// Why a command shown in a page runs nothing; `None`: it runs a test, a check or a target of the Makefile, or is another
-/// command, or has a word in capitals, which stands for any.
+/// Why a command shown in a page runs nothing; `None`: it runs a test, a check or a target of the Makefile,
+/// or is another command, or has a word in capitals, which stands for any.
 fn fault_of_command(tree: &Tree, command: &str) -> Option<String> {
     let words: Vec<&str> = command.split_whitespace().collect();
     if words.iter().any(|word| word.contains(char::is_uppercase) && !word.contains(char::is_lowercase)) {

@@ -4,7 +4,8 @@
 //	reference read ROOT                            Latest and Read
 //	reference commits COUNT ROOT WARMUP            COUNT commits of one record each, each timed, after WARMUP more
 //
-// Each prints one JSON object on a line. Times are in nanoseconds and leave out reading INPUT and decoding it into maps.
+// Each prints one JSON object on a line. Times are in nanoseconds and leave out reading INPUT and decoding it
+// into maps.
 package main
 
 import (

@@ -1,9 +1,9 @@
 //! Any bytes as the files of a dataset: every call returns, with a result or an error.
 //!
-//! The input is text of `=== KEY` lines, each followed by that object's bytes up to the line end before the next. KEY is
-//! below the dataset's folder, and `@ID` in it or in the bytes stands for a snapshot id. A `+` before KEY puts right what
-//! no mutation could hit: in a manifest the files' sizes (and it drops their checksums); in a slot, whose bytes are then
-//! the child's id on a line and its manifest, the header.
+//! The input is text of `=== KEY` lines, each followed by that object's bytes up to the line end before the
+//! next. KEY is below the dataset's folder, and `@ID` in it or in the bytes stands for a snapshot id. A `+`
+//! before KEY puts right what no mutation could hit: in a manifest the files' sizes (and it drops their
+//! checksums); in a slot, whose bytes are then the child's id on a line and its manifest, the header.
 #![no_main]
 
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The check of a document against another parser. The differences are those that `codec::json` documents: numbers
-//! beyond a float64, and nesting beyond 10,000 levels.
+//! The check of a document against another parser. The differences are those that `codec::json` documents:
+//! numbers beyond a float64, and nesting beyond 10,000 levels.
 #![no_main]
 
 use std::ops::Range;

@@ -1,4 +1,5 @@
-//! Records become lines, and the lines are the records. The input is a limit, then records parted by the byte 0xff.
+//! Records become lines, and the lines are the records. The input is a limit, then records parted by the byte
+//! 0xff.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

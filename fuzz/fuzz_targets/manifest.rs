@@ -1,5 +1,5 @@
-//! Any bytes as a manifest: read or refused, in memory that grows with the input alone; what is read is written and
-//! read again as the same.
+//! Any bytes as a manifest: read or refused, in memory that grows with the input alone; what is read is
+//! written and read again as the same.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Any text as a caller's metadata: refused with a status that says so, or kept with the same meaning, in a form that
-//! stays as it is.
+//! Any text as a caller's metadata: refused with a status that says so, or kept with the same meaning, in a
+//! form that stays as it is.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Any text as a map of producers: refused, or kept with the same meaning; and a commit on top of it counts. The input's
-//! first line is that commit's sequence and producer, the rest the map.
+//! Any text as a map of producers: refused, or kept with the same meaning; and a commit on top of it counts.
+//! The input's first line is that commit's sequence and producer, the rest the map.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Any bytes as a slot and, after the line `===`, as the object that holds its payload. A payload that is a manifest is
-//! also put into a slot, as it is written, and read back.
+//! Any bytes as a slot and, after the line `===`, as the object that holds its payload. A payload that is a
+//! manifest is also put into a slot, as it is written, and read back.
 #![no_main]
 
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Decoders on arbitrary bytes: every call ends and makes progress, and how the bytes are cut changes nothing.
+//! Decoders on arbitrary bytes: every call ends and makes progress, and how the bytes are cut changes
+//! nothing.
 
 use lode_core::Status;
 use lode_core::compress::{Compressor, Decoder, Encoder};
@@ -46,7 +47,8 @@ pub fn check(compressor: Compressor, data: &[u8]) {
     let piece = usize::from(cuts[0]) + 1;
     let room = usize::from(cuts[1]) * 16 + 1;
     let cut = decode(compressor, input, piece, room);
-    // What a broken file gives before its fault is found depends on the room; where both stop early, on the limit.
+    // What a broken file gives before its fault is found depends on the room; where both stop early, on the
+    // limit.
     if whole.bytes.len() <= MOST_DECODED && cut.bytes.len() <= MOST_DECODED {
         assert_eq!(whole.end, cut.end, "cut into {piece}, with room for {room}");
         let common = whole.bytes.len().min(cut.bytes.len());

@@ -1,5 +1,6 @@
-/* Misuse by a caller: NULL for each pointer, text that is no UTF-8, struct sizes of zero and beyond reason, a length with
- * NULL. Each is an error that names the parameter, never a crash, and nothing is written beyond the caller's room. */
+/* Misuse by a caller: NULL for each pointer, text that is no UTF-8, struct sizes of zero and beyond reason, a
+ * length with NULL. Each is an error that names the parameter, never a crash, and nothing is written beyond
+ * the caller's room. */
 #include "check.h"
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The second auditor: reads a dataset's files, knows nothing of liblode, and says whether its history is whole.
+"""The second auditor: reads a dataset's files, knows nothing of liblode, and checks that its history is whole.
 
     audit.py ROOT DATASET [--layout default|hive|flat] [--acknowledged FILE] [--length N] [--no-leftovers] [--beside ID]
 
@@ -53,7 +53,7 @@ def digest(algorithm, data):
 
 
 def audit_slot(base, root, parent, layout):
-    """Checks the slot of `parent`; gives its kind, the child's id and manifest bytes, or None where there is no slot."""
+    """Checks the slot of `parent`; gives its kind, the child's id and manifest bytes; None without a slot."""
     path = os.path.join(base, "_commits", parent)
     if not os.path.exists(path):
         return None
@@ -126,7 +126,7 @@ def audit_copies(base, manifest, payload, published):
 
 
 def adopted(base, layout, child, parent):
-    """What a slot of the kind adopt stands for: the manifests of the child and its ancestors back to `parent`, oldest first."""
+    """What a slot of the kind adopt stands for: the child and its ancestors after `parent`, oldest first."""
     chain, ids = [], set()
     while child is not None and child != parent and child not in ids:
         stored = os.path.join(base, FOLDERS[layout], child, "manifest.json")
@@ -140,7 +140,7 @@ def adopted(base, layout, child, parent):
 
 
 def walk(base, root, dataset, layout):
-    """Follows the slots from the root; gives the ids on the path, the last one if it has no manifest, and the files named."""
+    """Follows the slots from the root; gives the path's ids, its last if that has no manifest, and all files."""
     path, unpublished, named = [], None, set()
     parent = "root"
     while (slot := audit_slot(base, root, parent, layout)) is not None:

@@ -220,7 +220,7 @@ def main():
 
 
 def add_cases(cases, mode, which, program, template, acknowledged):
-    """A case for each way to break off a commit on a copy of `template`, where `acknowledged` ids must stay."""
+    """A case for each way to break off a commit on a copy of `template`, whose `acknowledged` must stay."""
     for name, (before, until) in sorted(calls_of_a_commit(program, template).items()):
         for number in range(before + 1, until + 1):
             if mode == "kill":

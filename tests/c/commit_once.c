@@ -4,8 +4,8 @@
  *   commit_once ROOT DATASET choose ID      instead of a commit, the choice of this head
  *   commit_once ROOT DATASET once SEQUENCE  records, as this commit of a producer's
  *
- * Prints "committed ID", "unpublished ID", "already ID", "unknown ID MESSAGE" or "failed STATUS MESSAGE". Exit status 0 for
- * the first three, 3 else. A call of getppid marks where the work begins. */
+ * Prints "committed ID", "unpublished ID", "already ID", "unknown ID MESSAGE" or "failed STATUS MESSAGE".
+ * Exit status 0 for the first three, 3 else. A call of getppid marks where the work begins. */
 #include "check.h"
 
 #include <sys/syscall.h>

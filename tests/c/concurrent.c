@@ -2,8 +2,8 @@
  *
  *   concurrent ROOT DATASET PROCESSES COMMITS ACKNOWLEDGED
  *
- * Each process commits COMMITS times through a handle of its own and writes each acknowledged id as a line to the file
- * ACKNOWLEDGED. Afterwards the snapshots must be one chain of PROCESSES * COMMITS. */
+ * Each process commits COMMITS times through a handle of its own and writes each acknowledged id as a line to
+ * the file ACKNOWLEDGED. Afterwards the snapshots must be one chain of PROCESSES * COMMITS. */
 #include "check.h"
 
 #include <fcntl.h>

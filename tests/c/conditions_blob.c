@@ -1,5 +1,5 @@
-/* Raw blobs: written from memory, pulled and pushed; read as a stream and by range; what is refused; and that a blob of
- * 300 MB passes through a small part of that in memory. */
+/* Raw blobs: written from memory, pulled and pushed; read as a stream and by range; what is refused; and that
+ * a blob of 300 MB passes through a small part of that in memory. */
 #include "check.h"
 
 #include <sys/resource.h>

@@ -1,5 +1,5 @@
-/* What is new since a snapshot, and the catalog of datasets, partitions, snapshots, manifests and objects; every way in
- * which these calls can be refused, and manifests that no writer makes. */
+/* What is new since a snapshot, and the catalog of datasets, partitions, snapshots, manifests and objects;
+ * every way in which these calls can be refused, and manifests that no writer makes. */
 #include "check.h"
 
 static lode_store *store;

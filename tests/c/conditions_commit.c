@@ -1,5 +1,5 @@
-/* What a commit may be told, and what stops one: the expected parent, deadline, cancelling, progress, a full disk, a file
- * too large, a symbolic link out of the store, a history without its slots. */
+/* What a commit may be told, and what stops one: the expected parent, deadline, cancelling, progress, a full
+ * disk, a file too large, a symbolic link out of the store, a history without its slots. */
 #include "check.h"
 
 #include <fcntl.h>
@@ -312,7 +312,8 @@ static void locked_pointer(void)
     CHECK(second != NULL && strcmp(lode_snapshot_parent_id(second), lode_snapshot_id(first)) == 0,
           "an unpublished commit without its snapshot");
 
-    /* Another handle, which knows nothing, finds it; that it cannot publish it costs its own commit nothing. */
+    /* Another handle, which knows nothing, finds it; that it cannot publish it costs its own commit
+     * nothing. */
     lode_dataset_options hasty = jsonl_options();
     hasty.retry_attempts = 2;
     hasty.retry_base_ms = 1;

@@ -1,5 +1,5 @@
-/* Hive and flat datasets through the C interface: what is written where, and every way in which an array of records, a
- * partition key or another layout can be refused. */
+/* Hive and flat datasets through the C interface: what is written where, and every way in which an array of
+ * records, a partition key or another layout can be refused. */
 #include "check.h"
 
 #include <sys/resource.h>

@@ -1,5 +1,5 @@
-/* Exactly-once commits: a sequence happens once, whichever process repeats it; a late one is right within the window; and
- * a producer finds its position after a restart. */
+/* Exactly-once commits: a sequence happens once, whichever process repeats it; a late one is right within the
+ * window; and a producer finds its position after a restart. */
 #include "check.h"
 
 static lode_store *store;

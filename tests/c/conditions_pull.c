@@ -1,5 +1,5 @@
-/* Every way in which lode_dataset_stream_write_records can be refused: its own status, a message that names the thing,
- * the facts as values, nothing committed, and the iterator released exactly once. */
+/* Every way in which lode_dataset_stream_write_records can be refused: its own status, a message that names
+ * the thing, the facts as values, nothing committed, and the iterator released exactly once. */
 #include "check.h"
 
 static lode_store *store;

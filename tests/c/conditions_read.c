@@ -1,5 +1,5 @@
-/* Reading: what an undamaged snapshot says of itself, every kind of damage to a data file or manifest with its message,
- * options that this build cannot serve, dataset ids that are none. */
+/* Reading: what an undamaged snapshot says of itself, every kind of damage to a data file or manifest with
+ * its message, options that this build cannot serve, dataset ids that are none. */
 #include "check.h"
 
 static lode_store *store;

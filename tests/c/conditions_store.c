@@ -1,5 +1,5 @@
-/* Stores: the direct calls on their objects; and stores of callbacks: what they may lack, answer, and misreport, and how
- * commits end when they do. */
+/* Stores: the direct calls on their objects; and stores of callbacks: what they may lack, answer, and
+ * misreport, and how commits end when they do. */
 #include "memory_store.h"
 
 static lode_status commit(lode_store *store, const lode_commit_options *options, lode_error **error)
@@ -486,7 +486,8 @@ static void cancel_at_call(struct memory_store *memory, enum callback callback, 
     }
 }
 
-/* Cancelled in each callback of a commit, one after another: the call makes no other, and reports the outcome. */
+/* Cancelled in each callback of a commit, one after another: the call makes no other, and reports the
+ * outcome. */
 static void between_two_callbacks(void)
 {
     int refused = 0, unpublished = 0;

@@ -232,7 +232,7 @@ def pump(daemon, until, senders=(), feeder=None):
 
 
 def started(directory, *options, feeder=None, senders=(), under=(), stdin=subprocess.DEVNULL):
-    """A daemon that has said where it begins, with its feeders connected; or one that has ended before that."""
+    """A daemon that has said where it begins, with its feeders connected; or one that ended before that."""
     path = os.path.join(directory, "socket")
     if senders:
         options = ("--socket", path, *options)
@@ -553,9 +553,11 @@ def test_a_commit_in_doubt(directory):
     lines, more = numbered(30), numbered(7, 30)
     path = write(directory, "input", b"".join(lines))
     cases = (
-        # For a while neither the link of the slot nor the removal of its temporary name is answered: then it is resolved.
+        # For a while neither the link of the slot nor the removal of its temporary name is answered: then it
+        # is resolved.
         ("resolved", ("linkat:error=EIO:when=2..14", "unlinkat:error=EIO:when=2..30"), 0, "going on after"),
-        # The slot exists, but its directory cannot be made durable: in this process the outcome stays unknown.
+        # The slot exists, but its directory cannot be made durable: in this process the outcome stays
+        # unknown.
         ("unresolved", ("fsync:error=EIO:when=10",), 3, "is in doubt: it has to come again"),
         # The data cannot be made durable: certainly not committed, and no more from this writer.
         ("certain", ("fsync:error=EIO:when=1",), 1, "is not committed: it has to come again"),

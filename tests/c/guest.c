@@ -1,5 +1,5 @@
-/* liblode is a guest in its caller's process: it starts no thread, prints nothing, leaves signals and environment alone,
- * leaks no descriptor, works on both sides of a fork and after a chdir. */
+/* liblode is a guest in its caller's process: it starts no thread, prints nothing, leaves signals and
+ * environment alone, leaks no descriptor, works on both sides of a fork and after a chdir. */
 #include "check.h"
 
 #include <dirent.h>

@@ -24,7 +24,7 @@ NOT_IN_THIS_BUILD = {
 
 
 def comment_faults(comment, declared, header):
-    """What a function's comment leaves out: a parameter, what is returned, its statuses, threads, the version."""
+    """What a function's comment lacks: a parameter, what is returned, its statuses, threads, the version."""
     declared = re.sub(r"\(\*(\w+)\)\s*\([^()]*\)", r"\1", declared)  # of a parameter that is a function, its name
     parameters = re.findall(r"(\w+)\s*(?:,|\)$)", re.sub(r"\s+", " ", declared[declared.index("("):]))
     for parameter in parameters:

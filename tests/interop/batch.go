@@ -16,9 +16,9 @@ import (
 	"github.com/pithecene-io/lode/lode"
 )
 
-// batch runs many subcommands in one process. Each is, on standard input, a line LAYOUT TAB LENGTH TAB ARGUMENT TAB...
-// and LENGTH bytes, which are its standard input; and on standard output a line "ok LENGTH" and LENGTH bytes, its
-// standard output, or "failed LENGTH" and the failure.
+// batch runs many subcommands in one process. Each is, on standard input, a line LAYOUT TAB LENGTH TAB
+// ARGUMENT TAB... and LENGTH bytes, which are its standard input; and on standard output a line "ok LENGTH"
+// and LENGTH bytes, its standard output, or "failed LENGTH" and the failure.
 func batch() error {
 	in, out := bufio.NewReader(os.Stdin), bufio.NewWriter(os.Stdout)
 	for {
@@ -81,7 +81,8 @@ func runWith(layout string, args []string, stdin []byte) ([]byte, error) {
 	return said, errors.Join(err, heard)
 }
 
-// checksum gives the option of a dataset that writes this checksum: the library's own, or one that its user brings.
+// checksum gives the option of a dataset that writes this checksum: the library's own, or one that its user
+// brings.
 func checksum(name string) ([]lode.Option, error) {
 	switch name {
 	case "none":

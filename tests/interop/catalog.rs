@@ -1,5 +1,5 @@
-//! Our catalog and the `DatasetReader` of the Go library list the same datasets, partitions and manifests, whichever
-//! side wrote them.
+//! Our catalog and the `DatasetReader` of the Go library list the same datasets, partitions and manifests,
+//! whichever side wrote them.
 
 use lode_core::catalog::{Catalog, SnapshotFilter};
 use lode_core::codec::Codec;

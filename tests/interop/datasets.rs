@@ -1,5 +1,5 @@
-//! Whole datasets: the Go library reads what we write, we read what it writes, and no record that we accept is one
-//! that it cannot read.
+//! Whole datasets: the Go library reads what we write, we read what it writes, and no record that we accept
+//! is one that it cannot read.
 
 use lode_core::checksum::Checksum;
 use lode_core::codec::Codec;

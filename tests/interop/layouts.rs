@@ -192,7 +192,8 @@ fn we_read_the_layouts_that_go_writes() {
                     }
                     assert!(snapshots.next().unwrap().is_none(), "{what}");
                 }
-                // As an early version of the Go library left it: copies beside the partitions' files, and nothing else.
+                // As an early version of the Go library left it: copies beside the partitions' files, and
+                // nothing else.
                 if layout == Layout::Hive {
                     std::fs::remove_dir_all(directory.join("datasets/events/segments")).unwrap();
                     assert_eq!(dataset.latest(&CallOptions::default()).unwrap().id(), ids[2], "{what}");

@@ -1,10 +1,10 @@
-//! Go readers work while writers of ours commit and are killed: they meet no error, see nothing go back, vanish or
-//! change, and read the records that were committed. What a Go reader may see for a moment, and why, is described in
-//! `watch.go`.
+//! Go readers work while writers of ours commit and are killed: they meet no error, see nothing go back,
+//! vanish or change, and read the records that were committed. What a Go reader may see for a moment, and
+//! why, is described in `watch.go`.
 //!
-//! Seeds decide how often each writer commits what, and how far into a commit it is killed; the machine decides the
-//! rest. A writer is this test program again, told by its environment to write: it can be killed like
-//! any other process.
+//! Seeds decide how often each writer commits what, and how far into a commit it is killed; the machine
+//! decides the rest. A writer is this test program again, told by its environment to write: it can be killed
+//! like any other process.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -227,7 +227,8 @@ impl Run<'_> {
             let mut writer = Writer::begin(self, &format!("{place}-{life}"), random.draw(), u64::MAX);
             let at_once = life == 0 && random.up_to(1) == 0;
             let commits = if at_once { 0 } else { random.up_to(COMMITS) };
-            // Without waiting for anything: the writer may be killed at any moment of a commit, or before its first one.
+            // Without waiting for anything: the writer may be killed at any moment of a commit, or before its
+            // first one.
             let moment = Duration::from_micros(random.up_to(if commits == 0 { 40_000 } else { 8_000 }));
             writer.until(commits, &mut acknowledged);
             std::thread::sleep(moment);
@@ -364,8 +365,8 @@ impl Watcher {
         Watcher { child, output }
     }
 
-    /// Ends it; it must have found nothing wrong, and must have seen all that was committed. Gives how many snapshots
-    /// it has seen as the latest.
+    /// Ends it; it must have found nothing wrong, and must have seen all that was committed. Gives how many
+    /// snapshots it has seen as the latest.
     fn end(mut self, run: &Run<'_>, committed: u64) -> u64 {
         drop(self.child.stdin.take());
         let mut counts = String::new();

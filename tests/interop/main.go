@@ -1,5 +1,5 @@
-// Command interop is the Go library as the other side of the tests: it reads what liblode wrote, and writes what
-// liblode must read. Each subcommand is one call of the library; tests/interop.rs drives it.
+// Command interop is the Go library as the other side of the tests: it reads what liblode wrote, and writes
+// what liblode must read. Each subcommand is one call of the library; tests/interop.rs drives it.
 //
 //	interop read ROOT DATASET [SNAPSHOT]                records as JSON lines on stdout, their count on stderr
 //	interop latest ROOT DATASET                         the newest snapshot's id
@@ -114,7 +114,8 @@ func open(root, dataset, compressor string, more ...lode.Option) (lode.Dataset, 
 	return lode.NewDataset(lode.DatasetID(dataset), lode.NewFSFactory(root), options...)
 }
 
-// find gives the snapshot and a dataset that is configured as the snapshot was written: the library reads no other.
+// find gives the snapshot and a dataset that is configured as the snapshot was written: the library reads no
+// other.
 func find(ctx context.Context, root, dataset, id string) (lode.Dataset, *lode.DatasetSnapshot, error) {
 	ds, err := open(root, dataset, "noop")
 	if err != nil {
@@ -259,7 +260,8 @@ func writeAll(ctx context.Context, ds lode.Dataset, records *lines, metadata lod
 	return ds.Write(ctx, all, metadata)
 }
 
-// reader says what the library finds without being told of one dataset: each dataset, partition and manifest on a line.
+// reader says what the library finds without being told of one dataset: each dataset, partition and manifest
+// on a line.
 func reader(ctx context.Context, args []string) error {
 	laidOut, _, err := layout()
 	if err != nil {

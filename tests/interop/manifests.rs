@@ -1,4 +1,5 @@
-//! Manifests: ours are the bytes that the Go library would write, and its are read here with the same meaning.
+//! Manifests: ours are the bytes that the Go library would write, and its are read here with the same
+//! meaning.
 
 use lode_core::manifest::{ColumnStats, FileRef, FileStats, Manifest, Metadata};
 
@@ -93,8 +94,9 @@ fn manifests_are_the_bytes_that_go_writes() {
 fn metadata_are_the_bytes_that_go_writes() {
     let Some(go) = Go::find() else { return };
     let directory = Directory::new();
-    // Left out: numbers that Go's float64 does not give back as they were written, such as 1.0, 1E5, and integers
-    // of more than 53 bits. Ours keep their digits, which the Go library reads as the nearest float64.
+    // Left out: numbers that Go's float64 does not give back as they were written, such as 1.0, 1E5, and
+    // integers of more than 53 bits. Ours keep their digits, which the Go library reads as the nearest
+    // float64.
     for metadata in [
         "{}",
         r#"{"b":1,"a":{"d":[],"c":{},"":null},"B":[true,false,[1,[2,[3]]],{"x":{"y":{"z":"deep"}}}]}"#,

@@ -1,6 +1,6 @@
-//! Every layout with every codec, compressor and checksum, both ways: what one side writes the other finds with all that
-//! it has for reading, and reads as equal records or bytes. Blobs in the hive layout are the one combination that
-//! neither side has.
+//! Every layout with every codec, compressor and checksum, both ways: what one side writes the other finds
+//! with all that it has for reading, and reads as equal records or bytes. Blobs in the hive layout are the
+//! one combination that neither side has.
 
 use lode_core::checksum::Checksum;
 use lode_core::codec::Codec;

@@ -19,8 +19,9 @@ import (
 	"github.com/pithecene-io/lode/lode"
 )
 
-// A watcher reads one dataset over and over, in every way that the library has, while others commit to it. What it has
-// seen once must stay as it was, the snapshots must be one chain, and each must hold what its metadata says.
+// A watcher reads one dataset over and over, in every way that the library has, while others commit to it.
+// What it has seen once must stay as it was, the snapshots must be one chain, and each must hold what its
+// metadata says.
 type watcher struct {
 	id      lode.DatasetID
 	store   *listCounter
@@ -52,8 +53,8 @@ func (s *listCounter) List(ctx context.Context, prefix string) ([]string, error)
 	return s.Store.List(ctx, prefix)
 }
 
-// watch watches until standard input ends, then makes one more pass and reports what it saw. After its first pass it
-// prints a line.
+// watch watches until standard input ends, then makes one more pass and reports what it saw. After its first
+// pass it prints a line.
 func watch(ctx context.Context, args []string) error {
 	seed, err := strconv.ParseUint(args[2], 10, 64)
 	if err != nil {
@@ -152,11 +153,12 @@ func (w *watcher) any() lode.DatasetSnapshotID { return w.order[w.random.IntN(le
 
 // latest asks for the newest snapshot, which never goes back.
 //
-// While there is no pointer yet, the library lists instead, writes what it found to the pointer, and answers with it even
-// if another pointer was set meanwhile: the next answer may then be the parent of what was listed, which is decided all
-// the same, and no earlier one, since nothing is built on what no pointer names.
-// In the hive layout what it found may be a first copy of a manifest, and the pointer that it wrote leads nowhere until
-// the canonical one is there: it lists again. Once the pointer has led to a manifest, it always does.
+// While there is no pointer yet, the library lists instead, writes what it found to the pointer, and answers
+// with it even if another pointer was set meanwhile: the next answer may then be the parent of what was
+// listed, which is decided all the same, and no earlier one, since nothing is built on what no pointer names.
+// In the hive layout what it found may be a first copy of a manifest, and the pointer that it wrote leads
+// nowhere until the canonical one is there: it lists again. Once the pointer has led to a manifest, it always
+// does.
 func (w *watcher) latest(ctx context.Context) error {
 	lists, before := w.store.lists, len(w.order)
 	snapshot, err := w.history.Latest(ctx)
@@ -196,8 +198,9 @@ func (w *watcher) latest(ctx context.Context) error {
 	return nil
 }
 
-// learn takes a snapshot in, and its ancestors as far as they are new: equal to what it was before, and one chain with
-// the others. A listing, which takes its time, may have found a snapshot without its parent; but then that is there.
+// learn takes a snapshot in, and its ancestors as far as they are new: equal to what it was before, and one
+// chain with the others. A listing, which takes its time, may have found a snapshot without its parent; but
+// then that is there.
 func (w *watcher) learn(ctx context.Context, how string, id lode.DatasetSnapshotID, manifest *lode.Manifest) error {
 	for {
 		if manifest.SnapshotID != id || manifest.DatasetID != w.id {
@@ -298,9 +301,9 @@ func (w *watcher) partitions(ctx context.Context) error {
 	return nil
 }
 
-// manifests lists all manifests, and in the hive layout those of one partition, too. There it finds a snapshot by the
-// copies beside its partitions' files, so none without records. All the copies are there once the pointer names the
-// snapshot; before that some may be, of one that is decided.
+// manifests lists all manifests, and in the hive layout those of one partition, too. There it finds a
+// snapshot by the copies beside its partitions' files, so none without records. All the copies are there once
+// the pointer names the snapshot; before that some may be, of one that is decided.
 func (w *watcher) manifests(ctx context.Context) error {
 	var all, inside []lode.DatasetSnapshotID
 	part := ""

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The checks that take minutes: the model check's deep scenarios, then the soak of soak.py for SOAK_SECONDS (300).
-# `make soak` calls it; build/lib must be there (`make lib`).
+# The checks that take minutes: the model check's deep scenarios, then the soak of soak.py for SOAK_SECONDS
+# (300). `make soak` calls it; build/lib must be there (`make lib`).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 : "${CC:=cc}" "${CARGO:=cargo}" "${CFLAGS:=-O2}" "${BUILD:=build}"

@@ -2,14 +2,14 @@
  *
  *   soak write ROOT DATASET ACKNOWLEDGED NAME SEED COMMITS
  *
- * Commits COMMITS times (0: until it is killed), every commit of records that name it: {"commit":"NAME-1","record":0} and
- * on. After each it adds a line "ID NAME-1" to the file ACKNOWLEDGED. SEED decides sizes, compressors, checksums,
- * durability, and whether records are pulled or pushed.
+ * Commits COMMITS times (0: until it is killed), every commit of records that name it:
+ * {"commit":"NAME-1","record":0} and on. After each it adds a line "ID NAME-1" to the file ACKNOWLEDGED. SEED
+ * decides sizes, compressors, checksums, durability, and whether records are pulled or pushed.
  *
  *   soak read ROOT DATASET
  *
- * Reads the latest snapshot over and over until its standard input ends. Prints the id and the number of records of each
- * that is new to it; ends with status 1 when something fails or goes backwards. */
+ * Reads the latest snapshot over and over until its standard input ends. Prints the id and the number of
+ * records of each that is new to it; ends with status 1 when something fails or goes backwards. */
 #include "../c/check.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writers that are killed at random, and readers beside them, on one dataset; afterwards nothing may be missing.
+"""Writers killed at random, and readers beside them, on one dataset; afterwards nothing may be missing.
 
     soak.py SOAK
 
@@ -138,7 +138,7 @@ class Run:
             yield id, records
 
     def count(self, seen):
-        """Checks that no record is lost or there twice; gives how many commits there are, and how many acknowledged."""
+        """Checks that no record is lost or there twice; gives the numbers of commits and of acknowledged ones."""
         with open(self.acknowledged, encoding="ascii") as file:
             told = [line.split() for line in file]
         counts, ids = {}, collections.defaultdict(list)

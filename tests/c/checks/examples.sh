@@ -42,7 +42,8 @@ round_trip() {
     rm -rf "$TMPDIR/made"
 }
 
-# refuses STATUS FRAGMENT COMMAND...: the command ends with STATUS, says FRAGMENT on stderr and nothing on stdout.
+# refuses STATUS FRAGMENT COMMAND...: the command ends with STATUS, says FRAGMENT on stderr and nothing on
+# stdout.
 refuses() {
     local want=$1 fragment=$2 out status
     shift 2

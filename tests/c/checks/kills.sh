@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Commits under a tracer: the system calls of appending, processes killed or failed at each call, and many at once.
+# Commits under a tracer: the system calls of appending, processes killed or failed at each call, and many at
+# once.
 
 eight_processes() {
     auditor
