@@ -114,9 +114,11 @@ fn the_table_of_statuses_is_that_of_the_library() {
                 lode_core::Action::Rebase => "REBASE",
                 lode_core::Action::GiveUp => "GIVE_UP",
             };
-            (status.name(), *status as i32, action)
+            (format!("LODE_ERR_{}", status.name()), *status as i32, action)
         })
         .collect();
+    let expected: Vec<_> =
+        expected.iter().map(|(name, number, action)| (&**name, *number, *action)).collect();
     assert_eq!(failures, expected);
     let successes: Vec<_> = table.iter().filter(|(_, number, _)| *number >= 0).collect();
     assert!(successes.iter().all(|(_, _, action)| *action == "NONE"), "{successes:?}");

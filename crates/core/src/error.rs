@@ -1,13 +1,16 @@
-//! What can go wrong, as a value: a stable status, what the caller should do next, a message that names
-//! the thing, and the facts (path, record, offset, errno, …) as fields.
+//! What can go wrong, as a value: a stable status, what the caller should do next, a message that names the thing,
+//! the facts (path, record, offset, errno, …) as fields, and the error of another library that caused it as the
+//! [source](std::error::Error::source).
 
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
 /// The result of every fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
 macro_rules! statuses {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $c_name:literal, $action:ident;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal, $action:ident;)*) => {
         /// Why a call failed. The numbers are those of the C API and never change.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -20,10 +23,10 @@ macro_rules! statuses {
             /// Every status, in the order of the table.
             pub const ALL: &[Status] = &[$(Status::$name),*];
 
-            /// The name of the C constant, such as `LODE_ERR_CONFLICT`.
+            /// Its name in capitals, such as `CONFLICT`: that of the C constant without its prefix.
             #[must_use]
             pub const fn name(self) -> &'static str {
-                match self { $(Status::$name => $c_name,)* }
+                match self { $(Status::$name => $text,)* }
             }
 
             /// What to do about it, unless the error itself says otherwise.
@@ -37,83 +40,83 @@ macro_rules! statuses {
 
 statuses! {
     /// A failure that this version has no name for.
-    Unknown = -1, "LODE_ERR_UNKNOWN", GiveUp;
+    Unknown = -1, "UNKNOWN", GiveUp;
     /// A bug in lode: a panic was caught at the boundary.
-    Internal = -2, "LODE_ERR_INTERNAL", GiveUp;
+    Internal = -2, "INTERNAL", GiveUp;
     /// An argument is NULL, out of range, or no valid UTF-8; the message names it.
-    InvalidArgument = -3, "LODE_ERR_INVALID_ARGUMENT", GiveUp;
+    InvalidArgument = -3, "INVALID_ARGUMENT", GiveUp;
     /// The handle cannot do this any more, such as a writer after its commit.
-    State = -4, "LODE_ERR_STATE", GiveUp;
+    State = -4, "STATE", GiveUp;
     /// Memory ran out.
-    NoMemory = -5, "LODE_ERR_NO_MEMORY", Retry;
+    NoMemory = -5, "NO_MEMORY", Retry;
     /// This build, this store or this version cannot do it; the message names what is missing.
-    Unsupported = -6, "LODE_ERR_UNSUPPORTED", GiveUp;
+    Unsupported = -6, "UNSUPPORTED", GiveUp;
     /// The process forked after the handle was made, and this kind of store cannot follow.
-    Forked = -7, "LODE_ERR_FORKED", GiveUp;
+    Forked = -7, "FORKED", GiveUp;
     /// The operating system reported a failure; the errno is in the error.
-    Io = -20, "LODE_ERR_IO", Retry;
+    Io = -20, "IO", Retry;
     /// The disk or the quota is full.
-    NoSpace = -21, "LODE_ERR_NO_SPACE", Retry;
+    NoSpace = -21, "NO_SPACE", Retry;
     /// The object does not exist.
-    NotFound = -22, "LODE_ERR_NOT_FOUND", GiveUp;
+    NotFound = -22, "NOT_FOUND", GiveUp;
     /// The object exists already and is never overwritten.
-    PathExists = -23, "LODE_ERR_PATH_EXISTS", GiveUp;
+    PathExists = -23, "PATH_EXISTS", GiveUp;
     /// The key is empty or would leave the store's root.
-    InvalidPath = -24, "LODE_ERR_INVALID_PATH", GiveUp;
+    InvalidPath = -24, "INVALID_PATH", GiveUp;
     /// The caller's own store failed.
-    Store = -25, "LODE_ERR_STORE", Retry;
+    Store = -25, "STORE", Retry;
     /// The dataset has no snapshot yet.
-    NoSnapshots = -30, "LODE_ERR_NO_SNAPSHOTS", GiveUp;
+    NoSnapshots = -30, "NO_SNAPSHOTS", GiveUp;
     /// No snapshot has this id.
-    SnapshotNotFound = -31, "LODE_ERR_SNAPSHOT_NOT_FOUND", GiveUp;
+    SnapshotNotFound = -31, "SNAPSHOT_NOT_FOUND", GiveUp;
     /// A manifest is not one; the message names the field.
-    ManifestInvalid = -32, "LODE_ERR_MANIFEST_INVALID", GiveUp;
+    ManifestInvalid = -32, "MANIFEST_INVALID", GiveUp;
     /// Stored bytes are not what was written; the message names path, expected and found.
-    Corrupt = -33, "LODE_ERR_CORRUPT", GiveUp;
+    Corrupt = -33, "CORRUPT", GiveUp;
     /// The layout cannot list datasets.
-    DatasetsNotModeled = -34, "LODE_ERR_DATASETS_NOT_MODELED", GiveUp;
+    DatasetsNotModeled = -34, "DATASETS_NOT_MODELED", GiveUp;
     /// No iterator, or one without the callbacks that it needs.
-    NilIterator = -40, "LODE_ERR_NIL_ITERATOR", GiveUp;
+    NilIterator = -40, "NIL_ITERATOR", GiveUp;
     /// The caller's iterator failed; its code and text are in the error.
-    Iterator = -41, "LODE_ERR_ITERATOR", Retry;
+    Iterator = -41, "ITERATOR", Retry;
     /// The caller's iterator answered what its contract does not allow.
-    IteratorContract = -42, "LODE_ERR_ITERATOR_CONTRACT", GiveUp;
-    /// Metadata are missing; an empty object will do.
-    MetadataRequired = -50, "LODE_ERR_METADATA_REQUIRED", GiveUp;
-    /// Metadata are not one JSON object.
-    MetadataInvalid = -51, "LODE_ERR_METADATA_INVALID", GiveUp;
+    IteratorContract = -42, "ITERATOR_CONTRACT", GiveUp;
+    /// There is no metadata; an empty object will do.
+    MetadataRequired = -50, "METADATA_REQUIRED", GiveUp;
+    /// The metadata is not one JSON object, nests too deep, or holds what readers would not agree on.
+    MetadataInvalid = -51, "METADATA_INVALID", GiveUp;
     /// A metadata key begins with `lode.`, which is reserved.
-    MetadataReserved = -52, "LODE_ERR_METADATA_RESERVED", GiveUp;
+    MetadataReserved = -52, "METADATA_RESERVED", GiveUp;
     /// The call needs a dataset with a codec.
-    CodecRequired = -60, "LODE_ERR_CODEC_REQUIRED", GiveUp;
+    CodecRequired = -60, "CODEC_REQUIRED", GiveUp;
     /// The codec cannot write a stream in one pass.
-    CodecNotStreamable = -61, "LODE_ERR_CODEC_NOT_STREAMABLE", GiveUp;
+    CodecNotStreamable = -61, "CODEC_NOT_STREAMABLE", GiveUp;
     /// A single-pass stream cannot be partitioned.
-    PartitioningNotSupported = -62, "LODE_ERR_PARTITIONING_NOT_SUPPORTED", GiveUp;
+    PartitioningNotSupported = -62, "PARTITIONING_NOT_SUPPORTED", GiveUp;
     /// A record is not exactly one valid JSON document, or fits no partition; number and byte offset are in the error.
-    InvalidRecord = -70, "LODE_ERR_INVALID_RECORD", GiveUp;
+    InvalidRecord = -70, "INVALID_RECORD", GiveUp;
     /// A record is longer than the dataset's limit.
-    RecordTooLarge = -71, "LODE_ERR_RECORD_TOO_LARGE", GiveUp;
+    RecordTooLarge = -71, "RECORD_TOO_LARGE", GiveUp;
     /// The head is not the expected parent; it is in the error.
-    Conflict = -80, "LODE_ERR_CONFLICT", Rebase;
+    Conflict = -80, "CONFLICT", Rebase;
     /// The commit may or may not have happened; its snapshot id is in the error.
-    CommitUnknown = -81, "LODE_ERR_COMMIT_UNKNOWN", Resolve;
+    CommitUnknown = -81, "COMMIT_UNKNOWN", Resolve;
     /// The deadline passed; nothing was committed.
-    Deadline = -82, "LODE_ERR_DEADLINE", Retry;
+    Deadline = -82, "DEADLINE", Retry;
     /// The cancel token was cancelled; nothing was committed.
-    Cancelled = -83, "LODE_ERR_CANCELLED", Retry;
+    Cancelled = -83, "CANCELLED", Retry;
     /// The caller's progress callback stopped the call; nothing was committed.
-    Aborted = -84, "LODE_ERR_ABORTED", Retry;
+    Aborted = -84, "ABORTED", Retry;
     /// Another writer is in the middle of a commit.
-    Busy = -85, "LODE_ERR_BUSY", Retry;
+    Busy = -85, "BUSY", Retry;
     /// The history needs a decision by a person; the message names the heads.
-    NeedsRepair = -86, "LODE_ERR_NEEDS_REPAIR", GiveUp;
+    NeedsRepair = -86, "NEEDS_REPAIR", GiveUp;
     /// The sequence is below the window of remembered ones.
-    SequenceTooOld = -87, "LODE_ERR_SEQUENCE_TOO_OLD", GiveUp;
+    SequenceTooOld = -87, "SEQUENCE_TOO_OLD", GiveUp;
     /// The dataset has another layout.
-    LayoutMismatch = -88, "LODE_ERR_LAYOUT_MISMATCH", GiveUp;
+    LayoutMismatch = -88, "LAYOUT_MISMATCH", GiveUp;
     /// The parent's id has no place in the order of ids.
-    UnorderableParent = -89, "LODE_ERR_UNORDERABLE_PARENT", GiveUp;
+    UnorderableParent = -89, "UNORDERABLE_PARENT", GiveUp;
 }
 
 /// What the caller should do about a failure.
@@ -130,11 +133,13 @@ pub enum Action {
     GiveUp = 4,
 }
 
-/// A failure: status, action, message, and the facts as values.
-#[derive(Clone)]
+/// A failure: status, action, message, the facts as values, and the cause as the source.
+#[derive(Clone, thiserror::Error)]
+#[error(transparent)]
 pub struct Error(Box<Facts>);
 
-#[derive(Clone)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
 struct Facts {
     status: Status,
     action: Action,
@@ -145,6 +150,20 @@ struct Facts {
     offset: Option<u64>,
     errno: Option<i32>,
     callback_code: Option<i32>,
+    #[source]
+    cause: Option<Cause>,
+}
+
+/// The error of another library that a failure comes from; shared, because an [`Error`] can be cloned.
+#[derive(Clone, Debug)]
+struct Cause(Arc<dyn std::error::Error + Send + Sync>);
+
+impl Deref for Cause {
+    type Target = dyn std::error::Error + Send + Sync;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
 }
 
 impl Error {
@@ -154,7 +173,7 @@ impl Error {
         Error::with_message(status, format_args!("{message}"))
     }
 
-    /// One function for all the places where something fails, none of which is worth a byte or a branch more.
+    /// Out of line: the places where something fails stay small.
     #[cold]
     #[inline(never)]
     fn with_message(status: Status, message: fmt::Arguments<'_>) -> Self {
@@ -168,6 +187,7 @@ impl Error {
             offset: None,
             errno: None,
             callback_code: None,
+            cause: None,
         }))
     }
 
@@ -247,12 +267,21 @@ impl Error {
         self
     }
 
-    /// Keeps the operating system's error number.
+    /// Keeps the operating system's error number, which is the source, too, as a [`std::io::Error`].
     #[must_use]
     #[cold]
     #[inline(never)]
     pub fn with_errno(mut self, errno: i32) -> Self {
         self.0.errno = Some(errno);
+        self.with_source(std::io::Error::from_raw_os_error(errno))
+    }
+
+    /// Keeps the error that this one comes from, for [`std::error::Error::source`].
+    #[must_use]
+    #[cold]
+    #[inline(never)]
+    pub fn with_source(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.cause = Some(Cause(cause.into().into()));
         self
     }
 
@@ -320,16 +349,46 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
-    }
-}
-
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.0.status.name(), self.0.message)
     }
 }
 
-impl std::error::Error for Error {}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error as _;
+
+    #[test]
+    fn a_failure_keeps_its_facts_and_its_cause() {
+        let error = Error::new(Status::NoSpace, "the disk is full")
+            .with_path("a/b")
+            .with_record(3)
+            .with_offset(9)
+            .with_errno(28)
+            .context("cannot write");
+        assert_eq!(error.to_string(), "cannot write: the disk is full");
+        assert_eq!(error.message(), error.to_string());
+        assert_eq!(format!("{error:?}"), "NO_SPACE: cannot write: the disk is full");
+        assert_eq!((error.path(), error.record(), error.offset()), (Some("a/b"), Some(3), Some(9)));
+        for error in [error.clone(), error.with_status(Status::Unsupported)] {
+            let cause = error.source().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+            assert_eq!(cause.and_then(std::io::Error::raw_os_error), Some(28));
+        }
+        assert!(Error::new(Status::State, "it is over").source().is_none());
+        let torn = "{".parse::<f64>().unwrap_err();
+        let error = Error::new(Status::Corrupt, "no number").with_source(torn.clone());
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<std::num::ParseFloatError>());
+        assert_eq!(cause, Some(&torn));
+    }
+
+    #[test]
+    fn a_changed_status_brings_its_action_and_an_action_can_be_changed_alone() {
+        let error = Error::new(Status::Io, "x");
+        assert_eq!(error.action(), Action::Retry);
+        let error = error.with_status(Status::Conflict);
+        assert_eq!((error.status(), error.action()), (Status::Conflict, Action::Rebase));
+        assert_eq!(error.with_action(Action::GiveUp).action(), Action::GiveUp);
+    }
+}

@@ -209,7 +209,7 @@ impl Site<'_> {
             more => format!(" and {more} more"),
         };
         let message = format!(
-            "{why}. Heads: {}{more}. It can be read; to write, choose the head that is to stay with lode_dataset_adopt",
+            "{why}. Heads: {}{more}. It can be read; to write, adopt the head that is to stay",
             named.join(", ")
         );
         let mut error = Error::new(Status::NeedsRepair, message);

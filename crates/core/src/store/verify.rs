@@ -307,7 +307,7 @@ fn put_if_absent(trial: &Trial<'_>) -> Result<()> {
         trial.write(&key, first)?;
         for data in [second, first] {
             if !matches!(trial.put(&key, data)?, Put::Exists) {
-                let what = "a second put of it answered success, not LODE_ERR_PATH_EXISTS";
+                let what = "a second put of it answered success, not that the path exists";
                 return Err(broken(format_args!("{key:?} exists, but {what}")));
             }
             let after = |error: Error| error.context("after a second put, which was refused");
@@ -349,7 +349,7 @@ fn swaps(trial: &Trial<'_>) -> Result<()> {
                     b"" => "no object is".to_owned(),
                     expected => format!("{} is", shown(expected)),
                 };
-                let answer = "but it answered success, not LODE_ERR_CONFLICT";
+                let answer = "but it answered success, not a conflict";
                 Err(broken(format_args!(
                     "{key:?} {found}; a swap that says {what} expected must be refused, {answer}"
                 )))

@@ -133,7 +133,7 @@ fn a_fork_needs_a_person_and_adopt_is_the_way_out() {
     let error = refused(
         &dataset,
         Status::NeedsRepair,
-        &["events", "forks", G1, G2, G3, "lode_dataset_adopt", "It can be read"],
+        &["events", "forks", G1, G2, G3, "adopt the head that is to stay", "It can be read"],
     );
     assert_eq!(error.snapshot_id(), Some(G3));
     assert!(keys(&store).iter().all(|key| before.contains(key) || key.contains("/data/")));
