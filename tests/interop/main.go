@@ -1,5 +1,5 @@
 // Command interop is the Go library as the other side of the tests: it reads what liblode wrote, and writes
-// what liblode must read. Each subcommand is one call of the library; tests/interop.rs drives it.
+// what liblode must read. Each subcommand is one call of the library; tests/interop/main.rs drives it.
 //
 //	interop read ROOT DATASET [SNAPSHOT]                records as JSON lines on stdout, their count on stderr
 //	interop latest ROOT DATASET                         the newest snapshot's id

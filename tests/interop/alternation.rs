@@ -40,7 +40,7 @@ fn we_continue_what_go_wrote() {
 }
 
 #[test]
-fn a_hundred_commits_turn_about() {
+fn a_hundred_commits_that_alternate() {
     let Some(go) = Go::find() else { return };
     let directory = Directory::new();
     let root = directory.as_str();
@@ -104,7 +104,7 @@ fn go_readers_never_see_our_commits_go_wrong() {
 }
 
 #[test]
-fn turn_about_in_the_other_layouts() {
+fn alternating_in_the_other_layouts() {
     let Some(go) = Go::find() else { return };
     for (layout, keys, name) in layouts::LAYOUTS {
         let directory = Directory::new();

@@ -2,21 +2,12 @@
 //! other reads. The Go side is the small program in `tests/interop/`, built once a run. Without Go on the
 //! machine each test says on standard error that it was skipped; under `LODE_STRICT=1` that is a failure.
 
-#[path = "interop/blobs.rs"]
+mod alternation;
 mod blobs;
-#[path = "interop/catalog.rs"]
 mod catalog;
-#[path = "interop/datasets.rs"]
 mod datasets;
-#[path = "interop/go.rs"]
 mod go;
-#[path = "interop/layouts.rs"]
 mod layouts;
-#[path = "interop/live.rs"]
 mod live;
-#[path = "interop/manifests.rs"]
 mod manifests;
-#[path = "interop/matrix.rs"]
 mod matrix;
-#[path = "interop/turns.rs"]
-mod turns;
