@@ -11,7 +11,6 @@ DESTDIR ?=
 
 VERSION := $(shell sed -n 's/^version = "\([0-9.]*\)"/\1/p' Cargo.toml | head -n 1)
 VERSION_MAJOR := $(word 1,$(subst ., ,$(VERSION)))
-VERSION_MINOR := $(word 2,$(subst ., ,$(VERSION)))
 RUST_NEEDED := $(shell sed -n 's/^rust-version = "\([0-9.]*\)"/\1/p' Cargo.toml)
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 BUILD := build
@@ -22,6 +21,7 @@ CARGO_SHARED := liblode.dylib
 SHARED_FILE := liblode.$(VERSION).dylib
 SONAME := liblode.$(VERSION_MAJOR).dylib
 LINK_NAME := liblode.dylib
+CMAKE_SONAME := @rpath/$(SONAME)
 RPATH := -Wl,-rpath,@loader_path/../lib
 STATIC_LIBS := -lzstd -lSystem -lc -lm
 else
@@ -29,6 +29,7 @@ CARGO_SHARED := liblode.so
 SHARED_FILE := liblode.so.$(VERSION)
 SONAME := liblode.so.$(VERSION_MAJOR)
 LINK_NAME := liblode.so
+CMAKE_SONAME := $(SONAME)
 RPATH := -Wl,-rpath,'$$ORIGIN/../lib'
 STATIC_LIBS := -lzstd -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
 endif
@@ -38,10 +39,10 @@ C_STRICT := -std=c11 -Wall -Wextra -Wpedantic -Werror
 EXAMPLES := $(patsubst examples-c/%.c,%,$(wildcard examples-c/*.c))
 HEADERS := $(wildcard include/*.h include/*.hpp)
 
-export CC CXX CFLAGS BUILD STATIC_LIBS
+export CC CXX CFLAGS CARGO BUILD STATIC_LIBS LODE_SETUP
 
 .DEFAULT_GOAL := help
-.PHONY: help tools demo lib examples check soak fuzz bench header static-libs install uninstall clean
+.PHONY: help tools demo lib examples check soak fuzz bench header show-static-libs show-version install uninstall clean
 
 help:
 	@echo 'make demo       build, and show records going through the library and back'
@@ -63,18 +64,36 @@ tools:
 	@sh packaging/need.sh --library libzstd libzstd-dev -- 'the zstd library with its header (on Debian: apt-get install libzstd-dev)'
 	@sh packaging/need.sh --rust '$(CARGO)' '$(RUST_NEEDED)'
 
-lib: tools
-	$(CARGO) build --release --lib
-	@mkdir -p $(BUILD)/lib
-	@for file in $(CARGO_SHARED):$(SHARED_FILE) liblode.a:liblode.a; do \
-		from=$(TARGET_DIR)/release/$${file%%:*}; to=$(BUILD)/lib/$${file##*:}; \
-		cmp -s "$$from" "$$to" || { cp "$$from" "$$to.new" && mv "$$to.new" "$$to"; } || exit 1; \
-	done
-	@ln -sf $(SHARED_FILE) $(BUILD)/lib/$(SONAME)
-	@ln -sf $(SONAME) $(BUILD)/lib/$(LINK_NAME)
+# Files are replaced only by different ones, so that what depends on them is not built again for nothing.
+define BUILD_LIBRARIES
+$(CARGO) build --release --lib
+@mkdir -p $(BUILD)/lib
+@from=$(TARGET_DIR)/release/$(CARGO_SHARED) to=$(BUILD)/lib/$(SHARED_FILE); \
+	cmp -s "$$from" "$$to" || { cp "$$from" "$$to.new" && mv "$$to.new" "$$to"; }
+@from=$(TARGET_DIR)/release/liblode.a to=$(BUILD)/lib/liblode.a; \
+	[ "$$to" -nt "$$from" ] && [ "$$to" -nt packaging/static_library.sh ] || \
+	sh packaging/static_library.sh "$$from" $(BUILD)/lib/$(SHARED_FILE) "$$to"
+@ln -sf $(SHARED_FILE) $(BUILD)/lib/$(SONAME)
+@ln -sf $(SONAME) $(BUILD)/lib/$(LINK_NAME)
+@touch $(BUILT)
+endef
 
-examples: lib
-	@$(MAKE) --no-print-directory $(EXAMPLES:%=$(BUILD)/bin/%)
+# The libraries, always by cargo, which knows best what has changed.
+lib: tools
+	$(BUILD_LIBRARIES)
+
+# The libraries, by cargo only if a source is newer: for `install`, whose user may have no cargo.
+BUILT := $(BUILD)/lib/.built
+$(BUILT): $(shell find Cargo.toml Cargo.lock build.rs src crates -name '*.rs' -o -name 'Cargo.*') packaging/static_library.sh
+	@echo '$(BUILD)/lib has no libraries of these sources: building them' >&2
+	@$(MAKE) --no-print-directory -s tools LODE_SETUP=no || \
+		{ echo 'they cannot be built, and this target installs no packages; `make lib` does where it can' >&2; exit 1; }
+	$(BUILD_LIBRARIES)
+
+# An empty recipe: the file's own time decides what is built again.
+$(BUILD)/lib/$(SHARED_FILE): lib ;
+
+examples: $(EXAMPLES:%=$(BUILD)/bin/%)
 
 $(BUILD)/bin/%: examples-c/%.c $(HEADERS) $(BUILD)/lib/$(SHARED_FILE)
 	@mkdir -p $(BUILD)/bin
@@ -123,33 +142,31 @@ bench: examples
 header:
 	LODE_WRITE_HEADER=1 $(CARGO) test --test header
 
-# What a program needs beside liblode.a; for tests/c/run.sh.
-static-libs:
+# For scripts: what a program needs beside liblode.a, and the version.
+show-static-libs:
 	@echo '$(STATIC_LIBS)'
 
-# ---- Installation ----
+show-version:
+	@echo '$(VERSION)'
 
-FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
-	-e 's|@VERSION@|$(VERSION)|g' -e 's|@VERSION_MAJOR@|$(VERSION_MAJOR)|g' -e 's|@VERSION_MINOR@|$(VERSION_MINOR)|g' \
-	-e 's|@SHARED_FILE@|$(SHARED_FILE)|g' -e 's|@SONAME@|$(SONAME)|g' -e 's|@STATIC_LIBS@|$(STATIC_LIBS)|g'
+# ---- Installation: only that. Neither target runs a package manager; what is built already needs no cargo. ----
 
-install: lib
-	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig' '$(DESTDIR)$(LIBDIR)/cmake/lode' '$(DESTDIR)$(INCLUDEDIR)'
-	install -m 755 $(BUILD)/lib/$(SHARED_FILE) '$(DESTDIR)$(LIBDIR)/'
-	-strip -x '$(DESTDIR)$(LIBDIR)/$(SHARED_FILE)'
-	ln -sf $(SHARED_FILE) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
-	ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/$(LINK_NAME)'
-	install -m 644 $(BUILD)/lib/liblode.a '$(DESTDIR)$(LIBDIR)/'
-	install -m 644 $(HEADERS) '$(DESTDIR)$(INCLUDEDIR)/'
-	$(FILL) packaging/lode.pc.in > '$(DESTDIR)$(LIBDIR)/pkgconfig/lode.pc'
-	$(FILL) packaging/lodeConfig.cmake.in > '$(DESTDIR)$(LIBDIR)/cmake/lode/lodeConfig.cmake'
-	$(FILL) packaging/lodeConfigVersion.cmake.in > '$(DESTDIR)$(LIBDIR)/cmake/lode/lodeConfigVersion.cmake'
+install uninstall: export INSTALL_PREFIX = $(PREFIX)
+install uninstall: export INSTALL_LIBDIR = $(LIBDIR)
+install uninstall: export INSTALL_INCLUDEDIR = $(INCLUDEDIR)
+install uninstall: export INSTALL_DESTDIR = $(DESTDIR)
+install uninstall: export HEADERS := $(HEADERS)
+install uninstall: export VERSION := $(VERSION)
+install uninstall: export SHARED_FILE := $(SHARED_FILE)
+install uninstall: export SONAME := $(SONAME)
+install uninstall: export CMAKE_SONAME := $(CMAKE_SONAME)
+install uninstall: export LINK_NAME := $(LINK_NAME)
+
+install: $(BUILT)
+	@sh packaging/install.sh install
 
 uninstall:
-	rm -f '$(DESTDIR)$(LIBDIR)/$(SHARED_FILE)' '$(DESTDIR)$(LIBDIR)/$(SONAME)' '$(DESTDIR)$(LIBDIR)/$(LINK_NAME)' \
-		'$(DESTDIR)$(LIBDIR)/liblode.a' '$(DESTDIR)$(LIBDIR)/pkgconfig/lode.pc' \
-		$(HEADERS:include/%='$(DESTDIR)$(INCLUDEDIR)/%')
-	rm -rf '$(DESTDIR)$(LIBDIR)/cmake/lode'
+	@sh packaging/install.sh uninstall
 
 clean:
 	rm -rf $(BUILD)

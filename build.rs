@@ -5,11 +5,13 @@ use std::env;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    // The major version alone, 0 included: within it the ABI only grows.
+    let major = env!("CARGO_PKG_VERSION_MAJOR");
     match env::var("CARGO_CFG_TARGET_OS").unwrap_or_default().as_str() {
-        "macos" | "ios" => link_arg("-install_name,@rpath/liblode.0.dylib"),
+        "macos" | "ios" => link_arg(&format!("-install_name,@rpath/liblode.{major}.dylib")),
         "windows" => {}
         _ => {
-            link_arg("-soname,liblode.so.0");
+            link_arg(&format!("-soname,liblode.so.{major}"));
             link_arg("-z,nodelete");
         }
     }

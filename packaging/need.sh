@@ -5,10 +5,12 @@
 #   need.sh COMMAND PACKAGE... -- WHAT IT IS AND HOW TO GET IT
 #   need.sh --library PKG_CONFIG_NAME PACKAGE... -- WHAT IT IS AND HOW TO GET IT
 #   need.sh --rust CARGO VERSION
+#
+# With LODE_SETUP=no nothing is installed.
 set -u
 
 install_packages() {
-    [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null 2>&1 || return 1
+    [ "${LODE_SETUP:-}" != no ] && [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null 2>&1 || return 1
     echo "installing $*" >&2
     export DEBIAN_FRONTEND=noninteractive
     apt-get install -y -qq "$@" > /dev/null 2>&1 ||

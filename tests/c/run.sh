@@ -12,7 +12,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 HERE=$PWD
 : "${CC:=cc}" "${CXX:=c++}" "${CFLAGS:=-O2}" "${CARGO:=cargo}" "${BUILD:=build}" "${LODE_STRICT:=0}"
-: "${STATIC_LIBS:=$(make -s static-libs)}"
+: "${STATIC_LIBS:=$(make -s show-static-libs)}"
 export CC CXX CFLAGS CARGO BUILD
 [ $# -gt 0 ] || set -- '*'
 PATTERNS=("$@")
@@ -80,6 +80,18 @@ compile() {
     shift
     # shellcheck disable=SC2086
     $CC $C_STRICT $CFLAGS -g -Iinclude "tests/c/$name.c" -o "$OUT/$name" -L"$LIB" -Wl,-rpath,"$LIB" -llode "$@"
+}
+
+# refuses STATUS FRAGMENT COMMAND...: the command ends with STATUS, says FRAGMENT on stderr and nothing on stdout.
+refuses() {
+    local want=$1 fragment=$2 out status
+    shift 2
+    out=$("$@" 2> "$OUT/refused")
+    status=$?
+    if [ $status != "$want" ] || [ -n "$out" ] || ! grep -qF -- "$fragment" "$OUT/refused"; then
+        echo "$*: status $status (expected $want), stdout '$out', stderr (expected $fragment):" && cat "$OUT/refused"
+        return 1
+    fi
 }
 
 nothing_left() {

@@ -42,19 +42,6 @@ round_trip() {
     rm -rf "$TMPDIR/made"
 }
 
-# refuses STATUS FRAGMENT COMMAND...: the command ends with STATUS, says FRAGMENT on stderr and nothing on
-# stdout.
-refuses() {
-    local want=$1 fragment=$2 out status
-    shift 2
-    out=$("$@" 2> "$OUT/refused")
-    status=$?
-    if [ $status != "$want" ] || [ -n "$out" ] || ! grep -qF -- "$fragment" "$OUT/refused"; then
-        echo "$*: status $status (expected $want), stdout '$out', stderr (expected $fragment):" && cat "$OUT/refused"
-        return 1
-    fi
-}
-
 tool_failures() {
     local store=$TMPDIR/failures bad=$TMPDIR/bad.jsonl long=$TMPDIR/long.jsonl
     printf '{"a":1}\n\n{"a":2}\n\n{"a":x}\n{"a":3}\n' > "$bad"

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The two libraries as files: what they export, what they need, their size.
+# The two libraries as files: what they export, what they need, their size; and the static one linked beside other
+# libraries that define the same names.
 
 shared_library() {
     need readelf binutils
     local dynamic size
     dynamic=$(readelf -d "$LIB/liblode.so") || return 1
-    grep -q 'soname: \[liblode.so.0\]' <<< "$dynamic" || { echo "the soname is not liblode.so.0" && return 1; }
     grep -q 'Flags:.*NODELETE' <<< "$dynamic" || { echo "not linked with -z nodelete" && return 1; }
     # What it needs at run time: the C library's own parts and zstd, nothing else.
     if grep NEEDED <<< "$dynamic" | grep -v 'lib\(c\|m\|zstd\|gcc_s\|pthread\|dl\|rt\).so\|ld-linux'; then
@@ -13,8 +13,36 @@ shared_library() {
     fi
     cp "$LIB/liblode.so" "$OUT/stripped.so" && strip --strip-unneeded "$OUT/stripped.so" || return 1
     size=$(stat -c %s "$OUT/stripped.so")
-    echo "size: $size bytes"
+    echo "size: $size bytes, stripped"
     [ "$size" -lt 2000000 ] || { echo "2,000,000 bytes or more" && return 1; }
+}
+
+# The static library defines what the shared one exports and nothing else, hidden, without debug data or bitcode.
+static_library() {
+    need readelf binutils
+    local size
+    readelf -sW "$LIB/liblode.a" | awk '($5 == "GLOBAL" || $5 == "WEAK") && $7 != "UND" { print $5, $6, $8 }' | sort > "$OUT/static.symbols"
+    nm -D --defined-only "$LIB/liblode.so" | awk '{ print "GLOBAL", "HIDDEN", $3 }' | sort > "$OUT/shared.symbols"
+    [ -s "$OUT/shared.symbols" ] && diff "$OUT/shared.symbols" "$OUT/static.symbols" || return 1
+    if readelf -SW "$LIB/liblode.a" | grep -E '\.(debug_|llvmbc|llvmcmd|gnu\.lto_)'; then
+        echo "sections that nobody links" && return 1
+    fi
+    # Unwinding through the library needs its tables: one entry a function at least.
+    [ "$(readelf --debug-dump=frames "$LIB/liblode.a" 2> /dev/null | grep -c FDE)" -gt "$(wc -l < "$OUT/static.symbols")" ] ||
+        { echo "too few unwinding tables" && return 1; }
+    size=$(stat -c %s "$LIB/liblode.a")
+    echo "size: $size bytes, liblode.a"
+    [ "$size" -lt 5000000 ] || { echo "5,000,000 bytes or more" && return 1; }
+}
+
+# What a program needs beside liblode.a is what rustc says.
+static_libraries() {
+    need "$CARGO" cargo
+    "$CARGO" rustc --lib --crate-type staticlib -- --print native-static-libs 2>&1 | tee "$OUT/native" |
+        sed -n 's/.*native-static-libs: *//p' | tail -n 1 | xargs -n 1 | sort -u > "$OUT/native.libraries"
+    [ -s "$OUT/native.libraries" ] || { cat "$OUT/native" && return 1; }
+    # shellcheck disable=SC2086
+    printf '%s\n' $STATIC_LIBS | sort -u | diff "$OUT/native.libraries" -
 }
 
 static_link() {
@@ -26,5 +54,47 @@ static_link() {
     "$OUT/static_example"
 }
 
+# With another Rust static library, a program that has zlib's names and a zstd of its own, in both orders of linking.
+static_neighbours() {
+    need rustc rustc
+    local order
+    rustc --edition 2024 -O --crate-type staticlib -o "$OUT/librust_neighbour.a" tests/c/rust_neighbour.rs || return 1
+    for order in "$LIB/liblode.a $OUT/librust_neighbour.a" "$OUT/librust_neighbour.a $LIB/liblode.a"; do
+        # shellcheck disable=SC2086
+        $CC $C_STRICT $CFLAGS -Iinclude tests/c/static_neighbours.c -o "$OUT/static_neighbours" -Wl,--gc-sections $order \
+            -l:libzstd.a $STATIC_LIBS || return 1
+        nm "$OUT/static_neighbours" | grep -q ' T ZSTD_compressStream2' || { echo "no zstd of its own" && return 1; }
+        "$OUT/static_neighbours" || return 1
+    done
+}
+
+static_plugin() {
+    local copy exported
+    for copy in 1 2; do
+        # shellcheck disable=SC2086
+        $CC $C_STRICT $CFLAGS -Iinclude -fPIC -shared -Wl,-z,defs tests/c/plugin.c -o "$OUT/plugin$copy.so" "$LIB/liblode.a" $STATIC_LIBS || return 1
+    done
+    exported=$(nm -D --defined-only "$OUT/plugin1.so" | awk '{ print $3 }')
+    [ "$exported" = plugin_commit ] || { echo "exports $exported" && return 1; }
+    compile plugin_host -ldl && "$OUT/plugin_host" "$OUT/plugin1.so" "$OUT/plugin2.so"
+}
+
+# With tools that cannot link it into one object, the library is cargo's archive, and a message says so.
+static_fallback() {
+    local archive=$OUT/fallback.a
+    LODE_STRICT=0 OBJCOPY=no-such-objcopy sh packaging/static_library.sh "$LIB/liblode.a" "$LIB/liblode.so" "$archive" 2> "$OUT/refused" || return 1
+    cmp "$LIB/liblode.a" "$archive" && grep -q 'GNU ld and objcopy' "$OUT/refused" && grep -q 'no-such-objcopy' "$OUT/refused" ||
+        { cat "$OUT/refused" && return 1; }
+    rm "$archive"
+    refuses 1 "no-such-objcopy" env LODE_STRICT=1 OBJCOPY=no-such-objcopy \
+        sh packaging/static_library.sh "$LIB/liblode.a" "$LIB/liblode.so" "$archive" || return 1
+    [ ! -e "$archive" ]
+}
+
 check shared_library shared_library
+check static_library static_library
+check static_libraries static_libraries
 check static_link static_link
+check static_neighbours static_neighbours
+check static_plugin static_plugin
+check static_fallback static_fallback
