@@ -14,7 +14,7 @@ use lode_core::codec::Codec;
 use lode_core::dataset::{
     Dataset, DatasetOptions, ReadOptions, Resolution, Snapshot, Verify, WriterOptions,
 };
-use lode_core::fuzzing::{Kind, Place, Slot, encode};
+use lode_core::fuzzing::{Kind, Slot, SlotKey, encode};
 use lode_core::layout::Layout;
 use lode_core::manifest::{Manifest, Metadata};
 use lode_core::context::CallOptions;
@@ -87,7 +87,7 @@ fn with_right_header(key: &str, bytes: Vec<u8>) -> Vec<u8> {
         None => (child, Kind::Commit),
     };
     let parent = Some(parent).filter(|parent| *parent != "root");
-    let place = Place { dataset: DATASET, layout: Layout::Default, parent };
+    let slot_key = SlotKey { dataset: DATASET, layout: Layout::Default, parent };
     let slot = Slot {
         kind,
         parent: parent.map(Into::into),
@@ -96,7 +96,7 @@ fn with_right_header(key: &str, bytes: Vec<u8>) -> Vec<u8> {
         nonce: 7,
         producers: Arc::default(),
     };
-    encode(place, &slot, &bytes[end + 1..])
+    encode(slot_key, &slot, &bytes[end + 1..])
 }
 
 fn fill(store: &Store, data: &[u8]) {

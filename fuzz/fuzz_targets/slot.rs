@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use lode_core::Status;
-use lode_core::fuzzing::{INLINE_MAX, Id, Kind, Place, Slot, decode, encode, payload_key};
+use lode_core::fuzzing::{INLINE_MAX, Id, Kind, Slot, SlotKey, decode, encode, payload_key};
 use lode_core::layout::Layout;
 use lode_core::manifest::Manifest;
 use lode_fuzz::memory::most_held;
@@ -17,8 +17,8 @@ const CHILD: &str = "1700000000000000001-00000000000000bb";
 const SEPARATOR: &[u8] = b"\n===\n";
 const BYTES_PER_BYTE: usize = 100;
 
-fn read(place: Place<'_>, slot: &[u8], object: Option<&[u8]>) -> lode_core::Result<(Slot, Vec<u8>)> {
-    decode(place, slot)?.with_payload(place, object.map(<[u8]>::to_vec))
+fn read(slot_key: SlotKey<'_>, slot: &[u8], object: Option<&[u8]>) -> lode_core::Result<(Slot, Vec<u8>)> {
+    decode(slot_key, slot)?.with_payload(slot_key, object.map(<[u8]>::to_vec))
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -28,8 +28,8 @@ fuzz_target!(|data: &[u8]| {
         None => (data, None),
     };
     for parent in [Some(PARENT), None] {
-        let place = Place { dataset: DATASET, layout: Layout::Default, parent };
-        let (decoded, held) = most_held(|| read(place, slot, object));
+        let slot_key = SlotKey { dataset: DATASET, layout: Layout::Default, parent };
+        let (decoded, held) = most_held(|| read(slot_key, slot, object));
         assert!(
             held <= 65536 + BYTES_PER_BYTE * data.len(),
             "{held} bytes of memory for {} bytes",
@@ -38,15 +38,15 @@ fuzz_target!(|data: &[u8]| {
         match decoded {
             Ok((decided, payload)) => {
                 assert_eq!(decided.parent.as_deref(), parent);
-                if payload_key(place, &decided, &payload).is_none() && object.is_none() {
-                    let written = encode(place, &decided, &payload);
-                    assert_eq!(read(place, &written, None).unwrap(), (decided, payload));
+                if payload_key(slot_key, &decided, &payload).is_none() && object.is_none() {
+                    let written = encode(slot_key, &decided, &payload);
+                    assert_eq!(read(slot_key, &written, None).unwrap(), (decided, payload));
                 }
             }
             Err(error) => {
                 let known =
                     matches!(error.status(), Status::Corrupt | Status::Unsupported | Status::LayoutMismatch);
-                assert!(known && error.message().contains(&place.key()), "{error}");
+                assert!(known && error.message().contains(&slot_key.path()), "{error}");
             }
         }
 
@@ -63,8 +63,8 @@ fuzz_target!(|data: &[u8]| {
                 nonce: u128::from(manifest.row_count) << 64 | 7,
                 producers: Arc::default(),
             };
-            let written = encode(place, &decided, payload);
-            match read(place, &written, None) {
+            let written = encode(slot_key, &decided, payload);
+            match read(slot_key, &written, None) {
                 Ok((mut found, found_payload)) => {
                     found.producers = Arc::default();
                     assert_eq!((found, &*found_payload), (decided, payload));

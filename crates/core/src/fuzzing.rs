@@ -3,6 +3,5 @@
 
 pub use crate::codec::json::{Checker, Document, Fault};
 pub use crate::codec::jsonl::{Encoder, MAX_RECORD_BYTES_DEFAULT, Rejection, last_line, next_line};
-pub use crate::commit::machine::{Id, Kind, Slot};
-pub use crate::commit::producers::{Producers, Stamp, Verdict};
-pub use crate::commit::slot::{Envelope, INLINE_MAX, Place, decode, encode, payload_key};
+pub use crate::history::slot::{Envelope, INLINE_MAX, Id, Kind, Slot, SlotKey, decode, encode, payload_key};
+pub use crate::manifest::producers::{Producers, Stamp, Verdict};

@@ -47,6 +47,7 @@ pub mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod history;
 pub mod id;
 pub mod iter;
 pub mod layout;

@@ -1,19 +1,16 @@
 //! Finding datasets, partitions and snapshots by what a store lists.
 
 use super::{Catalog, SnapshotFilter};
-use crate::commit::lookup::{Stored, stored_manifest_at};
 use crate::context::Context;
 use crate::dataset::Snapshot;
 use crate::error::{Error, Result, Status};
-use crate::id::{self, Form, form};
-use crate::iter::{Steps, Watch};
+use crate::history::{History, ManifestRead, read_manifest};
+use crate::id;
+use crate::iter::Steps;
 use crate::layout::{Layout, SEGMENTS};
 use crate::manifest::Manifest;
 use crate::store::Backend;
 use crate::store::pages::{Pages, ROOM};
-
-/// `latest` holds one id; more is no pointer.
-const POINTER_MAX: u64 = 4 << 10;
 
 /// No dataset has as many partition keys; what lies deeper is no partition.
 const DEEPEST: usize = 256;
@@ -23,7 +20,7 @@ const SEPARATOR: char = '\0';
 
 /// A dataset of a catalog.
 #[derive(Clone)]
-pub(super) struct Place {
+pub(super) struct Entry {
     catalog: Catalog,
     dataset: String,
     /// Whether there may be snapshots of the time when the Go library wrote copies of its hive manifests alone: a copy
@@ -35,10 +32,10 @@ const LOOKING: &str = "looking for a dataset";
 
 impl Catalog {
     /// The dataset, which must have a snapshot.
-    pub(super) fn existing(&self, dataset: &str, context: &Context) -> Result<Place> {
+    pub(super) fn existing(&self, dataset: &str, context: &Context) -> Result<Entry> {
         id::check_dataset_id(dataset)?;
-        let mut place = Place { catalog: self.clone(), dataset: dataset.to_owned(), copies_alone: false };
-        if !place.has_snapshot(context)? {
+        let mut entry = Entry { catalog: self.clone(), dataset: dataset.to_owned(), copies_alone: false };
+        if !entry.has_snapshot(context)? {
             let prefix = self.layout.dataset_prefix(dataset);
             let message = format!(
                 "there is no dataset {dataset:?} in {}: no manifest of the {} layout lies under {prefix}",
@@ -47,12 +44,12 @@ impl Catalog {
             );
             return Err(Error::new(Status::NotFound, message).with_path(prefix));
         }
-        place.copies_alone = place.may_have_copies_alone(context)?;
-        Ok(place)
+        entry.copies_alone = entry.history(context).may_have_copies_alone()?;
+        Ok(entry)
     }
 }
 
-impl Place {
+impl Entry {
     fn backend(&self) -> &dyn Backend {
         self.catalog.backend()
     }
@@ -61,29 +58,25 @@ impl Place {
         self.catalog.layout
     }
 
-    fn exists(&self, key: &str) -> Result<bool> {
-        Ok(self.backend().open(key)?.is_some())
-    }
-
-    /// Whether a snapshot exists without a canonical manifest, if there is a copy of it: ours never do, as their
-    /// copies come first.
-    fn may_lack_canonical(&self, id: &str) -> bool {
-        self.layout() == Layout::Hive && !matches!(form(id), Form::Ours { .. })
+    fn history<'a>(&'a self, context: &'a Context) -> History<'a> {
+        History { store: &self.catalog.store, dataset: &self.dataset, layout: self.layout(), context }
     }
 
     /// Whether there is a snapshot. Mostly the pointer tells, without a listing.
     fn has_snapshot(&self, context: &Context) -> Result<bool> {
         context.check(LOOKING)?;
-        let pointer = self.backend().get(&self.layout().latest_path(&self.dataset), POINTER_MAX);
+        let history = self.history(context);
+        let manifest_path = |id: &str| self.layout().manifest_path(&self.dataset, id);
         // A pointer that is none is no reason to deny what the listing shows.
-        if let Some(pointer) = pointer.or_else(none_if_corrupt)?
+        if let Some(pointer) = history.latest().or_else(none_if_corrupt)?
             && let Ok(id) = std::str::from_utf8(&pointer)
             && id::check_snapshot_id(id.trim()).is_ok()
-            && self.exists(&self.layout().manifest_path(&self.dataset, id.trim()))?
+            && history.exists(&manifest_path(id.trim()))?
         {
             return Ok(true);
         }
-        let found = self.first_canonical(context, |key| Ok(self.exists(key)?.then_some(())))?;
+        let found =
+            history.first_canonical(LOOKING, |id| Ok(history.exists(&manifest_path(id))?.then_some(())))?;
         Ok(found.is_some() || self.has_copy(context)?)
     }
 
@@ -92,81 +85,13 @@ impl Place {
         if self.layout() != Layout::Hive {
             return Ok(false);
         }
+        let history = self.history(context);
         let mut found = false;
-        let mut watch = Watch::new(context, LOOKING);
-        let mut look = |id: &str, _: &str| {
-            found = self.may_lack_canonical(id);
+        history.list_copies("", LOOKING, &mut |id, _| {
+            found = history.may_lack_canonical(id);
             !found
-        };
-        self.list_copies("", &mut look, &mut watch)?;
-        watch.verdict()?;
-        Ok(found)
-    }
-
-    /// Whether there may be snapshots with copies alone: not if the first canonical manifest begins the history.
-    fn may_have_copies_alone(&self, context: &Context) -> Result<bool> {
-        if self.layout() != Layout::Hive {
-            return Ok(false);
-        }
-        let first = self.first_canonical(context, |key| {
-            let id = self.layout().parse_manifest_path(&self.dataset, key).unwrap_or_default();
-            match stored_manifest_at(self.backend(), key, &self.dataset, id) {
-                Ok(Stored::Whole(_, manifest)) => Ok(Some(manifest.parent_snapshot_id.is_some())),
-                Ok(Stored::Torn | Stored::Absent) => Ok(None),
-                // Whoever comes to that one is told.
-                Err(error) if matches!(error.status(), Status::ManifestInvalid | Status::Corrupt) => {
-                    Ok(Some(true))
-                }
-                Err(error) => Err(error),
-            }
         })?;
-        Ok(first.unwrap_or(true))
-    }
-
-    /// What `look` finds at the first key of a canonical manifest, in the order of ids, at which it finds anything.
-    fn first_canonical<T>(
-        &self,
-        context: &Context,
-        look: impl Fn(&str) -> Result<Option<T>>,
-    ) -> Result<Option<T>> {
-        let mut pages = Pages::new(ROOM);
-        while let Some(id) = pages.next(context, LOOKING, |each| self.list_canonical(each))? {
-            context.step(LOOKING)?;
-            if let Some(found) = look(&self.layout().manifest_path(&self.dataset, &id))? {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The ids that may have a canonical manifest.
-    fn list_canonical(&self, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
-        let layout = self.layout();
-        self.backend().list_names(&layout.snapshots_prefix(&self.dataset), &mut |name| {
-            !layout.may_be_snapshot(name) || id::check_snapshot_id(name).is_err() || each(name)
-        })
-    }
-
-    /// The copies of manifests in this partition and below it, or in all (if it is empty): their ids and keys.
-    fn list_copies(
-        &self,
-        partition: &str,
-        each: &mut dyn FnMut(&str, &str) -> bool,
-        watch: &mut Watch<'_>,
-    ) -> Result<()> {
-        let layout = self.layout();
-        let mut prefix = layout.partitions_prefix(&self.dataset);
-        if !partition.is_empty() {
-            prefix.push_str(partition);
-            prefix.push('/');
-        }
-        self.backend().list(&prefix, &mut |key| {
-            let goes_on = match layout.parse_manifest_path(&self.dataset, key) {
-                Some(id) if id::check_snapshot_id(id).is_ok() => each(id, key),
-                _ => true,
-            };
-            goes_on && watch.goes_on()
-        })
+        Ok(found)
     }
 }
 
@@ -204,9 +129,9 @@ impl Steps for Datasets {
             if id::check_dataset_id(&name).is_err() {
                 continue;
             }
-            let place = Place { catalog: catalog.clone(), dataset: name, copies_alone: false };
-            if place.has_snapshot(context)? {
-                return Ok(Some(place.dataset));
+            let entry = Entry { catalog: catalog.clone(), dataset: name, copies_alone: false };
+            if entry.has_snapshot(context)? {
+                return Ok(Some(entry.dataset));
             }
         }
         Ok(None)
@@ -215,30 +140,31 @@ impl Steps for Datasets {
 
 /// The partitions of a dataset: a walk through their folders, of which each level is listed when it is reached.
 pub(super) struct Partitions {
-    place: Place,
+    entry: Entry,
     /// The folders from the top down to the current one: the partition so far, and what lies in it.
     folders: Vec<(String, Pages)>,
 }
 
 impl Partitions {
-    pub(super) fn new(place: Place) -> Self {
-        let folders = match place.layout() {
+    pub(super) fn new(entry: Entry) -> Self {
+        let folders = match entry.layout() {
             Layout::Hive => vec![(String::new(), Pages::new(ROOM))],
             Layout::Default | Layout::Flat => Vec::new(),
         };
-        Partitions { place, folders }
+        Partitions { entry, folders }
     }
 
     /// Whether a committed snapshot has its copy of the manifest in this partition.
-    fn is_committed(place: &Place, partition: &str, context: &Context, doing: &'static str) -> Result<bool> {
-        let layout = place.layout();
-        let prefix = format!("{}{partition}/{SEGMENTS}/", layout.partitions_prefix(&place.dataset));
+    fn is_committed(entry: &Entry, partition: &str, context: &Context, doing: &'static str) -> Result<bool> {
+        let layout = entry.layout();
+        let prefix = format!("{}{partition}/{SEGMENTS}/", layout.partitions_prefix(&entry.dataset));
+        let history = entry.history(context);
         let mut ids = Pages::new(ROOM);
-        while let Some(id) = ids.next(context, doing, |each| place.backend().list_names(&prefix, each))? {
+        while let Some(id) = ids.next(context, doing, |each| entry.backend().list_names(&prefix, each))? {
             context.step(doing)?;
-            let copy_is_enough = place.copies_alone && place.may_lack_canonical(&id);
-            if place.exists(&layout.partition_manifest_path(&place.dataset, partition, &id))?
-                && (copy_is_enough || place.exists(&layout.manifest_path(&place.dataset, &id))?)
+            let copy_is_enough = entry.copies_alone && history.may_lack_canonical(&id);
+            if history.exists(&layout.partition_manifest_path(&entry.dataset, partition, &id))?
+                && (copy_is_enough || history.exists(&layout.manifest_path(&entry.dataset, &id))?)
             {
                 return Ok(true);
             }
@@ -259,18 +185,18 @@ impl Steps for Partitions {
         loop {
             let depth = self.folders.len();
             let Some((partition, names)) = self.folders.last_mut() else { return Ok(None) };
-            let mut prefix = self.place.layout().partitions_prefix(&self.place.dataset);
+            let mut prefix = self.entry.layout().partitions_prefix(&self.entry.dataset);
             if !partition.is_empty() {
                 prefix.push_str(partition);
                 prefix.push('/');
             }
-            let backend = self.place.backend();
+            let backend = self.entry.backend();
             let Some(name) = names.next(context, doing, |each| backend.list_names(&prefix, each))? else {
                 self.folders.pop();
                 continue;
             };
             if name == SEGMENTS {
-                if !partition.is_empty() && Self::is_committed(&self.place, partition, context, doing)? {
+                if !partition.is_empty() && Self::is_committed(&self.entry, partition, context, doing)? {
                     return Ok(Some(partition.clone()));
                 }
             } else if depth < DEEPEST {
@@ -286,7 +212,7 @@ impl Steps for Partitions {
 
 /// The snapshots of a dataset that pass a filter.
 pub(super) struct Found {
-    place: Place,
+    entry: Entry,
     filter: SnapshotFilter,
     /// Ids, or ids and keys of copies.
     names: Pages,
@@ -295,42 +221,41 @@ pub(super) struct Found {
 }
 
 impl Found {
-    pub(super) fn new(place: Place, filter: SnapshotFilter) -> Self {
-        Found { place, filter, names: Pages::new(ROOM), last: String::new() }
+    pub(super) fn new(entry: Entry, filter: SnapshotFilter) -> Self {
+        Found { entry, filter, names: Pages::new(ROOM), last: String::new() }
     }
 
     /// The next id with the key of its manifest.
     fn next_name(&mut self, context: &Context) -> Result<Option<(String, String)>> {
-        let (doing, place) = (self.doing(), &self.place);
+        let (doing, entry) = (self.doing(), &self.entry);
+        let history = entry.history(context);
         let partition = &*self.filter.partition;
-        if !partition.is_empty() && place.layout() != Layout::Hive {
+        if !partition.is_empty() && entry.layout() != Layout::Hive {
             return Ok(None);
         }
         let name = self.names.next(context, doing, |each| {
             // Without a partition, copies count only where there may be nothing else.
             if partition.is_empty() {
                 let mut goes_on = true;
-                place.list_canonical(&mut |id| {
+                history.list_canonical(&mut |id| {
                     goes_on = each(id);
                     goes_on
                 })?;
-                if !place.copies_alone || !goes_on {
+                if !entry.copies_alone || !goes_on {
                     return Ok(());
                 }
             }
-            let mut watch = Watch::new(context, doing);
             let mut copy = |id: &str, key: &str| {
                 let canonical = partition.is_empty() || each(id);
-                let is_enough = place.copies_alone && place.may_lack_canonical(id);
+                let is_enough = entry.copies_alone && history.may_lack_canonical(id);
                 canonical && (!is_enough || each(&format!("{id}{SEPARATOR}{key}")))
             };
-            place.list_copies(partition, &mut copy, &mut watch)?;
-            watch.verdict()
+            history.list_copies(partition, doing, &mut copy)
         })?;
         Ok(name.map(|name| match name.split_once(SEPARATOR) {
             Some((id, key)) => (id.to_owned(), key.to_owned()),
             None => {
-                let key = place.layout().manifest_path(&place.dataset, &name);
+                let key = entry.layout().manifest_path(&entry.dataset, &name);
                 (name, key)
             }
         }))
@@ -348,7 +273,7 @@ impl Found {
 
     fn lies_in_partition(&self, manifest: &Manifest) -> bool {
         manifest.files.iter().any(|file| {
-            let partition = self.place.layout().partition_of(&self.place.dataset, &file.path);
+            let partition = self.entry.layout().partition_of(&self.entry.dataset, &file.path);
             let below = partition.and_then(|partition| partition.strip_prefix(&*self.filter.partition));
             below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
         })
@@ -368,14 +293,16 @@ impl Steps for Found {
             if id == self.last {
                 continue;
             }
-            let place = &self.place;
+            let entry = &self.entry;
             // A folder without a manifest is no snapshot, and one that its writer is in the midst of is none yet.
-            if let Stored::Whole(bytes, manifest) =
-                stored_manifest_at(place.backend(), &key, &place.dataset, &id)?
-            {
+            if let ManifestRead::Whole(stored) = read_manifest(entry.backend(), &key, &entry.dataset, &id)? {
                 self.last = id;
-                if self.passes(&manifest) {
-                    return Ok(Some(Snapshot::assemble(&self.place.catalog.store, *manifest, &bytes)));
+                if self.passes(&stored.manifest) {
+                    return Ok(Some(Snapshot::assemble(
+                        &self.entry.catalog.store,
+                        stored.manifest,
+                        &stored.bytes,
+                    )));
                 }
             }
         }

@@ -8,10 +8,10 @@ mod find;
 #[cfg(test)]
 mod tests;
 
-use crate::commit::lookup::{Stored, stored_manifest_at};
 use crate::context::{CallOptions, Context};
 use crate::dataset::{BlobReader, ReadOptions, Snapshot, Snapshots};
 use crate::error::{Error, Result, Status};
+use crate::history::{ManifestRead, read_manifest};
 use crate::id;
 use crate::iter::Keys;
 use crate::layout::Layout;
@@ -75,8 +75,8 @@ impl Catalog {
     pub fn partitions(&self, dataset: &str, options: &CallOptions) -> Result<Keys> {
         let context = Context::start(options);
         let _governed = limits::govern(Some(&context));
-        let place = self.existing(dataset, &context)?;
-        Ok(Keys::new(find::Partitions::new(place), options))
+        let entry = self.existing(dataset, &context)?;
+        Ok(Keys::new(find::Partitions::new(entry), options))
     }
 
     /// The snapshots of a dataset that pass the filter, sorted by their ids.
@@ -106,8 +106,8 @@ impl Catalog {
         }
         let context = Context::start(options);
         let _governed = limits::govern(Some(&context));
-        let place = self.existing(dataset, &context)?;
-        Ok(Snapshots::new(find::Found::new(place, filter), options))
+        let entry = self.existing(dataset, &context)?;
+        Ok(Snapshots::new(find::Found::new(entry, filter), options))
     }
 
     /// The snapshot whose manifest has this key. In the hive layout the copies in partitions count, too.
@@ -122,13 +122,15 @@ impl Catalog {
         let context = Context::start(options);
         context.check("reading a manifest")?;
         let _governed = limits::govern(Some(&context));
-        match stored_manifest_at(self.backend(), key, dataset, id)? {
-            Stored::Whole(bytes, manifest) => Ok(Snapshot::assemble(&self.store, *manifest, &bytes)),
-            Stored::Absent => {
+        match read_manifest(self.backend(), key, dataset, id)? {
+            ManifestRead::Whole(stored) => {
+                Ok(Snapshot::assemble(&self.store, stored.manifest, &stored.bytes))
+            }
+            ManifestRead::Absent => {
                 let message = format!("there is no manifest {key:?} in {}", self.backend().describe());
                 Err(Error::new(Status::NotFound, message).with_path(key).with_snapshot_id(id))
             }
-            Stored::Torn => {
+            ManifestRead::Torn => {
                 let message =
                     format!("invalid manifest {key}: it ends too early: its writer did not finish it");
                 Err(Error::new(Status::ManifestInvalid, message).with_path(key).with_snapshot_id(id))

@@ -5,15 +5,14 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::hive;
-use super::lookup::{MANIFEST_MAX, Site, Stored};
-use super::machine::{Id, Repair, Slot, Survey, Surveyed};
-use super::producers;
-use super::slot::ROOT;
-use crate::codec::Codec;
+use super::Target;
+use super::machine::{Repair, Survey, Surveyed};
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
+use crate::history::slot::ROOT;
+use crate::history::{Id, MANIFEST_MAX, ManifestRead, Slot, copies};
 use crate::id::{Form, form};
+use crate::manifest::producers;
 use crate::manifest::{Manifest, Metadata};
 use crate::store::Age;
 
@@ -50,7 +49,7 @@ impl Sightings {
     }
 }
 
-impl Site<'_> {
+impl Target<'_> {
     /// All slots and manifests; each manifest is read once.
     ///
     /// # Errors
@@ -58,34 +57,30 @@ impl Site<'_> {
     pub fn survey(&self, context: &Context) -> Result<Survey> {
         let mut survey = Survey::default();
         let mut slots = Vec::new();
-        self.backend().list_names(&self.layout.slots_prefix(self.dataset), &mut |name| {
-            if name == ROOT {
-                survey.root = true;
-            } else if !name.ends_with(".payload") && !name.starts_with('.') {
-                slots.push(name.to_owned());
-            }
-            true
+        let history = self.history(context);
+        history.list_slots(&mut |parent| match parent {
+            None => survey.root = true,
+            Some(parent) => slots.push(parent.to_owned()),
         })?;
         slots.sort_unstable();
         survey.slots = slots.into_iter().map(Id::from).collect();
-        let mut ids = self.listed_ids()?;
-        ids.sort_unstable();
-        for id in ids {
+        for id in history.listed_ids()? {
             context.check("looking through the snapshots")?;
             let tells = |manifest: &Manifest| {
                 matches!(form(&id), Form::Ours { .. }) || manifest.metadata.value(producers::KEY).is_some()
             };
-            match self.stored_manifest(&id)? {
-                Stored::Whole(_, manifest) => {
+            match history.manifest(&id)? {
+                ManifestRead::Whole(stored) => {
+                    let manifest = &stored.manifest;
                     let surveyed = Surveyed {
                         parent: manifest.parent_snapshot_id.as_deref().map(Id::from),
-                        tells_producers: tells(&manifest),
+                        tells_producers: tells(manifest),
                         id: Id::from(id),
                     };
                     survey.manifests.push(surveyed);
                 }
-                Stored::Torn => survey.torn.push(Id::from(id)),
-                Stored::Absent => {}
+                ManifestRead::Torn => survey.torn.push(Id::from(id)),
+                ManifestRead::Absent => {}
             }
         }
         Ok(survey)
@@ -115,17 +110,18 @@ impl Site<'_> {
     pub fn persist_adopted(&self, ids: &[Id], context: &Context) -> Result<()> {
         for id in ids {
             context.check("making adopted snapshots durable")?;
-            let key = self.manifest_key(id)?;
-            let Some((_, manifest)) = self.manifest(id)? else {
+            let history = self.history(context);
+            let key = history.manifest_key(id)?;
+            let Some(stored) = history.whole_manifest(id)? else {
                 let message = format!("the manifest {key} has gone while it was being adopted");
                 return Err(Error::new(Status::Corrupt, message).with_path(key));
             };
-            for file in &manifest.files {
+            for file in &stored.manifest.files {
                 self.backend().persist(&file.path)?;
             }
-            for copy in hive::copies(self.layout, self.dataset, &manifest) {
+            for copy in copies(self.layout, self.dataset, &stored.manifest) {
                 // Its writer may have died before it put all of them.
-                if self.backend().open(&copy)?.is_some() {
+                if history.exists(&copy)? {
                     self.backend().persist(&copy)?;
                 }
             }
@@ -136,7 +132,6 @@ impl Site<'_> {
 
     /// The manifest of a noop where there is no snapshot yet: empty, in this dataset's settings.
     pub fn empty_manifest(&self, slot: &Slot) -> Manifest {
-        let options = self.options;
         let mut metadata = Metadata::empty();
         metadata.set_noop(ROOT);
         Manifest {
@@ -149,13 +144,10 @@ impl Site<'_> {
             row_count: 0,
             min_timestamp: None,
             max_timestamp: None,
-            codec: match options.codec {
-                Codec::Jsonl => Some("jsonl".to_owned()),
-                Codec::None => None,
-            },
-            compressor: options.compressor.manifest_name().to_owned(),
-            partitioner: options.layout.partitioner().to_owned(),
-            checksum_algorithm: options.checksum.name().map(str::to_owned),
+            codec: self.codec.map(str::to_owned),
+            compressor: self.compressor.to_owned(),
+            partitioner: self.layout.partitioner().to_owned(),
+            checksum_algorithm: self.checksum.map(str::to_owned),
             unknown: Vec::new(),
         }
     }

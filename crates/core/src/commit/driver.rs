@@ -5,20 +5,19 @@ mod refusal;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::hive;
-use super::lookup::{Decision, MANIFEST_MAX, Site, Stored};
+use super::Target;
 use super::machine::{
-    Action, Aging, Dated, Event, Goal, Id, Kind, Knowledge, Machine, ManifestFacts, Outcome, Publication,
-    PutAnswer, Read, Reason, Slot, SwapAnswer,
+    Action, Aging, Dated, Event, Goal, Knowledge, Machine, ManifestFacts, Outcome, Publication, PutAnswer,
+    Read, Reason, SwapAnswer,
 };
-use super::producers::{self, Stamp};
-use super::slot;
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
+use crate::history::{Decision, History, Id, Kind, MANIFEST_MAX, ManifestRead, Slot, copies, slot};
 use crate::id::{self, Form, form};
 use crate::layout::Layout;
 use crate::limits;
 use crate::manifest::Manifest;
+use crate::manifest::producers::{self, Stamp};
 use crate::store::{Backend, Durability, LockWait, LogLevel, Put, Swap};
 
 /// A parent this far ahead of the clock is worth a warning.
@@ -71,8 +70,10 @@ pub enum Resolved {
 
 /// A machine being run.
 struct Driver<'a> {
-    site: Site<'a>,
+    target: Target<'a>,
     context: &'a Context,
+    /// What a request gets that must be made whatever the deadline says.
+    unlimited: Context,
     content: Option<&'a mut dyn Content>,
     machine: Machine,
     /// The payload of our own attempt.
@@ -88,7 +89,7 @@ struct Driver<'a> {
 /// # Errors
 /// Certainly not committed, but for `CommitUnknown`.
 pub fn commit(
-    site: Site<'_>,
+    target: Target<'_>,
     context: &Context,
     expected: Option<Option<Id>>,
     stamp: Option<Stamp>,
@@ -99,11 +100,14 @@ pub fn commit(
     let goal = Goal::Commit { expected, stamp };
     let settled = pending.clone();
     let machine = match &settled {
-        Some(pending) => Machine::settle(goal, knowledge.clone(), site.retry.attempts, pending.slot.clone()),
-        None => Machine::new(goal, knowledge.clone(), site.retry.attempts),
+        Some(pending) => {
+            Machine::settle(goal, knowledge.clone(), target.retry.attempts, pending.slot.clone())
+        }
+        None => Machine::new(goal, knowledge.clone(), target.retry.attempts),
     };
-    let mut driver =
-        Driver { site, context, content: Some(content), machine, own: settled, seen: None, error: None };
+    let mut driver = Driver::new(target, context, machine);
+    driver.content = Some(content);
+    driver.own = settled;
     let ended = driver.run();
     *knowledge = driver.machine.knowledge().clone();
     match ended {
@@ -138,10 +142,15 @@ pub fn commit(
 ///
 /// # Errors
 /// `CommitUnknown` if that stays unknown; what stands in the way of walking the history otherwise.
-pub fn resolve(site: Site<'_>, context: &Context, id: &str, knowledge: &mut Knowledge) -> Result<Resolved> {
+pub fn resolve(
+    target: Target<'_>,
+    context: &Context,
+    id: &str,
+    knowledge: &mut Knowledge,
+) -> Result<Resolved> {
     let id = Id::from(id);
-    let machine = Machine::new(Goal::Resolve { id: id.clone() }, knowledge.clone(), site.retry.attempts);
-    let mut driver = Driver { site, context, content: None, machine, own: None, seen: None, error: None };
+    let machine = Machine::new(Goal::Resolve { id: id.clone() }, knowledge.clone(), target.retry.attempts);
+    let mut driver = Driver::new(target, context, machine);
     let ended = driver.run();
     *knowledge = driver.machine.knowledge().clone();
     match ended {
@@ -170,10 +179,10 @@ fn check_length(bytes: u64, limit: u64) -> Result<()> {
 ///
 /// # Errors
 /// `SnapshotNotFound`; `NeedsRepair` if the slots lead elsewhere for good; the store's. It may be repeated.
-pub fn adopt(site: Site<'_>, context: &Context, id: &str, knowledge: &mut Knowledge) -> Result<()> {
+pub fn adopt(target: Target<'_>, context: &Context, id: &str, knowledge: &mut Knowledge) -> Result<()> {
     let goal = Goal::Adopt { id: Id::from(id) };
-    let machine = Machine::new(goal, knowledge.clone(), site.retry.attempts);
-    let mut driver = Driver { site, context, content: None, machine, own: None, seen: None, error: None };
+    let machine = Machine::new(goal, knowledge.clone(), target.retry.attempts);
+    let mut driver = Driver::new(target, context, machine);
     let ended = driver.run();
     *knowledge = driver.machine.knowledge().clone();
     match ended? {
@@ -190,7 +199,12 @@ pub fn now() -> i64 {
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
-impl Driver<'_> {
+impl<'a> Driver<'a> {
+    fn new(target: Target<'a>, context: &'a Context, machine: Machine) -> Self {
+        let unlimited = Context::default();
+        Driver { target, context, unlimited, content: None, machine, own: None, seen: None, error: None }
+    }
+
     fn run(&mut self) -> Result<Outcome> {
         let mut event = Event::Start;
         loop {
@@ -228,7 +242,7 @@ impl Driver<'_> {
             Action::ReadSlot(parent) => Event::Slot(self.read_slot(parent.as_deref())),
             Action::FindNamer(child) => Event::Namer(self.find_namer(&child)),
             Action::Survey => {
-                let result = self.refuse_another_layout().and_then(|()| self.site.survey(self.context));
+                let result = self.refuse_another_layout().and_then(|()| self.target.survey(self.context));
                 Event::Surveyed(self.read(result.map(|survey| Some(Arc::new(survey)))))
             }
             Action::ReadAge(aging) => Event::Aged(self.read_age(&aging)),
@@ -240,7 +254,7 @@ impl Driver<'_> {
             Action::PersistSlot(parent) => self.persist_slot(parent.as_deref()),
             Action::PersistManifest(id) => Event::Persisted(self.persist_manifest(&id)),
             Action::PersistLatest => {
-                let key = self.site.layout.latest_path(self.site.dataset);
+                let key = self.target.layout.latest_path(self.target.dataset);
                 Event::Persisted(self.persist(&key))
             }
             Action::Swap { expected, value } => Event::Swapped(self.swap(expected.as_deref(), &value)),
@@ -249,8 +263,13 @@ impl Driver<'_> {
         }
     }
 
+    fn history(&self) -> History<'_> {
+        let context = if self.machine.is_in_doubt() { &self.unlimited } else { self.context };
+        self.target.history(context)
+    }
+
     fn backend(&self) -> &dyn Backend {
-        self.site.backend()
+        self.target.backend()
     }
 
     fn read<T>(&mut self, result: Result<Option<T>>) -> Read<T> {
@@ -265,21 +284,21 @@ impl Driver<'_> {
     }
 
     fn read_latest(&mut self) -> Read<Vec<u8>> {
-        let result = self.site.latest();
+        let result = self.history().latest();
         self.read(result)
     }
 
     fn list_head(&mut self) -> Read<Id> {
-        let result = self.site.greatest_manifest();
+        let result = self.history().greatest_manifest();
         self.read(result.map(|id| id.map(Id::from)))
     }
 
     fn read_manifest_facts(&mut self, id: &str) -> Event {
-        let result = self.site.stored_manifest(id).and_then(|stored| {
-            let manifest = match stored {
-                Stored::Absent => return Ok(Some(None)),
-                Stored::Torn => return Ok(None),
-                Stored::Whole(_, manifest) => manifest,
+        let result = self.history().manifest(id).and_then(|read| {
+            let manifest = match read {
+                ManifestRead::Absent => return Ok(Some(None)),
+                ManifestRead::Torn => return Ok(None),
+                ManifestRead::Whole(stored) => stored.manifest,
             };
             let tells =
                 matches!(form(id), Form::Ours { .. }) || manifest.metadata.value(producers::KEY).is_some();
@@ -298,18 +317,18 @@ impl Driver<'_> {
 
     fn read_age(&mut self, aging: &Aging) -> Read<bool> {
         let key = match aging {
-            Aging::Latest => self.site.layout.latest_path(self.site.dataset),
-            Aging::Manifest(id) => self.site.layout.manifest_path(self.site.dataset, id),
+            Aging::Latest => self.target.layout.latest_path(self.target.dataset),
+            Aging::Manifest(id) => self.target.layout.manifest_path(self.target.dataset, id),
         };
-        let result = self.site.is_old(&key);
+        let result = self.target.is_old(&key);
         self.read(result)
     }
 
     fn persist_adopted(&mut self, ids: &[Id]) -> bool {
-        if self.site.durability == Durability::Process || !self.backend().persists() {
+        if self.target.durability == Durability::Process || !self.backend().persists() {
             return true;
         }
-        match self.site.persist_adopted(ids, self.context) {
+        match self.target.persist_adopted(ids, self.context) {
             Ok(()) => true,
             Err(error) => {
                 self.error = Some(error);
@@ -319,7 +338,7 @@ impl Driver<'_> {
     }
 
     fn read_slot(&mut self, parent: Option<&str>) -> Read<Slot> {
-        let result = self.site.slot(parent);
+        let result = self.history().slot(parent);
         self.see(result)
     }
 
@@ -332,7 +351,7 @@ impl Driver<'_> {
     }
 
     fn find_namer(&mut self, child: &str) -> Read<Slot> {
-        let result = self.site.namer(child);
+        let result = self.history().slot_naming(child);
         self.see(result)
     }
 
@@ -356,10 +375,7 @@ impl Driver<'_> {
 
     /// Default and hive datasets would lie in the same place, and see nothing of each other.
     fn refuse_another_layout(&self) -> Result<()> {
-        match self.site.object_of_another_layout()? {
-            Some(object) => Err(self.site.layout_mismatch(&object)),
-            None => Ok(()),
-        }
+        self.history().refuse_another_layout()
     }
 
     fn draw(&self) -> Event {
@@ -370,9 +386,9 @@ impl Driver<'_> {
             let message = format!(
                 "dataset {:?}: the snapshot {} is dated more than 24 h ahead of this machine's clock; new snapshots \
                  will be dated after it. Check the clocks of all writers",
-                self.site.dataset, head.id
+                self.target.dataset, head.id
             );
-            self.site.store.log(LogLevel::Warning, &message);
+            self.target.store.log(LogLevel::Warning, &message);
         }
         Event::Drawn { now, random: id::fresh_random(), nonce: id::fresh_nonce() }
     }
@@ -389,13 +405,13 @@ impl Driver<'_> {
         }
         let manifest = match (slot.kind, &self.content) {
             (Kind::Commit, Some(content)) => content.manifest(slot)?,
-            _ if slot.parent.is_none() => self.site.empty_manifest(slot),
+            _ if slot.parent.is_none() => self.target.empty_manifest(slot),
             _ => {
                 let parent = slot.parent.as_deref().unwrap_or_default();
                 let missing =
                     || Error::new(Status::Corrupt, format_args!("the manifest of {parent} is missing"));
-                let (_, manifest) = self.site.manifest(parent)?.ok_or_else(missing)?;
-                let mut noop = manifest.noop_of(&slot.child, parent, slot.created_at);
+                let stored = self.history().whole_manifest(parent)?.ok_or_else(missing)?;
+                let mut noop = stored.manifest.noop_of(&slot.child, parent, slot.created_at);
                 // The Go library's own do not carry the map.
                 noop.set_producers(&slot.producers);
                 noop
@@ -416,18 +432,18 @@ impl Driver<'_> {
                 return PutAnswer::Failed;
             }
         };
-        let place = self.site.place(slot.parent.as_deref());
-        if let Some(key) = slot::payload_key(place, slot, &payload) {
-            let put = self.backend().put_if_absent(&key, &payload, self.site.durability);
+        let slot_key = self.target.slot_key(slot.parent.as_deref());
+        if let Some(key) = slot::payload_key(slot_key, slot, &payload) {
+            let put = self.backend().put_if_absent(&key, &payload, self.target.durability);
             // Taken: by an earlier try of this very attempt, since the nonce is in the name.
             match self.answer(put) {
                 PutAnswer::Done | PutAnswer::Exists => {}
                 _ => return PutAnswer::Failed,
             }
         }
-        let bytes = slot::encode(place, slot, &payload);
-        let key = place.key();
-        let put = self.backend().put_if_absent(&key, &bytes, self.site.durability);
+        let bytes = slot::encode(slot_key, slot, &payload);
+        let key = slot_key.path();
+        let put = self.backend().put_if_absent(&key, &bytes, self.target.durability);
         self.answer(put)
     }
 
@@ -439,7 +455,7 @@ impl Driver<'_> {
                 return PutAnswer::Failed;
             }
         };
-        let key = self.site.layout.manifest_path(self.site.dataset, &slot.child);
+        let key = self.target.layout.manifest_path(self.target.dataset, &slot.child);
         match self.put_copies(slot, &payload, &key) {
             PutAnswer::Done => self.put_bytes(&key, &payload),
             answer => answer,
@@ -449,17 +465,17 @@ impl Driver<'_> {
     /// Puts the copies of a hive snapshot's manifest, all of them before the canonical one: whoever sees that one sees
     /// the others, too. A noop has the files of its parent, and no copies.
     fn put_copies(&mut self, slot: &Slot, payload: &[u8], canonical: &str) -> PutAnswer {
-        if self.site.layout != Layout::Hive || slot.kind != Kind::Commit {
+        if self.target.layout != Layout::Hive || slot.kind != Kind::Commit {
             return PutAnswer::Done;
         }
-        let manifest = match Manifest::parse(payload, self.site.dataset, &slot.child, canonical) {
+        let manifest = match Manifest::parse(payload, self.target.dataset, &slot.child, canonical) {
             Ok(manifest) => manifest,
             Err(error) => {
                 self.error = Some(error);
                 return PutAnswer::Failed;
             }
         };
-        for (number, key) in hive::copies(self.site.layout, self.site.dataset, &manifest).iter().enumerate() {
+        for (number, key) in copies(self.target.layout, self.target.dataset, &manifest).iter().enumerate() {
             // A few are put whatever the time, as any manifest is; thousands are left to the next writer.
             if number >= COPIES
                 && let Err(error) = self.context.check("publishing the copies of a manifest")
@@ -480,7 +496,7 @@ impl Driver<'_> {
 
     /// Puts a manifest, or a copy of one.
     fn put_bytes(&mut self, key: &str, payload: &[u8]) -> PutAnswer {
-        let put = self.backend().put_if_absent(key, payload, self.site.durability);
+        let put = self.backend().put_if_absent(key, payload, self.target.durability);
         match self.answer(put) {
             PutAnswer::Exists => match self.backend().get(key, MANIFEST_MAX) {
                 Ok(Some(there)) if there == *payload => PutAnswer::Exists,
@@ -508,17 +524,18 @@ impl Driver<'_> {
     }
 
     fn persist_slot(&mut self, parent: Option<&str>) -> Event {
-        if self.site.durability == Durability::Process || !self.backend().persists() {
+        if self.target.durability == Durability::Process || !self.backend().persists() {
             return Event::Persisted(true);
         }
-        let key = self.site.place(parent).key();
+        let slot_key = self.target.slot_key(parent);
+        let key = slot_key.path();
         let seen = self.seen.as_ref().filter(|seen| seen.slot.parent.as_deref() == parent).cloned();
         let found = match seen {
             Some(seen) => Ok(Some(seen)),
-            None => self.site.slot(parent),
+            None => self.history().slot(parent),
         };
         let payload_key = match found {
-            Ok(Some(found)) => slot::payload_key(self.site.place(parent), &found.slot, &found.payload),
+            Ok(Some(found)) => slot::payload_key(slot_key, &found.slot, &found.payload),
             Ok(None) => {
                 let message = format!("the slot {key} is missing, but its child is there");
                 self.error = Some(Error::new(Status::Corrupt, message).with_path(key));
@@ -534,7 +551,7 @@ impl Driver<'_> {
     }
 
     fn persist_manifest(&mut self, id: &str) -> bool {
-        match self.site.manifest_key(id) {
+        match self.history().manifest_key(id) {
             Ok(key) => self.persist(&key),
             Err(error) => {
                 self.error = Some(error);
@@ -544,7 +561,7 @@ impl Driver<'_> {
     }
 
     fn persist(&mut self, key: &str) -> bool {
-        if self.site.durability == Durability::Process || !self.backend().persists() {
+        if self.target.durability == Durability::Process || !self.backend().persists() {
             return true;
         }
         match self.backend().persist(key) {
@@ -557,13 +574,14 @@ impl Driver<'_> {
     }
 
     fn swap(&mut self, expected: Option<&[u8]>, value: &str) -> SwapAnswer {
-        let key = self.site.layout.latest_path(self.site.dataset);
+        let key = self.target.layout.latest_path(self.target.dataset);
         // Another's pointer can be left to whoever comes next: it must not cost our own commit its time.
         let is_own = self.own.as_ref().is_some_and(|own| *own.slot.child == *value);
         let is_help = matches!(self.machine.goal(), Goal::Commit { .. }) && !is_own;
-        let wait = LockWait { context: self.context, patient: !is_help, retry: self.site.retry };
+        let wait = LockWait { context: self.context, patient: !is_help, retry: self.target.retry };
         let expected = expected.unwrap_or_default();
-        match self.backend().compare_and_swap(&key, expected, value.as_bytes(), self.site.durability, &wait) {
+        match self.backend().compare_and_swap(&key, expected, value.as_bytes(), self.target.durability, &wait)
+        {
             Swap::Done => SwapAnswer::Done,
             Swap::Mismatch(current) => SwapAnswer::Mismatch(current),
             Swap::Busy(error) | Swap::Failed(error) => {
@@ -579,7 +597,7 @@ impl Driver<'_> {
 
     /// Waits before the next try; whether there may be one.
     fn pause(&mut self, tries: u32) -> bool {
-        let time = self.site.retry.pause(tries, id::fresh_random());
+        let time = self.target.retry.pause(tries, id::fresh_random());
         match self.context.sleep(time, "waiting for an answer") {
             Ok(()) => true,
             Err(error) => {
@@ -590,7 +608,7 @@ impl Driver<'_> {
     }
 
     fn named(&self, error: Error) -> Error {
-        error.context(format_args!("dataset {:?}", self.site.dataset))
+        error.context(format_args!("dataset {:?}", self.target.dataset))
     }
 }
 

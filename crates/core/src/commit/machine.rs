@@ -16,14 +16,12 @@ mod survey;
 
 use std::sync::Arc;
 
-use super::producers::{Producers, Stamp};
+use crate::history::{Id, Kind, ParentLoop, Slot};
+use crate::manifest::producers::{Producers, Stamp};
 #[cfg(test)]
 pub use mutant::Mutant;
 use survey::{Adoption, Cause, Climb, Climbing, Placing, Subject};
 pub use survey::{Aging, Repair, Survey, Surveyed};
-
-/// A snapshot id.
-pub type Id = Arc<str>;
 
 /// An id with its time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -42,35 +40,6 @@ pub struct Head {
     /// Its `created_at`, in Unix nanoseconds.
     pub created_at: i64,
     /// Who has committed what, up to it.
-    pub producers: Arc<Producers>,
-}
-
-/// What kind of child a slot decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// A snapshot.
-    Commit,
-    /// A copy of the parent that seals its slot, or stands in for a snapshot that its Go writer left dangling.
-    Noop,
-    /// A snapshot that the Go library wrote, with all of its ancestors back to the parent. There is no payload, so
-    /// that the slot tells neither time nor producers.
-    Adopt,
-}
-
-/// A slot's content, but for the payload's bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Slot {
-    /// What it decides.
-    pub kind: Kind,
-    /// Whose child it decides; `None`: the first commit's, `root`.
-    pub parent: Option<Id>,
-    /// The child.
-    pub child: Id,
-    /// The child's `created_at`.
-    pub created_at: i64,
-    /// Fresh for each attempt: a slot is ours when its nonce is.
-    pub nonce: u128,
-    /// Who has committed what, the child included.
     pub producers: Arc<Producers>,
 }
 
@@ -351,8 +320,8 @@ pub struct Machine {
     adopted: bool,
     /// Adopt: a snapshot that is no ancestor of the choice, and must not sort above what is built on that.
     above: Option<Id>,
-    /// Snapshots that were stepped onto although they sort below their parents, as only what is adopted may.
-    below: Vec<Id>,
+    /// The walk along the slots so far.
+    parent_loop: ParentLoop,
     #[cfg(test)]
     mutant: Option<Mutant>,
 }
@@ -468,7 +437,7 @@ impl Machine {
             waits: 0,
             adopted: false,
             above: None,
-            below: Vec::new(),
+            parent_loop: ParentLoop::default(),
             #[cfg(test)]
             mutant: None,
         }
@@ -643,7 +612,7 @@ impl Machine {
         if self.restarts > 4 * self.attempts {
             return self.refuse(Reason::Restless);
         }
-        self.below.clear();
+        self.parent_loop.clear();
         self.go(State::Latest, Action::ReadLatest)
     }
 

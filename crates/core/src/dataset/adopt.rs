@@ -26,7 +26,7 @@ impl Dataset {
         id::check_snapshot_id(snapshot_id)?;
         let context = Context::start(options);
         let mut knowledge = self.knowledge();
-        let adopted = driver::adopt(self.site(), &context, snapshot_id, &mut knowledge);
+        let adopted = driver::adopt(self.target(), &context, snapshot_id, &mut knowledge);
         self.learn(knowledge);
         adopted?;
         self.snapshot(snapshot_id, &CallOptions::default())

@@ -8,9 +8,10 @@ use super::writer::Staging;
 use super::{BlobReader, Dataset, ReadOptions, Snapshot};
 use crate::codec::Codec;
 use crate::commit::driver::Content;
-use crate::commit::machine::{Dated, Slot};
+use crate::commit::machine::Dated;
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
+use crate::history::Slot;
 use crate::manifest::{Manifest, Metadata};
 use crate::options::{CommitOptions, ProgressFn};
 

@@ -68,7 +68,7 @@ impl Dataset {
                 return Ok(changes);
             }
             context.step(WALKING)?;
-            at = self.ancestor(&parent)?;
+            at = self.ancestor(&parent, context)?;
         }
     }
 
@@ -88,8 +88,8 @@ impl Dataset {
         Err(error.with_path(path).with_snapshot_id(child.id()))
     }
 
-    fn ancestor(&self, id: &str) -> Result<Snapshot> {
-        self.find(id)?.ok_or_else(|| {
+    fn ancestor(&self, id: &str, context: &Context) -> Result<Snapshot> {
+        self.find(id, context)?.ok_or_else(|| {
             let path = self.options().layout.manifest_path(self.id(), id);
             let message =
                 format!("the history has the snapshot {id}, but its manifest {path} is missing or torn");
@@ -102,7 +102,7 @@ impl Dataset {
         let mut at = head.to_owned();
         while *at < *id {
             context.step(WALKING)?;
-            match self.site().slot(Some(&at))? {
+            match self.history(context).slot(Some(&at))? {
                 Some(decision) if *decision.slot.child > *at => at = decision.slot.child.to_string(),
                 _ => return Ok(false),
             }
@@ -153,11 +153,11 @@ impl Steps for Changes {
         "reading what is new"
     }
 
-    fn next(&mut self, _control: &Context) -> Result<Option<Snapshot>> {
+    fn next(&mut self, context: &Context) -> Result<Option<Snapshot>> {
         let Some(id) = self.ids.pop() else { return Ok(None) };
         match self.kept.pop_back() {
             Some(snapshot) => Ok(Some(snapshot)),
-            None => self.dataset.ancestor(&id).map(Some).map_err(|error| self.dataset.named(error)),
+            None => self.dataset.ancestor(&id, context).map(Some).map_err(|error| self.dataset.named(error)),
         }
     }
 }

@@ -6,11 +6,13 @@ use super::partition;
 use crate::checksum::Checksum;
 use crate::codec::Codec;
 use crate::codec::jsonl::MAX_RECORD_BYTES_DEFAULT;
+use crate::commit::Target;
 use crate::commit::adopt::Sightings;
-use crate::commit::lookup::Site;
 use crate::commit::machine::Knowledge;
 use crate::compress::Compressor;
+use crate::context::Context;
 use crate::error::{Error, Result, Status};
+use crate::history::History;
 use crate::id;
 use crate::layout::Layout;
 use crate::options::Retry;
@@ -124,17 +126,28 @@ impl Dataset {
         &self.inner.store
     }
 
-    pub(crate) fn site(&self) -> Site<'_> {
+    /// Where commits go, and how.
+    pub(crate) fn target(&self) -> Target<'_> {
         let options = &self.inner.options;
-        Site {
+        Target {
             store: &self.inner.store,
             dataset: &self.inner.id,
             layout: options.layout,
             durability: options.durability,
             retry: options.retry,
-            options,
+            codec: match options.codec {
+                Codec::Jsonl => Some("jsonl"),
+                Codec::None => None,
+            },
+            compressor: options.compressor.manifest_name(),
+            checksum: options.checksum.name(),
             sightings: &self.inner.sightings,
         }
+    }
+
+    /// Reads the dataset's history for a call.
+    pub(crate) fn history<'a>(&'a self, context: &'a Context) -> History<'a> {
+        self.target().history(context)
     }
 
     pub(super) fn knowledge(&self) -> Knowledge {

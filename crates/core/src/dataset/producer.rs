@@ -2,13 +2,11 @@
 //! "Exactly-once commits").
 
 use super::{Dataset, Snapshot};
-use crate::commit::machine::{Id, Kind};
-use crate::commit::producers::{self, Entry};
-use crate::commit::slot;
 use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
+use crate::history::slot;
 use crate::id::{Form, form};
-use crate::manifest::Manifest;
+use crate::manifest::producers::Entry;
 use crate::store::Durability;
 
 /// How far a producer has come.
@@ -69,73 +67,26 @@ impl Dataset {
         }
     }
 
-    /// The nearest snapshot, from this one back, that tells who has committed what: the Go library's do not.
-    fn teller(&self, head: Snapshot, context: &Context) -> Result<Snapshot> {
-        let mut teller = head.clone();
-        while !matches!(form(teller.id()), Form::Ours { .. })
-            && teller.manifest().metadata.value(producers::KEY).is_none()
-        {
-            context.check("looking for the producers")?;
-            let parent = teller.manifest().parent_snapshot_id.clone();
-            match parent.map(|parent| self.load(&parent)).transpose()?.flatten() {
-                Some(parent) if parent.id() < teller.id() => teller = parent,
-                _ => return Ok(head),
-            }
-        }
-        Ok(teller)
-    }
-
-    /// The newest decided snapshot, published or not, made durable.
+    /// The newest decided snapshot that carries the producer map, published or not, made durable.
     fn decided_head(&self, context: &Context) -> Result<Option<Snapshot>> {
-        let site = self.site();
-        let mut head = self.find_latest(context)?;
-        let mut parent: Option<Id> = head.as_ref().map(|head| Id::from(head.id()));
-        let mut published = true;
-        // Only what is adopted may sort below its parent.
-        let mut below = Vec::new();
-        loop {
-            context.step("following the commit slots")?;
-            let Some(decision) = site.slot(parent.as_deref())? else { break };
-            if decision.slot.kind == Kind::Adopt {
-                if parent.as_ref().is_some_and(|parent| decision.slot.child <= *parent) {
-                    if below.contains(&decision.slot.child) {
-                        let message = format!("the commit slots go round to {} again", decision.slot.child);
-                        return Err(Error::new(Status::Corrupt, message));
-                    }
-                    below.push(decision.slot.child.clone());
-                }
-                let adopted = self.load(&decision.slot.child)?;
-                let gone = || {
-                    let path = site.layout.manifest_path(self.id(), &decision.slot.child);
-                    let message = format!("the manifest {path} of an adopted snapshot is missing");
-                    Error::new(Status::Corrupt, message).with_path(path)
-                };
-                head = Some(adopted.ok_or_else(gone)?);
-                parent = Some(decision.slot.child);
-                continue;
-            }
-            let path = site.layout.manifest_path(self.id(), &decision.slot.child);
-            let manifest = Manifest::parse(&decision.payload, self.id(), &decision.slot.child, &path)?;
-            head = Some(self.assemble(manifest, &decision.payload));
-            parent = Some(decision.slot.child);
-            published = false;
-        }
-        let Some(head) = head else { return Ok(None) };
-        let head = self.teller(head, context)?;
-        let published = published || !matches!(form(head.id()), Form::Ours { .. });
-        if site.durability == Durability::Full && site.backend().persists() {
-            let place = site.place(head.manifest().parent_snapshot_id.as_deref());
+        let (history, target) = (self.history(context), self.target());
+        let Some((head, is_published)) = history.decided_head()? else { return Ok(None) };
+        let holder = history.producer_map_holder(head)?;
+        let id = &*holder.manifest.snapshot_id;
+        let is_published = is_published || !matches!(form(id), Form::Ours { .. });
+        if target.durability == Durability::Full && target.backend().persists() {
+            let slot_key = history.slot_key(holder.manifest.parent_snapshot_id.as_deref());
             // A history of the Go library has no slots.
-            if let Some(decision) = site.slot(place.parent)? {
-                if let Some(payload) = slot::payload_key(place, &decision.slot, &decision.payload) {
-                    site.backend().persist(&payload)?;
+            if let Some(decision) = history.slot(slot_key.parent)? {
+                if let Some(payload) = slot::payload_key(slot_key, &decision.slot, &decision.payload) {
+                    target.backend().persist(&payload)?;
                 }
-                site.backend().persist(&place.key())?;
+                target.backend().persist(&slot_key.path())?;
             }
-            if published {
-                site.backend().persist(&site.layout.manifest_path(self.id(), head.id()))?;
+            if is_published {
+                target.backend().persist(&target.layout.manifest_path(self.id(), id))?;
             }
         }
-        Ok(Some(head))
+        Ok(Some(self.snapshot_of(holder)))
     }
 }

@@ -10,9 +10,10 @@ use super::write::{Commit, Record, StagedContent, Terms, report};
 use super::writer::{Staging, fresh_home};
 use crate::codec::jsonl::Encoder;
 use crate::commit::driver::Content;
-use crate::commit::machine::{Dated, Slot};
+use crate::commit::machine::Dated;
 use crate::context::{Context, Progress};
 use crate::error::{Error, Result, Status};
+use crate::history::Slot;
 use crate::manifest::{Manifest, Metadata};
 use crate::options::{CommitOptions, ProgressFn};
 

@@ -2,21 +2,16 @@
 //! Readers never write.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Dataset;
-use crate::commit::lookup::Stored;
-use crate::commit::machine::Kind;
 use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
-use crate::id::{self, Form, form};
+use crate::history::StoredManifest;
+use crate::id;
 use crate::iter::{Iter, Steps};
 use crate::limits;
 use crate::manifest::Manifest;
 use crate::store::Store;
-
-/// How often a manifest is looked for that the pointer names.
-const LOOKS: u32 = 4;
 
 /// A committed snapshot; clones are cheap, threads may share it.
 #[derive(Clone)]
@@ -86,7 +81,7 @@ impl Dataset {
         id::check_snapshot_id(id)?;
         let context = Context::start(options);
         let _governed = limits::govern(Some(&context));
-        let found = context.check("reading a snapshot").and_then(|()| self.find(id));
+        let found = context.check("reading a snapshot").and_then(|()| self.find(id, &context));
         match found.map_err(|error| self.named(error))? {
             Some(snapshot) => Ok(snapshot),
             None => {
@@ -111,7 +106,7 @@ impl Dataset {
     fn list(&self, context: &Context) -> Result<Vec<String>> {
         let Some(head) = self.find_latest(context)? else { return Ok(Vec::new()) };
         context.check("listing snapshots")?;
-        let mut ids = self.site().listed_ids_within(context)?;
+        let mut ids = self.history(context).listed_ids()?;
         ids.retain(|id| **id <= *head.id());
         if !ids.iter().any(|id| id == head.id()) {
             ids.push(head.id().to_owned());
@@ -123,109 +118,16 @@ impl Dataset {
     }
 
     pub(super) fn find_latest(&self, context: &Context) -> Result<Option<Snapshot>> {
-        if let Some(head) = self.find_head(context)? {
-            return Ok(Some(head));
-        }
-        self.refuse_another_layout()?;
-        Ok(None)
+        Ok(self.history(context).head()?.map(|head| self.snapshot_of(head)))
     }
 
-    /// "None" or "missing" would be a wrong answer where another layout has its snapshots.
-    fn refuse_another_layout(&self) -> Result<()> {
-        match self.site().object_of_another_layout()? {
-            Some(object) => Err(self.site().layout_mismatch(&object)),
-            None => Ok(()),
-        }
+    pub(super) fn find(&self, id: &str, context: &Context) -> Result<Option<Snapshot>> {
+        Ok(self.history(context).snapshot(id)?.map(|found| self.snapshot_of(found)))
     }
 
-    fn find_head(&self, context: &Context) -> Result<Option<Snapshot>> {
-        let site = self.site();
-        for look in 1..=LOOKS {
-            context.check("reading the latest snapshot")?;
-            let pointer = site.latest()?.unwrap_or_default();
-            let id = match std::str::from_utf8(&pointer).map(str::trim) {
-                Ok("") => {
-                    let greatest = self.greatest(None, context)?;
-                    // If there is a pointer by now, the listing may be ahead of it.
-                    if look < LOOKS && site.latest()?.is_some_and(|now| now != pointer) {
-                        continue;
-                    }
-                    return Ok(greatest);
-                }
-                Ok(id) => id.to_owned(),
-                Err(_) => {
-                    let path = self.options().layout.latest_path(self.id());
-                    let message = format!("the pointer {path} is no UTF-8 text");
-                    return Err(Error::new(Status::Corrupt, message).with_path(path));
-                }
-            };
-            // The pointer is somebody's text until it proves to be an id.
-            id::check_snapshot_id(&id).map_err(|error| {
-                let path = self.options().layout.latest_path(self.id());
-                error.with_status(Status::Corrupt).context(format_args!("the pointer {path}")).with_path(path)
-            })?;
-            if let Some(snapshot) = self.load(&id)? {
-                return Ok(Some(snapshot));
-            }
-            if look < LOOKS {
-                // Perhaps its writer is between pointer and manifest.
-                context.sleep(Duration::from_millis(u64::from(look)), "waiting for a manifest")?;
-                continue;
-            }
-            if let Some(snapshot) = self.proven(&id)? {
-                return Ok(Some(snapshot));
-            }
-            if !matches!(form(&id), Form::Ours { .. }) {
-                return self.greatest(Some(&id), context);
-            }
-            self.refuse_another_layout()?;
-            let path = self.options().layout.manifest_path(self.id(), &id);
-            let message = format!("the pointer names the snapshot {id}, but its manifest {path} is missing");
-            return Err(Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(id));
-        }
-        Ok(None)
-    }
-
-    /// The greatest snapshot that is listed and whole, but for `except`.
-    fn greatest(&self, except: Option<&str>, context: &Context) -> Result<Option<Snapshot>> {
-        let mut ids = self.site().listed_ids_within(context)?;
-        ids.sort_unstable();
-        while let Some(id) = ids.pop() {
-            context.step("reading the latest snapshot")?;
-            if except != Some(&*id)
-                && let Some(snapshot) = self.load(&id)?
-            {
-                return Ok(Some(snapshot));
-            }
-        }
-        Ok(None)
-    }
-
-    pub(super) fn find(&self, id: &str) -> Result<Option<Snapshot>> {
-        match self.load(id)? {
-            Some(snapshot) => Ok(Some(snapshot)),
-            None => self.proven(id),
-        }
-    }
-
-    /// The snapshot as the slot has it that decided it: committed, but not published yet.
-    fn proven(&self, id: &str) -> Result<Option<Snapshot>> {
-        match self.site().namer(id)? {
-            Some(decision) if decision.slot.kind == Kind::Commit => {
-                let path = self.options().layout.manifest_path(self.id(), id);
-                let manifest = Manifest::parse(&decision.payload, self.id(), id, &path)?;
-                Ok(Some(self.assemble(manifest, &decision.payload)))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// The snapshot as its manifest has it; `None` if there is none, or it is incomplete.
-    pub(super) fn load(&self, id: &str) -> Result<Option<Snapshot>> {
-        match self.site().stored_manifest(id)? {
-            Stored::Whole(bytes, manifest) => Ok(Some(self.assemble(*manifest, &bytes))),
-            Stored::Torn | Stored::Absent => Ok(None),
-        }
+    /// A snapshot from its stored manifest.
+    pub(super) fn snapshot_of(&self, stored: StoredManifest) -> Snapshot {
+        self.assemble(stored.manifest, &stored.bytes)
     }
 
     /// A snapshot from its manifest.
@@ -256,11 +158,13 @@ impl Steps for Listed {
             context.step(self.doing())?;
             let found = match self.ids.is_empty() {
                 // The head may be decided but not published.
-                true => self.dataset.find(&id),
-                false => self.dataset.load(&id),
+                true => self.dataset.history(context).snapshot(&id),
+                false => self.dataset.history(context).whole_manifest(&id),
             };
             match found.map_err(|error| self.dataset.named(error))? {
-                Some(snapshot) if snapshot.manifest().is_noop().is_none() => return Ok(Some(snapshot)),
+                Some(stored) if stored.manifest.is_noop().is_none() => {
+                    return Ok(Some(self.dataset.snapshot_of(stored)));
+                }
                 _ => {}
             }
         }

@@ -7,11 +7,12 @@ use super::writer::{RecordWriter, Staging};
 use super::{Dataset, Snapshot};
 use crate::codec::Codec;
 use crate::commit::driver::{self, Content, Ended, Resolved};
-use crate::commit::machine::{Dated, Id, Publication, Slot};
-use crate::commit::producers::Stamp;
+use crate::commit::machine::{Dated, Publication};
 use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
+use crate::history::{Id, Slot};
 use crate::id::{self, Form, form};
+use crate::manifest::producers::Stamp;
 use crate::manifest::{Manifest, Metadata};
 use crate::options::{CommitOptions, Producer, ProgressFn};
 
@@ -109,7 +110,7 @@ impl Dataset {
         }
         let context = Context::start(options);
         let mut knowledge = self.knowledge();
-        let resolved = driver::resolve(self.site(), &context, snapshot_id, &mut knowledge);
+        let resolved = driver::resolve(self.target(), &context, snapshot_id, &mut knowledge);
         self.learn(knowledge);
         match resolved? {
             Resolved::Committed => {
@@ -130,7 +131,7 @@ impl Dataset {
         let mut pending = content.staging().pending.take();
         let Terms { expected, stamp } = terms;
         let ended =
-            driver::commit(self.site(), context, expected, stamp, content, &mut knowledge, &mut pending);
+            driver::commit(self.target(), context, expected, stamp, content, &mut knowledge, &mut pending);
         content.staging().pending = pending;
         self.learn(knowledge);
         ended

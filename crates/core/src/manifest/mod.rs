@@ -5,14 +5,15 @@
 pub(crate) mod json;
 mod metadata;
 mod parse;
+pub(crate) mod producers;
 pub(crate) mod syntax;
 mod time;
 
 pub use metadata::Metadata;
 
-use crate::commit::producers::{self, Producers};
 use crate::error::Result;
 use json::ObjectWriter;
+use producers::Producers;
 
 /// The value of `schema_name`.
 const SCHEMA_NAME: &str = "lode-manifest";

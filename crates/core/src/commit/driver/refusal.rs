@@ -11,7 +11,7 @@ impl Driver<'_> {
         let message = format!(
             "dataset {:?}: it is unknown whether the snapshot {id} is committed ({cause}); its data are kept. \
              Repeat the commit, or resolve this id",
-            self.site.dataset
+            self.target.dataset
         );
         Error::new(Status::CommitUnknown, message).with_snapshot_id(id)
     }
@@ -42,11 +42,11 @@ impl Driver<'_> {
                 }
             }
             Reason::NeedsRepair { repair, heads } => match self.refuse_another_layout() {
-                Ok(()) => self.site.repair_error(&repair, &heads),
+                Ok(()) => self.target.repair_error(&repair, &heads),
                 Err(error) => error,
             },
             Reason::Busy(id) => {
-                let path = self.site.layout.manifest_path(self.site.dataset, &id);
+                let path = self.target.layout.manifest_path(self.target.dataset, &id);
                 let message = format!(
                     "a writer of the Go library has moved the pointer to the snapshot {id}, but not written its \
                      manifest {path}: it is at work, or died less than a minute ago; try again. After a minute it is \
@@ -64,13 +64,13 @@ impl Driver<'_> {
                 Error::new(Status::SnapshotNotFound, message).with_snapshot_id(&*id)
             }
             Reason::Missing(id) => {
-                let path = self.site.layout.manifest_path(self.site.dataset, &id);
+                let path = self.target.layout.manifest_path(self.target.dataset, &id);
                 let message =
                     format!("the pointer names the snapshot {id}, but its manifest {path} is missing");
                 Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(&*id)
             }
             Reason::Differs(id) => {
-                let path = self.site.layout.manifest_path(self.site.dataset, &id);
+                let path = self.target.layout.manifest_path(self.target.dataset, &id);
                 let message = format!("the manifest {path} is not the one that its commit slot decided");
                 Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(&*id)
             }

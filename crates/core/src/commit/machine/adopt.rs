@@ -20,17 +20,6 @@ impl Machine {
         self.refuse(Reason::NeedsRepair { repair, heads })
     }
 
-    /// Whether the walk along the slots has been here before: all others lead to an id above.
-    pub(super) fn goes_round(&mut self, slot: &Slot) -> bool {
-        let below = slot.parent.as_ref().is_some_and(|parent| slot.child <= *parent);
-        if !below {
-            return false;
-        }
-        let known = self.below.contains(&slot.child);
-        self.below.push(slot.child.clone());
-        known
-    }
-
     pub(super) fn survey(&mut self, subject: Subject) -> Action {
         self.go(State::Surveyed(subject), Action::Survey)
     }
@@ -537,7 +526,7 @@ impl Machine {
         }
     }
 
-    fn climbed(&mut self, then: Climbing, producers: Arc<crate::commit::producers::Producers>) -> Action {
+    fn climbed(&mut self, then: Climbing, producers: Arc<crate::manifest::producers::Producers>) -> Action {
         match then {
             Climbing::Head { id, created_at, parent } => {
                 let head = Head { id, created_at, producers };
@@ -575,7 +564,7 @@ impl Machine {
 
     /// The choice cannot be adopted any more: finds what can be chosen instead.
     fn seek_end(&mut self, choice: Id, slot: Slot, repeats: bool) -> Action {
-        if self.goes_round(&slot) {
+        if self.parent_loop.closes(slot.parent.as_deref(), &slot.child) {
             return self.needs_repair(Repair::OtherParent(slot.child), vec![choice]);
         }
         let (next, repeats) = (slot.child.clone(), repeats && slot.kind == Kind::Noop);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 #[cfg(test)]
 use super::Mutant;
 use super::{Action, Dated, Goal, Id, Kind, Machine, Outcome, PutAnswer, Read, Reason, Slot, State, Then};
-use crate::commit::producers::{Producers, Verdict};
 use crate::id::{Form, compose, form};
+use crate::manifest::producers::{Producers, Verdict};
 
 impl Machine {
     /// The caller expected a parent, and the head is another.

@@ -333,7 +333,7 @@ impl Machine {
         let adopted = slot.kind == Kind::Adopt;
         if adopted {
             let child = slot.child.clone();
-            if self.goes_round(&slot) {
+            if self.parent_loop.closes(slot.parent.as_deref(), &slot.child) {
                 return self.needs_repair(Repair::OtherParent(child.clone()), vec![child]);
             }
             return self.go(State::AdoptedManifest(slot), Action::ReadManifest(child));

@@ -1,9 +1,10 @@
 //! A person's decisions in the model: a writer that is told that the history needs repair chooses one of the heads it was
 //! named, and goes on from there.
 
-use super::super::machine::{Goal, Id, Kind, Machine, Reason, Repair, Slot};
+use super::super::machine::{Goal, Machine, Reason, Repair};
 use super::foreign::is_go;
 use super::world::World;
+use crate::history::{Id, Kind, Slot};
 
 /// The decisions, in the world.
 #[derive(Clone, Default, Hash, PartialEq, Eq)]

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::machine::{Aging, Event, Id, Kind, ManifestFacts, Read, Slot, Survey, Surveyed};
+use super::super::machine::{Aging, Event, ManifestFacts, Read, Survey, Surveyed};
 use super::world::{Scenario, Step, World};
-use crate::commit::producers::Producers;
+use crate::history::{Id, Kind, Slot};
 use crate::id::{Form, form};
+use crate::manifest::producers::Producers;
 use std::sync::Arc;
 
 /// A manifest.

@@ -1,8 +1,8 @@
 //! The hive layout in the model: a manifest's copies come before it, and a writer may get no further. The Go library's
 //! reader, and its writer where the pointer dangles, take a copy for the snapshot; its writer puts the manifest first.
 
-use super::super::machine::{Id, Kind, Slot};
 use super::world::{Scenario, World};
+use crate::history::{Id, Kind, Slot};
 
 impl World {
     /// The world in which a manifest's copies are there, and no more; `None` if that is nothing new.

@@ -1,8 +1,8 @@
 //! A reader of this library in the model: it looks for the newest snapshot over and over, and is never given one that is
 //! older than what it was given before.
 
-use super::super::machine::Id;
 use super::world::{Step, World};
+use crate::history::Id;
 
 /// Where it is.
 #[derive(Clone, Default, Hash, PartialEq, Eq)]

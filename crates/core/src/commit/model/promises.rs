@@ -1,9 +1,9 @@
 //! What must hold in the model: in every state, and when all is over and a fresh writer comes.
 
-use super::super::machine::{Id, Kind};
 use super::foreign::{Reader, Stored, is_go};
 use super::look::Look;
 use super::world::{Doubt, Plan, Scenario, World, Writer};
+use crate::history::{Id, Kind};
 
 fn is_go_text(raw: &[u8]) -> bool {
     std::str::from_utf8(raw).is_ok_and(is_go)

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::commit::producers::Stamp;
+use crate::history::{Id, Kind, Slot};
 use crate::id::compose;
+use crate::manifest::producers::Stamp;
 
 use super::super::machine::{
-    Action, Event, Goal, Id, Kind, Knowledge, Machine, Mutant, Outcome, Publication, PutAnswer, Read, Reason,
-    Slot, SwapAnswer,
+    Action, Event, Goal, Knowledge, Machine, Mutant, Outcome, Publication, PutAnswer, Read, Reason,
+    SwapAnswer,
 };
 use super::choices::Choices;
 use super::foreign::{Go, GoPlan, Reader, Stored, is_go};

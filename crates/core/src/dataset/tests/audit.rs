@@ -2,8 +2,7 @@
 //! (`docs/commit-protocol.md`, section "How it is verified").
 
 use super::*;
-use crate::commit::lookup::Decision;
-use crate::commit::machine::Kind;
+use crate::history::{Decision, Kind};
 use crate::id::{Form, form};
 use crate::manifest::Manifest;
 
@@ -19,11 +18,12 @@ pub(super) fn audit_as(
     acknowledged: &[String],
 ) -> std::result::Result<Vec<String>, String> {
     let dataset = open_as(store, layout);
-    let site = dataset.site();
+    let unlimited = Context::default();
+    let history = dataset.history(&unlimited);
     let text = |error: Error| format!("{error:?}");
     let mut path: Vec<String> = Vec::new();
     let (mut unpublished, mut slots) = (None, 0);
-    while let Some(decision) = site.slot(path.last().map(String::as_str)).map_err(text)? {
+    while let Some(decision) = history.slot(path.last().map(String::as_str)).map_err(text)? {
         let child = decision.slot.child.to_string();
         if path.contains(&child) {
             return Err(format!("the slots go round to {child} again"));
@@ -33,10 +33,10 @@ pub(super) fn audit_as(
             let (begin, parent) = (path.len(), path.last().cloned());
             let mut next = Some(child);
             while let Some(id) = next.filter(|id| Some(id) != parent.as_ref()) {
-                let (bytes, manifest) =
-                    site.manifest(&id).map_err(text)?.ok_or_else(|| format!("the adopted {id} is gone"))?;
-                next = manifest.parent_snapshot_id.clone();
-                let snapshot = dataset.assemble(manifest, &bytes);
+                let stored = history.whole_manifest(&id).map_err(text)?;
+                let stored = stored.ok_or_else(|| format!("the adopted {id} is gone"))?;
+                next = stored.manifest.parent_snapshot_id.clone();
+                let snapshot = dataset.snapshot_of(stored);
                 read_all(&dataset, &snapshot, ReadOptions::default()).map_err(text)?;
                 path.push(id);
             }
@@ -54,13 +54,13 @@ pub(super) fn audit_as(
         if path.last().is_some_and(|parent| *parent >= child) || !placed {
             return Err(format!("{child} does not sort after its parent"));
         }
-        match site.manifest(&child).map_err(text)? {
-            Some((bytes, _)) if bytes != *decision.payload && matches!(form, Form::Ours { .. }) => {
+        match history.whole_manifest(&child).map_err(text)? {
+            Some(stored) if stored.bytes != *decision.payload && matches!(form, Form::Ours { .. }) => {
                 return Err(format!("the manifest of {child} is not what its slot holds"));
             }
-            Some((_, manifest)) => {
-                audit_copies(store, &manifest, &decision)?;
-                let snapshot = dataset.assemble(manifest, &decision.payload);
+            Some(stored) => {
+                audit_copies(store, &stored.manifest, &decision)?;
+                let snapshot = dataset.snapshot_of(stored);
                 match snapshot.manifest().codec {
                     Some(_) => read_all(&dataset, &snapshot, ReadOptions::default()).map(|_| ()),
                     None => dataset
@@ -73,10 +73,10 @@ pub(super) fn audit_as(
         }
         path.push(child);
     }
-    for id in site.listed_ids().map_err(text)? {
+    for id in history.listed_ids().map_err(text)? {
         // What the Go library wrote is in the slots when the next commit of ours is.
         let foreign = matches!(form(&id), Form::Go { .. });
-        if !path.contains(&id) && !foreign && site.manifest(&id).map_err(text)?.is_some() {
+        if !path.contains(&id) && !foreign && history.whole_manifest(&id).map_err(text)?.is_some() {
             return Err(format!("the manifest of {id} is there, but no slot names it"));
         }
     }
@@ -85,7 +85,7 @@ pub(super) fn audit_as(
     if listed.count() != slots {
         return Err("a slot is not on the path from the root".into());
     }
-    if let Some(pointer) = site.latest().map_err(text)? {
+    if let Some(pointer) = history.latest().map_err(text)? {
         let pointer = String::from_utf8_lossy(&pointer).into_owned();
         if !path.contains(&pointer) && !matches!(form(&pointer), Form::Go { .. }) {
             return Err(format!("the pointer names {pointer}, which is not on the path"));

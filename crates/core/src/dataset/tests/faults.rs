@@ -4,8 +4,8 @@
 use super::audit::audit_as;
 use super::go::Go;
 use super::*;
-use crate::commit::machine::Kind;
 use crate::error::{Action, Status};
+use crate::history::Kind;
 use crate::options::Producer;
 use crate::store::filesystem::Filesystem;
 use crate::store::sim::{Errno, Fault, Op, SimDisk, SimProcess, Step};
@@ -190,7 +190,7 @@ fn beside(disk: &SimDisk) -> Vec<String> {
 
 /// A person's decision: for the newest of ours, or else for the middle one of the Go library's.
 fn choose(dataset: &Dataset) -> Result<Commit> {
-    let ids = dataset.site().listed_ids()?;
+    let ids = dataset.history(&Context::default()).listed_ids()?;
     let ours = ids.iter().filter(|id| id.contains('-')).max();
     let snapshot = dataset.adopt(ours.map_or(G2, |id| id), &CallOptions::default())?;
     Ok(Commit { outcome: Outcome::Committed, snapshot })
@@ -335,7 +335,10 @@ fn whatever_operation_fails_a_commit_ends_as_committed_or_as_a_clear_error() {
                         // What the Go library wrote may be adopted by then, and repeated by a noop.
                         let dataset = scene.open(&after);
                         let repeats = |id: &str| {
-                            let namer = dataset.site().namer(id).expect("the slots can be read");
+                            let namer = dataset
+                                .history(&Context::default())
+                                .slot_naming(id)
+                                .expect("the slots can be read");
                             namer.is_some_and(|decision| decision.slot.kind == Kind::Noop)
                         };
                         let ours = path.iter().filter(|id| id.contains('-') && !repeats(id)).count();

@@ -234,7 +234,8 @@ fn a_dangling_pointer_is_waited_for_then_filled() {
     disk.pass(Duration::from_nanos(1));
     let next = write(&open(&store), &["1"]).unwrap();
     assert_eq!((next.outcome, parent(&next.snapshot)), (Outcome::Committed, Some(G2)));
-    let (bytes, noop) = open(&store).site().manifest(G2).unwrap().unwrap();
+    let stored = open(&store).history(&Context::default()).whole_manifest(G2).unwrap().unwrap();
+    let (bytes, noop) = (stored.bytes, stored.manifest);
     assert_eq!(noop.is_noop().as_deref(), Some(G1));
     assert_eq!((noop.created_at, noop.parent_snapshot_id.as_deref()), (G2.parse().unwrap(), Some(G1)));
     assert!(String::from_utf8(bytes).unwrap().contains("\"compressor\": \"noop\""), "it is g's");
@@ -251,7 +252,7 @@ fn a_dangling_pointer_of_an_empty_dataset_is_filled_with_an_empty_snapshot() {
     let next = write(&open(&store), &["1"]).unwrap().snapshot;
     assert_eq!(parent(&next), Some(G1));
     assert_eq!(ids(&open(&store)), [next.id()]);
-    let noop = open(&store).site().manifest(G1).unwrap().unwrap().1;
+    let noop = open(&store).history(&Context::default()).whole_manifest(G1).unwrap().unwrap().manifest;
     assert_eq!((noop.row_count, noop.files.len(), noop.checksum_algorithm.as_deref()), (0, 0, Some("xxh3")));
 }
 
@@ -262,12 +263,12 @@ fn without_a_clock_of_the_stores_the_handles_own_patience_counts() {
     Go(&store).point(G2);
     let dataset = open(&store);
     refused(&dataset, Status::Busy, &[G2]);
-    dataset.site().sightings.backdate(PATIENCE - Duration::from_secs(30));
+    dataset.target().sightings.backdate(PATIENCE - Duration::from_secs(30));
     refused(&dataset, Status::Busy, &[G2]);
     // Another id: its minute begins anew.
     Go(&store).point(G3);
     refused(&dataset, Status::Busy, &[G3]);
-    dataset.site().sightings.backdate(PATIENCE);
+    dataset.target().sightings.backdate(PATIENCE);
     // A handle that has not seen it yet waits.
     refused(&open(&store), Status::Busy, &[G3]);
     assert_eq!(parent(&write(&dataset, &["1"]).unwrap().snapshot), Some(G3));

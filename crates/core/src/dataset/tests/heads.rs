@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex};
 use super::audit::audit;
 use super::*;
 use crate::commit::driver::now;
-use crate::commit::machine::{Id, Kind, Slot};
-use crate::commit::slot::{self, Place};
 use crate::error::Status;
+use crate::history::{Id, Kind, Slot, SlotKey, slot};
 use crate::id::compose;
 use crate::store::{Durability, LogLevel};
 
@@ -26,9 +25,9 @@ fn plant(store: &Store, id: &str, created_at: i64) {
         nonce: 7,
         producers: Arc::default(),
     };
-    let place = Place { dataset: "events", layout: Layout::Default, parent: None };
+    let slot_key = SlotKey { dataset: "events", layout: Layout::Default, parent: None };
     let backend = store.backend();
-    backend.put_if_absent(&place.key(), &slot::encode(place, &slot, &payload), Durability::Full);
+    backend.put_if_absent(&slot_key.path(), &slot::encode(slot_key, &slot, &payload), Durability::Full);
     backend.put_if_absent(&Layout::Default.manifest_path("events", id), &payload, Durability::Full);
     backend.put_if_absent("datasets/events/latest", id.as_bytes(), Durability::Full);
 }

@@ -18,7 +18,7 @@ use super::*;
 use crate::checksum::Checksum;
 use crate::codec::Codec;
 use crate::compress::Compressor;
-use crate::context::CallOptions;
+use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::manifest::Metadata;

@@ -8,9 +8,8 @@ use super::layouts::{plant_copies, put};
 use super::*;
 use crate::commit::adopt::PATIENCE;
 use crate::commit::driver::now;
-use crate::commit::machine::{Kind, Slot};
-use crate::commit::slot::{self, Place};
 use crate::error::{Action, Status};
+use crate::history::{Kind, Slot, SlotKey, slot};
 use crate::options::Producer;
 use crate::store::sim::SimDisk;
 
@@ -93,7 +92,7 @@ fn a_half_written_hive_snapshot_is_no_head_once_there_are_canonical_manifests() 
     refused(&dataset, Status::Busy, &[G2, "After a minute"]);
     disk.pass(PATIENCE);
     assert_eq!(parent(&next(&dataset).snapshot), Some(G2));
-    let noop = dataset.site().manifest(G2).unwrap().unwrap().1;
+    let noop = dataset.history(&Context::default()).whole_manifest(G2).unwrap().unwrap().manifest;
     assert_eq!((noop.is_noop().as_deref(), &*noop.partitioner), (Some(G1), "hive"));
 }
 
@@ -110,7 +109,7 @@ fn the_empty_snapshot_under_a_dangling_pointer_has_the_datasets_own_settings() {
             let dataset = Dataset::open(&store, "events", options).unwrap();
             let ours = next(&dataset).snapshot;
             assert_eq!(parent(&ours), Some(G1));
-            let noop = dataset.site().manifest(G1).unwrap().unwrap().1;
+            let noop = dataset.history(&Context::default()).whole_manifest(G1).unwrap().unwrap().manifest;
             let ours = ours.manifest();
             assert_eq!((noop.parent_snapshot_id, noop.files.len(), noop.row_count), (None, 0, 0));
             assert_eq!(noop.partitioner, ours.partitioner, "{layout:?}");
@@ -281,8 +280,8 @@ fn slots_that_go_round_in_a_circle_are_no_way() {
         nonce: 7,
         producers: Arc::default(),
     };
-    let place = Place { dataset: "events", layout: Layout::Default, parent: Some(G1) };
-    put(&store, &place.key(), &slot::encode(place, &slot, &[]));
+    let slot_key = SlotKey { dataset: "events", layout: Layout::Default, parent: Some(G1) };
+    put(&store, &slot_key.path(), &slot::encode(slot_key, &slot, &[]));
     refused(&open(&store), Status::NeedsRepair, &[G1]);
     let calls = CallOptions::default();
     let id = format!("{}-0123456789abcdef", ahead());

@@ -2,8 +2,8 @@
 //! sequences that are committed, the highest one's position, and the snapshot that brought it. Every manifest
 //! carries the map, so that the newest one is enough.
 
+use super::json::{self, ObjectWriter};
 use crate::error::{Error, Result, Status};
-use crate::manifest::json::{self, ObjectWriter};
 
 /// The metadata key that the map stands under.
 pub const KEY: &str = "lode.producers";

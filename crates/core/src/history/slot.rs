@@ -6,12 +6,44 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::machine::{Id, Kind, Slot};
 use crate::error::{Error, Result, Status};
 use crate::id::{Form, form};
 use crate::layout::Layout;
 use crate::manifest::Manifest;
 use crate::manifest::json::{self, ObjectWriter};
+use crate::manifest::producers::Producers;
+
+/// A snapshot id.
+pub type Id = Arc<str>;
+
+/// What kind of child a slot decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A snapshot.
+    Commit,
+    /// A copy of the parent that seals its slot, or stands in for a snapshot that its Go writer left dangling.
+    Noop,
+    /// A snapshot that the Go library wrote, with all of its ancestors back to the parent. There is no payload, so
+    /// that the slot tells neither time nor producers.
+    Adopt,
+}
+
+/// A slot's content, but for the payload's bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Slot {
+    /// What it decides.
+    pub kind: Kind,
+    /// Whose child it decides; `None`: the first commit's, `root`.
+    pub parent: Option<Id>,
+    /// The child.
+    pub child: Id,
+    /// The child's `created_at`.
+    pub created_at: i64,
+    /// Fresh for each attempt: a slot is ours when its nonce is.
+    pub nonce: u128,
+    /// Who has committed what, the child included.
+    pub producers: Arc<Producers>,
+}
 
 /// A payload over this many bytes stands in an object of its own.
 pub const INLINE_MAX: usize = 1 << 20;
@@ -24,6 +56,9 @@ pub const SLOT_MAX: u64 = (INLINE_MAX + HEADER_MAX) as u64;
 
 /// The name of the slot of the first commit.
 pub const ROOT: &str = "root";
+
+/// How the names of payload objects end.
+pub const PAYLOAD_SUFFIX: &str = ".payload";
 
 const VERSION: u64 = 1;
 
@@ -38,9 +73,9 @@ struct Header {
     payload: Option<String>,
 }
 
-/// Where a slot belongs, against which its content is checked.
+/// What identifies a slot, against which its content is checked.
 #[derive(Clone, Copy)]
-pub struct Place<'a> {
+pub struct SlotKey<'a> {
     /// The dataset.
     pub dataset: &'a str,
     /// Its layout.
@@ -49,9 +84,9 @@ pub struct Place<'a> {
     pub parent: Option<&'a str>,
 }
 
-impl Place<'_> {
-    /// The slot's key.
-    pub fn key(&self) -> String {
+impl SlotKey<'_> {
+    /// The slot's key in the store.
+    pub fn path(&self) -> String {
         self.layout.slot_path(self.dataset, self.parent.unwrap_or(ROOT))
     }
 }
@@ -77,19 +112,19 @@ pub fn nonce_text(nonce: u128) -> String {
 }
 
 /// The key of the payload object of a slot, if the payload is too long to stand in the slot.
-pub fn payload_key(place: Place<'_>, slot: &Slot, payload: &[u8]) -> Option<String> {
+pub fn payload_key(slot_key: SlotKey<'_>, slot: &Slot, payload: &[u8]) -> Option<String> {
     (payload.len() > INLINE_MAX)
-        .then(|| place.layout.payload_path(place.dataset, &slot.child, &nonce_text(slot.nonce)))
+        .then(|| slot_key.layout.payload_path(slot_key.dataset, &slot.child, &nonce_text(slot.nonce)))
 }
 
 /// The slot's bytes.
-pub fn encode(place: Place<'_>, slot: &Slot, payload: &[u8]) -> Vec<u8> {
-    let payload_key = payload_key(place, slot, payload);
+pub fn encode(slot_key: SlotKey<'_>, slot: &Slot, payload: &[u8]) -> Vec<u8> {
+    let payload_key = payload_key(slot_key, slot, payload);
     let mut text = String::new();
     let mut header = ObjectWriter::new(&mut text);
     header.number("lode_slot", VERSION);
     header.string("kind", kind_name(slot.kind));
-    header.string("layout", place.layout.name());
+    header.string("layout", slot_key.layout.name());
     header.string("child", &slot.child);
     header.string("parent", slot.parent.as_deref().unwrap_or(ROOT));
     header.string("nonce", &nonce_text(slot.nonce));
@@ -159,8 +194,8 @@ fn wrong(key: &str, what: fmt::Arguments<'_>) -> Error {
 ///
 /// # Errors
 /// `Unsupported` for another version or kind, `LayoutMismatch`, `Corrupt`.
-pub fn decode(place: Place<'_>, bytes: &[u8]) -> Result<Envelope> {
-    let key = place.key();
+pub fn decode(slot_key: SlotKey<'_>, bytes: &[u8]) -> Result<Envelope> {
+    let key = slot_key.path();
     let corrupt = |what: fmt::Arguments<'_>| wrong(&key, what);
     let end = bytes.iter().take(HEADER_MAX).position(|&byte| byte == b'\n');
     let end = end.ok_or_else(|| corrupt(format_args!("it has no header line")))?;
@@ -180,21 +215,21 @@ pub fn decode(place: Place<'_>, bytes: &[u8]) -> Result<Envelope> {
         );
         return Err(Error::new(Status::Unsupported, message).with_path(key));
     }
-    if header.layout != place.layout.name() {
+    if header.layout != slot_key.layout.name() {
         let message = format!(
             "slot {key} is of the layout {:?}, but the dataset was opened with {:?}",
             header.layout,
-            place.layout.name()
+            slot_key.layout.name()
         );
         return Err(Error::new(Status::LayoutMismatch, message).with_path(key));
     }
-    let parent = place.parent.unwrap_or(ROOT);
+    let parent = slot_key.parent.unwrap_or(ROOT);
     if header.parent != parent {
         return Err(corrupt(format_args!("its parent is {:?}, expected {parent:?}", header.parent)));
     }
     // Whoever walks the slots relies on it to come to an end, and looks out for itself where something is adopted: the
     // Go library's clock may have been behind.
-    let above_parent = place.parent.is_none_or(|parent| *header.child > *parent);
+    let above_parent = slot_key.parent.is_none_or(|parent| *header.child > *parent);
     let placed = match form(&header.child) {
         Form::Ours { .. } => above_parent,
         Form::Go { .. } => header.kind == "adopt" || header.kind == "noop" && above_parent,
@@ -214,7 +249,7 @@ pub fn decode(place: Place<'_>, bytes: &[u8]) -> Result<Envelope> {
     match &header.payload {
         Some(_) if !inline.is_empty() => return Err(corrupt(format_args!("bytes follow its header"))),
         Some(path) => {
-            let expected = place.layout.payload_path(place.dataset, &header.child, &header.nonce);
+            let expected = slot_key.layout.payload_path(slot_key.dataset, &header.child, &header.nonce);
             if *path != expected {
                 return Err(corrupt(format_args!("it names the payload {path:?}, expected {expected:?}")));
             }
@@ -234,8 +269,8 @@ impl Envelope {
     ///
     /// # Errors
     /// `Corrupt`, naming what differs.
-    pub fn with_payload(self, place: Place<'_>, object: Option<Vec<u8>>) -> Result<(Slot, Vec<u8>)> {
-        let key = place.key();
+    pub fn with_payload(self, slot_key: SlotKey<'_>, object: Option<Vec<u8>>) -> Result<(Slot, Vec<u8>)> {
+        let key = slot_key.path();
         let corrupt = |what: fmt::Arguments<'_>| wrong(&key, what);
         let payload = object.unwrap_or(self.inline);
         if payload.len() as u64 != self.header.len {
@@ -252,7 +287,7 @@ impl Envelope {
                 self.header.sha256
             )));
         }
-        let parent = place.parent.map(Id::from);
+        let parent = slot_key.parent.map(Id::from);
         if self.header.kind == "adopt" {
             if !payload.is_empty() {
                 return Err(corrupt(format_args!(
@@ -270,14 +305,14 @@ impl Envelope {
             };
             return Ok((slot, payload));
         }
-        let path = place.layout.manifest_path(place.dataset, &self.header.child);
-        let manifest = Manifest::parse(&payload, place.dataset, &self.header.child, &path)
+        let path = slot_key.layout.manifest_path(slot_key.dataset, &self.header.child);
+        let manifest = Manifest::parse(&payload, slot_key.dataset, &self.header.child, &path)
             .map_err(|error| corrupt(format_args!("its payload: {}", error.message())))?;
-        if manifest.parent_snapshot_id.as_deref() != place.parent {
+        if manifest.parent_snapshot_id.as_deref() != slot_key.parent {
             return Err(corrupt(format_args!(
                 "its payload names the parent {:?}, expected {:?}",
                 manifest.parent_snapshot_id.as_deref().unwrap_or("none"),
-                place.parent.unwrap_or("none")
+                slot_key.parent.unwrap_or("none")
             )));
         }
         let producers = manifest
@@ -304,8 +339,8 @@ mod tests {
     const PARENT: &str = "1700000000000000000-00000000000000aa";
     const CHILD: &str = "1700000000000000001-00000000000000bb";
 
-    fn place() -> Place<'static> {
-        Place { dataset: "events", layout: Layout::Default, parent: Some(PARENT) }
+    fn slot_key() -> SlotKey<'static> {
+        SlotKey { dataset: "events", layout: Layout::Default, parent: Some(PARENT) }
     }
 
     fn manifest(metadata: Metadata) -> Manifest {
@@ -339,13 +374,13 @@ mod tests {
     }
 
     fn read(bytes: &[u8], object: Option<Vec<u8>>) -> Result<(Slot, Vec<u8>)> {
-        decode(place(), bytes)?.with_payload(place(), object)
+        decode(slot_key(), bytes)?.with_payload(slot_key(), object)
     }
 
     #[test]
     fn a_slot_reads_back_as_it_was_written() {
         let payload = manifest(Metadata::empty()).encode();
-        let bytes = encode(place(), &slot(), &payload);
+        let bytes = encode(slot_key(), &slot(), &payload);
         let header = std::str::from_utf8(&bytes).unwrap().lines().next().unwrap();
         assert!(
             header.starts_with(&format!(
@@ -362,14 +397,14 @@ mod tests {
     fn a_slot_that_adopts_has_no_payload() {
         const GO: &str = "1700000000000000002";
         let slot = Slot { kind: Kind::Adopt, child: GO.into(), created_at: 0, ..slot() };
-        let bytes = encode(place(), &slot, &[]);
+        let bytes = encode(slot_key(), &slot, &[]);
         let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         let end = format!("\"len\":0,\"sha256\":\"{nothing}\"}}\n");
         let text = String::from_utf8(bytes.clone()).unwrap();
         assert!(text.contains("\"kind\":\"adopt\"") && text.ends_with(&end), "{text}");
         assert_eq!(read(&bytes, None).unwrap(), (slot.clone(), Vec::new()));
         let cases = [
-            (encode(place(), &slot, b"x"), "it adopts a snapshot, but has a payload of 1 bytes"),
+            (encode(slot_key(), &slot, b"x"), "it adopts a snapshot, but has a payload of 1 bytes"),
             (text.replace(GO, "..").into_bytes(), "its child \"..\" is no id"),
             (text.replace("\"len\":0", "\"len\":1").into_bytes(), "its payload has 0 bytes, expected 1"),
             (text.replace("e3b0", "e3b1").into_bytes(), "has the SHA-256"),
@@ -385,11 +420,11 @@ mod tests {
     fn a_large_payload_stands_in_its_own_object() {
         let text = format!("{{\"note\":\"{}\"}}", "x".repeat(INLINE_MAX));
         let payload = manifest(Metadata::parse(&text).unwrap()).encode();
-        let key = payload_key(place(), &slot(), &payload).unwrap();
+        let key = payload_key(slot_key(), &slot(), &payload).unwrap();
         assert_eq!(key, format!("datasets/events/_commits/{CHILD}-00000000000000000000000000000abc.payload"));
-        let bytes = encode(place(), &slot(), &payload);
+        let bytes = encode(slot_key(), &slot(), &payload);
         assert!(bytes.len() < 1000 && bytes.ends_with(b"\n"));
-        let header = decode(place(), &bytes).unwrap();
+        let header = decode(slot_key(), &bytes).unwrap();
         assert_eq!(header.payload_object(), Some((&*key, payload.len() as u64)));
         assert_eq!(read(&bytes, Some(payload.clone())).unwrap(), (slot(), payload));
     }
@@ -397,7 +432,7 @@ mod tests {
     #[test]
     fn a_slot_that_is_not_right_is_refused_with_what_is_wrong() {
         let payload = manifest(Metadata::empty()).encode();
-        let good = String::from_utf8(encode(place(), &slot(), &payload)).unwrap();
+        let good = String::from_utf8(encode(slot_key(), &slot(), &payload)).unwrap();
         let cases: [(&str, &str, Status, &str); 16] = [
             ("\n", " ", Status::Corrupt, "its header is no JSON object"),
             ("{\"lode_slot\":1", "{\"lode_slot\":2", Status::Unsupported, "has version 2"),

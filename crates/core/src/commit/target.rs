@@ -1,0 +1,51 @@
+//! The dataset that is committed to.
+
+use super::adopt::Sightings;
+use crate::context::Context;
+use crate::history::{History, SlotKey};
+use crate::layout::Layout;
+use crate::options::Retry;
+use crate::store::{Backend, Durability, Store};
+
+/// The dataset that is committed to, and how.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// Where it is.
+    pub store: &'a Store,
+    /// Its id.
+    pub dataset: &'a str,
+    /// Where its objects lie.
+    pub layout: Layout,
+    /// What a commit must survive.
+    pub durability: Durability,
+    /// How often to try again.
+    pub retry: Retry,
+    /// The codec that a manifest without files names; `None` for a dataset of blobs.
+    pub codec: Option<&'static str>,
+    /// The compressor that it names.
+    pub compressor: &'static str,
+    /// The checksum that it names, if any.
+    pub checksum: Option<&'static str>,
+    /// What was seen to stand still, on stores without a clock.
+    pub sightings: &'a Sightings,
+}
+
+impl<'a> Target<'a> {
+    /// What does the work.
+    pub fn backend(&self) -> &'a dyn Backend {
+        self.store.backend()
+    }
+
+    /// What identifies the slot of this parent.
+    pub fn slot_key<'b>(&self, parent: Option<&'b str>) -> SlotKey<'b>
+    where
+        'a: 'b,
+    {
+        SlotKey { dataset: self.dataset, layout: self.layout, parent }
+    }
+
+    /// Reads the dataset's history for a call.
+    pub fn history(&self, context: &'a Context) -> History<'a> {
+        History { store: self.store, dataset: self.dataset, layout: self.layout, context }
+    }
+}
