@@ -11,13 +11,11 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use lode_core::codec::Codec;
-use lode_core::dataset::{
-    Dataset, DatasetOptions, ReadOptions, Resolution, Snapshot, Verify, WriterOptions,
-};
+use lode_core::context::CallOptions;
+use lode_core::dataset::{Dataset, DatasetOptions, ReadOptions, Resolution, Snapshot, Verify, WriterOptions};
 use lode_core::fuzzing::{Kind, Slot, SlotKey, encode};
 use lode_core::layout::Layout;
 use lode_core::manifest::{Manifest, Metadata};
-use lode_core::context::CallOptions;
 use lode_core::options::{CommitOptions, Retry};
 use lode_core::store::{Durability, Put, Store, StoreOptions};
 
