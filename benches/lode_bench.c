@@ -190,7 +190,7 @@ static void write_input(const char *form, const char *from, const char *root, co
     } else {
         lode_error *error = NULL;
         lode_record_writer *writer = NULL;
-        check(lode_dataset_record_writer(dataset, NULL, &writer, &error), error, "open a writer");
+        check(lode_dataset_open_record_writer(dataset, NULL, &writer, &error), error, "open a writer");
         if (batched) push_batches(writer, &batches, in.count);
         else if (strcmp(form, "append") == 0) push_each(writer, &in);
         else push_lines(writer, &in);
@@ -209,7 +209,7 @@ static void write_input(const char *form, const char *from, const char *root, co
 static lode_snapshot *latest(lode_dataset *dataset) {
     lode_snapshot *snapshot = NULL;
     lode_error *error = NULL;
-    check(lode_dataset_latest(dataset, NULL, &snapshot, &error), error, "find the newest snapshot");
+    check(lode_dataset_find_latest(dataset, NULL, &snapshot, &error), error, "find the newest snapshot");
     return snapshot;
 }
 
@@ -227,7 +227,7 @@ static void read_back(const char *form, const char *root, const settings *set) {
     lode_dataset *dataset = open_dataset(root, set);
     lode_snapshot *snapshot = latest(dataset);
     lode_record_reader *reader = NULL;
-    check(lode_dataset_read(dataset, snapshot, &options, &reader, &error), error, "open a reader");
+    check(lode_dataset_open_record_reader(dataset, snapshot, &options, &reader, &error), error, "open a reader");
     lode_status status;
     if (batched) {
         size_t got = 0;
@@ -365,7 +365,8 @@ static void blob(const char *from, const char *root, settings *set) {
     int fd = open(from, O_RDONLY);
     if (fd < 0) die_errno("open", from);
     lode_dataset *dataset = open_dataset(root, set);
-    check(lode_dataset_stream_write(dataset, read_file, &fd, "{}", NULL, &snapshot, &error), error, "stream write");
+    lode_byte_source source = {.struct_size = sizeof source, .ctx = &fd, .read = read_file};
+    check(lode_dataset_stream_write_blob(dataset, &source, "{}", NULL, &snapshot, &error), error, "stream write");
     close(fd);
     int64_t end = now_ns();
 
@@ -382,7 +383,7 @@ static void find(int64_t count, const char *root, const settings *set) {
     lode_snapshot *before = latest(dataset);
     for (int i = 0; i < NEW; i++) {
         lode_snapshot *parent = NULL;
-        check(lode_dataset_snapshot(dataset, lode_snapshot_parent_id(before), NULL, &parent, &error), error, "find a parent");
+        check(lode_dataset_find_snapshot(dataset, lode_snapshot_parent_id(before), NULL, &parent, &error), error, "find a parent");
         lode_snapshot_free(before);
         before = parent;
     }
@@ -397,7 +398,7 @@ static void find(int64_t count, const char *root, const settings *set) {
         lode_snapshot *snapshot = NULL;
         int seen = 0;
         lode_status status;
-        check(lode_dataset_changes_since(dataset, lode_snapshot_id(before), NULL, &iterator, &error), error, "ask for the changes");
+        check(lode_dataset_list_changes(dataset, lode_snapshot_id(before), NULL, &iterator, &error), error, "ask for the changes");
         while ((status = lode_snapshot_iterator_next(iterator, &snapshot, &error)) == LODE_ITEM) {
             seen++;
             lode_snapshot_free(snapshot);

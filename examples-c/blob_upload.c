@@ -51,8 +51,11 @@ static int64_t read_file(void *ctx, uint8_t *buffer, size_t capacity)
 static int upload(lode_dataset *dataset, const char *name, struct file *file, lode_snapshot **snapshot)
 {
     lode_error *error = NULL;
+    lode_byte_source bytes = LODE_BYTE_SOURCE_INIT;
+    bytes.ctx = file;
+    bytes.read = read_file;
     lode_status status =
-        lode_dataset_stream_write(dataset, read_file, file, "{\"content_type\":\"application/octet-stream\"}", NULL, snapshot, &error);
+        lode_dataset_stream_write_blob(dataset, &bytes, "{\"content_type\":\"application/octet-stream\"}", NULL, snapshot, &error);
     if (status == LODE_ERR_ITERATOR) {
         fprintf(stderr, "blob_upload: cannot read %s: %s; nothing was committed\n", name,
                 strerror(-lode_error_callback_code(error)));
@@ -135,7 +138,7 @@ static int run(lode_dataset *dataset, const char *name)
     lode_error *error = NULL;
     int result = upload(dataset, name, &file, &snapshot);
     if (result == 0) {
-        lode_status status = lode_dataset_read_blob(dataset, snapshot, NULL, &reader, &error);
+        lode_status status = lode_dataset_open_blob_reader(dataset, snapshot, NULL, &reader, &error);
         result = status < 0 ? failed("cannot open the blob", status, error) : compare(reader, name, file.fd);
     }
     if (result == 0) {

@@ -60,14 +60,14 @@ static int print_snapshot(lode_dataset *dataset, const char *snapshot_id)
     lode_record_reader *reader = NULL;
     lode_status status;
     if (snapshot_id != NULL) {
-        status = lode_dataset_snapshot(dataset, snapshot_id, NULL, &snapshot, &error);
+        status = lode_dataset_find_snapshot(dataset, snapshot_id, NULL, &snapshot, &error);
     } else {
-        status = lode_dataset_latest(dataset, NULL, &snapshot, &error);
+        status = lode_dataset_find_latest(dataset, NULL, &snapshot, &error);
     }
     if (status < 0) {
         return failed("cannot find the snapshot", status, error);
     }
-    status = lode_dataset_read(dataset, snapshot, NULL, &reader, &error);
+    status = lode_dataset_open_record_reader(dataset, snapshot, NULL, &reader, &error);
     lode_snapshot_free(snapshot); /* the reader keeps what it needs */
     if (status < 0) {
         return failed("cannot open the snapshot", status, error);

@@ -308,22 +308,22 @@ static int32_t remove_object(void *ctx, const char *key, lode_callback_error *er
     return code;
 }
 
-static int32_t compare_and_swap(void *ctx, const char *key, const lode_bytes *expected, const lode_bytes *value,
-                                lode_callback_error *error)
+static int32_t compare_and_swap(void *ctx, const char *key, const uint8_t *expected, size_t expected_len,
+                                const uint8_t *value, size_t value_len, lode_callback_error *error)
 {
     struct directory *directory = ctx;
     pthread_mutex_lock(&directory->swapping);
     uint8_t current[4096];
     int64_t len = read_object(ctx, key, 0, current, sizeof current, error);
     int32_t code = 0;
-    size_t wanted = expected != NULL ? expected->len : 0;
     if (len < 0 && len != LODE_ERR_NOT_FOUND) {
         code = (int32_t)len;
-    } else if ((len < 0 ? 0 : (size_t)len) != wanted || (wanted > 0 && memcmp(current, expected->data, wanted) != 0)) {
+    } else if ((len < 0 ? 0 : (size_t)len) != expected_len ||
+               (expected_len > 0 && memcmp(current, expected, expected_len) != 0)) {
         code = LODE_ERR_CONFLICT;
     } else {
         struct upload *fresh = upload_begin(directory, key);
-        if (fresh == NULL || write_all(fresh->file, value->data, value->len) != 0 || fsync(fresh->file) != 0 ||
+        if (fresh == NULL || write_all(fresh->file, value, value_len) != 0 || fsync(fresh->file) != 0 ||
             rename(fresh->temporary, fresh->path) != 0) {
             code = failed(error, "cannot replace", key);
         } else {
@@ -359,7 +359,7 @@ static lode_status open_directory(struct directory *directory, lode_store **stor
     callbacks.remove = remove_object;
     callbacks.compare_and_swap = compare_and_swap;
     callbacks.release = release;
-    return lode_store_from_callbacks(&callbacks, NULL, store, error);
+    return lode_store_open_callbacks(&callbacks, NULL, store, error);
 }
 
 /* ---- The demonstration ---- */
@@ -389,14 +389,14 @@ static int write_and_read(lode_store *store)
     int bad = 1;
     if ((status = lode_dataset_open(store, "weather", &options, &dataset, &error)) < 0) {
         say("lode_dataset_open", status, error);
-    } else if ((status = lode_dataset_record_writer(dataset, NULL, &writer, &error)) < 0) {
-        say("lode_dataset_record_writer", status, error);
+    } else if ((status = lode_dataset_open_record_writer(dataset, NULL, &writer, &error)) < 0) {
+        say("lode_dataset_open_record_writer", status, error);
     } else if ((status = lode_record_writer_append_lines(writer, LINES, strlen(LINES), &consumed, &error)) < 0) {
         say("lode_record_writer_append_lines", status, error);
     } else if ((status = lode_record_writer_commit(writer, "{}", NULL, &snapshot, &error)) < 0) {
         say("lode_record_writer_commit", status, error);
-    } else if ((status = lode_dataset_read(dataset, snapshot, NULL, &reader, &error)) < 0) {
-        say("lode_dataset_read", status, error);
+    } else if ((status = lode_dataset_open_record_reader(dataset, snapshot, NULL, &reader, &error)) < 0) {
+        say("lode_dataset_open_record_reader", status, error);
     } else {
         printf("Committed snapshot %s with %lld records:\n", lode_snapshot_id(snapshot),
                (long long)lode_snapshot_row_count(snapshot));
@@ -416,14 +416,14 @@ static int write_and_read(lode_store *store)
 static int show_keys(lode_store *store)
 {
     lode_error *error = NULL;
-    lode_key_iterator *keys = NULL;
+    lode_string_iterator *keys = NULL;
     const char *key;
     lode_status status = lode_store_list(store, "", NULL, &keys, &error);
     printf("The store's objects:\n");
-    while (status >= 0 && (status = lode_key_iterator_next(keys, &key, &error)) == LODE_ITEM) {
+    while (status >= 0 && (status = lode_string_iterator_next(keys, &key, &error)) == LODE_ITEM) {
         printf("  %s\n", key);
     }
-    lode_key_iterator_free(keys);
+    lode_string_iterator_free(keys);
     return status < 0 ? say("listing the store", status, error) : 0;
 }
 
@@ -457,9 +457,9 @@ int main(int argc, char **argv)
     int bad;
     lode_status status = open_directory(&directory, &store, &error);
     if (status < 0) {
-        bad = say("lode_store_from_callbacks", status, error);
-    } else if ((status = lode_store_verify(store, "", NULL, &error)) < 0) {
-        bad = say("lode_store_verify", status, error);
+        bad = say("lode_store_open_callbacks", status, error);
+    } else if ((status = lode_store_check_conformance(store, "", NULL, &error)) < 0) {
+        bad = say("lode_store_check_conformance", status, error);
     } else {
         printf("The store keeps every rule.\n");
         bad = write_and_read(store) || show_keys(store);

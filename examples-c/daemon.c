@@ -258,7 +258,7 @@ static enum outcome open_writer(void)
 {
     lode_error *error = NULL;
     lode_status status =
-        d.writer != NULL ? LODE_OK : lode_dataset_record_writer(d.dataset, NULL, &d.writer, &error);
+        d.writer != NULL ? LODE_OK : lode_dataset_open_record_writer(d.dataset, NULL, &d.writer, &error);
     return status < 0 ? try_later("cannot begin a snapshot", status, error) : GO_ON;
 }
 
@@ -347,8 +347,9 @@ static enum outcome commit(void)
         return try_later("cannot commit", status, error); /* the writer keeps the records */
     }
     const char *there = position;
-    if (status == LODE_ALREADY_COMMITTED) {
-        lode_snapshot_producer(snapshot, d.producer, NULL, &there, NULL);
+    if (status == LODE_ALREADY_COMMITTED &&
+        lode_snapshot_find_producer(snapshot, d.producer, NULL, &there, NULL) != LODE_OK) {
+        there = NULL;
     }
     if (there == NULL || strcmp(there, position) != 0) { /* the same position: the same records */
         say("sequence %" PRIu64 " of producer \"%s\" is committed by another daemon: let each have its own --producer",
@@ -363,7 +364,7 @@ static enum outcome commit(void)
         say("committed, but another program that ignores lode's commit slots writes to this dataset");
     }
     printf("committed %s %" PRIu64 " %" PRId64 " %s %s\n", lode_snapshot_id(snapshot), options.sequence,
-           lode_record_writer_records(d.writer), d.why, position);
+           lode_record_writer_record_count(d.writer), d.why, position);
     fflush(stdout);
     lode_snapshot_free(snapshot);
     lode_record_writer_free(d.writer);
@@ -407,9 +408,9 @@ static enum outcome work(int finishing)
         if (d.first_at == 0) {
             return GO_ON;
         }
-        if (lode_record_writer_records(d.writer) >= d.max_records) {
+        if (lode_record_writer_record_count(d.writer) >= d.max_records) {
             d.why = "records";
-        } else if (lode_record_writer_bytes(d.writer) >= d.max_bytes) {
+        } else if (lode_record_writer_byte_count(d.writer) >= d.max_bytes) {
             d.why = "bytes";
         } else if (now - d.first_at >= d.age_ms) {
             d.why = "age";
@@ -559,9 +560,9 @@ static int find_position(lode_error **error)
 {
     lode_snapshot *snapshot = NULL;
     const char *position = "";
-    lode_status status = lode_dataset_producer_position(d.dataset, d.producer, NULL, &snapshot, error);
+    lode_status status = lode_dataset_find_producer(d.dataset, d.producer, NULL, &snapshot, error);
     if (status == LODE_OK) {
-        status = lode_snapshot_producer(snapshot, d.producer, &d.sequence, &position, error);
+        status = lode_snapshot_find_producer(snapshot, d.producer, &d.sequence, &position, error);
     }
     int result = status < 0 ? -1 : read_position(position);
     if (status >= 0 && result != 0) {

@@ -93,9 +93,9 @@ static int read_back(lode_dataset *dataset, const lode_snapshot *snapshot)
 {
     lode_error *error = NULL;
     lode_record_reader *reader = NULL;
-    lode_status status = lode_dataset_read(dataset, snapshot, NULL, &reader, &error);
+    lode_status status = lode_dataset_open_record_reader(dataset, snapshot, NULL, &reader, &error);
     if (status < 0) {
-        return failed("lode_dataset_read", status, error);
+        return failed("lode_dataset_open_record_reader", status, error);
     }
     size_t count = 0;
     lode_bytes record;

@@ -167,8 +167,8 @@ static void show_progress(struct progress *progress, const lode_record_writer *w
         progress->next.tv_sec++;
     }
     progress->shown = 1;
-    fprintf(stderr, "\r%" PRId64 " records, %" PRId64 " bytes", lode_record_writer_records(writer),
-            lode_record_writer_bytes(writer));
+    fprintf(stderr, "\r%" PRId64 " records, %" PRId64 " bytes", lode_record_writer_record_count(writer),
+            lode_record_writer_byte_count(writer));
 }
 
 static void end_progress(struct progress *progress)
@@ -318,7 +318,7 @@ static int ingest(const char *root, const char *dataset_id, const lode_dataset_o
         status = lode_dataset_open(store, dataset_id, options, &dataset, &error);
     }
     if (status >= 0) {
-        status = lode_dataset_record_writer(dataset, NULL, &writer, &error);
+        status = lode_dataset_open_record_writer(dataset, NULL, &writer, &error);
     }
 
     int result;

@@ -48,11 +48,11 @@ static int seen_by_another(char *latest, size_t size)
     lode_error *error = NULL;
     require(lode_store_open_filesystem(root, NULL, &store, &error) >= 0, "the store opens", error);
     require(lode_dataset_open(store, "events", NULL, &dataset, &error) >= 0, "the dataset opens", error);
-    lode_status status = lode_dataset_latest(dataset, NULL, &snapshot, &error);
+    lode_status status = lode_dataset_find_latest(dataset, NULL, &snapshot, &error);
     snprintf(latest, size, "%s", status >= 0 ? lode_snapshot_id(snapshot) : lode_status_name(status));
     lode_snapshot_free(snapshot);
     lode_error_free(error);
-    require(lode_dataset_snapshots(dataset, NULL, &snapshots, &error) >= 0, "snapshots are listed", error);
+    require(lode_dataset_list_snapshots(dataset, NULL, &snapshots, &error) >= 0, "snapshots are listed", error);
     int count = 0;
     while ((status = lode_snapshot_iterator_next(snapshots, &snapshot, &error)) == LODE_ITEM) {
         count++;
@@ -76,7 +76,7 @@ static lode_record_writer *writer_with(lode_dataset *dataset, const char *record
 {
     lode_record_writer *writer = NULL;
     lode_error *error = NULL;
-    require(lode_dataset_record_writer(dataset, NULL, &writer, &error) >= 0, "a writer opens", error);
+    require(lode_dataset_open_record_writer(dataset, NULL, &writer, &error) >= 0, "a writer opens", error);
     require(lode_record_writer_append(writer, record, strlen(record), NULL, &error) >= 0, "it takes a record", error);
     return writer;
 }
@@ -150,7 +150,7 @@ int main(void)
 
     /* A reader keeps its snapshot while others commit. */
     lode_record_reader *reader = NULL;
-    require(lode_dataset_read(dataset, first, NULL, &reader, &error) >= 0, "the snapshot opens", error);
+    require(lode_dataset_open_record_reader(dataset, first, NULL, &reader, &error) >= 0, "the snapshot opens", error);
     writer = writer_with(dataset, "{\"n\":2}");
     require(lode_record_writer_abort(writer, &error) >= 0, "a writer can give up", error);
     lode_record_writer_free(writer);

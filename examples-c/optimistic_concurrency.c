@@ -55,7 +55,7 @@ static lode_status read_counter(lode_dataset *dataset, char id[64], long *number
     size_t len = 0;
     id[0] = '\0';
     *number = 0;
-    lode_status status = lode_dataset_latest(dataset, NULL, &snapshot, error);
+    lode_status status = lode_dataset_find_latest(dataset, NULL, &snapshot, error);
     if (status == LODE_ERR_NO_SNAPSHOTS) {
         lode_error_free(*error);
         *error = NULL;
@@ -66,7 +66,7 @@ static lode_status read_counter(lode_dataset *dataset, char id[64], long *number
         lode_read_options_init(&options, sizeof options);
         options.verify = 1; /* the checksum first: then one read is enough for so few bytes */
         snprintf(id, 64, "%s", lode_snapshot_id(snapshot));
-        status = lode_dataset_read_blob(dataset, snapshot, &options, &reader, error);
+        status = lode_dataset_open_blob_reader(dataset, snapshot, &options, &reader, error);
     }
     if (status >= 0) {
         status = lode_blob_reader_read(reader, text, sizeof text - 1, &len, error);

@@ -99,9 +99,9 @@ static int verify(lode_dataset *dataset, const lode_snapshot *snapshot)
 {
     lode_error *error = NULL;
     lode_record_reader *reader = NULL;
-    lode_status status = lode_dataset_read(dataset, snapshot, NULL, &reader, &error);
+    lode_status status = lode_dataset_open_record_reader(dataset, snapshot, NULL, &reader, &error);
     if (status < 0) {
-        return failed("lode_dataset_read", status, error);
+        return failed("lode_dataset_open_record_reader", status, error);
     }
 
     char *lines = NULL;
@@ -221,9 +221,9 @@ static int show_rules(lode_dataset *dataset, const char *head)
     printf("  %s\n", lode_error_message(error));
     lode_error_free(error);
 
-    status = lode_dataset_latest(dataset, NULL, &snapshot, &error);
+    status = lode_dataset_find_latest(dataset, NULL, &snapshot, &error);
     if (status < 0) {
-        return failed("lode_dataset_latest", status, error);
+        return failed("lode_dataset_find_latest", status, error);
     }
     int same = strcmp(lode_snapshot_id(snapshot), head) == 0;
     printf("Latest snapshot is still: %s\n", lode_snapshot_id(snapshot));

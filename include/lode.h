@@ -61,7 +61,8 @@
  * Strings   Ids, paths and JSON are NUL-terminated UTF-8, and checked: anything else is
  *           LODE_ERR_INVALID_ARGUMENT. Records are bytes with a length.
  * Structs   A struct that the caller fills begins with `size_t struct_size`, its sizeof as the caller was
- *           compiled. All zero but that is valid and means the defaults; lode_x_init does it. Structs grow
+ *           compiled. All zero but that is valid and means the defaults: LODE_X_INIT initialises a lode_x so, and
+ *           lode_x_init does it for what is in memory already. Structs grow
  *           at their end only: a size below the first version's is LODE_ERR_INVALID_ARGUMENT, a field that
  *           the library does not know must be zero, else the answer is LODE_ERR_UNSUPPORTED.
  * Turns     Any number of writers may commit to a dataset at once, from all threads, processes and machines: who
@@ -137,6 +138,29 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+/*
+ * Before a function whose status must not be ignored: compilers that can warn do so. A program may define it as
+ * nothing before it includes this header.
+ */
+#if !defined(LODE_MUST_CHECK)
+#  if defined(__cplusplus) && __cplusplus >= 201703L
+#    define LODE_MUST_CHECK [[nodiscard]]
+#  elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 202311L
+#    define LODE_MUST_CHECK [[nodiscard]]
+#  elif defined(__GNUC__)
+#    define LODE_MUST_CHECK __attribute__((__warn_unused_result__))
+#  else
+#    define LODE_MUST_CHECK
+#  endif
+#endif
+
+/**
+ * Whether this header is of at least the given version, for `#if`: a program that uses what a later version brought
+ * asks for that version. lode_version_number tells the version of the library that is running.
+ */
+#define LODE_CHECK_VERSION(major, minor, patch) \
+    (LODE_VERSION_NUMBER >= (major) * 1000000 + (minor) * 1000 + (patch))
 
 /** The major version of this header. */
 #define LODE_VERSION_MAJOR 0
@@ -315,6 +339,12 @@
 /** The same call will fail again. */
 #define LODE_ACTION_GIVE_UP 4
 
+/** Of a log line: something that an operator should look at. */
+#define LODE_LOG_WARNING 1
+
+/** Of a log line: worth knowing. */
+#define LODE_LOG_INFO 2
+
 /**
  * Of a store of callbacks: never call two of them at once. Without it, threads that share the store call them
  * at the same time.
@@ -372,8 +402,17 @@
 /** A record that is invalid or too large fails its append; the writer stays usable. */
 #define LODE_BAD_RECORD_FAIL 0
 
-/** A record that is invalid or too large is left out and counted; see lode_record_writer_skipped. */
+/** A record that is invalid or too large is left out and counted; see lode_record_writer_skipped_count. */
 #define LODE_BAD_RECORD_SKIP 1
+
+/** Files are checked as they stream, and the verdict on checksum and number of records comes with the end. */
+#define LODE_VERIFY_STREAMING 0
+
+/** The whole file is checked before its first record (or byte) is given. */
+#define LODE_VERIFY_FIRST 1
+
+/** Only sizes are checked. */
+#define LODE_VERIFY_SIZES 2
 
 /**
  * Reads the bytes of a raw blob, as a stream and by range; the two do not move each other. In bounded memory. It
@@ -423,12 +462,6 @@ typedef struct lode_dataset lode_dataset;
  */
 typedef struct lode_error lode_error;
 
-/**
- * Texts that a call lists: the keys of a store, the ids of datasets, partitions. It belongs to one thread at
- * a time.
- */
-typedef struct lode_key_iterator lode_key_iterator;
-
 /** Takes the keys that a `list` callback finds. It lives for the callback alone. */
 typedef struct lode_key_sink lode_key_sink;
 
@@ -464,6 +497,12 @@ typedef struct lode_snapshot_iterator lode_snapshot_iterator;
 typedef struct lode_store lode_store;
 
 /**
+ * Texts that a call lists: the keys of a store, the ids of datasets, partitions. It belongs to one thread at
+ * a time.
+ */
+typedef struct lode_string_iterator lode_string_iterator;
+
+/**
  * The outcome of a call: below 0 a failure, 0 and above a success. Test `status < 0`, never
  * `status != LODE_OK`. The numbers are stable; treat one that this header does not list as
  * `LODE_ERR_UNKNOWN` if it is below 0 and as `LODE_OK` otherwise.
@@ -492,6 +531,10 @@ typedef struct lode_call_options {
      */
     int32_t (*progress)(void *ctx, int64_t records, int64_t bytes_in, int64_t bytes_stored);
 } lode_call_options;
+
+/** Initialises a lode_call_options with the defaults, as lode_call_options_init does. */
+#define LODE_CALL_OPTIONS_INIT \
+    {sizeof(lode_call_options), 0, NULL, NULL, NULL}
 
 /** How a commit is to be made. All zero but `struct_size`: no limits, any parent. */
 typedef struct lode_commit_options {
@@ -531,11 +574,15 @@ typedef struct lode_commit_options {
      */
     uint64_t sequence;
     /**
-     * Where the producer is to go on after a restart, for lode_snapshot_producer; opaque NUL-terminated UTF-8, at
+     * Where the producer is to go on after a restart, for lode_snapshot_find_producer; opaque NUL-terminated UTF-8, at
      * most 4,096 bytes, borrowed for the call. NULL: "".
      */
     const char *position;
 } lode_commit_options;
+
+/** Initialises a lode_commit_options with the defaults, as lode_commit_options_init does. */
+#define LODE_COMMIT_OPTIONS_INIT \
+    {sizeof(lode_commit_options), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL}
 
 /** How to open a store. All zero but `struct_size`: no log. */
 typedef struct lode_store_options {
@@ -544,7 +591,7 @@ typedef struct lode_store_options {
     /** Handed to `log` and `log_release`. Borrowed until `log_release`. */
     void *log_ctx;
     /**
-     * Told what is worth knowing but fails no call: `level` 1 is a warning, 2 is information; `message` is
+     * Told what is worth knowing but fails no call: `level` is one of LODE_LOG_*; `message` is
      * UTF-8, borrowed for the callback. Called on the thread whose call it is about, so on several at once
      * if threads share the store. It may use any handle but those of the call that it is about. NULL: nobody
      * is told.
@@ -558,16 +605,9 @@ typedef struct lode_store_options {
     void (*log_release)(void *ctx);
 } lode_store_options;
 
-/**
- * A run of bytes that belongs to whoever gave it; it is not NUL-terminated. `data` may be NULL if `len` is
- * 0. This struct is frozen: it never grows.
- */
-typedef struct lode_bytes {
-    /** The first byte. */
-    const uint8_t *data;
-    /** How many bytes. */
-    size_t len;
-} lode_bytes;
+/** Initialises a lode_store_options with the defaults, as lode_store_options_init does. */
+#define LODE_STORE_OPTIONS_INIT \
+    {sizeof(lode_store_options), NULL, NULL, NULL}
 
 /**
  * A store of the caller's own: objects under keys, written once and whole, and swapped by comparison. All
@@ -654,22 +694,28 @@ typedef struct lode_store_callbacks {
     int32_t (*remove)(void *ctx, const char *key, lode_callback_error *error);
     /**
      * Replaces the object's bytes by `value` if they are `expected`, compared and replaced in one step;
-     * `expected` NULL: if there is no object, or an empty one. If they are not, nothing changes, and the answer is
+     * `expected_len` 0: if there is no object, or an empty one. No pointer is NULL. If they are not, nothing changes, and the answer is
      * LODE_ERR_CONFLICT (LODE_ERR_PATH_EXISTS and LODE_ERR_NOT_FOUND are taken for that). LODE_ERR_BUSY: try
      * again a little later. LODE_ERR_COMMIT_UNKNOWN: the store cannot tell, as for `put_finish`.
      */
     int32_t (*compare_and_swap)(void *ctx,
                                 const char *key,
-                                const lode_bytes *expected,
-                                const lode_bytes *value,
+                                const uint8_t *expected,
+                                size_t expected_len,
+                                const uint8_t *value,
+                                size_t value_len,
                                 lode_callback_error *error);
     /**
      * Called exactly once, when no callback will be called any more: on the thread that frees the last handle
-     * of the store (datasets, writers, readers and iterators count), or before a lode_store_from_callbacks that
+     * of the store (datasets, writers, readers and iterators count), or before a lode_store_open_callbacks that
      * fails returns, once `struct_size` was acceptable. NULL: none.
      */
     void (*release)(void *ctx);
 } lode_store_callbacks;
+
+/** Initialises a lode_store_callbacks with the defaults, as lode_store_callbacks_init does. */
+#define LODE_STORE_CALLBACKS_INIT \
+    {sizeof(lode_store_callbacks), NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 
 /**
  * How a dataset is written. What is read follows each snapshot's own manifest. All zero but `struct_size`:
@@ -726,6 +772,21 @@ typedef struct lode_dataset_options {
     size_t partition_key_count;
 } lode_dataset_options;
 
+/** Initialises a lode_dataset_options with the defaults, as lode_dataset_options_init does. */
+#define LODE_DATASET_OPTIONS_INIT \
+    {sizeof(lode_dataset_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0}
+
+/**
+ * A run of bytes that belongs to whoever gave it; it is not NUL-terminated. `data` may be NULL if `len` is
+ * 0. This struct is frozen: it never grows.
+ */
+typedef struct lode_bytes {
+    /** The first byte. */
+    const uint8_t *data;
+    /** How many bytes. */
+    size_t len;
+} lode_bytes;
+
 /**
  * An iterator over records, which the caller implements. It gives either one record at a time, by `next` and
  * `record`, or a batch at a time, by `next_batch`. All callbacks come on the thread of the call that was
@@ -774,13 +835,70 @@ typedef struct lode_record_iterator {
     void (*release)(void *ctx);
 } lode_record_iterator;
 
+/** Initialises a lode_record_iterator with the defaults, as lode_record_iterator_init does. */
+#define LODE_RECORD_ITERATOR_INIT \
+    {sizeof(lode_record_iterator), NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+
+/**
+ * A source of bytes, which the caller implements. All callbacks come on the thread of the call that was given
+ * the source, never two at once. A callback may use any lode handle; it must not throw or longjmp out of itself.
+ */
+typedef struct lode_byte_source {
+    /** sizeof(lode_byte_source), as the caller was compiled. */
+    size_t struct_size;
+    /** Handed to every callback. Borrowed until `release`. */
+    void *ctx;
+    /**
+     * Fills the beginning of `buffer`, which has room for `capacity` bytes (at least 65536). Answer how many were
+     * filled; 0: there are no more; below 0: it failed, by the caller's own code, and the call ends with
+     * LODE_ERR_ITERATOR. Never called again after 0 or a failure.
+     */
+    int64_t (*read)(void *ctx, uint8_t *buffer, size_t capacity);
+    /**
+     * Says why it failed: asked once, after `read` answered 0 or less. The answer is NUL-terminated UTF-8,
+     * borrowed until `release`; NULL: no error. A text after 0 is a failure, too. NULL: never asked.
+     */
+    const char *(*err)(void *ctx);
+    /**
+     * Called exactly once, before the call that was given the source returns, whatever its outcome; only if
+     * `struct_size` was not acceptable it is not called. NULL: none.
+     */
+    void (*release)(void *ctx);
+} lode_byte_source;
+
+/** Initialises a lode_byte_source with the defaults, as lode_byte_source_init does. */
+#define LODE_BYTE_SOURCE_INIT \
+    {sizeof(lode_byte_source), NULL, NULL, NULL, NULL}
+
 /** How a record writer behaves. All zero but `struct_size`: bad records fail their append. */
-typedef struct lode_writer_options {
-    /** sizeof(lode_writer_options), as the caller was compiled. */
+typedef struct lode_record_writer_options {
+    /** sizeof(lode_record_writer_options), as the caller was compiled. */
     size_t struct_size;
     /** One of LODE_BAD_RECORD_*. */
     int32_t bad_records;
-} lode_writer_options;
+    /**
+     * Whether full pieces of data begin their way to the disk as they are appended, so that the commit has less to
+     * wait for. The append that completes a piece asks the system for it and does not wait, but while the disk's
+     * queue is full the system may make it wait. 0: no, the commit does it all; 1: yes.
+     */
+    int32_t early_writeback;
+} lode_record_writer_options;
+
+/** Initialises a lode_record_writer_options with the defaults, as lode_record_writer_options_init does. */
+#define LODE_RECORD_WRITER_OPTIONS_INIT \
+    {sizeof(lode_record_writer_options), 0, 0}
+
+/** How a blob writer behaves. All zero but `struct_size`: nothing is written back before the commit asks for it. */
+typedef struct lode_blob_writer_options {
+    /** sizeof(lode_blob_writer_options), as the caller was compiled. */
+    size_t struct_size;
+    /** As in lode_record_writer_options. */
+    int32_t early_writeback;
+} lode_blob_writer_options;
+
+/** Initialises a lode_blob_writer_options with the defaults, as lode_blob_writer_options_init does. */
+#define LODE_BLOB_WRITER_OPTIONS_INIT \
+    {sizeof(lode_blob_writer_options), 0}
 
 /** How to read a snapshot. All zero but `struct_size`: no limits, verified as the records stream. */
 typedef struct lode_read_options {
@@ -796,13 +914,25 @@ typedef struct lode_read_options {
      * NULL: none.
      */
     lode_cancel_token *cancel;
-    /**
-     * 0: files are checked as they stream, and the verdict on checksum and number of records comes with the
-     * end; 1: the whole file is checked before its first record (or byte) is given; 2: only sizes are
-     * checked.
-     */
+    /** One of LODE_VERIFY_*. */
     int32_t verify;
 } lode_read_options;
+
+/** Initialises a lode_read_options with the defaults, as lode_read_options_init does. */
+#define LODE_READ_OPTIONS_INIT \
+    {sizeof(lode_read_options), 0, NULL, 0}
+
+/** How to look at a store. All zero but `struct_size`: datasets of the default layout. */
+typedef struct lode_catalog_options {
+    /** sizeof(lode_catalog_options), as the caller was compiled. */
+    size_t struct_size;
+    /** One of LODE_LAYOUT_*: datasets of another layout are not seen. */
+    int32_t layout;
+} lode_catalog_options;
+
+/** Initialises a lode_catalog_options with the defaults, as lode_catalog_options_init does. */
+#define LODE_CATALOG_OPTIONS_INIT \
+    {sizeof(lode_catalog_options), 0}
 
 #ifdef __cplusplus
 extern "C" {
@@ -842,11 +972,22 @@ int32_t lode_has_feature(const char *feature);
  * The name of a status, such as "LODE_ERR_CONFLICT", for logs and messages.
  *
  * @param status any number.
- * @return a static string, never NULL: "LODE_ERR_UNKNOWN" for a number that is not listed.
+ * @return a static string, never NULL: for a number that is not listed "LODE_ERR_UNKNOWN" if it is below 0, else
+ *         "LODE_OK", as which it is to be treated.
  *
  * Cannot fail. Any thread, also in a signal handler. Since 0.1.0.
  */
 const char *lode_status_name(lode_status status);
+
+/**
+ * The name of an action, such as "LODE_ACTION_RETRY", for logs and messages.
+ *
+ * @param action any number, such as lode_error_action gives.
+ * @return a static string, never NULL: "LODE_ACTION_GIVE_UP" for a number that is not listed.
+ *
+ * Cannot fail. Any thread, also in a signal handler. Since 0.1.0.
+ */
+const char *lode_action_name(int32_t action);
 
 /**
  * The failure's status, the same that the call returned.
@@ -961,6 +1102,7 @@ void lode_error_free(lode_error *error);
  *
  * Any thread. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_cancel_token_new(lode_cancel_token **token, lode_error **error);
 
 /**
@@ -1026,6 +1168,7 @@ void lode_store_options_init(lode_store_options *options, size_t struct_size);
  *
  * Any thread. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_store_open_filesystem(const char *root,
                                        const lode_store_options *options,
                                        lode_store **store,
@@ -1042,6 +1185,7 @@ lode_status lode_store_open_filesystem(const char *root,
  *
  * Any thread. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_store_open_memory(const lode_store_options *options,
                                    lode_store **store,
                                    lode_error **error);
@@ -1103,7 +1247,8 @@ void lode_store_callbacks_init(lode_store_callbacks *callbacks, size_t struct_si
  *
  * Any thread. Since 0.1.0.
  */
-lode_status lode_store_from_callbacks(const lode_store_callbacks *callbacks,
+LODE_MUST_CHECK
+lode_status lode_store_open_callbacks(const lode_store_callbacks *callbacks,
                                       const lode_store_options *options,
                                       lode_store **store,
                                       lode_error **error);
@@ -1126,6 +1271,7 @@ lode_status lode_store_from_callbacks(const lode_store_callbacks *callbacks,
  *
  * Any thread. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_store_put(lode_store *store,
                            const char *key,
                            const void *data,
@@ -1147,6 +1293,7 @@ lode_status lode_store_put(lode_store *store,
  *
  * Any thread. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_store_get(lode_store *store,
                            const char *key,
                            const lode_call_options *call,
@@ -1171,14 +1318,15 @@ lode_status lode_store_get(lode_store *store,
  *
  * Any thread. Since 0.1.0.
  */
-lode_status lode_store_read(lode_store *store,
-                            const char *key,
-                            uint64_t offset,
-                            void *buffer,
-                            size_t capacity,
-                            const lode_call_options *call,
-                            size_t *len,
-                            lode_error **error);
+LODE_MUST_CHECK
+lode_status lode_store_read_at(lode_store *store,
+                               const char *key,
+                               uint64_t offset,
+                               void *buffer,
+                               size_t capacity,
+                               const lode_call_options *call,
+                               size_t *len,
+                               lode_error **error);
 
 /**
  * Asks whether there is an object.
@@ -1193,6 +1341,7 @@ lode_status lode_store_read(lode_store *store,
  *
  * Any thread. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_store_exists(lode_store *store,
                               const char *key,
                               const lode_call_options *call,
@@ -1205,19 +1354,20 @@ lode_status lode_store_exists(lode_store *store,
  * @param store the store. Not NULL.
  * @param prefix the folder whose keys are wanted, with or without a '/' at its end: "foo" has "foo/a/b", not
  *        "foobar"; NUL-terminated UTF-8, borrowed for the call. "": all keys. Not NULL.
- * @param call deadline and cancel token, for this call and, counted anew, for each lode_key_iterator_next.
+ * @param call deadline and cancel token, for this call and, counted anew, for each lode_string_iterator_next.
  *        Borrowed for the call. NULL: the defaults.
- * @param keys output: the iterator, which the caller owns and frees with lode_key_iterator_free. Not NULL.
+ * @param keys output: the iterator, which the caller owns and frees with lode_string_iterator_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
  *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_store_list(lode_store *store,
                             const char *prefix,
                             const lode_call_options *call,
-                            lode_key_iterator **keys,
+                            lode_string_iterator **keys,
                             lode_error **error);
 
 /**
@@ -1233,6 +1383,7 @@ lode_status lode_store_list(lode_store *store,
  *
  * Any thread. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_store_delete(lode_store *store,
                               const char *key,
                               const lode_call_options *call,
@@ -1244,9 +1395,10 @@ lode_status lode_store_delete(lode_store *store,
  *
  * @param store the store. Not NULL.
  * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
- * @param expected what the object must have, borrowed for the call. NULL or no bytes: there must be no object, or
- *        an empty one.
- * @param value what it is to have, borrowed for the call. Not NULL.
+ * @param expected the bytes that the object must have, borrowed for the call. NULL only if `expected_len` is 0.
+ * @param expected_len how many bytes. 0: there must be no object, or an empty one.
+ * @param value the bytes that it is to have, borrowed for the call. NULL only if `value_len` is 0.
+ * @param value_len how many bytes; 0 makes an empty object.
  * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_CONFLICT (it has something else), LODE_ERR_BUSY (somebody else holds its lock),
@@ -1257,10 +1409,13 @@ lode_status lode_store_delete(lode_store *store,
  *
  * Any thread. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_store_compare_and_swap(lode_store *store,
                                         const char *key,
-                                        const lode_bytes *expected,
-                                        const lode_bytes *value,
+                                        const void *expected,
+                                        size_t expected_len,
+                                        const void *value,
+                                        size_t value_len,
                                         const lode_call_options *call,
                                         lode_error **error);
 
@@ -1280,10 +1435,11 @@ lode_status lode_store_compare_and_swap(lode_store *store,
  *
  * Any thread. Since 0.1.0.
  */
-lode_status lode_store_verify(lode_store *store,
-                              const char *prefix,
-                              const lode_call_options *call,
-                              lode_error **error);
+LODE_MUST_CHECK
+lode_status lode_store_check_conformance(lode_store *store,
+                                         const char *prefix,
+                                         const lode_call_options *call,
+                                         lode_error **error);
 
 /**
  * The bytes of a buffer.
@@ -1328,9 +1484,10 @@ void lode_buffer_free(lode_buffer *buffer);
  *
  * One thread at a time. Since 0.1.0.
  */
-lode_status lode_key_iterator_next(lode_key_iterator *keys,
-                                   const char **key,
-                                   lode_error **error);
+LODE_MUST_CHECK
+lode_status lode_string_iterator_next(lode_string_iterator *keys,
+                                      const char **key,
+                                      lode_error **error);
 
 /**
  * Frees an iterator.
@@ -1339,7 +1496,7 @@ lode_status lode_key_iterator_next(lode_key_iterator *keys,
  *
  * Cannot fail. One thread at a time. Since 0.1.0.
  */
-void lode_key_iterator_free(lode_key_iterator *keys);
+void lode_string_iterator_free(lode_string_iterator *keys);
 
 /**
  * Fills the options with the defaults: no codec, no compression, checksum XXH3, the default layout, full
@@ -1368,6 +1525,7 @@ void lode_dataset_options_init(lode_dataset_options *options, size_t struct_size
  *
  * Any thread. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_dataset_open(lode_store *store,
                               const char *dataset_id,
                               const lode_dataset_options *options,
@@ -1403,11 +1561,168 @@ void lode_dataset_free(lode_dataset *dataset);
  *
  * Any thread. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_dataset_resolve_commit(lode_dataset *dataset,
                                         const char *snapshot_id,
                                         const lode_call_options *call,
                                         lode_snapshot **snapshot,
                                         lode_error **error);
+
+/**
+ * Makes a snapshot the head of its dataset: the exit of LODE_ERR_NEEDS_REPAIR, whose message names the heads to
+ * choose from. The snapshot's ancestors stay with it; snapshots that are none of them can still be read by their
+ * ids, but nothing is built on them any more. What writers of this library have committed stays: if they have gone
+ * on from another snapshot, only the newest of theirs can be chosen, and the error names it. The pointer "latest" is
+ * set to the choice, whatever it named; or, where a snapshot that does not stay sorts above it, to a new one that repeats
+ * the choice and sorts above all. No writer of the Go library may be at work. The call may be repeated.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param snapshot_id the snapshot to be the head; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. NULL: not
+ *        wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND, LODE_ERR_NEEDS_REPAIR (another must be chosen: see
+ *         lode_error_message), LODE_ERR_UNORDERABLE_PARENT (nothing can sort after that id), LODE_ERR_BUSY,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_adopt(lode_dataset *dataset,
+                               const char *snapshot_id,
+                               const lode_call_options *call,
+                               lode_snapshot **snapshot,
+                               lode_error **error);
+
+/**
+ * Finds the newest snapshot if it tells of this producer, as a producer asks after a restart;
+ * lode_snapshot_find_producer then gives the sequence and the position to go on from. Commits that are decided but not
+ * published yet count, and what is given is durable.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param producer_id the producer, not empty; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free; NULL with
+ *        LODE_NONE. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_NONE (nothing is remembered of this producer: it has committed nothing, or more than
+ *         1,024 others have committed since); LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_find_producer(lode_dataset *dataset,
+                                       const char *producer_id,
+                                       const lode_call_options *call,
+                                       lode_snapshot **snapshot,
+                                       lode_error **error);
+
+/**
+ * How far a producer had come with a snapshot.
+ *
+ * @param snapshot the snapshot. Not NULL.
+ * @param producer_id the producer; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param sequence output: the highest sequence that is committed; 0 with LODE_NONE. NULL: not wanted.
+ * @param position output: the position that came with it, NUL-terminated UTF-8, owned by the snapshot, until
+ *        lode_snapshot_free; NULL with LODE_NONE. NULL: not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_NONE (nothing is remembered of this producer); LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_CORRUPT (the manifest's map of producers is none), LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_snapshot_find_producer(const lode_snapshot *snapshot,
+                                        const char *producer_id,
+                                        uint64_t *sequence,
+                                        const char **position,
+                                        lode_error **error);
+
+/**
+ * Commits bytes in memory as one new snapshot, a raw blob: the bytes as they are given, through the dataset's
+ * compressor. Blocks until the commit is decided or has failed.
+ *
+ * @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
+ * @param data the bytes; borrowed for the call. NULL only if `len` is 0.
+ * @param len how many bytes; 0 makes an empty blob.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ * @param options deadline, cancel token, progress (a blob counts as one record), expected parent. Borrowed for
+ *        the call. NULL: the defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
+ *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. Of the arguments:
+ *         LODE_ERR_INVALID_ARGUMENT (also if the dataset has a codec), LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED. Of the commit:
+ *         LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH,
+ *         LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT,
+ *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_write_blob(lode_dataset *dataset,
+                                    const void *data,
+                                    size_t len,
+                                    const char *metadata_json,
+                                    const lode_commit_options *options,
+                                    lode_snapshot **snapshot,
+                                    lode_error **error);
+
+/**
+ * Commits records that are held in memory as one new snapshot: either all of them and a manifest, or
+ * nothing. In a dataset of LODE_LAYOUT_HIVE each partition that occurs becomes a file, and the manifest a
+ * copy beside each; in the other layouts all records become one file. The records are checked, and put
+ * into partitions, before anything is written. The stored line is the record's bytes as given, but for
+ * line breaks between its tokens, which are removed. Blocks until the commit is decided or has failed.
+ *
+ * A record's partition is `key=value/key=value`, by the dataset's partition keys at the top of the
+ * record. The value is a string's text, a number as it is written, `true` or `false`, escaped for a path
+ * as URLs are; if a key occurs twice, the last counts. A record without the key, with a value that is
+ * null, an array or an object, or whose value makes a name of more than 255 bytes is
+ * LODE_ERR_INVALID_RECORD; the message names record and key.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param records the records, `count` of them, one JSON document each; the array and what it points to are
+ *        borrowed for the call and must not change during it. NULL if `count` is 0.
+ * @param unix_nanos the records' times, `count` of them, in nanoseconds since the Unix epoch;
+ *        LODE_NO_TIMESTAMP: none. Borrowed for the call. NULL: no record has one.
+ * @param count how many records. 0 is allowed: an empty snapshot.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ * @param options deadline, cancel token, progress, expected parent, exactly-once key. Borrowed for the call.
+ *        NULL: the defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
+ *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. Of the arguments:
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED,
+ *         LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_CODEC_REQUIRED. Of the records:
+ *         LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT,
+ *         LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
+ *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store:
+ *         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_write_records(lode_dataset *dataset,
+                                       const lode_bytes *records,
+                                       const int64_t *unix_nanos,
+                                       size_t count,
+                                       const char *metadata_json,
+                                       const lode_commit_options *options,
+                                       lode_snapshot **snapshot,
+                                       lode_error **error);
 
 /**
  * Fills an iterator with the defaults: no callbacks.
@@ -1448,6 +1763,7 @@ void lode_record_iterator_init(lode_record_iterator *iterator, size_t struct_siz
  *
  * Any thread; several may write to one dataset at once. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_dataset_stream_write_records(lode_dataset *dataset,
                                               const lode_record_iterator *records,
                                               const char *metadata_json,
@@ -1456,60 +1772,52 @@ lode_status lode_dataset_stream_write_records(lode_dataset *dataset,
                                               lode_error **error);
 
 /**
- * Commits records that are held in memory as one new snapshot: either all of them and a manifest, or
- * nothing. In a dataset of LODE_LAYOUT_HIVE each partition that occurs becomes a file, and the manifest a
- * copy beside each; in the other layouts all records become one file. The records are checked, and put
- * into partitions, before anything is written. The stored line is the record's bytes as given, but for
- * line breaks between its tokens, which are removed. Blocks until the commit is decided or has failed.
+ * Fills a source with the defaults: no callbacks.
  *
- * A record's partition is `key=value/key=value`, by the dataset's partition keys at the top of the
- * record. The value is a string's text, a number as it is written, `true` or `false`, escaped for a path
- * as URLs are; if a key occurs twice, the last counts. A record without the key, with a value that is
- * null, an array or an object, or whose value makes a name of more than 255 bytes is
- * LODE_ERR_INVALID_RECORD; the message names record and key.
+ * @param source the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_byte_source), in bytes; no more is written.
  *
- * @param dataset the dataset. Not NULL.
- * @param records the records, `count` of them, one JSON document each; the array and what it points to are
- *        borrowed for the call and must not change during it. NULL if `count` is 0.
- * @param unix_nanos the records' times, `count` of them, in nanoseconds since the Unix epoch;
- *        LODE_NO_TIMESTAMP: none. Borrowed for the call. NULL: no record has one.
- * @param count how many records. 0 is allowed: an empty snapshot.
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_byte_source_init(lode_byte_source *source, size_t struct_size);
+
+/**
+ * Pulls the bytes of a blob from a source and commits them as one new snapshot: either all of them and a
+ * manifest, or nothing. Memory stays the same at any size. Blocks until the commit is decided or has failed.
+ *
+ * @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
+ * @param source the source; the struct is borrowed for the call, which calls `release` before it returns. Not
+ *        NULL.
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
  *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
- * @param options deadline, cancel token, progress, expected parent, exactly-once key. Borrowed for the call.
- *        NULL: the defaults.
+ * @param options deadline (also between two calls of `read`), cancel token, progress (a blob counts as one
+ *        record), expected parent. Borrowed for the call. NULL: the defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
- *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. Of the arguments:
- *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED,
- *         LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_CODEC_REQUIRED. Of the records:
- *         LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT,
- *         LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
- *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store:
- *         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ * @return LODE_ERR_NIL_ITERATOR: there is no source, or it has no `read`. LODE_ERR_ITERATOR: it failed.
+ *         LODE_ERR_ITERATOR_CONTRACT: it answered more than `capacity`. LODE_OK and all else as
+ *         lode_dataset_write_blob.
  *
  * Any thread; several may write to one dataset at once. Since 0.1.0.
  */
-lode_status lode_dataset_write_records(lode_dataset *dataset,
-                                       const lode_bytes *records,
-                                       const int64_t *unix_nanos,
-                                       size_t count,
-                                       const char *metadata_json,
-                                       const lode_commit_options *options,
-                                       lode_snapshot **snapshot,
-                                       lode_error **error);
+LODE_MUST_CHECK
+lode_status lode_dataset_stream_write_blob(lode_dataset *dataset,
+                                           const lode_byte_source *source,
+                                           const char *metadata_json,
+                                           const lode_commit_options *options,
+                                           lode_snapshot **snapshot,
+                                           lode_error **error);
 
 /**
  * Fills the options with the defaults: bad records fail their append.
  *
  * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
- * @param struct_size sizeof(lode_writer_options), in bytes; no more is written.
+ * @param struct_size sizeof(lode_record_writer_options), in bytes; no more is written.
  *
  * Cannot fail. Any thread. Since 0.1.0.
  */
-void lode_writer_options_init(lode_writer_options *options, size_t struct_size);
+void lode_record_writer_options_init(lode_record_writer_options *options, size_t struct_size);
 
 /**
  * Begins a snapshot whose records will be pushed. Nothing is visible to anybody before the commit.
@@ -1524,10 +1832,11 @@ void lode_writer_options_init(lode_writer_options *options, size_t struct_size);
  *
  * Any thread. Since 0.1.0.
  */
-lode_status lode_dataset_record_writer(lode_dataset *dataset,
-                                       const lode_writer_options *options,
-                                       lode_record_writer **writer,
-                                       lode_error **error);
+LODE_MUST_CHECK
+lode_status lode_dataset_open_record_writer(lode_dataset *dataset,
+                                            const lode_record_writer_options *options,
+                                            lode_record_writer **writer,
+                                            lode_error **error);
 
 /**
  * Adds one record. Never syncs, and never waits for another writer.
@@ -1545,6 +1854,7 @@ lode_status lode_dataset_record_writer(lode_dataset *dataset,
  *
  * One thread at a time. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_record_writer_append(lode_record_writer *writer,
                                       const void *data,
                                       size_t len,
@@ -1569,6 +1879,7 @@ lode_status lode_record_writer_append(lode_record_writer *writer,
  *
  * One thread at a time. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_record_writer_append_batch(lode_record_writer *writer,
                                             const void *data,
                                             const size_t *lengths,
@@ -1592,6 +1903,7 @@ lode_status lode_record_writer_append_batch(lode_record_writer *writer,
  *
  * One thread at a time. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_record_writer_append_lines(lode_record_writer *writer,
                                             const void *data,
                                             size_t len,
@@ -1606,7 +1918,7 @@ lode_status lode_record_writer_append_lines(lode_record_writer *writer,
  *
  * Cannot fail. One thread at a time. Since 0.1.0.
  */
-int64_t lode_record_writer_records(const lode_record_writer *writer);
+int64_t lode_record_writer_record_count(const lode_record_writer *writer);
 
 /**
  * How many bad records were left out, which happens with LODE_BAD_RECORD_SKIP only.
@@ -1616,7 +1928,7 @@ int64_t lode_record_writer_records(const lode_record_writer *writer);
  *
  * Cannot fail. One thread at a time. Since 0.1.0.
  */
-int64_t lode_record_writer_skipped(const lode_record_writer *writer);
+int64_t lode_record_writer_skipped_count(const lode_record_writer *writer);
 
 /**
  * How many bytes the records that are in have, before compression.
@@ -1626,7 +1938,7 @@ int64_t lode_record_writer_skipped(const lode_record_writer *writer);
  *
  * Cannot fail. One thread at a time. Since 0.1.0.
  */
-int64_t lode_record_writer_bytes(const lode_record_writer *writer);
+int64_t lode_record_writer_byte_count(const lode_record_writer *writer);
 
 /**
  * Commits the records as one new snapshot: all of them and a manifest, or nothing. Blocks until the commit
@@ -1652,6 +1964,7 @@ int64_t lode_record_writer_bytes(const lode_record_writer *writer);
  *
  * One thread at a time. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_record_writer_commit(lode_record_writer *writer,
                                       const char *metadata_json,
                                       const lode_commit_options *options,
@@ -1682,73 +1995,20 @@ lode_status lode_record_writer_abort(lode_record_writer *writer, lode_error **er
 void lode_record_writer_free(lode_record_writer *writer);
 
 /**
- * Commits bytes in memory as one new snapshot, a raw blob: the bytes as they are given, through the dataset's
- * compressor. Blocks until the commit is decided or has failed.
+ * Fills the options with the defaults: nothing is written back before the commit asks for it.
  *
- * @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
- * @param data the bytes; borrowed for the call. NULL only if `len` is 0.
- * @param len how many bytes; 0 makes an empty blob.
- * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
- *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
- * @param options deadline, cancel token, progress (a blob counts as one record), expected parent. Borrowed for
- *        the call. NULL: the defaults.
- * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
- *        not wanted.
- * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
- *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. Of the arguments:
- *         LODE_ERR_INVALID_ARGUMENT (also if the dataset has a codec), LODE_ERR_UNSUPPORTED,
- *         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED. Of the commit:
- *         LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE,
- *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH,
- *         LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT,
- *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_blob_writer_options), in bytes; no more is written.
  *
- * Any thread; several may write to one dataset at once. Since 0.1.0.
+ * Cannot fail. Any thread. Since 0.1.0.
  */
-lode_status lode_dataset_write_blob(lode_dataset *dataset,
-                                    const void *data,
-                                    size_t len,
-                                    const char *metadata_json,
-                                    const lode_commit_options *options,
-                                    lode_snapshot **snapshot,
-                                    lode_error **error);
-
-/**
- * Pulls the bytes of a blob from a callback and commits them as one new snapshot: either all of them and a
- * manifest, or nothing. Memory stays the same whatever the size. Blocks until the commit is decided or has
- * failed.
- *
- * @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
- * @param read gives the next bytes: fills the beginning of `buffer` (of `capacity` bytes, at least 65536) and
- *        answers how many it put there; 0: there are no more; below 0: it failed, with a code of the caller's
- *        own, which comes back from lode_error_callback_code. Called on the calling thread, never again after
- *        0 or a failure. Not NULL.
- * @param ctx handed to `read`; nothing else is done with it.
- * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
- *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
- * @param options deadline (also between two calls of `read`), cancel token, progress (a blob counts as one
- *        record), expected parent. Borrowed for the call. NULL: the defaults.
- * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
- *        not wanted.
- * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_ERR_NIL_ITERATOR: `read` is NULL. LODE_ERR_ITERATOR: it failed. LODE_ERR_ITERATOR_CONTRACT: it
- *         answered more than `capacity`. LODE_OK and all else as lode_dataset_write_blob.
- *
- * Any thread; several may write to one dataset at once. Since 0.1.0.
- */
-lode_status lode_dataset_stream_write(lode_dataset *dataset,
-                                      int64_t (*read)(void *ctx, uint8_t *buffer, size_t capacity),
-                                      void *ctx,
-                                      const char *metadata_json,
-                                      const lode_commit_options *options,
-                                      lode_snapshot **snapshot,
-                                      lode_error **error);
+void lode_blob_writer_options_init(lode_blob_writer_options *options, size_t struct_size);
 
 /**
  * Begins a snapshot, a raw blob, whose bytes will be pushed. Nothing is visible to anybody before the commit.
  *
  * @param dataset the dataset, opened with LODE_CODEC_NONE; the writer keeps its own hold of it. Not NULL.
+ * @param options how the writer behaves. Borrowed for the call. NULL: the defaults.
  * @param writer output: the writer, which the caller owns and frees with lode_blob_writer_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also if the dataset has a codec), LODE_ERR_UNSUPPORTED,
@@ -1756,9 +2016,11 @@ lode_status lode_dataset_stream_write(lode_dataset *dataset,
  *
  * Any thread. Since 0.1.0.
  */
-lode_status lode_dataset_blob_writer(lode_dataset *dataset,
-                                     lode_blob_writer **writer,
-                                     lode_error **error);
+LODE_MUST_CHECK
+lode_status lode_dataset_open_blob_writer(lode_dataset *dataset,
+                                          const lode_blob_writer_options *options,
+                                          lode_blob_writer **writer,
+                                          lode_error **error);
 
 /**
  * Adds bytes at the end of the blob. Never syncs, and never waits for another writer.
@@ -1774,6 +2036,7 @@ lode_status lode_dataset_blob_writer(lode_dataset *dataset,
  *
  * One thread at a time. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_blob_writer_write(lode_blob_writer *writer,
                                    const void *data,
                                    size_t len,
@@ -1799,6 +2062,7 @@ lode_status lode_blob_writer_write(lode_blob_writer *writer,
  *
  * One thread at a time. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_blob_writer_commit(lode_blob_writer *writer,
                                     const char *metadata_json,
                                     const lode_commit_options *options,
@@ -1842,10 +2106,11 @@ void lode_blob_writer_free(lode_blob_writer *writer);
  *
  * Any thread. Since 0.1.0.
  */
-lode_status lode_dataset_latest(lode_dataset *dataset,
-                                const lode_call_options *call,
-                                lode_snapshot **snapshot,
-                                lode_error **error);
+LODE_MUST_CHECK
+lode_status lode_dataset_find_latest(lode_dataset *dataset,
+                                     const lode_call_options *call,
+                                     lode_snapshot **snapshot,
+                                     lode_error **error);
 
 /**
  * Finds one snapshot of a dataset by its id.
@@ -1861,11 +2126,12 @@ lode_status lode_dataset_latest(lode_dataset *dataset,
  *
  * Any thread. Since 0.1.0.
  */
-lode_status lode_dataset_snapshot(lode_dataset *dataset,
-                                  const char *snapshot_id,
-                                  const lode_call_options *call,
-                                  lode_snapshot **snapshot,
-                                  lode_error **error);
+LODE_MUST_CHECK
+lode_status lode_dataset_find_snapshot(lode_dataset *dataset,
+                                       const char *snapshot_id,
+                                       const lode_call_options *call,
+                                       lode_snapshot **snapshot,
+                                       lode_error **error);
 
 /**
  * Begins to list the snapshots of a dataset, oldest first. The last one is the head as it is at this call;
@@ -1883,10 +2149,11 @@ lode_status lode_dataset_snapshot(lode_dataset *dataset,
  *
  * Any thread. Since 0.1.0.
  */
-lode_status lode_dataset_snapshots(lode_dataset *dataset,
-                                   const lode_call_options *call,
-                                   lode_snapshot_iterator **snapshots,
-                                   lode_error **error);
+LODE_MUST_CHECK
+lode_status lode_dataset_list_snapshots(lode_dataset *dataset,
+                                        const lode_call_options *call,
+                                        lode_snapshot_iterator **snapshots,
+                                        lode_error **error);
 
 /**
  * Begins to list what is new in a dataset: the snapshots after a given one, oldest first. The last one is the head
@@ -1911,11 +2178,12 @@ lode_status lode_dataset_snapshots(lode_dataset *dataset,
  *
  * Any thread. Since 0.1.0.
  */
-lode_status lode_dataset_changes_since(lode_dataset *dataset,
-                                       const char *snapshot_id,
-                                       const lode_call_options *call,
-                                       lode_snapshot_iterator **snapshots,
-                                       lode_error **error);
+LODE_MUST_CHECK
+lode_status lode_dataset_list_changes(lode_dataset *dataset,
+                                      const char *snapshot_id,
+                                      const lode_call_options *call,
+                                      lode_snapshot_iterator **snapshots,
+                                      lode_error **error);
 
 /**
  * Gives the next snapshot.
@@ -1931,6 +2199,7 @@ lode_status lode_dataset_changes_since(lode_dataset *dataset,
  *
  * One thread at a time. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_snapshot_iterator_next(lode_snapshot_iterator *snapshots,
                                         lode_snapshot **snapshot,
                                         lode_error **error);
@@ -2141,78 +2410,6 @@ int64_t lode_snapshot_file_row_count(const lode_snapshot *snapshot, size_t index
 void lode_snapshot_free(lode_snapshot *snapshot);
 
 /**
- * Finds the newest snapshot if it tells of this producer, as a producer asks after a restart;
- * lode_snapshot_producer then gives the sequence and the position to go on from. Commits that are decided but not
- * published yet count, and what is given is durable.
- *
- * @param dataset the dataset. Not NULL.
- * @param producer_id the producer, not empty; NUL-terminated UTF-8, borrowed for the call. Not NULL.
- * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
- * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free; NULL with
- *        LODE_NONE. Not NULL.
- * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_NONE (nothing is remembered of this producer: it has committed nothing, or more than
- *         1,024 others have committed since); LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
- *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
- *         LODE_ERR_NO_MEMORY.
- *
- * Any thread. Since 0.1.0.
- */
-lode_status lode_dataset_producer_position(lode_dataset *dataset,
-                                           const char *producer_id,
-                                           const lode_call_options *call,
-                                           lode_snapshot **snapshot,
-                                           lode_error **error);
-
-/**
- * How far a producer had come with a snapshot.
- *
- * @param snapshot the snapshot. Not NULL.
- * @param producer_id the producer; NUL-terminated UTF-8, borrowed for the call. Not NULL.
- * @param sequence output: the highest sequence that is committed; 0 with LODE_NONE. NULL: not wanted.
- * @param position output: the position that came with it, NUL-terminated UTF-8, owned by the snapshot, until
- *        lode_snapshot_free; NULL with LODE_NONE. NULL: not wanted.
- * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_NONE (nothing is remembered of this producer); LODE_ERR_INVALID_ARGUMENT,
- *         LODE_ERR_CORRUPT (the manifest's map of producers is none), LODE_ERR_NO_MEMORY.
- *
- * Any thread. Since 0.1.0.
- */
-lode_status lode_snapshot_producer(const lode_snapshot *snapshot,
-                                   const char *producer_id,
-                                   uint64_t *sequence,
-                                   const char **position,
-                                   lode_error **error);
-
-/**
- * Makes a snapshot the head of its dataset: the exit of LODE_ERR_NEEDS_REPAIR, whose message names the heads to
- * choose from. The snapshot's ancestors stay with it; snapshots that are none of them can still be read by their
- * ids, but nothing is built on them any more. What writers of this library have committed stays: if they have gone
- * on from another snapshot, only the newest of theirs can be chosen, and the error names it. The pointer "latest" is
- * set to the choice, whatever it named; or, where a snapshot that does not stay sorts above it, to a new one that repeats
- * the choice and sorts above all. No writer of the Go library may be at work. The call may be repeated.
- *
- * @param dataset the dataset. Not NULL.
- * @param snapshot_id the snapshot to be the head; NUL-terminated UTF-8, borrowed for the call. Not NULL.
- * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
- * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. NULL: not
- *        wanted.
- * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND, LODE_ERR_NEEDS_REPAIR (another must be chosen: see
- *         lode_error_message), LODE_ERR_UNORDERABLE_PARENT (nothing can sort after that id), LODE_ERR_BUSY,
- *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE,
- *         LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE,
- *         LODE_ERR_NO_MEMORY.
- *
- * Any thread. Since 0.1.0.
- */
-lode_status lode_dataset_adopt(lode_dataset *dataset,
-                               const char *snapshot_id,
-                               const lode_call_options *call,
-                               lode_snapshot **snapshot,
-                               lode_error **error);
-
-/**
  * Fills the options with the defaults: no limits, verified as the records stream.
  *
  * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
@@ -2238,11 +2435,12 @@ void lode_read_options_init(lode_read_options *options, size_t struct_size);
  *
  * Any thread. Since 0.1.0.
  */
-lode_status lode_dataset_read(lode_dataset *dataset,
-                              const lode_snapshot *snapshot,
-                              const lode_read_options *options,
-                              lode_record_reader **reader,
-                              lode_error **error);
+LODE_MUST_CHECK
+lode_status lode_dataset_open_record_reader(lode_dataset *dataset,
+                                            const lode_snapshot *snapshot,
+                                            const lode_read_options *options,
+                                            lode_record_reader **reader,
+                                            lode_error **error);
 
 /**
  * Gives the next record.
@@ -2258,6 +2456,7 @@ lode_status lode_dataset_read(lode_dataset *dataset,
  *
  * One thread at a time. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_record_reader_next(lode_record_reader *reader,
                                     lode_bytes *record,
                                     lode_error **error);
@@ -2277,6 +2476,7 @@ lode_status lode_record_reader_next(lode_record_reader *reader,
  *
  * One thread at a time. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_record_reader_next_batch(lode_record_reader *reader,
                                           lode_bytes *records,
                                           size_t capacity,
@@ -2308,11 +2508,12 @@ void lode_record_reader_free(lode_record_reader *reader);
  *
  * Any thread. Since 0.1.0.
  */
-lode_status lode_dataset_read_blob(lode_dataset *dataset,
-                                   const lode_snapshot *snapshot,
-                                   const lode_read_options *options,
-                                   lode_blob_reader **reader,
-                                   lode_error **error);
+LODE_MUST_CHECK
+lode_status lode_dataset_open_blob_reader(lode_dataset *dataset,
+                                          const lode_snapshot *snapshot,
+                                          const lode_read_options *options,
+                                          lode_blob_reader **reader,
+                                          lode_error **error);
 
 /**
  * Gives the next bytes of the stream: as many as there is room for, unless the end or a fault comes first. Bytes
@@ -2331,6 +2532,7 @@ lode_status lode_dataset_read_blob(lode_dataset *dataset,
  *
  * One thread at a time. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_blob_reader_read(lode_blob_reader *reader,
                                   void *buffer,
                                   size_t capacity,
@@ -2358,6 +2560,7 @@ lode_status lode_blob_reader_read(lode_blob_reader *reader,
  *
  * One thread at a time. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_blob_reader_read_at(lode_blob_reader *reader,
                                      uint64_t offset,
                                      void *buffer,
@@ -2375,18 +2578,29 @@ lode_status lode_blob_reader_read_at(lode_blob_reader *reader,
 void lode_blob_reader_free(lode_blob_reader *reader);
 
 /**
+ * Fills the options with the defaults: datasets of the default layout.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_catalog_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_catalog_options_init(lode_catalog_options *options, size_t struct_size);
+
+/**
  * Opens a catalog of the datasets in a store that have this layout. No I/O.
  *
  * @param store the store; the catalog keeps its own hold of it. Not NULL.
- * @param layout one of LODE_LAYOUT_*: datasets of another layout are not seen.
+ * @param options which layout. Borrowed for the call. NULL: the default layout.
  * @param catalog output: the catalog, which the caller owns and frees with lode_catalog_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
+LODE_MUST_CHECK
 lode_status lode_catalog_open(lode_store *store,
-                              int32_t layout,
+                              const lode_catalog_options *options,
                               lode_catalog **catalog,
                               lode_error **error);
 
@@ -2395,9 +2609,9 @@ lode_status lode_catalog_open(lode_store *store,
  * iterator that is at its end.
  *
  * @param catalog the catalog. Not NULL.
- * @param call deadline and cancel token, for this call, and again for each lode_key_iterator_next, from its own
+ * @param call deadline and cancel token, for this call, and again for each lode_string_iterator_next, from its own
  *        start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
- * @param ids output: the iterator, which the caller owns and frees with lode_key_iterator_free. Its memory is
+ * @param ids output: the iterator, which the caller owns and frees with lode_string_iterator_free. Its memory is
  *        bounded: about 10 MiB, however many datasets there are. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_DATASETS_NOT_MODELED (the flat layout has no place of its own for datasets),
@@ -2406,10 +2620,11 @@ lode_status lode_catalog_open(lode_store *store,
  *
  * Any thread. Since 0.1.0.
  */
-lode_status lode_catalog_datasets(lode_catalog *catalog,
-                                  const lode_call_options *call,
-                                  lode_key_iterator **ids,
-                                  lode_error **error);
+LODE_MUST_CHECK
+lode_status lode_catalog_list_datasets(lode_catalog *catalog,
+                                       const lode_call_options *call,
+                                       lode_string_iterator **ids,
+                                       lode_error **error);
 
 /**
  * Begins to list the partitions of a dataset in which a committed snapshot has a file, such as
@@ -2418,9 +2633,9 @@ lode_status lode_catalog_datasets(lode_catalog *catalog,
  *
  * @param catalog the catalog. Not NULL.
  * @param dataset_id the dataset; NUL-terminated UTF-8, borrowed for the call. Not NULL.
- * @param call deadline and cancel token, for this call, and again for each lode_key_iterator_next, from its own
+ * @param call deadline and cancel token, for this call, and again for each lode_string_iterator_next, from its own
  *        start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
- * @param partitions output: the iterator, which the caller owns and frees with lode_key_iterator_free. Its
+ * @param partitions output: the iterator, which the caller owns and frees with lode_string_iterator_free. Its
  *        memory is bounded: about 10 MiB for each partition key. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_NOT_FOUND (no snapshot of this layout is there), LODE_ERR_INVALID_ARGUMENT,
@@ -2429,15 +2644,16 @@ lode_status lode_catalog_datasets(lode_catalog *catalog,
  *
  * Any thread. Since 0.1.0.
  */
-lode_status lode_catalog_partitions(lode_catalog *catalog,
-                                    const char *dataset_id,
-                                    const lode_call_options *call,
-                                    lode_key_iterator **partitions,
-                                    lode_error **error);
+LODE_MUST_CHECK
+lode_status lode_catalog_list_partitions(lode_catalog *catalog,
+                                         const char *dataset_id,
+                                         const lode_call_options *call,
+                                         lode_string_iterator **partitions,
+                                         lode_error **error);
 
 /**
  * Begins to list the snapshots of a dataset, sorted by their ids: every one whose manifest is there, whether or
- * not the dataset's history leads to it. lode_dataset_snapshots gives the history.
+ * not the dataset's history leads to it. lode_dataset_list_snapshots gives the history.
  *
  * @param catalog the catalog. Not NULL.
  * @param dataset_id the dataset; NUL-terminated UTF-8, borrowed for the call. Not NULL.
@@ -2460,13 +2676,14 @@ lode_status lode_catalog_partitions(lode_catalog *catalog,
  *
  * Any thread. Since 0.1.0.
  */
-lode_status lode_catalog_snapshots(lode_catalog *catalog,
-                                   const char *dataset_id,
-                                   const char *partition_prefix,
-                                   const int64_t *unix_nanos_range,
-                                   const lode_call_options *call,
-                                   lode_snapshot_iterator **snapshots,
-                                   lode_error **error);
+LODE_MUST_CHECK
+lode_status lode_catalog_list_snapshots(lode_catalog *catalog,
+                                        const char *dataset_id,
+                                        const char *partition_prefix,
+                                        const int64_t *unix_nanos_range,
+                                        const lode_call_options *call,
+                                        lode_snapshot_iterator **snapshots,
+                                        lode_error **error);
 
 /**
  * Reads one manifest by its key.
@@ -2485,11 +2702,12 @@ lode_status lode_catalog_snapshots(lode_catalog *catalog,
  *
  * Any thread. Since 0.1.0.
  */
-lode_status lode_catalog_manifest(lode_catalog *catalog,
-                                  const char *key,
-                                  const lode_call_options *call,
-                                  lode_snapshot **snapshot,
-                                  lode_error **error);
+LODE_MUST_CHECK
+lode_status lode_catalog_read_manifest(lode_catalog *catalog,
+                                       const char *key,
+                                       const lode_call_options *call,
+                                       lode_snapshot **snapshot,
+                                       lode_error **error);
 
 /**
  * Opens any object of the store, such as a data file, to be read as it is stored: as a stream, or at any place.
@@ -2509,11 +2727,12 @@ lode_status lode_catalog_manifest(lode_catalog *catalog,
  *
  * Any thread. Since 0.1.0.
  */
-lode_status lode_catalog_object(lode_catalog *catalog,
-                                const char *key,
-                                const lode_read_options *options,
-                                lode_blob_reader **reader,
-                                lode_error **error);
+LODE_MUST_CHECK
+lode_status lode_catalog_open_object(lode_catalog *catalog,
+                                     const char *key,
+                                     const lode_read_options *options,
+                                     lode_blob_reader **reader,
+                                     lode_error **error);
 
 /**
  * Frees a catalog. What was made from it goes on working.

@@ -2,12 +2,12 @@
 
 use std::ffi::c_void;
 
-use crate::boundary::{Call, call};
-use crate::bytes::{Out, slice_fault};
+use crate::arguments::{Out, slice_fault};
+use crate::call::{Call, run};
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
 use crate::handle::{self, Exclusive, Handle};
-use crate::reader::lode_read_options;
+use crate::record_reader::lode_read_options;
 use crate::snapshot::lode_snapshot;
 use crate::status::{LODE_ITEM, LODE_OK, lode_status};
 use lode_core::dataset::BlobReader;
@@ -66,7 +66,7 @@ fn gave(len: &Out<usize>, read: usize) -> lode_status {
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_dataset_read_blob(
+pub unsafe extern "C" fn lode_dataset_open_blob_reader(
     dataset: *mut lode_dataset,
     snapshot: *const lode_snapshot,
     options: *const lode_read_options,
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn lode_dataset_read_blob(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_dataset_read_blob", error, |call| {
+        run("lode_dataset_open_blob_reader", error, |call| {
             let reader = Out::reset(reader, std::ptr::null_mut());
             let dataset = call.shared(dataset.cast_const(), "dataset")?;
             let snapshot = call.shared(snapshot, "snapshot")?;
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn lode_blob_reader_read(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_blob_reader_read", error, |call| {
+        run("lode_blob_reader_read", error, |call| {
             let len = Out::reset(len, 0);
             let mut reader = call.exclusive(reader, "reader")?;
             let room = call.room(buffer, capacity)?;
@@ -154,7 +154,7 @@ pub unsafe extern "C" fn lode_blob_reader_read_at(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_blob_reader_read_at", error, |call| {
+        run("lode_blob_reader_read_at", error, |call| {
             let len = Out::reset(len, 0);
             let mut reader = call.exclusive(reader, "reader")?;
             let room = call.room(buffer, capacity)?;
@@ -211,7 +211,7 @@ mod tests {
         // SAFETY: NULL is refused or allowed everywhere; the outputs may be written.
         unsafe {
             let statuses = [
-                lode_dataset_read_blob(
+                lode_dataset_open_blob_reader(
                     ptr::null_mut(),
                     ptr::null(),
                     ptr::null(),

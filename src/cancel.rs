@@ -1,7 +1,7 @@
 //! `lode_cancel_token`.
 
-use crate::boundary::call;
-use crate::bytes::Out;
+use crate::arguments::Out;
+use crate::call::run;
 use crate::error::lode_error;
 use crate::handle::{self, Handle, Shared};
 use crate::status::{LODE_OK, lode_status};
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn lode_cancel_token_new(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_cancel_token_new", error, |call| {
+        run("lode_cancel_token_new", error, |call| {
             let token = Out::reset(token, std::ptr::null_mut()).required(call, "token")?;
             token.set(handle::give(CancelToken::new())?);
             Ok(LODE_OK)

@@ -2,20 +2,20 @@
 
 use std::ffi::c_char;
 
+use crate::arguments::{Out, slice_fault};
 use crate::blob_reader::lode_blob_reader;
-use crate::boundary::{Call, call};
-use crate::bytes::{Out, slice_fault};
+use crate::call::{Call, run};
 use crate::dataset::{LODE_LAYOUT_DEFAULT, LODE_LAYOUT_FLAT, LODE_LAYOUT_HIVE};
 use crate::error::lode_error;
 use crate::handle::{self, Handle, Shared};
-use crate::history::lode_snapshot_iterator;
-use crate::keys::{give_keys, lode_key_iterator};
-use crate::options::lode_call_options;
-use crate::reader::lode_read_options;
+use crate::options::{Versioned, init, lode_call_options};
+use crate::record_iterator::LODE_NO_TIMESTAMP;
+use crate::record_reader::lode_read_options;
 use crate::snapshot::{give_snapshot, lode_snapshot};
-use crate::source::LODE_NO_TIMESTAMP;
+use crate::snapshot_iterator::lode_snapshot_iterator;
 use crate::status::{LODE_OK, lode_status};
 use crate::store::lode_store;
+use crate::string_iterator::{give_keys, lode_string_iterator};
 use lode_core::catalog::{Catalog, SnapshotFilter};
 use lode_core::error::{Result, Status};
 use lode_core::layout::Layout;
@@ -35,15 +35,41 @@ impl Handle for lode_catalog {
 
 impl Shared for lode_catalog {}
 
+/// How to look at a store. All zero but `struct_size`: datasets of the default layout.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct lode_catalog_options {
+    /// sizeof(lode_catalog_options), as the caller was compiled.
+    pub struct_size: usize,
+    /// One of LODE_LAYOUT_*: datasets of another layout are not seen.
+    pub layout: i32,
+}
+
+// SAFETY: see the fields: zero is valid for each.
+unsafe impl Versioned for lode_catalog_options {
+    const NAME: &'static str = "lode_catalog_options";
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
+/// Fills the options with the defaults: datasets of the default layout.
+///
+/// @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+/// @param struct_size sizeof(lode_catalog_options), in bytes; no more is written.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_catalog_options_init(options: *mut lode_catalog_options, struct_size: usize) {
+    // SAFETY: NULL or as long as the caller says, as lode.h asks.
+    unsafe { init(options, struct_size) }
+}
+
 impl Call {
     fn layout(&self, layout: i32) -> Result<Layout> {
         match layout {
             LODE_LAYOUT_DEFAULT => Ok(Layout::Default),
             LODE_LAYOUT_HIVE => Ok(Layout::Hive),
             LODE_LAYOUT_FLAT => Ok(Layout::Flat),
-            other => {
-                Err(self.invalid(format_args!("layout is {other}, expected one of LODE_LAYOUT_* (0 to 2)")))
-            }
+            other => Err(self.out_of_range("layout", other, "one of LODE_LAYOUT_* (0 to 2)")),
         }
     }
 
@@ -73,7 +99,7 @@ impl Call {
 /// Opens a catalog of the datasets in a store that have this layout. No I/O.
 ///
 /// @param store the store; the catalog keeps its own hold of it. Not NULL.
-/// @param layout one of LODE_LAYOUT_*: datasets of another layout are not seen.
+/// @param options which layout. Borrowed for the call. NULL: the default layout.
 /// @param catalog output: the catalog, which the caller owns and frees with lode_catalog_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_NO_MEMORY.
@@ -82,16 +108,16 @@ impl Call {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_catalog_open(
     store: *mut lode_store,
-    layout: i32,
+    options: *const lode_catalog_options,
     catalog: *mut *mut lode_catalog,
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_catalog_open", error, |call| {
+        run("lode_catalog_open", error, |call| {
             let catalog = Out::reset(catalog, std::ptr::null_mut());
             let store = call.shared(store.cast_const(), "store")?;
-            let layout = call.layout(layout)?;
+            let layout = call.layout(call.options(options, "options")?.layout)?;
             let catalog = catalog.required(call, "catalog")?;
             catalog.set(handle::give(Catalog::open(store, layout))?);
             Ok(LODE_OK)
@@ -103,9 +129,9 @@ pub unsafe extern "C" fn lode_catalog_open(
 /// iterator that is at its end.
 ///
 /// @param catalog the catalog. Not NULL.
-/// @param call deadline and cancel token, for this call, and again for each lode_key_iterator_next, from its own
+/// @param call deadline and cancel token, for this call, and again for each lode_string_iterator_next, from its own
 ///        start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
-/// @param ids output: the iterator, which the caller owns and frees with lode_key_iterator_free. Its memory is
+/// @param ids output: the iterator, which the caller owns and frees with lode_string_iterator_free. Its memory is
 ///        bounded: about 10 MiB, however many datasets there are. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_DATASETS_NOT_MODELED (the flat layout has no place of its own for datasets),
@@ -114,15 +140,15 @@ pub unsafe extern "C" fn lode_catalog_open(
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_catalog_datasets(
+pub unsafe extern "C" fn lode_catalog_list_datasets(
     catalog: *mut lode_catalog,
     call: *const lode_call_options,
-    ids: *mut *mut lode_key_iterator,
+    ids: *mut *mut lode_string_iterator,
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        self::call("lode_catalog_datasets", error, |this| {
+        run("lode_catalog_list_datasets", error, |this| {
             let ids = Out::reset(ids, std::ptr::null_mut());
             let catalog = this.shared(catalog.cast_const(), "catalog")?;
             let options = this.call_options(call)?;
@@ -139,9 +165,9 @@ pub unsafe extern "C" fn lode_catalog_datasets(
 ///
 /// @param catalog the catalog. Not NULL.
 /// @param dataset_id the dataset; NUL-terminated UTF-8, borrowed for the call. Not NULL.
-/// @param call deadline and cancel token, for this call, and again for each lode_key_iterator_next, from its own
+/// @param call deadline and cancel token, for this call, and again for each lode_string_iterator_next, from its own
 ///        start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
-/// @param partitions output: the iterator, which the caller owns and frees with lode_key_iterator_free. Its
+/// @param partitions output: the iterator, which the caller owns and frees with lode_string_iterator_free. Its
 ///        memory is bounded: about 10 MiB for each partition key. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_NOT_FOUND (no snapshot of this layout is there), LODE_ERR_INVALID_ARGUMENT,
@@ -150,16 +176,16 @@ pub unsafe extern "C" fn lode_catalog_datasets(
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_catalog_partitions(
+pub unsafe extern "C" fn lode_catalog_list_partitions(
     catalog: *mut lode_catalog,
     dataset_id: *const c_char,
     call: *const lode_call_options,
-    partitions: *mut *mut lode_key_iterator,
+    partitions: *mut *mut lode_string_iterator,
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        self::call("lode_catalog_partitions", error, |this| {
+        run("lode_catalog_list_partitions", error, |this| {
             let partitions = Out::reset(partitions, std::ptr::null_mut());
             let catalog = this.shared(catalog.cast_const(), "catalog")?;
             let dataset = this.text(dataset_id, "dataset_id")?;
@@ -172,7 +198,7 @@ pub unsafe extern "C" fn lode_catalog_partitions(
 }
 
 /// Begins to list the snapshots of a dataset, sorted by their ids: every one whose manifest is there, whether or
-/// not the dataset's history leads to it. lode_dataset_snapshots gives the history.
+/// not the dataset's history leads to it. lode_dataset_list_snapshots gives the history.
 ///
 /// @param catalog the catalog. Not NULL.
 /// @param dataset_id the dataset; NUL-terminated UTF-8, borrowed for the call. Not NULL.
@@ -195,7 +221,7 @@ pub unsafe extern "C" fn lode_catalog_partitions(
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_catalog_snapshots(
+pub unsafe extern "C" fn lode_catalog_list_snapshots(
     catalog: *mut lode_catalog,
     dataset_id: *const c_char,
     partition_prefix: *const c_char,
@@ -206,7 +232,7 @@ pub unsafe extern "C" fn lode_catalog_snapshots(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        self::call("lode_catalog_snapshots", error, |this| {
+        run("lode_catalog_list_snapshots", error, |this| {
             let snapshots = Out::reset(snapshots, std::ptr::null_mut());
             let catalog = this.shared(catalog.cast_const(), "catalog")?;
             let dataset = this.text(dataset_id, "dataset_id")?;
@@ -235,7 +261,7 @@ pub unsafe extern "C" fn lode_catalog_snapshots(
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_catalog_manifest(
+pub unsafe extern "C" fn lode_catalog_read_manifest(
     catalog: *mut lode_catalog,
     key: *const c_char,
     call: *const lode_call_options,
@@ -244,7 +270,7 @@ pub unsafe extern "C" fn lode_catalog_manifest(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        self::call("lode_catalog_manifest", error, |this| {
+        run("lode_catalog_read_manifest", error, |this| {
             let snapshot = Out::reset(snapshot, std::ptr::null_mut());
             let catalog = this.shared(catalog.cast_const(), "catalog")?;
             let key = this.text(key, "key")?;
@@ -273,7 +299,7 @@ pub unsafe extern "C" fn lode_catalog_manifest(
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_catalog_object(
+pub unsafe extern "C" fn lode_catalog_open_object(
     catalog: *mut lode_catalog,
     key: *const c_char,
     options: *const lode_read_options,
@@ -282,7 +308,7 @@ pub unsafe extern "C" fn lode_catalog_object(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_catalog_object", error, |call| {
+        run("lode_catalog_open_object", error, |call| {
             let reader = Out::reset(reader, std::ptr::null_mut());
             let catalog = call.shared(catalog.cast_const(), "catalog")?;
             let key = call.text(key, "key")?;
@@ -324,7 +350,7 @@ mod tests {
         let given = [0, 1, 2].map(|layout| call.layout(layout).unwrap());
         assert_eq!(given, [Layout::Default, Layout::Hive, Layout::Flat]);
         let error = call.layout(3).unwrap_err();
-        assert_eq!(error.message(), "lode_test: layout is 3, expected one of LODE_LAYOUT_* (0 to 2)");
+        assert_eq!(error.message(), "lode_test: options.layout is 3, expected one of LODE_LAYOUT_* (0 to 2)");
         let range = [5_i64, 9];
         // SAFETY: NULL, texts, two numbers, and a pointer that is refused before it is read.
         unsafe {
@@ -346,10 +372,10 @@ mod tests {
         // SAFETY: NULL is refused or allowed everywhere; the outputs may be written.
         unsafe {
             let statuses = [
-                lode_catalog_open(ptr::null_mut(), 0, &raw mut catalog, ptr::null_mut()),
-                lode_catalog_datasets(nothing, options, &raw mut keys, ptr::null_mut()),
-                lode_catalog_partitions(nothing, ptr::null(), options, &raw mut keys, ptr::null_mut()),
-                lode_catalog_snapshots(
+                lode_catalog_open(ptr::null_mut(), ptr::null(), &raw mut catalog, ptr::null_mut()),
+                lode_catalog_list_datasets(nothing, options, &raw mut keys, ptr::null_mut()),
+                lode_catalog_list_partitions(nothing, ptr::null(), options, &raw mut keys, ptr::null_mut()),
+                lode_catalog_list_snapshots(
                     nothing,
                     ptr::null(),
                     ptr::null(),
@@ -358,8 +384,8 @@ mod tests {
                     &raw mut snapshots,
                     ptr::null_mut(),
                 ),
-                lode_catalog_manifest(nothing, ptr::null(), options, &raw mut snapshot, ptr::null_mut()),
-                lode_catalog_object(nothing, ptr::null(), ptr::null(), &raw mut reader, ptr::null_mut()),
+                lode_catalog_read_manifest(nothing, ptr::null(), options, &raw mut snapshot, ptr::null_mut()),
+                lode_catalog_open_object(nothing, ptr::null(), ptr::null(), &raw mut reader, ptr::null_mut()),
             ];
             assert_eq!(statuses, [LODE_ERR_INVALID_ARGUMENT; 6]);
             lode_catalog_free(nothing);
@@ -370,20 +396,22 @@ mod tests {
 
     #[test]
     fn missing_outputs_are_named() {
+        let hive =
+            lode_catalog_options { struct_size: size_of::<lode_catalog_options>(), layout: LODE_LAYOUT_HIVE };
         let mut store = ptr::null_mut();
         let mut catalog = ptr::null_mut();
         let mut error = ptr::null_mut();
         // SAFETY: handles of the right types, and NULL.
         unsafe {
             assert_eq!(lode_store_open_memory(ptr::null(), &raw mut store, ptr::null_mut()), LODE_OK);
-            let status = lode_catalog_open(store, LODE_LAYOUT_HIVE, ptr::null_mut(), &raw mut error);
+            let status = lode_catalog_open(store, &raw const hive, ptr::null_mut(), &raw mut error);
             assert_eq!(status, LODE_ERR_INVALID_ARGUMENT);
             assert!(CStr::from_ptr(lode_error_message(error)).to_str().unwrap().contains("catalog is NULL"));
             lode_error_free(error);
-            let status = lode_catalog_open(store, LODE_LAYOUT_HIVE, &raw mut catalog, &raw mut error);
+            let status = lode_catalog_open(store, &raw const hive, &raw mut catalog, &raw mut error);
             assert_eq!(status, LODE_OK);
             lode_store_free(store);
-            let status = lode_catalog_datasets(catalog, ptr::null(), ptr::null_mut(), &raw mut error);
+            let status = lode_catalog_list_datasets(catalog, ptr::null(), ptr::null_mut(), &raw mut error);
             assert_eq!(status, LODE_ERR_INVALID_ARGUMENT);
             assert!(CStr::from_ptr(lode_error_message(error)).to_str().unwrap().contains("ids is NULL"));
             lode_error_free(error);

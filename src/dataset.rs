@@ -1,11 +1,21 @@
-//! `lode_dataset`: opening it, and settling commits in doubt. Its writing and reading are in `source`,
-//! `writer`, `snapshot` and `reader`.
+//! `lode_dataset`: opening it, and settling commits in doubt. Its writing and reading are in `record_iterator`,
+//! `byte_source`, the writers, `snapshot_iterator` and the readers.
+
+mod adopt;
+mod producer;
+mod write_blob;
+mod write_records;
+
+pub use adopt::*;
+pub use producer::*;
+pub use write_blob::*;
+pub use write_records::*;
 
 use std::ffi::c_char;
 use std::time::Duration;
 
-use crate::boundary::{self, Call};
-use crate::bytes::Out;
+use crate::arguments::Out;
+use crate::call::{Call, run};
 use crate::error::lode_error;
 use crate::handle::{self, Handle, Shared};
 use crate::options::{Versioned, init, lode_call_options};
@@ -120,13 +130,25 @@ unsafe impl Versioned for lode_dataset_options {
 
 impl Call {
     #[cold]
-    fn out_of_range(&self, field: &str, value: impl std::fmt::Display, expected: &str) -> Error {
+    pub(super) fn out_of_range(&self, field: &str, value: impl std::fmt::Display, expected: &str) -> Error {
         self.invalid(format_args!("options.{field} is {value}, expected {expected}"))
     }
 
     #[cold]
     fn not_in_this_build(&self, field: &str, what: &str) -> Error {
         self.fault(Status::Unsupported, format_args!("options.{field}: this build of lode has no {what}"))
+    }
+
+    /// A field of options that is a question.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, naming the field.
+    pub(super) fn yes_or_no(&self, field: &str, value: i32) -> Result<bool> {
+        match value {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(self.out_of_range(field, other, "0 (no) or 1 (yes)")),
+        }
     }
 
     /// A count; `None`: the default.
@@ -203,11 +225,7 @@ impl Call {
                 return Err(self.out_of_range("durability", other, "one of LODE_DURABILITY_* (0 or 1)"));
             }
         };
-        let file_statistics = match options.file_statistics {
-            0 => false,
-            1 => true,
-            other => return Err(self.out_of_range("file_statistics", other, "0 (no) or 1 (yes)")),
-        };
+        let file_statistics = self.yes_or_no("file_statistics", options.file_statistics)?;
         let defaults = DatasetOptions::default();
         let milliseconds = |ms: u32| Duration::from_millis(ms.into());
         let retry = Retry {
@@ -297,7 +315,7 @@ pub unsafe extern "C" fn lode_dataset_open(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_dataset_open", error, |call| {
+        run("lode_dataset_open", error, |call| {
             let dataset = Out::reset(dataset, std::ptr::null_mut());
             let store = call.shared(store.cast_const(), "store")?;
             let id = call.text(dataset_id, "dataset_id")?;
@@ -349,7 +367,7 @@ pub unsafe extern "C" fn lode_dataset_resolve_commit(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_dataset_resolve_commit", error, |this| {
+        run("lode_dataset_resolve_commit", error, |this| {
             let snapshot = Out::reset(snapshot, std::ptr::null_mut());
             let dataset = this.shared(dataset.cast_const(), "dataset")?.clone();
             let id = this.text(snapshot_id, "snapshot_id")?;

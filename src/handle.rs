@@ -11,7 +11,8 @@ use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::boundary::{Call, query};
+use crate::call::Call;
+use crate::panic::query;
 use lode_core::error::{Error, Result, Status};
 
 /// Ties a C type to the Rust type that it stands for.

@@ -1,8 +1,8 @@
 //! The C library of Lode: the C ABI (`include/lode.h`) and nothing else.
 //!
 //! Every export decodes its arguments, calls the public Rust API and encodes the outcome; there is no logic
-//! here beyond that. One file per C noun, and below them: `boundary` (the one fence), `handle` (each C
-//! type tied to one Rust type), `options` (structs that only grow), `bytes`, `strings`.
+//! here beyond that. One file per C noun, and below them: `call` (the way into an export), `panic` (the fence),
+//! `handle` (each C type tied to one Rust type), `options` (structs that only grow), `arguments`, `strings`.
 //!
 //! The doc comments of this folder are the header's documentation, written for the C programmer: cbindgen
 //! carries them over. That is why they have no `# Safety` sections: the contract stands in the header itself.
@@ -14,7 +14,7 @@ mod version;
 
 mod status;
 
-mod bytes;
+mod arguments;
 
 mod error;
 
@@ -24,59 +24,55 @@ mod options;
 
 mod store;
 
-mod callbacks;
+mod store_callbacks;
 
 mod objects;
 
-mod keys;
+mod string_iterator;
 
 mod dataset;
 
-mod source;
+mod record_iterator;
 
-mod records;
+mod byte_source;
 
-mod writer;
+mod record_writer;
 
-mod blob;
+mod blob_writer;
 
-mod history;
+mod snapshot_iterator;
 
 mod snapshot;
 
-mod producer;
-
-mod adopt;
-
-mod reader;
+mod record_reader;
 
 mod blob_reader;
 
 mod catalog;
 
-mod boundary;
+mod call;
 mod callback_store;
 mod handle;
+mod panic;
 mod strings;
 
-pub use adopt::*;
-pub use blob::*;
+pub use arguments::*;
 pub use blob_reader::*;
-pub use bytes::*;
-pub use callbacks::*;
+pub use blob_writer::*;
+pub use byte_source::*;
 pub use cancel::*;
 pub use catalog::*;
 pub use dataset::*;
 pub use error::*;
-pub use history::*;
-pub use keys::*;
 pub use objects::*;
 pub use options::*;
-pub use reader::*;
-pub use records::*;
+pub use record_iterator::*;
+pub use record_reader::*;
+pub use record_writer::*;
 pub use snapshot::*;
-pub use source::*;
+pub use snapshot_iterator::*;
 pub use status::*;
 pub use store::*;
+pub use store_callbacks::*;
+pub use string_iterator::*;
 pub use version::*;
-pub use writer::*;

@@ -2,14 +2,14 @@
 
 use std::ffi::{c_char, c_void};
 
-use crate::boundary::{self, Call};
-use crate::bytes::{Out, lode_bytes, slice_fault};
+use crate::arguments::{Out, slice_fault};
+use crate::call::{Call, run};
 use crate::error::lode_error;
 use crate::handle::{self, Handle, Shared};
-use crate::keys::{give_keys, lode_key_iterator};
 use crate::options::lode_call_options;
 use crate::status::{LODE_NONE, LODE_OK, lode_status};
 use crate::store::lode_store;
+use crate::string_iterator::{give_keys, lode_string_iterator};
 use lode_core::error::{Error, Result, Status};
 use lode_core::store::Store;
 
@@ -33,24 +33,6 @@ impl Shared for lode_buffer {}
 unsafe fn hold(call: &Call, store: *mut lode_store) -> Result<Store> {
     // SAFETY: as asked of the caller.
     unsafe { call.shared(store.cast_const(), "store") }.cloned()
-}
-
-/// Bytes that may be left out by NULL.
-///
-/// # Safety
-/// `bytes` is NULL or a struct whose bytes can be read for `'a`.
-unsafe fn optional_bytes<'a>(call: &Call, bytes: *const lode_bytes, name: &str) -> Result<Option<&'a [u8]>> {
-    if bytes.is_null() {
-        return Ok(None);
-    }
-    if !bytes.is_aligned() {
-        return Err(call.invalid(format_args!("{name} is not aligned")));
-    }
-    // SAFETY: as asked of the caller; neither NULL nor misaligned.
-    unsafe {
-        let bytes = bytes.read();
-        call.bytes(bytes.data.cast(), bytes.len, name).map(Some)
-    }
 }
 
 /// Room of the caller's. It is only written to: what is in there before does not matter.
@@ -99,7 +81,7 @@ pub unsafe extern "C" fn lode_store_put(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_store_put", error, |this| {
+        run("lode_store_put", error, |this| {
             let store = hold(this, store)?;
             let key = this.text(key, "key")?;
             let data = this.bytes(data, len, "data")?;
@@ -131,7 +113,7 @@ pub unsafe extern "C" fn lode_store_get(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_store_get", error, |this| {
+        run("lode_store_get", error, |this| {
             let buffer = Out::reset(buffer, std::ptr::null_mut());
             let store = hold(this, store)?;
             let key = this.text(key, "key")?;
@@ -161,7 +143,7 @@ pub unsafe extern "C" fn lode_store_get(
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_store_read(
+pub unsafe extern "C" fn lode_store_read_at(
     store: *mut lode_store,
     key: *const c_char,
     offset: u64,
@@ -173,7 +155,7 @@ pub unsafe extern "C" fn lode_store_read(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_store_read", error, |this| {
+        run("lode_store_read_at", error, |this| {
             let len = Out::reset(len, 0);
             let store = hold(this, store)?;
             let key = this.text(key, "key")?;
@@ -207,7 +189,7 @@ pub unsafe extern "C" fn lode_store_exists(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_store_exists", error, |this| {
+        run("lode_store_exists", error, |this| {
             let store = hold(this, store)?;
             let key = this.text(key, "key")?;
             let exists = store.exists(key, &this.call_options(call)?)?;
@@ -222,9 +204,9 @@ pub unsafe extern "C" fn lode_store_exists(
 /// @param store the store. Not NULL.
 /// @param prefix the folder whose keys are wanted, with or without a '/' at its end: "foo" has "foo/a/b", not
 ///        "foobar"; NUL-terminated UTF-8, borrowed for the call. "": all keys. Not NULL.
-/// @param call deadline and cancel token, for this call and, counted anew, for each lode_key_iterator_next.
+/// @param call deadline and cancel token, for this call and, counted anew, for each lode_string_iterator_next.
 ///        Borrowed for the call. NULL: the defaults.
-/// @param keys output: the iterator, which the caller owns and frees with lode_key_iterator_free. Not NULL.
+/// @param keys output: the iterator, which the caller owns and frees with lode_string_iterator_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
 ///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_MEMORY.
@@ -235,12 +217,12 @@ pub unsafe extern "C" fn lode_store_list(
     store: *mut lode_store,
     prefix: *const c_char,
     call: *const lode_call_options,
-    keys: *mut *mut lode_key_iterator,
+    keys: *mut *mut lode_string_iterator,
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_store_list", error, |this| {
+        run("lode_store_list", error, |this| {
             let keys = Out::reset(keys, std::ptr::null_mut());
             let store = hold(this, store)?;
             let prefix = this.text(prefix, "prefix")?;
@@ -272,7 +254,7 @@ pub unsafe extern "C" fn lode_store_delete(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_store_delete", error, |this| {
+        run("lode_store_delete", error, |this| {
             let store = hold(this, store)?;
             let key = this.text(key, "key")?;
             store.delete(key, &this.call_options(call)?)?;
@@ -286,9 +268,10 @@ pub unsafe extern "C" fn lode_store_delete(
 ///
 /// @param store the store. Not NULL.
 /// @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
-/// @param expected what the object must have, borrowed for the call. NULL or no bytes: there must be no object, or
-///        an empty one.
-/// @param value what it is to have, borrowed for the call. Not NULL.
+/// @param expected the bytes that the object must have, borrowed for the call. NULL only if `expected_len` is 0.
+/// @param expected_len how many bytes. 0: there must be no object, or an empty one.
+/// @param value the bytes that it is to have, borrowed for the call. NULL only if `value_len` is 0.
+/// @param value_len how many bytes; 0 makes an empty object.
 /// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_CONFLICT (it has something else), LODE_ERR_BUSY (somebody else holds its lock),
@@ -302,20 +285,20 @@ pub unsafe extern "C" fn lode_store_delete(
 pub unsafe extern "C" fn lode_store_compare_and_swap(
     store: *mut lode_store,
     key: *const c_char,
-    expected: *const lode_bytes,
-    value: *const lode_bytes,
+    expected: *const c_void,
+    expected_len: usize,
+    value: *const c_void,
+    value_len: usize,
     call: *const lode_call_options,
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_store_compare_and_swap", error, |this| {
+        run("lode_store_compare_and_swap", error, |this| {
             let store = hold(this, store)?;
             let key = this.text(key, "key")?;
-            let expected = optional_bytes(this, expected, "expected")?.unwrap_or_default();
-            let value = optional_bytes(this, value, "value")?;
-            let value = value
-                .ok_or_else(|| this.invalid("value is NULL: an object is removed by lode_store_delete"))?;
+            let expected = this.bytes(expected, expected_len, "expected")?;
+            let value = this.bytes(value, value_len, "value")?;
             store.compare_and_swap(key, expected, value, &this.call_options(call)?)?;
             Ok(LODE_OK)
         })
@@ -337,7 +320,7 @@ pub unsafe extern "C" fn lode_store_compare_and_swap(
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_store_verify(
+pub unsafe extern "C" fn lode_store_check_conformance(
     store: *mut lode_store,
     prefix: *const c_char,
     call: *const lode_call_options,
@@ -345,7 +328,7 @@ pub unsafe extern "C" fn lode_store_verify(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_store_verify", error, |this| {
+        run("lode_store_check_conformance", error, |this| {
             let store = hold(this, store)?;
             let prefix = this.text(prefix, "prefix")?;
             store.verify(prefix, &this.call_options(call)?)?;

@@ -6,8 +6,9 @@
 use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
-use crate::boundary::{Call, outside};
+use crate::call::Call;
 use crate::cancel::lode_cancel_token;
+use crate::panic::outside;
 use lode_core::context::{CallOptions, CancelToken, Progress, ProgressListener};
 use lode_core::error::{Error, Result, Status};
 use lode_core::options::{CommitOptions, Producer, ProgressFn};
@@ -64,7 +65,7 @@ pub struct lode_commit_options {
     /// committed last are remembered, and a sequence of one that was dropped counts as new. 0 without
     /// `producer_id`.
     pub sequence: u64,
-    /// Where the producer is to go on after a restart, for lode_snapshot_producer; opaque NUL-terminated UTF-8, at
+    /// Where the producer is to go on after a restart, for lode_snapshot_find_producer; opaque NUL-terminated UTF-8, at
     /// most 4,096 bytes, borrowed for the call. NULL: "".
     pub position: *const c_char,
 }

@@ -3,10 +3,10 @@
 use std::ffi::{CString, c_char};
 use std::sync::OnceLock;
 
-use crate::boundary;
-use crate::bytes::Out;
+use crate::arguments::Out;
 use crate::handle::{self, Handle, Shared};
-use crate::source::LODE_NO_TIMESTAMP;
+use crate::panic::query;
+use crate::record_iterator::LODE_NO_TIMESTAMP;
 use crate::status::{
     LODE_ALREADY_COMMITTED, LODE_COMMITTED_BESIDE_FOREIGN, LODE_COMMITTED_UNPUBLISHED, LODE_OK, lode_status,
 };
@@ -156,7 +156,7 @@ fn count(number: u64) -> i64 {
 /// `snapshot` is NULL or a snapshot that was not freed.
 unsafe fn ask<T: Copy>(snapshot: *const lode_snapshot, none: T, what: impl FnOnce(&View) -> T) -> T {
     // SAFETY: as asked of the caller.
-    boundary::query(none, || unsafe { handle::peek(snapshot) }.map_or(none, what))
+    query(none, || unsafe { handle::peek(snapshot) }.map_or(none, what))
 }
 
 /// Answers a question about one file of a snapshot; NULL and an index out of range give `none`.

@@ -146,13 +146,34 @@ names! {
 /// The name of a status, such as "LODE_ERR_CONFLICT", for logs and messages.
 ///
 /// @param status any number.
-/// @return a static string, never NULL: "LODE_ERR_UNKNOWN" for a number that is not listed.
+/// @return a static string, never NULL: for a number that is not listed "LODE_ERR_UNKNOWN" if it is below 0, else
+///         "LODE_OK", as which it is to be treated.
 ///
 /// Cannot fail. Any thread, also in a signal handler. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn lode_status_name(status: lode_status) -> *const c_char {
     // No fence: a search in a static table cannot panic.
-    NAMES.iter().find(|(number, _)| *number == status).map_or(c"LODE_ERR_UNKNOWN", |(_, name)| *name).as_ptr()
+    let unlisted = if status < 0 { c"LODE_ERR_UNKNOWN" } else { c"LODE_OK" };
+    NAMES.iter().find(|(number, _)| *number == status).map_or(unlisted, |(_, name)| *name).as_ptr()
+}
+
+/// The name of an action, such as "LODE_ACTION_RETRY", for logs and messages.
+///
+/// @param action any number, such as lode_error_action gives.
+/// @return a static string, never NULL: "LODE_ACTION_GIVE_UP" for a number that is not listed.
+///
+/// Cannot fail. Any thread, also in a signal handler. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn lode_action_name(action: i32) -> *const c_char {
+    // No fence: a choice of constants cannot panic.
+    let name = match action {
+        LODE_ACTION_NONE => c"LODE_ACTION_NONE",
+        LODE_ACTION_RETRY => c"LODE_ACTION_RETRY",
+        LODE_ACTION_RESOLVE => c"LODE_ACTION_RESOLVE",
+        LODE_ACTION_REBASE => c"LODE_ACTION_REBASE",
+        _ => c"LODE_ACTION_GIVE_UP",
+    };
+    name.as_ptr()
 }
 
 #[cfg(test)]
@@ -182,9 +203,12 @@ mod tests {
     }
 
     #[test]
-    fn an_unlisted_number_is_unknown() {
-        for status in [-1000, 7, 1000, i32::MIN, i32::MAX, -8] {
+    fn an_unlisted_number_is_unknown_below_zero_and_a_success_above() {
+        for status in [-1000, i32::MIN, -8] {
             assert_eq!(name(status), "LODE_ERR_UNKNOWN");
+        }
+        for status in [7, 1000, i32::MAX] {
+            assert_eq!(name(status), "LODE_OK");
         }
         assert_eq!(name(LODE_ITEM), "LODE_ITEM");
     }
@@ -195,5 +219,15 @@ mod tests {
         assert_eq!(LODE_ACTION_RESOLVE, Action::Resolve as i32);
         assert_eq!(LODE_ACTION_REBASE, Action::Rebase as i32);
         assert_eq!(LODE_ACTION_GIVE_UP, Action::GiveUp as i32);
+    }
+
+    #[test]
+    fn actions_have_names_and_an_unlisted_one_gives_up() {
+        let names = [-1, 0, 1, 2, 3, 4, 5, i32::MAX].map(|action| {
+            // SAFETY: `lode_action_name` gives static NUL-terminated strings.
+            unsafe { CStr::from_ptr(lode_action_name(action)) }.to_str().unwrap()
+        });
+        let expected = ["GIVE_UP", "NONE", "RETRY", "RESOLVE", "REBASE", "GIVE_UP", "GIVE_UP", "GIVE_UP"];
+        assert_eq!(names, expected.map(|name| format!("LODE_ACTION_{name}")));
     }
 }

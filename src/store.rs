@@ -2,11 +2,12 @@
 
 use std::ffi::{c_char, c_void};
 
-use crate::boundary::{Call, call, outside};
-use crate::bytes::Out;
+use crate::arguments::Out;
+use crate::call::{Call, run};
 use crate::error::lode_error;
 use crate::handle::{self, Handle, Shared};
 use crate::options::{Decoded, Versioned, init};
+use crate::panic::outside;
 use crate::status::{LODE_OK, lode_status};
 use crate::strings::c_text;
 use lode_core::error::Result;
@@ -26,6 +27,11 @@ impl Handle for lode_store {
 
 impl Shared for lode_store {}
 
+/// Of a log line: something that an operator should look at.
+pub const LODE_LOG_WARNING: i32 = 1;
+/// Of a log line: worth knowing.
+pub const LODE_LOG_INFO: i32 = 2;
+
 /// How to open a store. All zero but `struct_size`: no log.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -34,7 +40,7 @@ pub struct lode_store_options {
     pub struct_size: usize,
     /// Handed to `log` and `log_release`. Borrowed until `log_release`.
     pub log_ctx: *mut c_void,
-    /// Told what is worth knowing but fails no call: `level` 1 is a warning, 2 is information; `message` is
+    /// Told what is worth knowing but fails no call: `level` is one of LODE_LOG_*; `message` is
     /// UTF-8, borrowed for the callback. Called on the thread whose call it is about, so on several at once
     /// if threads share the store. It may use any handle but those of the call that it is about. NULL: nobody
     /// is told.
@@ -139,7 +145,7 @@ pub unsafe extern "C" fn lode_store_open_filesystem(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_store_open_filesystem", error, |call| {
+        run("lode_store_open_filesystem", error, |call| {
             let store = Out::reset(store, std::ptr::null_mut());
             let options = call.store_options(options);
             let root = call.text(root, "root")?;
@@ -168,7 +174,7 @@ pub unsafe extern "C" fn lode_store_open_memory(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_store_open_memory", error, |call| {
+        run("lode_store_open_memory", error, |call| {
             let store = Out::reset(store, std::ptr::null_mut());
             let options = call.store_options(options)?;
             let store = store.required(call, "store")?;

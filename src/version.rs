@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use crate::boundary;
+use crate::panic::query;
 
 /// The major version of this header.
 pub const LODE_VERSION_MAJOR: i32 = 0;
@@ -47,7 +47,7 @@ pub extern "C" fn lode_version_number() -> i32 {
 /// Cannot fail. Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_has_feature(feature: *const c_char) -> i32 {
-    boundary::query(0, || {
+    query(0, || {
         if feature.is_null() {
             return 0;
         }

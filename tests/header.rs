@@ -37,7 +37,58 @@ fn generated() -> String {
     let mut text = Vec::new();
     bindings.write(&mut text);
     let text = String::from_utf8(text).expect("the header is no UTF-8");
-    tidied(&text)
+    with_initialisers(&with_must_check(&tidied(&text)))
+}
+
+/// Marks each function that can fail; giving up needs no check.
+fn with_must_check(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("\nlode_status lode_").map(|at| at + 1) {
+        let end = start + rest[start..].find(';').expect("a declaration ends");
+        out.push_str(&rest[..start]);
+        let declared = &rest[start..end];
+        if declared.contains("lode_error **error") && !declared.contains("_abort(") {
+            out.push_str("LODE_MUST_CHECK\n");
+        }
+        out.push_str(declared);
+        rest = &rest[end..];
+    }
+    out + rest
+}
+
+/// After each struct that begins with its size, a macro that initialises one with the defaults: every field is
+/// listed, lest a compiler warn of those that are missing.
+fn with_initialisers(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("\ntypedef struct lode_").map(|at| at + 1) {
+        let first_line = rest[start..].find('\n').map_or(rest.len(), |at| start + at);
+        let Some(name) =
+            rest[start..first_line].strip_prefix("typedef struct ").and_then(|l| l.strip_suffix(" {"))
+        else {
+            out.push_str(&rest[..first_line]);
+            rest = &rest[first_line..];
+            continue;
+        };
+        let closing = format!("\n}} {name};\n");
+        let end = first_line + rest[first_line..].find(&closing).expect("a struct ends");
+        let body = without_comments(&rest[first_line..end]);
+        let fields: Vec<&str> = body.split(';').map(str::trim).filter(|field| !field.is_empty()).collect();
+        out.push_str(&rest[..end + closing.len()]);
+        rest = &rest[end + closing.len()..];
+        if fields[0] != "size_t struct_size" {
+            continue;
+        }
+        let values = fields[1..].iter().map(|field| if field.contains('*') { "NULL" } else { "0" });
+        let values: Vec<&str> = values.collect();
+        let define = format!("#define {}_INIT", name.to_uppercase());
+        out.push_str(&format!(
+            "\n/** Initialises a {name} with the defaults, as {name}_init does. */\n{define} \\\n    {{sizeof({name}), {}}}\n",
+            values.join(", ")
+        ));
+    }
+    out + rest
 }
 
 /// What cbindgen has no option for: short comments on one line, negative constants in parentheses (so that

@@ -1,14 +1,15 @@
 //! Snapshots as C sees them, on a dataset in memory.
 
 use super::*;
-use crate::bytes::lode_bytes;
+use crate::arguments::lode_bytes;
 use crate::dataset::lode_dataset;
-use crate::history::{
-    lode_dataset_latest, lode_dataset_snapshot, lode_dataset_snapshots, lode_snapshot_iterator_free,
-    lode_snapshot_iterator_next,
+use crate::record_reader::{
+    lode_dataset_open_record_reader, lode_record_reader_free, lode_record_reader_next,
+    lode_record_reader_next_batch,
 };
-use crate::reader::{
-    lode_dataset_read, lode_record_reader_free, lode_record_reader_next, lode_record_reader_next_batch,
+use crate::snapshot_iterator::{
+    lode_dataset_find_latest, lode_dataset_find_snapshot, lode_dataset_list_snapshots,
+    lode_snapshot_iterator_free, lode_snapshot_iterator_next,
 };
 use crate::status::{LODE_ERR_NO_SNAPSHOTS, LODE_ITEM};
 use lode_core::codec::Codec;
@@ -155,20 +156,24 @@ fn snapshots_are_found_listed_and_read_whatever_is_freed_meanwhile() {
     let none = ptr::null_mut();
     // SAFETY: handles live until their frees; outputs may be written.
     unsafe {
-        let status = lode_dataset_latest(handle, ptr::null(), &raw mut snapshot, none);
+        let status = lode_dataset_find_latest(handle, ptr::null(), &raw mut snapshot, none);
         assert_eq!((status, snapshot), (LODE_ERR_NO_SNAPSHOTS, ptr::null_mut()));
 
         let ids = [1, 2, 3].map(|number: i32| {
             let record = number.to_string();
             commit(&rust, &[(&record, None), ("[]", None)], "{}").snapshot.manifest().snapshot_id.clone()
         });
-        assert_eq!(lode_dataset_snapshots(handle, ptr::null(), &raw mut snapshots, none), LODE_OK);
+        assert_eq!(lode_dataset_list_snapshots(handle, ptr::null(), &raw mut snapshots, none), LODE_OK);
         let wanted = std::ffi::CString::new(ids[1].clone()).unwrap();
-        let status = lode_dataset_snapshot(handle, wanted.as_ptr(), ptr::null(), &raw mut snapshot, none);
+        let status =
+            lode_dataset_find_snapshot(handle, wanted.as_ptr(), ptr::null(), &raw mut snapshot, none);
         assert_eq!((status, text(lode_snapshot_id(snapshot)).as_ref()), (LODE_OK, Some(&ids[1])));
 
         let mut reader = ptr::null_mut();
-        assert_eq!(lode_dataset_read(handle, snapshot, ptr::null(), &raw mut reader, none), LODE_OK);
+        assert_eq!(
+            lode_dataset_open_record_reader(handle, snapshot, ptr::null(), &raw mut reader, none),
+            LODE_OK
+        );
         lode_snapshot_free(snapshot);
         handle::free(handle);
         drop(rust);

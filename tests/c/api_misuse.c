@@ -40,14 +40,14 @@ static void null_pointers(void)
     CHECK(feed.released == 2, "an iterator given with a NULL dataset twice was released %d times", feed.released);
     REFUSED(LODE_ERR_NIL_ITERATOR, "records", lode_dataset_stream_write_records(dataset, NULL, "{}", NULL, &snapshot, error));
 
-    REFUSED(INVALID, "dataset", lode_dataset_record_writer(NULL, NULL, &writer, error));
-    REFUSED(INVALID, "writer", lode_dataset_record_writer(dataset, NULL, NULL, error));
+    REFUSED(INVALID, "dataset", lode_dataset_open_record_writer(NULL, NULL, &writer, error));
+    REFUSED(INVALID, "writer", lode_dataset_open_record_writer(dataset, NULL, NULL, error));
     REFUSED(INVALID, "writer", lode_record_writer_append(NULL, "1", 1, NULL, error));
     REFUSED(INVALID, "writer", lode_record_writer_append_batch(NULL, "1", &length, NULL, 1, &count, error));
     REFUSED(INVALID, "writer", lode_record_writer_append_lines(NULL, "1\n", 2, &count, error));
     REFUSED(INVALID, "writer", lode_record_writer_commit(NULL, "{}", NULL, &snapshot, error));
     REFUSED(INVALID, "writer", lode_record_writer_abort(NULL, error));
-    GIVES(LODE_OK, lode_dataset_record_writer(dataset, NULL, &writer, error));
+    GIVES(LODE_OK, lode_dataset_open_record_writer(dataset, NULL, &writer, error));
     REFUSED(INVALID, "data", lode_record_writer_append(writer, NULL, 1, NULL, error));
     REFUSED(INVALID, "data", lode_record_writer_append_batch(writer, NULL, &length, NULL, 1, &count, error));
     REFUSED(INVALID, "lengths", lode_record_writer_append_batch(writer, "1", NULL, NULL, 1, &count, error));
@@ -60,30 +60,30 @@ static void null_pointers(void)
     REFUSED(INVALID, "lengths", lode_record_writer_append_batch(writer, "1", huge, NULL, 2, &count, error));
     REFUSED(INVALID, "data", lode_record_writer_append(writer, "1", SIZE_MAX, NULL, error));
     REFUSED(INVALID, "data", lode_record_writer_append_lines(writer, "1", SIZE_MAX, &count, error));
-    CHECK(lode_record_writer_records(writer) == 0, "refused records were counted");
+    CHECK(lode_record_writer_record_count(writer) == 0, "refused records were counted");
 
     GIVES(LODE_OK, lode_record_writer_append(writer, "1", 1, NULL, error));
     GIVES(LODE_OK, lode_record_writer_commit(writer, "{}", NULL, &snapshot, error));
 
     REFUSED(INVALID, "dataset", lode_dataset_resolve_commit(NULL, "1-2", NULL, NULL, error));
     REFUSED(INVALID, "snapshot_id", lode_dataset_resolve_commit(dataset, NULL, NULL, NULL, error));
-    REFUSED(INVALID, "dataset", lode_dataset_latest(NULL, NULL, &(lode_snapshot *){NULL}, error));
-    REFUSED(INVALID, "snapshot", lode_dataset_latest(dataset, NULL, NULL, error));
-    REFUSED(INVALID, "dataset", lode_dataset_snapshot(NULL, "1", NULL, &(lode_snapshot *){NULL}, error));
-    REFUSED(INVALID, "snapshot_id", lode_dataset_snapshot(dataset, NULL, NULL, &(lode_snapshot *){NULL}, error));
-    REFUSED(INVALID, "snapshot", lode_dataset_snapshot(dataset, lode_snapshot_id(snapshot), NULL, NULL, error));
-    REFUSED(INVALID, "dataset", lode_dataset_snapshots(NULL, NULL, &snapshots, error));
-    REFUSED(INVALID, "snapshots", lode_dataset_snapshots(dataset, NULL, NULL, error));
+    REFUSED(INVALID, "dataset", lode_dataset_find_latest(NULL, NULL, &(lode_snapshot *){NULL}, error));
+    REFUSED(INVALID, "snapshot", lode_dataset_find_latest(dataset, NULL, NULL, error));
+    REFUSED(INVALID, "dataset", lode_dataset_find_snapshot(NULL, "1", NULL, &(lode_snapshot *){NULL}, error));
+    REFUSED(INVALID, "snapshot_id", lode_dataset_find_snapshot(dataset, NULL, NULL, &(lode_snapshot *){NULL}, error));
+    REFUSED(INVALID, "snapshot", lode_dataset_find_snapshot(dataset, lode_snapshot_id(snapshot), NULL, NULL, error));
+    REFUSED(INVALID, "dataset", lode_dataset_list_snapshots(NULL, NULL, &snapshots, error));
+    REFUSED(INVALID, "snapshots", lode_dataset_list_snapshots(dataset, NULL, NULL, error));
     REFUSED(INVALID, "snapshots", lode_snapshot_iterator_next(NULL, &(lode_snapshot *){NULL}, error));
-    GIVES(LODE_OK, lode_dataset_snapshots(dataset, NULL, &snapshots, error));
+    GIVES(LODE_OK, lode_dataset_list_snapshots(dataset, NULL, &snapshots, error));
     REFUSED(INVALID, "snapshot", lode_snapshot_iterator_next(snapshots, NULL, error));
 
-    REFUSED(INVALID, "dataset", lode_dataset_read(NULL, snapshot, NULL, &reader, error));
-    REFUSED(INVALID, "snapshot", lode_dataset_read(dataset, NULL, NULL, &reader, error));
-    REFUSED(INVALID, "reader", lode_dataset_read(dataset, snapshot, NULL, NULL, error));
+    REFUSED(INVALID, "dataset", lode_dataset_open_record_reader(NULL, snapshot, NULL, &reader, error));
+    REFUSED(INVALID, "snapshot", lode_dataset_open_record_reader(dataset, NULL, NULL, &reader, error));
+    REFUSED(INVALID, "reader", lode_dataset_open_record_reader(dataset, snapshot, NULL, NULL, error));
     REFUSED(INVALID, "reader", lode_record_reader_next(NULL, &record, error));
     REFUSED(INVALID, "reader", lode_record_reader_next_batch(NULL, &record, 1, &count, error));
-    GIVES(LODE_OK, lode_dataset_read(dataset, snapshot, NULL, &reader, error));
+    GIVES(LODE_OK, lode_dataset_open_record_reader(dataset, snapshot, NULL, &reader, error));
     REFUSED(INVALID, "record", lode_record_reader_next(reader, NULL, error));
     REFUSED(INVALID, "records", lode_record_reader_next_batch(reader, NULL, 1, &count, error));
     REFUSED(INVALID, "count", lode_record_reader_next_batch(reader, &record, 1, NULL, error));
@@ -119,9 +119,9 @@ static void null_accessors(void)
               lode_snapshot_file_location(NULL, 0) == NULL && lode_snapshot_file_checksum(NULL, 0) == NULL &&
               lode_snapshot_file_size(NULL, 0) == -1 && lode_snapshot_file_row_count(NULL, 0) == -1,
           "no snapshot has a file");
-    lode_record_writer_records(NULL);
-    lode_record_writer_skipped(NULL);
-    lode_record_writer_bytes(NULL);
+    lode_record_writer_record_count(NULL);
+    lode_record_writer_skipped_count(NULL);
+    lode_record_writer_byte_count(NULL);
 
     lode_error_free(NULL);
     lode_store_free(NULL);
@@ -167,11 +167,11 @@ static void bad_text(void)
     CHECK(feed.released == 4 && feed.next_calls == 0, "four refused streams: released %d times, next called %d times",
           feed.released, feed.next_calls);
     lode_record_writer *writer = NULL;
-    GIVES(LODE_OK, lode_dataset_record_writer(dataset, NULL, &writer, error));
+    GIVES(LODE_OK, lode_dataset_open_record_writer(dataset, NULL, &writer, error));
     REFUSED(INVALID, "metadata", lode_record_writer_commit(writer, "{\"a\":\"\xff\"}", NULL, NULL, error));
     REFUSED(INVALID, "expected_parent", lode_record_writer_commit(writer, "{}", &options, NULL, error));
     lode_record_writer_free(writer);
-    REFUSED(INVALID, "snapshot_id", lode_dataset_snapshot(dataset, BAD_UTF8, NULL, &snapshot, error));
+    REFUSED(INVALID, "snapshot_id", lode_dataset_find_snapshot(dataset, BAD_UTF8, NULL, &snapshot, error));
     REFUSED(INVALID, "snapshot_id", lode_dataset_resolve_commit(dataset, BAD_UTF8, NULL, &snapshot, error));
 }
 
@@ -186,14 +186,14 @@ union room {
     lode_dataset_options dataset;
     lode_commit_options commit;
     lode_record_iterator iterator;
-    lode_writer_options writer;
+    lode_record_writer_options writer;
     lode_read_options read;
 };
 
 static lode_status use_call(union room *room, lode_error **error)
 {
     lode_snapshot *snapshot = NULL;
-    lode_status status = lode_dataset_latest(dataset, &room->call, &snapshot, error);
+    lode_status status = lode_dataset_find_latest(dataset, &room->call, &snapshot, error);
     lode_snapshot_free(snapshot);
     return status;
 }
@@ -237,7 +237,7 @@ static lode_status use_iterator(union room *room, lode_error **error)
 static lode_status use_writer(union room *room, lode_error **error)
 {
     lode_record_writer *writer = NULL;
-    lode_status status = lode_dataset_record_writer(dataset, &room->writer, &writer, error);
+    lode_status status = lode_dataset_open_record_writer(dataset, &room->writer, &writer, error);
     lode_record_writer_free(writer);
     return status;
 }
@@ -246,8 +246,8 @@ static lode_status use_read(union room *room, lode_error **error)
 {
     lode_snapshot *snapshot = NULL;
     lode_record_reader *reader = NULL;
-    GIVES(LODE_OK, lode_dataset_latest(dataset, NULL, &snapshot, error));
-    lode_status status = lode_dataset_read(dataset, snapshot, &room->read, &reader, error);
+    GIVES(LODE_OK, lode_dataset_find_latest(dataset, NULL, &snapshot, error));
+    lode_status status = lode_dataset_open_record_reader(dataset, snapshot, &room->read, &reader, error);
     lode_record_reader_free(reader);
     lode_snapshot_free(snapshot);
     return status;
@@ -263,7 +263,7 @@ DEFINE_INIT(lode_store_options)
 DEFINE_INIT(lode_dataset_options)
 DEFINE_INIT(lode_commit_options)
 DEFINE_INIT(lode_record_iterator)
-DEFINE_INIT(lode_writer_options)
+DEFINE_INIT(lode_record_writer_options)
 DEFINE_INIT(lode_read_options)
 
 static void structs(void)
@@ -279,7 +279,7 @@ static void structs(void)
         {"lode_dataset_options", sizeof(lode_dataset_options), init_lode_dataset_options, use_dataset},
         {"lode_commit_options", sizeof(lode_commit_options), init_lode_commit_options, use_commit},
         {"lode_record_iterator", sizeof(lode_record_iterator), init_lode_record_iterator, use_iterator},
-        {"lode_writer_options", sizeof(lode_writer_options), init_lode_writer_options, use_writer},
+        {"lode_record_writer_options", sizeof(lode_record_writer_options), init_lode_record_writer_options, use_writer},
         {"lode_read_options", sizeof(lode_read_options), init_lode_read_options, use_read},
     };
     lode_snapshot_free(commit_records(dataset, FIVE, 5)); /* something to read */
@@ -343,15 +343,15 @@ static void values(void)
     for (size_t i = 0; i < sizeof verifies / sizeof verifies[0]; i++) {
         lode_read_options_init(&read, sizeof read);
         read.verify = verifies[i];
-        REFUSED(INVALID, "verify", lode_dataset_read(dataset, snapshot, &read, &reader, error));
+        REFUSED(INVALID, "verify", lode_dataset_open_record_reader(dataset, snapshot, &read, &reader, error));
     }
     lode_snapshot_free(snapshot);
 
-    lode_writer_options writing;
+    lode_record_writer_options writing;
     lode_record_writer *writer = NULL;
-    lode_writer_options_init(&writing, sizeof writing);
+    lode_record_writer_options_init(&writing, sizeof writing);
     writing.bad_records = 9;
-    REFUSED(INVALID, "bad_records", lode_dataset_record_writer(dataset, &writing, &writer, error));
+    REFUSED(INVALID, "bad_records", lode_dataset_open_record_writer(dataset, &writing, &writer, error));
 
     lode_dataset *opened = NULL;
     lode_dataset_options options = jsonl_options();

@@ -34,7 +34,7 @@ int main(int argc, char **argv) {
                                                         : LODE_COMPRESSOR_NONE;
     must(lode_store_open_filesystem(argv[1], NULL, &store, &error), error, "open the store");
     must(lode_dataset_open(store, "events", &options, &dataset, &error), error, "open the dataset");
-    must(lode_dataset_record_writer(dataset, NULL, &writer, &error), error, "open a writer");
+    must(lode_dataset_open_record_writer(dataset, NULL, &writer, &error), error, "open a writer");
 
     static char lines[BATCH * RECORD_MAX];
     size_t lengths[BATCH], taken = 0;

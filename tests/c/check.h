@@ -292,7 +292,7 @@ static MAYBE_UNUSED lode_status read_all(lode_dataset *dataset, const lode_snaps
     options.verify = verify;
     lode_record_reader *reader = NULL;
     *count = 0;
-    lode_status status = lode_dataset_read(dataset, snapshot, &options, &reader, error);
+    lode_status status = lode_dataset_open_record_reader(dataset, snapshot, &options, &reader, error);
     if (status < 0) {
         return status;
     }

@@ -38,6 +38,9 @@ int main(int argc, char **argv)
     struct feed feed = feed_of(FIVE, 5);
     lode_record_iterator iterator = feed_iterator(&feed);
     size_t left = 700000;
+    lode_byte_source bytes = LODE_BYTE_SOURCE_INIT;
+    bytes.ctx = &left;
+    bytes.read = give_bytes;
     static const char *const keys[] = {"p"};
     static const char *const partitioned[] = {"{\"p\":\"b\"}", "{\"p\":\"a/..\"}", "{\"p\":\"b\",\"n\":1}"};
     lode_bytes records[3];
@@ -66,7 +69,7 @@ int main(int argc, char **argv)
         status = lode_dataset_open(store, argv[2], &options, &dataset, &error);
     }
     if (status >= 0 && is_blob) {
-        status = lode_dataset_stream_write(dataset, give_bytes, &left, "{}", NULL, &snapshot, &error);
+        status = lode_dataset_stream_write_blob(dataset, &bytes, "{}", NULL, &snapshot, &error);
     } else if (status >= 0 && choose) {
         status = lode_dataset_adopt(dataset, argv[4], NULL, &snapshot, &error);
     } else if (status >= 0 && hive) {

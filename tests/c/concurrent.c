@@ -50,7 +50,7 @@ int main(int argc, char **argv)
     lode_store *store = open_store(argv[1]);
     lode_dataset *dataset = open_dataset(store, argv[2], NULL);
     lode_snapshot *snapshot = NULL;
-    GIVES(LODE_OK, lode_dataset_latest(dataset, NULL, &snapshot, error));
+    GIVES(LODE_OK, lode_dataset_find_latest(dataset, NULL, &snapshot, error));
     int length = 0;
     while (snapshot != NULL) {
         length++;
@@ -58,7 +58,7 @@ int main(int argc, char **argv)
         if (lode_snapshot_parent_id(snapshot) != NULL) {
             CHECK(strcmp(lode_snapshot_parent_id(snapshot), lode_snapshot_id(snapshot)) < 0, "%s is not above its parent",
                   lode_snapshot_id(snapshot));
-            GIVES(LODE_OK, lode_dataset_snapshot(dataset, lode_snapshot_parent_id(snapshot), NULL, &parent, error));
+            GIVES(LODE_OK, lode_dataset_find_snapshot(dataset, lode_snapshot_parent_id(snapshot), NULL, &parent, error));
         }
         lode_snapshot_free(snapshot);
         snapshot = parent;

@@ -54,6 +54,9 @@ struct source {
     size_t least;         /* the least room there was */
     lode_dataset *free;   /* freed by the first call */
     lode_cancel_token *cancel; /* cancelled by the first call */
+    const char *text;     /* what it says about its end */
+    int asked;            /* how often it was asked for that */
+    int released;
 };
 
 static int64_t source_read(void *ctx, uint8_t *buffer, size_t capacity)
@@ -84,6 +87,39 @@ static int64_t source_read(void *ctx, uint8_t *buffer, size_t capacity)
     return (int64_t)len;
 }
 
+static const char *source_err(void *ctx)
+{
+    struct source *source = (struct source *)ctx;
+    source->asked++;
+    return source->text;
+}
+
+static void source_release(void *ctx)
+{
+    ((struct source *)ctx)->released++;
+}
+
+static lode_byte_source source_bytes(struct source *source)
+{
+    lode_byte_source bytes = LODE_BYTE_SOURCE_INIT;
+    bytes.ctx = source;
+    bytes.read = source_read;
+    bytes.err = source_err;
+    bytes.release = source_release;
+    return bytes;
+}
+
+/* Streams the source's bytes in, and checks that it was released once. */
+static lode_status stream_write(lode_dataset *dataset, struct source *source, const char *metadata,
+                                const lode_commit_options *options, lode_snapshot **snapshot, lode_error **error)
+{
+    lode_byte_source bytes = source_bytes(source);
+    source->released = 0;
+    lode_status status = lode_dataset_stream_write_blob(dataset, &bytes, metadata, options, snapshot, error);
+    CHECK(source->released == 1, "the source was released %d times", source->released);
+    return status;
+}
+
 static struct source source_of(uint64_t len, size_t piece)
 {
     struct source source = {0};
@@ -100,7 +136,7 @@ static void expect_stream(lode_dataset *dataset, const lode_snapshot *snapshot, 
     lode_read_options_init(&options, sizeof options);
     options.verify = verify;
     lode_blob_reader *reader = (lode_blob_reader *)GARBAGE;
-    GIVES(LODE_OK, lode_dataset_read_blob(dataset, snapshot, &options, &reader, error));
+    GIVES(LODE_OK, lode_dataset_open_blob_reader(dataset, snapshot, &options, &reader, error));
     uint64_t at = 0;
     size_t read = 99;
     lode_error *error = NULL;
@@ -132,11 +168,11 @@ static void round_trips(void)
         lode_snapshot *snapshots[4] = {NULL, NULL, NULL, NULL};
         GIVES(LODE_OK, lode_dataset_write_blob(dataset, data, len, "{\"form\":\"memory\"}", NULL, &snapshots[0], error));
         struct source source = source_of(len, 1000);
-        GIVES(LODE_OK, lode_dataset_stream_write(dataset, source_read, &source, "{}", NULL, &snapshots[1], error));
+        GIVES(LODE_OK, stream_write(dataset, &source, "{}", NULL, &snapshots[1], error));
         CHECK(source.ended && source.calls_after_end == 0, "%d calls after the end", source.calls_after_end);
         CHECK(source.least >= 65536, "room for %zu bytes only", source.least);
         lode_blob_writer *writer = (lode_blob_writer *)GARBAGE;
-        GIVES(LODE_OK, lode_dataset_blob_writer(dataset, &writer, error));
+        GIVES(LODE_OK, lode_dataset_open_blob_writer(dataset, NULL, &writer, error));
         GIVES(LODE_OK, lode_blob_writer_write(writer, data, 1, error));
         GIVES(LODE_OK, lode_blob_writer_write(writer, NULL, 0, error));
         GIVES(LODE_OK, lode_blob_writer_write(writer, data + 1, len - 1, error));
@@ -165,7 +201,7 @@ static void round_trips(void)
 
         /* By range. Dataset and snapshot may go before the reader. */
         lode_blob_reader *reader = NULL;
-        GIVES(LODE_OK, lode_dataset_read_blob(dataset, snapshots[1], NULL, &reader, error));
+        GIVES(LODE_OK, lode_dataset_open_blob_reader(dataset, snapshots[1], NULL, &reader, error));
         for (int i = 0; i < 4; i++) {
             lode_snapshot_free(snapshots[i]);
         }
@@ -205,9 +241,9 @@ static void refused(void)
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "without a codec", lode_dataset_write_blob(records, "x", 1, "{}", NULL, &snapshot, error));
     CHECK(snapshot == NULL, "a refused call left its output");
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "without a codec",
-            lode_dataset_stream_write(records, source_read, &source, "{}", NULL, NULL, error));
+            stream_write(records, &source, "{}", NULL, NULL, error));
     CHECK(source.given == 0 && !source.ended, "a refused call has pulled");
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "without a codec", lode_dataset_blob_writer(records, &writer, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "without a codec", lode_dataset_open_blob_writer(records, NULL, &writer, error));
     CHECK(writer == NULL, "a refused call left its output");
     struct feed feed = feed_of(FIVE, 5);
     lode_record_iterator iterator = feed_iterator(&feed);
@@ -220,10 +256,14 @@ static void refused(void)
     REFUSED(LODE_ERR_METADATA_REQUIRED, "metadata_json", lode_dataset_write_blob(dataset, "x", 1, NULL, NULL, NULL, error));
     REFUSED(LODE_ERR_METADATA_INVALID, "metadata", lode_dataset_write_blob(dataset, "x", 1, "[]", NULL, NULL, error));
     REFUSED(LODE_ERR_METADATA_RESERVED, "lode.x", lode_dataset_write_blob(dataset, "x", 1, "{\"lode.x\":1}", NULL, NULL, error));
-    REFUSED(LODE_ERR_NIL_ITERATOR, "read is NULL", lode_dataset_stream_write(dataset, NULL, NULL, "{}", NULL, NULL, error));
+    REFUSED(LODE_ERR_NIL_ITERATOR, "source is NULL", lode_dataset_stream_write_blob(dataset, NULL, "{}", NULL, NULL, error));
+    lode_byte_source nothing = LODE_BYTE_SOURCE_INIT;
+    REFUSED(LODE_ERR_NIL_ITERATOR, "source has no read", lode_dataset_stream_write_blob(dataset, &nothing, "{}", NULL, NULL, error));
+    nothing.struct_size = 1;
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "struct_size 1", lode_dataset_stream_write_blob(dataset, &nothing, "{}", NULL, NULL, error));
     REFUSED(LODE_ERR_METADATA_REQUIRED, "metadata_json",
-            lode_dataset_stream_write(dataset, source_read, &source, NULL, NULL, NULL, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "writer", lode_dataset_blob_writer(dataset, NULL, error));
+            stream_write(dataset, &source, NULL, NULL, NULL, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "writer", lode_dataset_open_blob_writer(dataset, NULL, NULL, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "writer", lode_blob_writer_write(NULL, "x", 1, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "writer", lode_blob_writer_commit(NULL, "{}", NULL, NULL, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "writer", lode_blob_writer_abort(NULL, error));
@@ -231,25 +271,27 @@ static void refused(void)
     lode_blob_writer_free(NULL);
     lode_blob_reader_free(NULL);
 
-    /* The callback's failure and its lies. */
-    for (int i = 0; i < 3; i++) {
+    /* The callback's failure and its lies; the fourth ends with an error that only `err` tells. */
+    for (int i = 0; i < 4; i++) {
         lode_error *error = NULL;
         source = source_of(i == 2 ? 0 : 500, 100);
-        source.answer = -7;
+        source.answer = i == 3 ? 0 : -7;
+        source.text = i == 3 ? "the pipe broke" : NULL;
         source.lie = i == 1;
-        lode_status status = lode_dataset_stream_write(dataset, source_read, &source, "{}", NULL, &snapshot, &error);
+        lode_status status = stream_write(dataset, &source, "{}", NULL, &snapshot, &error);
         CHECK(status == (i == 1 ? LODE_ERR_ITERATOR_CONTRACT : LODE_ERR_ITERATOR), "gave %s", lode_status_name(status));
         REQUIRE(status < 0, "a blob whose source failed was committed");
         CHECK(snapshot == NULL, "a refused call left its output");
         int32_t code = lode_error_callback_code(error);
-        CHECK(i == 1 ? code > 65536 : code == -7, "the callback's code is %d", (int)code);
-        CHECK(lode_error_offset(error) == (i == 0 ? 500 : 0), "at byte %" PRId64, lode_error_offset(error));
-        CHECK(strstr(lode_error_message(error), i == 1 ? "broke its contract" : "with code -7") != NULL, "message: %s",
+        CHECK(i == 1 ? code > 65536 : code == (i == 3 ? 0 : -7), "the callback's code is %d", (int)code);
+        CHECK(lode_error_offset(error) == (i == 0 || i == 3 ? 500 : 0), "at byte %" PRId64, lode_error_offset(error));
+        CHECK(strstr(lode_error_message(error), i == 1 ? "broke its contract" : i == 3 ? "after 500 bytes: the pipe broke" : "with code -7") != NULL, "message: %s",
               lode_error_message(error));
+        CHECK(source.asked == (i != 1), "asked %d times why it ended", source.asked);
         CHECK(source.calls_after_end == 0, "%d calls after the failure", source.calls_after_end);
         lode_error_free(error);
     }
-    GIVES(LODE_ERR_NO_SNAPSHOTS, lode_dataset_latest(dataset, NULL, &snapshot, error));
+    GIVES(LODE_ERR_NO_SNAPSHOTS, lode_dataset_find_latest(dataset, NULL, &snapshot, error));
 
     /* The limits of a call, and a callback that cancels and frees. */
     lode_commit_options options;
@@ -263,27 +305,27 @@ static void refused(void)
     GIVES(LODE_OK, lode_cancel_token_new(&options.cancel, error));
     source = source_of(1000, 100);
     source.cancel = options.cancel;
-    GIVES(LODE_ERR_CANCELLED, lode_dataset_stream_write(dataset, source_read, &source, "{}", &options, NULL, error));
+    GIVES(LODE_ERR_CANCELLED, stream_write(dataset, &source, "{}", &options, NULL, error));
     CHECK(source.given == 100, "pulled %" PRIu64 " bytes after the token was cancelled", source.given);
     lode_cancel_token_free(options.cancel);
     source = source_of(1000, 100);
     source.free = open_blobs("refused", LODE_COMPRESSOR_NONE);
-    GIVES(LODE_OK, lode_dataset_stream_write(source.free, source_read, &source, "{}", NULL, &snapshot, error));
+    GIVES(LODE_OK, stream_write(source.free, &source, "{}", NULL, &snapshot, error));
 
     /* Reading. */
     uint8_t buffer[10];
     size_t read = 99;
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "dataset", lode_dataset_read_blob(NULL, snapshot, NULL, &reader, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "snapshot", lode_dataset_read_blob(dataset, NULL, NULL, &reader, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "reader", lode_dataset_read_blob(dataset, snapshot, NULL, NULL, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "dataset", lode_dataset_open_blob_reader(NULL, snapshot, NULL, &reader, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "snapshot", lode_dataset_open_blob_reader(dataset, NULL, NULL, &reader, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "reader", lode_dataset_open_blob_reader(dataset, snapshot, NULL, NULL, error));
     CHECK(reader == NULL, "a refused call left its output");
     lode_read_options reading;
     lode_read_options_init(&reading, sizeof reading);
     reading.verify = 3;
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "verify", lode_dataset_read_blob(dataset, snapshot, &reading, &reader, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "verify", lode_dataset_open_blob_reader(dataset, snapshot, &reading, &reader, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "reader", lode_blob_reader_read(NULL, buffer, 1, &read, error));
     CHECK(read == 0, "a refused call left its output");
-    GIVES(LODE_OK, lode_dataset_read_blob(records, snapshot, NULL, &reader, error));
+    GIVES(LODE_OK, lode_dataset_open_blob_reader(records, snapshot, NULL, &reader, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "buffer", lode_blob_reader_read(reader, NULL, 1, &read, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "capacity", lode_blob_reader_read(reader, buffer, 0, &read, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "PTRDIFF_MAX", lode_blob_reader_read(reader, buffer, SIZE_MAX, &read, error));
@@ -296,15 +338,15 @@ static void refused(void)
     CHECK(read == 10 && is_filled(buffer, 0, 10), "the refused reads have moved the reader");
     lode_blob_reader_free(reader);
     lode_record_reader *of_records = NULL;
-    REFUSED(LODE_ERR_CODEC_REQUIRED, "raw blob", lode_dataset_read(dataset, snapshot, NULL, &of_records, error));
+    REFUSED(LODE_ERR_CODEC_REQUIRED, "raw blob", lode_dataset_open_record_reader(dataset, snapshot, NULL, &of_records, error));
     lode_snapshot *recorded = commit_records(records, FIVE, 5);
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "holds records", lode_dataset_read_blob(dataset, recorded, NULL, &reader, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "holds records", lode_dataset_open_blob_reader(dataset, recorded, NULL, &reader, error));
     lode_snapshot_free(recorded);
 
     /* Each call has a deadline of its own, and a token ends them all. */
     lode_read_options_init(&reading, sizeof reading);
     GIVES(LODE_OK, lode_cancel_token_new(&reading.cancel, error));
-    GIVES(LODE_OK, lode_dataset_read_blob(dataset, snapshot, &reading, &reader, error));
+    GIVES(LODE_OK, lode_dataset_open_blob_reader(dataset, snapshot, &reading, &reader, error));
     GIVES(LODE_ITEM, lode_blob_reader_read(reader, buffer, 1, &read, error));
     lode_cancel_token_cancel(reading.cancel);
     lode_cancel_token_free(reading.cancel);
@@ -313,7 +355,7 @@ static void refused(void)
     lode_blob_reader_free(reader);
     lode_read_options_init(&reading, sizeof reading);
     reading.deadline_ms = -1;
-    GIVES(LODE_OK, lode_dataset_read_blob(dataset, snapshot, &reading, &reader, error));
+    GIVES(LODE_OK, lode_dataset_open_blob_reader(dataset, snapshot, &reading, &reader, error));
     REFUSED(LODE_ERR_DEADLINE, "reading", lode_blob_reader_read_at(reader, 0, buffer, 1, &read, error));
     lode_blob_reader_free(reader);
 
@@ -321,7 +363,7 @@ static void refused(void)
     const char *location = lode_snapshot_file_location(snapshot, 0);
     FILE *file = fopen(location, "r+b");
     REQUIRE(file != NULL && fputc(byte_at(0) ^ 1, file) != EOF && fclose(file) == 0, "cannot damage %s", location);
-    GIVES(LODE_OK, lode_dataset_read_blob(dataset, snapshot, NULL, &reader, error));
+    GIVES(LODE_OK, lode_dataset_open_blob_reader(dataset, snapshot, NULL, &reader, error));
     uint8_t all[2000];
     GIVES(LODE_ITEM, lode_blob_reader_read(reader, all, sizeof all, &read, error));
     CHECK(read == 1000, "%zu bytes before the verdict", read);
@@ -330,15 +372,15 @@ static void refused(void)
     lode_blob_reader_free(reader);
     lode_read_options_init(&reading, sizeof reading);
     reading.verify = 1;
-    GIVES(LODE_OK, lode_dataset_read_blob(dataset, snapshot, &reading, &reader, error));
+    GIVES(LODE_OK, lode_dataset_open_blob_reader(dataset, snapshot, &reading, &reader, error));
     REFUSED(LODE_ERR_CORRUPT, "has the checksum", lode_blob_reader_read_at(reader, 10, all, 10, &read, error));
     lode_blob_reader_free(reader);
     REQUIRE(truncate(location, 999) == 0, "cannot cut %s short", location);
-    GIVES(LODE_OK, lode_dataset_read_blob(dataset, snapshot, NULL, &reader, error));
+    GIVES(LODE_OK, lode_dataset_open_blob_reader(dataset, snapshot, NULL, &reader, error));
     REFUSED(LODE_ERR_CORRUPT, "has 999 bytes, expected 1000", lode_blob_reader_read_at(reader, 10, all, 10, &read, error));
     lode_blob_reader_free(reader);
     REQUIRE(unlink(location) == 0, "cannot remove %s", location);
-    GIVES(LODE_OK, lode_dataset_read_blob(dataset, snapshot, NULL, &reader, error));
+    GIVES(LODE_OK, lode_dataset_open_blob_reader(dataset, snapshot, NULL, &reader, error));
     REFUSED(LODE_ERR_CORRUPT, "is missing", lode_blob_reader_read(reader, all, 10, &read, error));
     lode_blob_reader_free(reader);
 
@@ -352,7 +394,7 @@ static void states(void)
     lode_dataset *dataset = open_blobs("states", LODE_COMPRESSOR_GZIP);
     lode_blob_writer *writer = NULL;
     lode_snapshot *snapshot = NULL;
-    GIVES(LODE_OK, lode_dataset_blob_writer(dataset, &writer, error));
+    GIVES(LODE_OK, lode_dataset_open_blob_writer(dataset, NULL, &writer, error));
     lode_dataset_free(dataset);
     GIVES(LODE_OK, lode_blob_writer_write(writer, "abc", 3, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "data", lode_blob_writer_write(writer, NULL, 1, error));
@@ -365,7 +407,7 @@ static void states(void)
     lode_blob_writer_free(writer);
 
     dataset = open_blobs("states", LODE_COMPRESSOR_GZIP);
-    GIVES(LODE_OK, lode_dataset_blob_writer(dataset, &writer, error));
+    GIVES(LODE_OK, lode_dataset_open_blob_writer(dataset, NULL, &writer, error));
     GIVES(LODE_OK, lode_blob_writer_write(writer, "abc", 3, error));
     GIVES(LODE_OK, lode_blob_writer_abort(writer, error));
     GIVES(LODE_OK, lode_blob_writer_abort(writer, error));
@@ -373,11 +415,11 @@ static void states(void)
     REFUSED(LODE_ERR_STATE, "aborted", lode_blob_writer_commit(writer, "{}", NULL, NULL, error));
     lode_blob_writer_free(writer);
     /* Freed without a commit: nothing of it stays. */
-    GIVES(LODE_OK, lode_dataset_blob_writer(dataset, &writer, error));
+    GIVES(LODE_OK, lode_dataset_open_blob_writer(dataset, NULL, &writer, error));
     GIVES(LODE_OK, lode_blob_writer_write(writer, "abc", 3, error));
     lode_blob_writer_free(writer);
     lode_snapshot_iterator *snapshots = NULL;
-    GIVES(LODE_OK, lode_dataset_snapshots(dataset, NULL, &snapshots, error));
+    GIVES(LODE_OK, lode_dataset_list_snapshots(dataset, NULL, &snapshots, error));
     GIVES(LODE_ITEM, lode_snapshot_iterator_next(snapshots, &snapshot, error));
     lode_snapshot_free(snapshot);
     GIVES(LODE_OK, lode_snapshot_iterator_next(snapshots, &snapshot, error));
@@ -409,7 +451,7 @@ static void re_entered(void)
 {
     lode_dataset *dataset = open_blobs("watched", LODE_COMPRESSOR_NONE);
     struct watcher watcher = {0};
-    GIVES(LODE_OK, lode_dataset_blob_writer(dataset, &watcher.writer, error));
+    GIVES(LODE_OK, lode_dataset_open_blob_writer(dataset, NULL, &watcher.writer, error));
     GIVES(LODE_OK, lode_blob_writer_write(watcher.writer, "abc", 3, error));
     lode_commit_options options;
     lode_commit_options_init(&options, sizeof options);
@@ -438,10 +480,10 @@ static int large_in_child(const char *id, int32_t compressor)
     memset(buffer, 1, sizeof buffer);
     getrusage(RUSAGE_SELF, &before);
     struct source source = source_of(len, SIZE_MAX);
-    lode_status status = lode_dataset_stream_write(dataset, source_read, &source, "{}", NULL, &snapshot, NULL);
+    lode_status status = stream_write(dataset, &source, "{}", NULL, &snapshot, NULL);
     lode_blob_reader *reader = NULL;
     if (status >= 0) {
-        status = lode_dataset_read_blob(dataset, snapshot, NULL, &reader, NULL);
+        status = lode_dataset_open_blob_reader(dataset, snapshot, NULL, &reader, NULL);
     }
     uint64_t at = 0;
     size_t read = 0;

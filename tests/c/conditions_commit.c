@@ -25,7 +25,7 @@ static void expect_head(lode_dataset *dataset, const char *id, const char *what)
 {
     lode_snapshot *snapshot = NULL;
     lode_error *error = NULL;
-    lode_status status = lode_dataset_latest(dataset, NULL, &snapshot, &error);
+    lode_status status = lode_dataset_find_latest(dataset, NULL, &snapshot, &error);
     if (id == NULL) {
         CHECK(status == LODE_ERR_NO_SNAPSHOTS, "%s: latest gave %s", what, lode_status_name(status));
     } else {
@@ -205,13 +205,13 @@ static void stopped(void)
     lode_call_options call;
     lode_call_options_init(&call, sizeof call);
     call.deadline_ms = -1;
-    REFUSED(LODE_ERR_DEADLINE, "deadline", lode_dataset_latest(dataset, &call, &snapshot, error));
+    REFUSED(LODE_ERR_DEADLINE, "deadline", lode_dataset_find_latest(dataset, &call, &snapshot, error));
     lode_dataset_free(dataset);
 
     /* A writer whose commit was over before it began keeps its data: the same commit again succeeds. */
     dataset = open_dataset(store, "again", NULL);
     lode_record_writer *writer = NULL;
-    GIVES(LODE_OK, lode_dataset_record_writer(dataset, NULL, &writer, error));
+    GIVES(LODE_OK, lode_dataset_open_record_writer(dataset, NULL, &writer, error));
     GIVES(LODE_OK, lode_record_writer_append(writer, "1", 1, NULL, error));
     lode_commit_options_init(&options, sizeof options);
     options.deadline_ms = -1;
@@ -385,9 +385,8 @@ static void point(const char *dataset, const char *from, const char *to)
 {
     char key[300];
     snprintf(key, sizeof key, "datasets/%s/latest", dataset);
-    const lode_bytes expected = {(const uint8_t *)from, from == NULL ? 0 : strlen(from)};
-    const lode_bytes value = {(const uint8_t *)to, strlen(to)};
-    GIVES(LODE_OK, lode_store_compare_and_swap(store, key, from == NULL ? NULL : &expected, &value, NULL, error));
+    size_t from_len = from == NULL ? 0 : strlen(from);
+    GIVES(LODE_OK, lode_store_compare_and_swap(store, key, from, from_len, to, strlen(to), NULL, error));
 }
 
 /* One record, and while it is pulled another writer sets the pointer. */
@@ -434,7 +433,7 @@ static void beside_another_implementation(void)
     CHECK(second != NULL && strcmp(lode_snapshot_parent_id(second), lode_snapshot_id(first)) == 0,
           "a commit beside another's without its snapshot");
     lode_snapshot *found = NULL;
-    GIVES(LODE_OK, lode_dataset_snapshot(dataset, lode_snapshot_id(second), NULL, &found, error));
+    GIVES(LODE_OK, lode_dataset_find_snapshot(dataset, lode_snapshot_id(second), NULL, &found, error));
     lode_snapshot_free(found);
     lode_snapshot_free(first);
     lode_snapshot_free(second);

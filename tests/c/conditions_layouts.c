@@ -24,7 +24,7 @@ static lode_dataset_options hive_options(const char *const *keys, size_t count)
 static void expect_no_snapshot(lode_dataset *dataset)
 {
     lode_snapshot *snapshot = NULL;
-    REFUSED(LODE_ERR_NO_SNAPSHOTS, "no snapshot yet", lode_dataset_latest(dataset, NULL, &snapshot, error));
+    REFUSED(LODE_ERR_NO_SNAPSHOTS, "no snapshot yet", lode_dataset_find_latest(dataset, NULL, &snapshot, error));
 }
 
 static void refuse_options(void)
@@ -147,7 +147,7 @@ static void refuse_records(void)
     CHECK(feed.next_calls == 0 && feed.released == 1, "%d calls of next, released %d times", feed.next_calls,
           feed.released);
     lode_record_writer *writer = (lode_record_writer *)GARBAGE;
-    REFUSED(LODE_ERR_PARTITIONING_NOT_SUPPORTED, "(by day)", lode_dataset_record_writer(dataset, NULL, &writer, error));
+    REFUSED(LODE_ERR_PARTITIONING_NOT_SUPPORTED, "(by day)", lode_dataset_open_record_writer(dataset, NULL, &writer, error));
     CHECK(writer == NULL, "*writer was not reset");
     expect_no_snapshot(dataset);
     lode_dataset_free(dataset);
@@ -203,7 +203,7 @@ static void write_layouts(void)
         size_t count = 0;
         GIVES(LODE_OK, read_all(dataset, snapshot, 1, &count, error));
         CHECK(count == 4, "%s: %zu records were read", id, count);
-        GIVES(LODE_OK, lode_dataset_latest(dataset, NULL, &latest, error));
+        GIVES(LODE_OK, lode_dataset_find_latest(dataset, NULL, &latest, error));
         CHECK(strcmp(lode_snapshot_id(latest), lode_snapshot_id(snapshot)) == 0, "%s: latest", id);
         CHECK(strcmp(lode_snapshot_parent_id(latest), lode_snapshot_id(empty)) == 0, "%s: the parent", id);
         lode_snapshot_free(empty);
@@ -216,7 +216,7 @@ static void write_layouts(void)
     lode_snapshot *snapshot = NULL;
     lode_dataset *wrong = open_dataset(store, "written-1", NULL);
     REFUSED(LODE_ERR_LAYOUT_MISMATCH, "\"hive\"", lode_dataset_write_records(wrong, records, NULL, 4, "{}", NULL, &snapshot, error));
-    REFUSED(LODE_ERR_LAYOUT_MISMATCH, "\"hive\"", lode_dataset_latest(wrong, NULL, &snapshot, error));
+    REFUSED(LODE_ERR_LAYOUT_MISMATCH, "\"hive\"", lode_dataset_find_latest(wrong, NULL, &snapshot, error));
     lode_dataset_free(wrong);
     lode_dataset_options options = hive_options(keys, 2);
     wrong = open_dataset(store, "written-0", &options);

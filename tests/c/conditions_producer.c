@@ -39,7 +39,7 @@ static void once(void)
     lode_commit_options_init(&options, sizeof options);
     options.producer_id = "meter";
     options.sequence = 70;
-    GIVES(LODE_OK, lode_dataset_record_writer(dataset, NULL, &writer, error));
+    GIVES(LODE_OK, lode_dataset_open_record_writer(dataset, NULL, &writer, error));
     GIVES(LODE_OK, lode_record_writer_append(writer, "1", 1, NULL, error));
     GIVES(LODE_ALREADY_COMMITTED, lode_record_writer_commit(writer, "{}", &options, NULL, error));
     REFUSED(LODE_ERR_STATE, "committed", lode_record_writer_append(writer, "1", 1, NULL, error));
@@ -56,7 +56,7 @@ static void place(void)
     lode_snapshot *snapshot = NULL;
     uint64_t sequence = 99;
     const char *position = "untouched";
-    GIVES(LODE_NONE, lode_dataset_producer_position(dataset, "meter", NULL, &snapshot, error));
+    GIVES(LODE_NONE, lode_dataset_find_producer(dataset, "meter", NULL, &snapshot, error));
     CHECK(snapshot == NULL, "LODE_NONE with a snapshot");
     GIVES(LODE_OK, stream(dataset, "meter", 41, "offset \"41\"", NULL, error));
     GIVES(LODE_OK, stream(dataset, NULL, 0, NULL, NULL, error));
@@ -64,13 +64,13 @@ static void place(void)
 
     /* As another process would, after a restart. */
     dataset = open_dataset(store, "place", NULL);
-    GIVES(LODE_NONE, lode_dataset_producer_position(dataset, "unknown", NULL, &snapshot, error));
-    GIVES(LODE_OK, lode_dataset_producer_position(dataset, "meter", NULL, &snapshot, error));
-    GIVES(LODE_OK, lode_snapshot_producer(snapshot, "meter", &sequence, &position, error));
+    GIVES(LODE_NONE, lode_dataset_find_producer(dataset, "unknown", NULL, &snapshot, error));
+    GIVES(LODE_OK, lode_dataset_find_producer(dataset, "meter", NULL, &snapshot, error));
+    GIVES(LODE_OK, lode_snapshot_find_producer(snapshot, "meter", &sequence, &position, error));
     CHECK(sequence == 41 && position != NULL && strcmp(position, "offset \"41\"") == 0, "sequence %" PRIu64 ", position %s", sequence,
           position);
-    GIVES(LODE_OK, lode_snapshot_producer(snapshot, "meter", NULL, NULL, error));
-    GIVES(LODE_NONE, lode_snapshot_producer(snapshot, "unknown", &sequence, &position, error));
+    GIVES(LODE_OK, lode_snapshot_find_producer(snapshot, "meter", NULL, NULL, error));
+    GIVES(LODE_NONE, lode_snapshot_find_producer(snapshot, "unknown", &sequence, &position, error));
     CHECK(sequence == 0 && position == NULL, "LODE_NONE leaves %" PRIu64 ", %s", sequence, position == NULL ? "NULL" : position);
     CHECK(strcmp(lode_snapshot_metadata_json(snapshot), "{}") == 0, "the metadata is %s", lode_snapshot_metadata_json(snapshot));
     lode_snapshot_free(snapshot);
@@ -91,15 +91,15 @@ static void misuse(void)
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "producer_id has 299 bytes", stream(dataset, id, 1, NULL, NULL, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "producer_id", stream(dataset, "\xff", 1, NULL, NULL, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "position", stream(dataset, "meter", 1, "\xff", NULL, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "dataset", lode_dataset_producer_position(NULL, "meter", NULL, &snapshot, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "producer_id", lode_dataset_producer_position(dataset, NULL, NULL, &snapshot, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "producer_id", lode_dataset_producer_position(dataset, "\xff", NULL, &snapshot, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "producer id is empty", lode_dataset_producer_position(dataset, "", NULL, &snapshot, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "snapshot", lode_dataset_producer_position(dataset, "meter", NULL, NULL, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "snapshot", lode_snapshot_producer(NULL, "meter", NULL, NULL, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "dataset", lode_dataset_find_producer(NULL, "meter", NULL, &snapshot, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "producer_id", lode_dataset_find_producer(dataset, NULL, NULL, &snapshot, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "producer_id", lode_dataset_find_producer(dataset, "\xff", NULL, &snapshot, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "producer id is empty", lode_dataset_find_producer(dataset, "", NULL, &snapshot, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "snapshot", lode_dataset_find_producer(dataset, "meter", NULL, NULL, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "snapshot", lode_snapshot_find_producer(NULL, "meter", NULL, NULL, error));
     GIVES(LODE_OK, stream(dataset, NULL, 0, NULL, &snapshot, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "producer_id", lode_snapshot_producer(snapshot, NULL, NULL, NULL, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "producer_id", lode_snapshot_producer(snapshot, "\xff", NULL, NULL, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "producer_id", lode_snapshot_find_producer(snapshot, NULL, NULL, NULL, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "producer_id", lode_snapshot_find_producer(snapshot, "\xff", NULL, NULL, error));
     lode_snapshot_free(snapshot);
     lode_dataset_free(dataset);
 }

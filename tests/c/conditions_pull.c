@@ -9,7 +9,7 @@ static void expect_no_snapshot(lode_dataset *dataset, const char *what)
 {
     lode_snapshot *snapshot = (lode_snapshot *)GARBAGE;
     lode_error *error = NULL;
-    lode_status status = lode_dataset_latest(dataset, NULL, &snapshot, &error);
+    lode_status status = lode_dataset_find_latest(dataset, NULL, &snapshot, &error);
     CHECK(status == LODE_ERR_NO_SNAPSHOTS, "%s: the dataset has a snapshot, or cannot be read: %s", what,
           lode_status_name(status));
     CHECK(snapshot == NULL, "%s: *snapshot was not reset", what);
@@ -355,7 +355,7 @@ static void good_streams(void)
     iterator = feed_iterator(&feed);
     GIVES(LODE_OK, lode_dataset_stream_write_records(dataset, &iterator, "{}", NULL, NULL, error));
     CHECK(feed.released == 1, "an empty iterator was released %d times", feed.released);
-    GIVES(LODE_OK, lode_dataset_latest(dataset, NULL, &snapshot, error));
+    GIVES(LODE_OK, lode_dataset_find_latest(dataset, NULL, &snapshot, error));
     CHECK(lode_snapshot_row_count(snapshot) == 0, "an empty stream has row count %" PRId64, lode_snapshot_row_count(snapshot));
     CHECK(lode_snapshot_min_timestamp(snapshot) == LODE_NO_TIMESTAMP, "an empty stream has a timestamp");
     lode_snapshot_free(snapshot);
@@ -365,7 +365,7 @@ static void good_streams(void)
     const char *stored[] = {"{  \"a\" : [1, 2]}", "{\"a\":\"\\u0041 \xc3\xa9\"}"};
     snapshot = commit_records(dataset, spread, 2);
     lode_record_reader *reader = NULL;
-    GIVES(LODE_OK, lode_dataset_read(dataset, snapshot, NULL, &reader, error));
+    GIVES(LODE_OK, lode_dataset_open_record_reader(dataset, snapshot, NULL, &reader, error));
     for (size_t i = 0; i < 2; i++) {
         lode_bytes record = {NULL, 0};
         GIVES(LODE_ITEM, lode_record_reader_next(reader, &record, error));

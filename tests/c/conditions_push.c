@@ -6,12 +6,12 @@ static lode_store *store;
 
 static lode_record_writer *new_writer(lode_dataset *dataset, int32_t bad_records)
 {
-    lode_writer_options options;
-    lode_writer_options_init(&options, sizeof options);
+    lode_record_writer_options options;
+    lode_record_writer_options_init(&options, sizeof options);
     options.bad_records = bad_records;
     lode_record_writer *writer = NULL;
     lode_error *error = NULL;
-    lode_status status = lode_dataset_record_writer(dataset, &options, &writer, &error);
+    lode_status status = lode_dataset_open_record_writer(dataset, &options, &writer, &error);
     REQUIRE(status == LODE_OK, "cannot open a writer: %s", lode_error_message(error));
     return writer;
 }
@@ -25,7 +25,7 @@ static void expect_content(lode_dataset *dataset, const lode_snapshot *snapshot,
 {
     lode_record_reader *reader = NULL;
     lode_bytes record;
-    GIVES(LODE_OK, lode_dataset_read(dataset, snapshot, NULL, &reader, error));
+    GIVES(LODE_OK, lode_dataset_open_record_reader(dataset, snapshot, NULL, &reader, error));
     for (size_t i = 0; i < count; i++) {
         record.data = NULL;
         record.len = 0;
@@ -47,7 +47,7 @@ static void one_by_one(void)
     }
 
     /* A refused record leaves the writer usable, and nothing of the record in it. */
-    int64_t bytes = lode_record_writer_bytes(writer);
+    int64_t bytes = lode_record_writer_byte_count(writer);
     lode_error *error = NULL;
     lode_status status = append(writer, "{\"a\":}", &error);
     CHECK(status == LODE_ERR_INVALID_RECORD, "a bad record gave %s", lode_status_name(status));
@@ -56,13 +56,13 @@ static void one_by_one(void)
               "bad record %" PRId64 " at %" PRId64 ", expected 3 at 5", lode_error_record(error), lode_error_offset(error));
         lode_error_free(error);
     }
-    CHECK(lode_record_writer_records(writer) == 3, "%" PRId64 " records", lode_record_writer_records(writer));
-    CHECK(lode_record_writer_skipped(writer) == 0, "%" PRId64 " skipped", lode_record_writer_skipped(writer));
-    CHECK(lode_record_writer_bytes(writer) == bytes, "a refused record changed the writer's bytes");
+    CHECK(lode_record_writer_record_count(writer) == 3, "%" PRId64 " records", lode_record_writer_record_count(writer));
+    CHECK(lode_record_writer_skipped_count(writer) == 0, "%" PRId64 " skipped", lode_record_writer_skipped_count(writer));
+    CHECK(lode_record_writer_byte_count(writer) == bytes, "a refused record changed the writer's bytes");
 
     GIVES(LODE_OK, append(writer, FIVE[3], error));
     GIVES(LODE_OK, append(writer, FIVE[4], error));
-    CHECK(lode_record_writer_records(writer) == 5, "%" PRId64 " records", lode_record_writer_records(writer));
+    CHECK(lode_record_writer_record_count(writer) == 5, "%" PRId64 " records", lode_record_writer_record_count(writer));
 
     /* A commit that is refused for its metadata keeps the data. */
     REFUSED(LODE_ERR_METADATA_REQUIRED, "metadata", lode_record_writer_commit(writer, NULL, NULL, NULL, error));
@@ -115,7 +115,7 @@ static void one_by_one(void)
     lode_dataset_options raw;
     lode_dataset_options_init(&raw, sizeof raw);
     lode_dataset *blobs = open_dataset(store, "push-raw", &raw);
-    REFUSED(LODE_ERR_CODEC_REQUIRED, "codec", lode_dataset_record_writer(blobs, NULL, &writer, error));
+    REFUSED(LODE_ERR_CODEC_REQUIRED, "codec", lode_dataset_open_record_writer(blobs, NULL, &writer, error));
     lode_dataset_free(blobs);
     lode_dataset_free(dataset);
 }
@@ -182,13 +182,13 @@ static void in_batches(void)
     size_t taken = 99;
     GIVES(LODE_OK, lode_record_writer_append_batch(writer, buffer, lengths, NULL, 6, &taken, error));
     CHECK(taken == 6, "%zu taken of 6", taken);
-    CHECK(lode_record_writer_records(writer) == 4 && lode_record_writer_skipped(writer) == 2,
-          "%" PRId64 " records, %" PRId64 " skipped; expected 4 and 2", lode_record_writer_records(writer),
-          lode_record_writer_skipped(writer));
+    CHECK(lode_record_writer_record_count(writer) == 4 && lode_record_writer_skipped_count(writer) == 2,
+          "%" PRId64 " records, %" PRId64 " skipped; expected 4 and 2", lode_record_writer_record_count(writer),
+          lode_record_writer_skipped_count(writer));
     GIVES(LODE_OK, lode_record_writer_append_batch(writer, buffer, lengths, NULL, 0, &taken, error));
     CHECK(taken == 0, "%zu taken of none", taken);
     GIVES(LODE_OK, append(writer, "not json", error));
-    CHECK(lode_record_writer_skipped(writer) == 3, "%" PRId64 " skipped", lode_record_writer_skipped(writer));
+    CHECK(lode_record_writer_skipped_count(writer) == 3, "%" PRId64 " skipped", lode_record_writer_skipped_count(writer));
     GIVES(LODE_OK, lode_record_writer_commit(writer, "{}", NULL, &snapshot, error));
     lode_record_writer_free(writer);
     expect_content(dataset, snapshot, good, 4);
@@ -240,7 +240,7 @@ static void in_lines(void)
     static const char first[] = "{\"n\":0}\n\n{\"n\":1}\n{\"n\"";
     GIVES(LODE_OK, lode_record_writer_append_lines(writer, first, sizeof first - 1, &consumed, error));
     CHECK(consumed == strlen("{\"n\":0}\n\n{\"n\":1}\n"), "consumed %zu", consumed);
-    CHECK(lode_record_writer_records(writer) == 2, "%" PRId64 " records", lode_record_writer_records(writer));
+    CHECK(lode_record_writer_record_count(writer) == 2, "%" PRId64 " records", lode_record_writer_record_count(writer));
     GIVES(LODE_OK, lode_record_writer_append_lines(writer, "{\"n\"", 4, &consumed, error));
     CHECK(consumed == 0, "consumed %zu bytes of an unfinished line", consumed);
     GIVES(LODE_OK, lode_record_writer_append_lines(writer, "", 0, &consumed, error));
@@ -270,7 +270,7 @@ static void in_lines(void)
     static const char all[] = "{\"n\":0}\r\nnope\n{\"n\":1}\n\r\n{\"n\":2}\n{}}\n{\"n\":3}\n";
     GIVES(LODE_OK, lode_record_writer_append_lines(writer, all, sizeof all - 1, &consumed, error));
     CHECK(consumed == sizeof all - 1, "consumed %zu of %zu", consumed, sizeof all - 1);
-    CHECK(lode_record_writer_skipped(writer) == 2, "%" PRId64 " skipped, expected 2", lode_record_writer_skipped(writer));
+    CHECK(lode_record_writer_skipped_count(writer) == 2, "%" PRId64 " skipped, expected 2", lode_record_writer_skipped_count(writer));
     GIVES(LODE_OK, lode_record_writer_commit(writer, "{}", NULL, &snapshot, error));
     lode_record_writer_free(writer);
     expect_content(dataset, snapshot, good, 4);

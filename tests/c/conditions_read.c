@@ -130,7 +130,7 @@ static lode_status with_manifest(const char *id, const char *old, const char *re
 
     dataset = open_dataset(store, id, NULL);
     lode_snapshot *found = NULL;
-    lode_status status = lode_dataset_latest(dataset, NULL, &found, error);
+    lode_status status = lode_dataset_find_latest(dataset, NULL, &found, error);
     if (status >= 0 && read_records) {
         size_t count = 0;
         status = read_all(dataset, found, 0, &count, error);
@@ -174,10 +174,10 @@ static void accessors(void)
 {
     lode_dataset *dataset = open_dataset(store, "accessors", NULL);
     lode_snapshot *nothing = (lode_snapshot *)GARBAGE;
-    REFUSED(LODE_ERR_NO_SNAPSHOTS, "accessors", lode_dataset_latest(dataset, NULL, &nothing, error));
+    REFUSED(LODE_ERR_NO_SNAPSHOTS, "accessors", lode_dataset_find_latest(dataset, NULL, &nothing, error));
     CHECK(nothing == NULL, "*snapshot was not reset");
     REFUSED(LODE_ERR_SNAPSHOT_NOT_FOUND, "1700000000000000000",
-            lode_dataset_snapshot(dataset, "1700000000000000000-0123456789abcdef", NULL, &nothing, error));
+            lode_dataset_find_snapshot(dataset, "1700000000000000000-0123456789abcdef", NULL, &nothing, error));
 
     lode_snapshot *first = commit_records(dataset, FIVE, 5);
     lode_snapshot *second = commit_records(dataset, FIVE, 2);
@@ -210,13 +210,13 @@ static void accessors(void)
           "accessors beyond the last file");
 
     lode_snapshot *found = NULL;
-    GIVES(LODE_OK, lode_dataset_snapshot(dataset, lode_snapshot_id(first), NULL, &found, error));
+    GIVES(LODE_OK, lode_dataset_find_snapshot(dataset, lode_snapshot_id(first), NULL, &found, error));
     CHECK(strcmp(lode_snapshot_manifest_json(found), lode_snapshot_manifest_json(first)) == 0, "another manifest");
     lode_snapshot_free(found);
 
     /* All in order, the head fixed at the call. */
     lode_snapshot_iterator *snapshots = NULL;
-    GIVES(LODE_OK, lode_dataset_snapshots(dataset, NULL, &snapshots, error));
+    GIVES(LODE_OK, lode_dataset_list_snapshots(dataset, NULL, &snapshots, error));
     lode_snapshot *third = commit_records(dataset, FIVE, 1);
     const char *expected[] = {lode_snapshot_id(first), lode_snapshot_id(second)};
     for (size_t i = 0; i < 2; i++) {
@@ -231,7 +231,7 @@ static void accessors(void)
 
     /* Batches: no longer than asked, all records in order; the end stays. */
     lode_record_reader *reader = NULL;
-    GIVES(LODE_OK, lode_dataset_read(dataset, first, NULL, &reader, error));
+    GIVES(LODE_OK, lode_dataset_open_record_reader(dataset, first, NULL, &reader, error));
     size_t total = 0;
     lode_bytes records[2];
     size_t count = 99;

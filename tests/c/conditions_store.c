@@ -21,12 +21,6 @@ static lode_call_options over(void)
     return call;
 }
 
-static lode_bytes bytes(const char *text)
-{
-    lode_bytes given = {(const uint8_t *)text, strlen(text)};
-    return given;
-}
-
 /* ---- The direct calls, on every kind of store ---- */
 
 static void direct_calls(lode_store *store)
@@ -51,36 +45,35 @@ static void direct_calls(lode_store *store)
 
     char room[16];
     size_t len = 99;
-    GIVES(LODE_OK, lode_store_read(store, "mine/a", 3, room, 4, NULL, &len, error));
+    GIVES(LODE_OK, lode_store_read_at(store, "mine/a", 3, room, 4, NULL, &len, error));
     CHECK(len == 4 && memcmp(room, "3456", 4) == 0, "read %zu bytes", len);
-    GIVES(LODE_OK, lode_store_read(store, "mine/a", 8, room, sizeof room, NULL, &len, error));
+    GIVES(LODE_OK, lode_store_read_at(store, "mine/a", 8, room, sizeof room, NULL, &len, error));
     CHECK(len == 2 && memcmp(room, "89", 2) == 0, "read %zu bytes", len);
-    GIVES(LODE_OK, lode_store_read(store, "mine/a", UINT64_MAX, room, sizeof room, NULL, &len, error));
+    GIVES(LODE_OK, lode_store_read_at(store, "mine/a", UINT64_MAX, room, sizeof room, NULL, &len, error));
     CHECK(len == 0, "read %zu bytes beyond the end", len);
-    GIVES(LODE_OK, lode_store_read(store, "mine/a", 0, NULL, 0, NULL, &len, error));
-    REFUSED(LODE_ERR_NOT_FOUND, "no object", lode_store_read(store, "mine/b", 0, room, 1, NULL, &len, error));
+    GIVES(LODE_OK, lode_store_read_at(store, "mine/a", 0, NULL, 0, NULL, &len, error));
+    REFUSED(LODE_ERR_NOT_FOUND, "no object", lode_store_read_at(store, "mine/b", 0, room, 1, NULL, &len, error));
 
-    lode_bytes one = bytes("one"), two = bytes("two"), none = bytes("");
-    GIVES(LODE_OK, lode_store_compare_and_swap(store, "swapped/p", NULL, &one, NULL, error));
-    REFUSED(LODE_ERR_CONFLICT, "\"swapped/p\" has 3 other bytes than the 0", lode_store_compare_and_swap(store, "swapped/p", &none, &two, NULL, error));
-    GIVES(LODE_OK, lode_store_compare_and_swap(store, "swapped/p", &one, &two, NULL, error));
-    REFUSED(LODE_ERR_CONFLICT, "read it and decide again", lode_store_compare_and_swap(store, "swapped/p", &one, &two, NULL, error));
-    REFUSED(LODE_ERR_CONFLICT, "does not exist", lode_store_compare_and_swap(store, "swapped/q", &one, &two, NULL, error));
+    GIVES(LODE_OK, lode_store_compare_and_swap(store, "swapped/p", NULL, 0, "one", 3, NULL, error));
+    REFUSED(LODE_ERR_CONFLICT, "\"swapped/p\" has 3 other bytes than the 0", lode_store_compare_and_swap(store, "swapped/p", "", 0, "two", 3, NULL, error));
+    GIVES(LODE_OK, lode_store_compare_and_swap(store, "swapped/p", "one", 3, "two", 3, NULL, error));
+    REFUSED(LODE_ERR_CONFLICT, "read it and decide again", lode_store_compare_and_swap(store, "swapped/p", "one", 3, "two", 3, NULL, error));
+    REFUSED(LODE_ERR_CONFLICT, "does not exist", lode_store_compare_and_swap(store, "swapped/q", "one", 3, "two", 3, NULL, error));
 
-    lode_key_iterator *keys = GARBAGE;
+    lode_string_iterator *keys = GARBAGE;
     const char *const expected[] = {"mine/a", "mine/c/d", "mine/empty"};
     const char *key = NULL;
     GIVES(LODE_OK, lode_store_list(store, "mine", NULL, &keys, error));
     for (size_t at = 0; at < 3; at++) {
-        GIVES(LODE_ITEM, lode_key_iterator_next(keys, &key, error));
+        GIVES(LODE_ITEM, lode_string_iterator_next(keys, &key, error));
         CHECK(key != NULL && strcmp(key, expected[at]) == 0, "key %zu is %s, expected %s", at, key, expected[at]);
     }
-    GIVES(LODE_OK, lode_key_iterator_next(keys, &key, error));
+    GIVES(LODE_OK, lode_string_iterator_next(keys, &key, error));
     CHECK(key == NULL, "a key at the end: %s", key);
-    lode_key_iterator_free(keys);
+    lode_string_iterator_free(keys);
     GIVES(LODE_OK, lode_store_list(store, "min", NULL, &keys, error));
-    GIVES(LODE_OK, lode_key_iterator_next(keys, &key, error));
-    lode_key_iterator_free(keys);
+    GIVES(LODE_OK, lode_string_iterator_next(keys, &key, error));
+    lode_string_iterator_free(keys);
 
     GIVES(LODE_OK, lode_store_delete(store, "mine/a", NULL, error));
     GIVES(LODE_OK, lode_store_delete(store, "mine/a", NULL, error));
@@ -89,20 +82,19 @@ static void direct_calls(lode_store *store)
 
 static void direct_misuse(lode_store *store)
 {
-    lode_bytes value = bytes("x"), half = {NULL, 5};
     lode_buffer *buffer = NULL;
-    lode_key_iterator *keys = NULL;
+    lode_string_iterator *keys = NULL;
     char room[4];
     size_t len;
     static const char *const wrong[] = {"", "/a", "a//b", "../a", "a/.", "a/"};
     for (size_t at = 0; at < sizeof wrong / sizeof *wrong; at++) {
         REFUSED(LODE_ERR_INVALID_PATH, "invalid key", lode_store_put(store, wrong[at], "x", 1, NULL, error));
         REFUSED(LODE_ERR_INVALID_PATH, "invalid key", lode_store_get(store, wrong[at], NULL, &buffer, error));
-        REFUSED(LODE_ERR_INVALID_PATH, "invalid key", lode_store_read(store, wrong[at], 0, room, 4, NULL, &len, error));
+        REFUSED(LODE_ERR_INVALID_PATH, "invalid key", lode_store_read_at(store, wrong[at], 0, room, 4, NULL, &len, error));
         REFUSED(LODE_ERR_INVALID_PATH, "invalid key", lode_store_exists(store, wrong[at], NULL, error));
         REFUSED(LODE_ERR_INVALID_PATH, "invalid key", lode_store_delete(store, wrong[at], NULL, error));
         REFUSED(LODE_ERR_INVALID_PATH, "invalid key",
-                lode_store_compare_and_swap(store, wrong[at], NULL, &value, NULL, error));
+                lode_store_compare_and_swap(store, wrong[at], NULL, 0, "x", 1, NULL, error));
     }
     REFUSED(LODE_ERR_INVALID_PATH, "invalid key", lode_store_list(store, "a//", NULL, &keys, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "store", lode_store_put(NULL, "k", "x", 1, NULL, error));
@@ -110,28 +102,28 @@ static void direct_misuse(lode_store *store)
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "key is no valid UTF-8 at byte 1", lode_store_put(store, "a\xff", "x", 1, NULL, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "data (length 1) is NULL", lode_store_put(store, "k", NULL, 1, NULL, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "buffer is NULL", lode_store_get(store, "k", NULL, NULL, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "buffer (length 4) is NULL", lode_store_read(store, "k", 0, NULL, 4, NULL, &len, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "len is NULL", lode_store_read(store, "k", 0, room, 4, NULL, NULL, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "buffer (length 4) is NULL", lode_store_read_at(store, "k", 0, NULL, 4, NULL, &len, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "len is NULL", lode_store_read_at(store, "k", 0, room, 4, NULL, NULL, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "keys is NULL", lode_store_list(store, "", NULL, NULL, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "prefix is NULL", lode_store_list(store, NULL, NULL, &keys, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "value is NULL",
-            lode_store_compare_and_swap(store, "k", NULL, NULL, NULL, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "value (length 1) is NULL",
+            lode_store_compare_and_swap(store, "k", NULL, 0, NULL, 1, NULL, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "expected (length 5) is NULL",
-            lode_store_compare_and_swap(store, "k", &half, &value, NULL, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "keys", lode_key_iterator_next(NULL, NULL, error));
-    lode_key_iterator_free(NULL);
+            lode_store_compare_and_swap(store, "k", NULL, 5, "x", 1, NULL, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "keys", lode_string_iterator_next(NULL, NULL, error));
+    lode_string_iterator_free(NULL);
     lode_buffer_free(NULL);
     CHECK(lode_buffer_len(NULL) == 0 && lode_buffer_data(NULL) == NULL, "no buffer has bytes");
 
     lode_call_options call = over();
     REFUSED(LODE_ERR_DEADLINE, "while writing an object", lode_store_put(store, "k", "x", 1, &call, error));
     REFUSED(LODE_ERR_DEADLINE, "while reading an object", lode_store_get(store, "k", &call, &buffer, error));
-    REFUSED(LODE_ERR_DEADLINE, "while reading an object", lode_store_read(store, "k", 0, room, 4, &call, &len, error));
+    REFUSED(LODE_ERR_DEADLINE, "while reading an object", lode_store_read_at(store, "k", 0, room, 4, &call, &len, error));
     REFUSED(LODE_ERR_DEADLINE, "while looking for an object", lode_store_exists(store, "k", &call, error));
     REFUSED(LODE_ERR_DEADLINE, "while listing a store", lode_store_list(store, "", &call, &keys, error));
     REFUSED(LODE_ERR_DEADLINE, "while removing an object", lode_store_delete(store, "k", &call, error));
     REFUSED(LODE_ERR_DEADLINE, "while swapping an object",
-            lode_store_compare_and_swap(store, "k", NULL, &value, &call, error));
+            lode_store_compare_and_swap(store, "k", NULL, 0, "x", 1, &call, error));
     lode_cancel_token *token = NULL;
     GIVES(LODE_OK, lode_cancel_token_new(&token, error));
     lode_cancel_token_cancel(token);
@@ -188,37 +180,37 @@ static void making(void)
     struct memory_store memory = {0};
     lode_store_callbacks callbacks = memory_callbacks(&memory);
     lode_store *store = GARBAGE;
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "callbacks is NULL", lode_store_from_callbacks(NULL, NULL, &store, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "callbacks is NULL", lode_store_open_callbacks(NULL, NULL, &store, error));
     CHECK(store == NULL, "the output is not reset");
     callbacks.struct_size = 16;
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "struct_size 16", lode_store_from_callbacks(&callbacks, NULL, &store, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "struct_size 16", lode_store_open_callbacks(&callbacks, NULL, &store, error));
     CHECK(memory.released == 0, "released although it could not be read");
     callbacks.struct_size = sizeof callbacks;
     callbacks.flags = 6;
-    REFUSED(LODE_ERR_UNSUPPORTED, "the bits 0x6", lode_store_from_callbacks(&callbacks, NULL, &store, error));
+    REFUSED(LODE_ERR_UNSUPPORTED, "the bits 0x6", lode_store_open_callbacks(&callbacks, NULL, &store, error));
     CHECK(memory.released == 2, "refused, and released %d times instead of 2", memory.released);
     callbacks.flags = LODE_STORE_SERIAL;
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "store is NULL", lode_store_from_callbacks(&callbacks, NULL, NULL, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "store is NULL", lode_store_open_callbacks(&callbacks, NULL, NULL, error));
     CHECK(memory.released == 4, "refused, and released %d times instead of 4", memory.released);
     struct {
         lode_store_callbacks callbacks;
         void *later;
     } later = {callbacks, &memory};
     later.callbacks.struct_size = sizeof later;
-    REFUSED(LODE_ERR_UNSUPPORTED, "does not know", lode_store_from_callbacks(&later.callbacks, NULL, &store, error));
+    REFUSED(LODE_ERR_UNSUPPORTED, "does not know", lode_store_open_callbacks(&later.callbacks, NULL, &store, error));
     lode_store_options options;
     lode_store_options_init(&options, sizeof options);
     options.struct_size = 1;
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "options", lode_store_from_callbacks(&callbacks, &options, &store, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "options", lode_store_open_callbacks(&callbacks, &options, &store, error));
     CHECK(memory.released == 8, "refused, and released %d times instead of 8", memory.released);
 
     /* It is released with its last child, not with its own handle. */
     memory.released = 0;
-    GIVES(LODE_OK, lode_store_from_callbacks(&callbacks, NULL, &store, error));
+    GIVES(LODE_OK, lode_store_open_callbacks(&callbacks, NULL, &store, error));
     lode_dataset *dataset = open_dataset(store, "events", NULL);
     lode_store_free(store);
     lode_record_writer *writer = NULL;
-    GIVES(LODE_OK, lode_dataset_record_writer(dataset, NULL, &writer, error));
+    GIVES(LODE_OK, lode_dataset_open_record_writer(dataset, NULL, &writer, error));
     GIVES(LODE_OK, lode_record_writer_append(writer, "{}", 2, NULL, error));
     lode_dataset_free(dataset);
     CHECK(memory.released == 0, "released while a writer is open");
@@ -228,7 +220,7 @@ static void making(void)
 
     /* A store that can do nothing says so. */
     lode_store_callbacks_init(&callbacks, sizeof callbacks);
-    GIVES(LODE_OK, lode_store_from_callbacks(&callbacks, NULL, &store, error));
+    GIVES(LODE_OK, lode_store_open_callbacks(&callbacks, NULL, &store, error));
     REFUSED(LODE_ERR_UNSUPPORTED, "the callback store has no stat", lode_store_exists(store, "k", NULL, error));
     REFUSED(LODE_ERR_UNSUPPORTED, "has no put_begin, no put_write", lode_store_put(store, "k", "x", 1, NULL, error));
     lode_store_free(store);
@@ -243,17 +235,17 @@ static void readable_only(void)
     struct memory_store memory = {0};
     lode_store_callbacks callbacks = memory_callbacks(&memory);
     lode_store *store = NULL;
-    GIVES(LODE_OK, lode_store_from_callbacks(&callbacks, NULL, &store, error));
+    GIVES(LODE_OK, lode_store_open_callbacks(&callbacks, NULL, &store, error));
     GIVES(LODE_OK, commit(store, NULL, error));
     callbacks.compare_and_swap = NULL;
     callbacks.release = NULL;
     lode_store *swapless = NULL;
-    GIVES(LODE_OK, lode_store_from_callbacks(&callbacks, NULL, &swapless, error));
+    GIVES(LODE_OK, lode_store_open_callbacks(&callbacks, NULL, &swapless, error));
     REFUSED(LODE_ERR_UNSUPPORTED, "can be read, but not written to: lode_store_callbacks has no compare_and_swap",
             commit(swapless, NULL, error));
     lode_dataset *dataset = open_dataset(swapless, "events", NULL);
     lode_snapshot *snapshot = NULL;
-    GIVES(LODE_OK, lode_dataset_latest(dataset, NULL, &snapshot, error));
+    GIVES(LODE_OK, lode_dataset_find_latest(dataset, NULL, &snapshot, error));
     size_t count = 0;
     GIVES(LODE_OK, read_all(dataset, snapshot, 0, &count, error));
     CHECK(count == 5, "%zu records, expected 5", count);
@@ -265,11 +257,11 @@ static void readable_only(void)
     memory.code = LODE_ERR_UNSUPPORTED;
     memory.times = -1;
     lode_store *refusing = NULL;
-    GIVES(LODE_OK, lode_store_from_callbacks(&callbacks, NULL, &refusing, error));
+    GIVES(LODE_OK, lode_store_open_callbacks(&callbacks, NULL, &refusing, error));
     callbacks = memory_callbacks(&memory);
     callbacks.release = NULL;
     lode_store *again = NULL;
-    GIVES(LODE_OK, lode_store_from_callbacks(&callbacks, NULL, &again, error));
+    GIVES(LODE_OK, lode_store_open_callbacks(&callbacks, NULL, &again, error));
     REFUSED(LODE_ERR_UNSUPPORTED, "its put_begin refuses if_absent", commit(again, NULL, error));
     lode_store_free(again);
     lode_store_free(refusing);
@@ -318,7 +310,7 @@ static void lies(void)
     struct memory_store memory = {0};
     lode_store *store = memory_open(&memory);
     lode_buffer *buffer = NULL;
-    lode_key_iterator *keys = NULL;
+    lode_string_iterator *keys = NULL;
     memory_set(&memory, "k", "0123456789", 10);
     memory.boast = 1000;
     REFUSED(LODE_ERR_STORE, "read of \"k\" answered 1010 at offset 0, with room for 11 bytes",
@@ -372,7 +364,7 @@ static void reentry(void)
         callbacks.flags = flags;
         lode_store *other = NULL;
         GIVES(LODE_OK, lode_store_open_memory(NULL, &other, error));
-        GIVES(LODE_OK, lode_store_from_callbacks(&callbacks, NULL, &own_store, error));
+        GIVES(LODE_OK, lode_store_open_callbacks(&callbacks, NULL, &own_store, error));
         memory.inside = use_own_store;
         memory.inside_ctx = other;
         reentered = 0;
@@ -387,6 +379,19 @@ static void reentry(void)
 
 /* ---- In doubt ---- */
 
+/* The calls on an object that is not there before. */
+static lode_status put_anew(lode_store *store, const char *key, lode_error **error)
+{
+    lode_status status = lode_store_delete(store, key, NULL, error);
+    return status < 0 ? status : lode_store_put(store, key, "x", 1, NULL, error);
+}
+
+static lode_status swap_anew(lode_store *store, const char *key, lode_error **error)
+{
+    lode_status status = lode_store_delete(store, key, NULL, error);
+    return status < 0 ? status : lode_store_compare_and_swap(store, key, NULL, 0, "x", 1, NULL, error);
+}
+
 static void in_doubt(void)
 {
     for (int resolve = 0; resolve < 2; resolve++) {
@@ -399,7 +404,7 @@ static void in_doubt(void)
         options.retry_cap_ms = 1;
         lode_dataset *dataset = open_dataset(store, "events", &options);
         lode_record_writer *writer = NULL;
-        GIVES(LODE_OK, lode_dataset_record_writer(dataset, NULL, &writer, error));
+        GIVES(LODE_OK, lode_dataset_open_record_writer(dataset, NULL, &writer, error));
         GIVES(LODE_OK, lode_record_writer_append(writer, "{}", 2, NULL, error));
         /* The slots arrive or not: the store cannot tell; nor can it be read. */
         memory.fails = PUT_FINISH;
@@ -458,17 +463,15 @@ static void in_doubt(void)
     memory.loses = PUT_FINISH;
     memory.code = LODE_ERR_UNKNOWN;
     memory.times = -1;
-    REFUSED(LODE_ERR_COMMIT_UNKNOWN, "it is unknown whether \"mine\"",
-            (lode_store_delete(store, "mine", NULL, NULL), lode_store_put(store, "mine", "x", 1, NULL, error)));
+    REFUSED(LODE_ERR_COMMIT_UNKNOWN, "it is unknown whether \"lost\"",
+            put_anew(store, "lost", error));
     memory.loses = SWAP;
-    lode_bytes value = bytes("x");
     REFUSED(LODE_ERR_COMMIT_UNKNOWN, "it is unknown whether \"pointer\"",
-            (lode_store_delete(store, "pointer", NULL, NULL),
-             lode_store_compare_and_swap(store, "pointer", NULL, &value, NULL, error)));
+            swap_anew(store, "pointer", error));
     memory.loses = NONE;
     memory.fails = SWAP;
     memory.code = LODE_ERR_BUSY;
-    REFUSED(LODE_ERR_BUSY, "compare_and_swap", lode_store_compare_and_swap(store, "pointer", NULL, &value, NULL, error));
+    REFUSED(LODE_ERR_BUSY, "compare_and_swap", lode_store_compare_and_swap(store, "pointer", NULL, 0, "x", 1, NULL, error));
     memory_close(&memory, store);
 }
 

@@ -1,10 +1,10 @@
-/* lode_store_verify tells a store that keeps the rules from one that breaks them, names the rule, and leaves
- * nothing behind; and a dataset refuses to write where the conditions are not kept. */
+/* lode_store_check_conformance tells a store that keeps the rules from one that breaks them, names the rule, and
+ * leaves nothing behind; and a dataset refuses to write where the conditions are not kept. */
 #include "memory_store.h"
 
 static lode_status verify(lode_store *store, lode_error **error)
 {
-    return lode_store_verify(store, "trial/below", NULL, error);
+    return lode_store_check_conformance(store, "trial/below", NULL, error);
 }
 
 static lode_status write_one(lode_store *store, lode_error **error)
@@ -23,7 +23,7 @@ static void whole(void)
     lode_store *store = memory_open(&memory);
     memory_set(&memory, "trial/mine", "x", 1);
     GIVES(LODE_OK, verify(store, error));
-    GIVES(LODE_OK, lode_store_verify(store, "", NULL, error));
+    GIVES(LODE_OK, lode_store_check_conformance(store, "", NULL, error));
     CHECK(memory_count(&memory) == 1, "%zu objects are left, expected the one that was there", memory_count(&memory));
     GIVES(LODE_OK, write_one(store, error));
     memory_close(&memory, store);
@@ -78,16 +78,16 @@ static void refused_arguments(void)
     lode_store_callbacks callbacks = memory_callbacks(&memory);
     callbacks.remove = NULL;
     lode_store *store = NULL;
-    GIVES(LODE_OK, lode_store_from_callbacks(&callbacks, NULL, &store, error));
+    GIVES(LODE_OK, lode_store_open_callbacks(&callbacks, NULL, &store, error));
     REFUSED(LODE_ERR_UNSUPPORTED, "the callback store has no remove", verify(store, error));
     CHECK(memory_count(&memory) == 0, "the suite left %zu objects", memory_count(&memory));
-    REFUSED(LODE_ERR_INVALID_PATH, "'..'", lode_store_verify(store, "../x", NULL, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "prefix is NULL", lode_store_verify(store, NULL, NULL, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "store", lode_store_verify(NULL, "", NULL, error));
+    REFUSED(LODE_ERR_INVALID_PATH, "'..'", lode_store_check_conformance(store, "../x", NULL, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "prefix is NULL", lode_store_check_conformance(store, NULL, NULL, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "store", lode_store_check_conformance(NULL, "", NULL, error));
     lode_call_options call;
     lode_call_options_init(&call, sizeof call);
     call.deadline_ms = -1;
-    REFUSED(LODE_ERR_DEADLINE, "deadline passed while verifying a store", lode_store_verify(store, "", &call, error));
+    REFUSED(LODE_ERR_DEADLINE, "deadline passed while verifying a store", lode_store_check_conformance(store, "", &call, error));
     memory_close(&memory, store);
 }
 

@@ -55,9 +55,9 @@ static void work(const char *root)
         lode_record_writer *writer = NULL;
         lode_record_reader *reader = NULL;
         lode_bytes record;
-        GIVES(LODE_OK, lode_dataset_record_writer(dataset, NULL, &writer, error));
+        GIVES(LODE_OK, lode_dataset_open_record_writer(dataset, NULL, &writer, error));
         GIVES(LODE_OK, lode_record_writer_append(writer, "1", 1, NULL, error));
-        GIVES(LODE_OK, lode_dataset_read(dataset, snapshot, NULL, &reader, error));
+        GIVES(LODE_OK, lode_dataset_open_record_reader(dataset, snapshot, NULL, &reader, error));
         GIVES(LODE_ITEM, lode_record_reader_next(reader, &record, error));
         lode_record_writer_free(writer);
         lode_record_reader_free(reader);
@@ -207,7 +207,7 @@ static void across_fork(const char *root)
     snprintf(parent, sizeof parent, "%s", lode_snapshot_parent_id(last));
     while (parent[0] != '\0') {
         lode_snapshot *snapshot = NULL;
-        GIVES(LODE_OK, lode_dataset_snapshot(dataset, parent, NULL, &snapshot, error));
+        GIVES(LODE_OK, lode_dataset_find_snapshot(dataset, parent, NULL, &snapshot, error));
         length++;
         const char *next = lode_snapshot_parent_id(snapshot);
         snprintf(parent, sizeof parent, "%s", next != NULL ? next : "");

@@ -64,7 +64,7 @@ def main():
         problems.append("the header declares no function")
     for name in functions:
         place = re.search(rf"^(?!\s*\*)[\w \*]*\b{name}\s*\(", header, flags=re.M)
-        before = header[: place.start()].rstrip() if place else ""
+        before = header[: place.start()].rstrip().removesuffix("LODE_MUST_CHECK").rstrip() if place else ""
         if not before.endswith("*/") and not re.search(r"//[^\n]*$", before):
             problems.append(f"{name} has no comment")
         else:

@@ -262,8 +262,8 @@ static MAYBE_UNUSED int32_t memory_remove(void *ctx, const char *key, lode_callb
     return code;
 }
 
-static MAYBE_UNUSED int32_t memory_swap(void *ctx, const char *key, const lode_bytes *expected, const lode_bytes *value,
-                                        lode_callback_error *error)
+static MAYBE_UNUSED int32_t memory_swap(void *ctx, const char *key, const uint8_t *expected, size_t expected_len,
+                                        const uint8_t *value, size_t value_len, lode_callback_error *error)
 {
     struct memory_store *memory = (struct memory_store *)ctx;
     int32_t code = answers_instead(memory, SWAP, key, error, 0);
@@ -273,10 +273,9 @@ static MAYBE_UNUSED int32_t memory_swap(void *ctx, const char *key, const lode_b
     pthread_mutex_lock(&memory->lock);
     struct object *object = memory_find(memory, key);
     size_t len = object != NULL ? object->len : 0;
-    size_t wanted = expected != NULL ? expected->len : 0;
-    int equal = len == wanted && (len == 0 || memcmp(object->data, expected->data, len) == 0);
+    int equal = len == expected_len && (len == 0 || memcmp(object->data, expected, len) == 0);
     if (equal || memory->ignores_expected) {
-        memory_set(memory, key, value->data, value->len);
+        memory_set(memory, key, value, value_len);
     } else {
         code = LODE_ERR_CONFLICT;
     }
@@ -313,7 +312,7 @@ static MAYBE_UNUSED lode_store *memory_open(struct memory_store *memory)
     lode_store_callbacks callbacks = memory_callbacks(memory);
     lode_store *store = NULL;
     lode_error *error = NULL;
-    lode_status status = lode_store_from_callbacks(&callbacks, NULL, &store, &error);
+    lode_status status = lode_store_open_callbacks(&callbacks, NULL, &store, &error);
     REQUIRE(status == LODE_OK, "cannot make a store: %s", lode_error_message(error));
     return store;
 }

@@ -83,7 +83,7 @@ static const char *steps(void)
 
     lode_record_writer *writer = NULL;
     size_t consumed = 0;
-    if (lode_dataset_record_writer(dataset, NULL, &writer, NULL) < 0 ||
+    if (lode_dataset_open_record_writer(dataset, NULL, &writer, NULL) < 0 ||
         lode_record_writer_append(writer, "{\"n\":1}", 7, NULL, NULL) < 0 ||
         lode_record_writer_append_lines(writer, "{\"n\":2}\n[3]\n", 12, &consumed, NULL) < 0 ||
         lode_record_writer_append(writer, "{", 1, NULL, &error) != LODE_ERR_INVALID_RECORD) {
@@ -115,7 +115,7 @@ static const char *steps(void)
     lode_dataset_free(hive);
 
     lode_snapshot_iterator *snapshots = NULL;
-    if (lode_dataset_snapshots(dataset, NULL, &snapshots, NULL) < 0) {
+    if (lode_dataset_list_snapshots(dataset, NULL, &snapshots, NULL) < 0) {
         return "list";
     }
     size_t total = 0;
@@ -123,7 +123,7 @@ static const char *steps(void)
         lode_record_reader *reader = NULL;
         static lode_bytes records[64];
         size_t count = 0;
-        if (lode_dataset_read(dataset, snapshot, NULL, &reader, NULL) < 0) {
+        if (lode_dataset_open_record_reader(dataset, snapshot, NULL, &reader, NULL) < 0) {
             return "open a reader";
         }
         lode_status status;

@@ -33,7 +33,7 @@ static void *write_snapshots(void *which)
         lode_status status;
         if (push) {
             lode_record_writer *writer = NULL;
-            status = lode_dataset_record_writer(dataset, NULL, &writer, &error);
+            status = lode_dataset_open_record_writer(dataset, NULL, &writer, &error);
             for (int j = 0; status >= 0 && j < 5; j++) {
                 status = lode_record_writer_append(writer, FIVE[j], strlen(FIVE[j]), NULL, &error);
             }
@@ -61,7 +61,7 @@ static void *read_snapshots(void *which)
     for (int i = 0; i < commits; i++) {
         lode_snapshot *snapshot = NULL;
         lode_error *error = NULL;
-        lode_status status = lode_dataset_latest(dataset, NULL, &snapshot, &error);
+        lode_status status = lode_dataset_find_latest(dataset, NULL, &snapshot, &error);
         if (status == LODE_OK) {
             size_t count = 0;
             check_in_thread(__LINE__, lode_snapshot_created_at(snapshot) >= newest, "the head went back", status);
@@ -94,13 +94,13 @@ static void run_threads(const char *what)
     }
 
     lode_snapshot *snapshot = NULL;
-    GIVES(LODE_OK, lode_dataset_latest(dataset, NULL, &snapshot, error));
+    GIVES(LODE_OK, lode_dataset_find_latest(dataset, NULL, &snapshot, error));
     int length = 0;
     while (snapshot != NULL) {
         length++;
         lode_snapshot *parent = NULL;
         if (lode_snapshot_parent_id(snapshot) != NULL) {
-            GIVES(LODE_OK, lode_dataset_snapshot(dataset, lode_snapshot_parent_id(snapshot), NULL, &parent, error));
+            GIVES(LODE_OK, lode_dataset_find_snapshot(dataset, lode_snapshot_parent_id(snapshot), NULL, &parent, error));
         }
         lode_snapshot_free(snapshot);
         snapshot = parent;

@@ -4,7 +4,9 @@ use lode_core::checksum::Checksum;
 use lode_core::codec::Codec;
 use lode_core::compress::Compressor;
 use lode_core::context::CallOptions;
-use lode_core::dataset::{BlobReader, BlobSource, Commit, Dataset, DatasetOptions, ReadOptions};
+use lode_core::dataset::{
+    BlobReader, BlobSource, BlobWriterOptions, Commit, Dataset, DatasetOptions, ReadOptions,
+};
 use lode_core::manifest::Metadata;
 use lode_core::options::CommitOptions;
 use lode_core::store::{Store, StoreOptions};
@@ -42,7 +44,7 @@ fn pull(dataset: &Dataset, data: &[u8]) -> Result<Commit> {
 }
 
 fn push(dataset: &Dataset, data: &[u8]) -> Result<Commit> {
-    let mut writer = dataset.blob_writer()?;
+    let mut writer = dataset.blob_writer(BlobWriterOptions::default())?;
     for piece in data.chunks(12_345) {
         writer.write(piece)?;
     }

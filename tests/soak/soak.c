@@ -73,7 +73,7 @@ static lode_status pull(lode_dataset *dataset, struct records *records, lode_sna
 static lode_status push(lode_dataset *dataset, struct records *records, lode_snapshot **snapshot, lode_error **error)
 {
     lode_record_writer *writer = NULL;
-    lode_status status = lode_dataset_record_writer(dataset, NULL, &writer, error);
+    lode_status status = lode_dataset_open_record_writer(dataset, NULL, &writer, error);
     while (status >= 0 && records_next(records)) {
         lode_bytes record;
         records_record(records, &record);
@@ -134,7 +134,7 @@ static int told_to_end(void)
 static lode_status count_listed(lode_dataset *dataset, size_t *count, lode_error **error)
 {
     lode_snapshot_iterator *snapshots = NULL;
-    lode_status status = lode_dataset_snapshots(dataset, NULL, &snapshots, error);
+    lode_status status = lode_dataset_list_snapshots(dataset, NULL, &snapshots, error);
     *count = 0;
     while (status >= 0) {
         lode_snapshot *snapshot = NULL;
@@ -159,7 +159,7 @@ static int read_snapshots(char **arguments)
         lode_dataset *dataset = open_dataset(store, arguments[1], NULL);
         lode_snapshot *snapshot = NULL;
         lode_error *error = NULL;
-        lode_status status = lode_dataset_latest(dataset, NULL, &snapshot, &error);
+        lode_status status = lode_dataset_find_latest(dataset, NULL, &snapshot, &error);
         if (status == LODE_ERR_NO_SNAPSHOTS && newest[0] == '\0') {
             lode_error_free(error);
             lode_dataset_free(dataset);

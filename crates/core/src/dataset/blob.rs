@@ -4,7 +4,7 @@
 
 use super::pipe::{CHUNK, Pipe};
 use super::write::{Commit, StagedContent, Terms, report};
-use super::writer::Staging;
+use super::writer::{BlobWriterOptions, Staging};
 use super::{BlobReader, Dataset, ReadOptions, Snapshot};
 use crate::codec::Codec;
 use crate::commit::driver::Content;
@@ -56,10 +56,10 @@ impl Dataset {
     ///
     /// # Errors
     /// `InvalidArgument` if the dataset has a codec; the store's failure.
-    pub fn blob_writer(&self) -> Result<BlobWriter> {
+    pub fn blob_writer(&self, options: BlobWriterOptions) -> Result<BlobWriter> {
         self.require_no_codec("writing a blob")?;
         let mut staging = Staging::new(self.clone());
-        staging.open(false).map_err(|error| self.named(error))?;
+        staging.open(options.early_writeback).map_err(|error| self.named(error))?;
         Ok(BlobWriter { staging, bytes: 0, partial: None })
     }
 

@@ -25,4 +25,4 @@ pub use producer::ProducerState;
 pub use read::{ReadOptions, RecordBatch, RecordReader, Verify};
 pub use snapshot::{Snapshot, Snapshots};
 pub use write::{Commit, Outcome, Record, RecordSource, Resolution};
-pub use writer::{BadRecords, RecordWriter, WriterOptions};
+pub use writer::{BadRecords, BlobWriterOptions, RecordWriter, WriterOptions};

@@ -27,6 +27,15 @@ pub enum BadRecords {
 pub struct WriterOptions {
     /// What to do with invalid records.
     pub bad_records: BadRecords,
+    /// Whether full pieces of data begin their way to the disk as they are appended.
+    pub early_writeback: bool,
+}
+
+/// How a push writer of a blob behaves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BlobWriterOptions {
+    /// Whether full pieces of data begin their way to the disk as they are written.
+    pub early_writeback: bool,
 }
 
 /// Where the data of a snapshot to be are.
@@ -231,7 +240,7 @@ impl Dataset {
         self.require_codec("writing records")?;
         self.require_one_file("writing records")?;
         let mut staging = Staging::new(self.clone());
-        staging.open(false).map_err(|error| self.named(error))?;
+        staging.open(options.early_writeback).map_err(|error| self.named(error))?;
         Ok(RecordWriter { staging, options, skipped: 0, records: 0, bytes: 0 })
     }
 }

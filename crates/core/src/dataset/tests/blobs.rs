@@ -63,7 +63,7 @@ fn pull(dataset: &Dataset, data: &[u8], piece: usize) -> Result<Commit> {
 }
 
 fn push(dataset: &Dataset, data: &[u8], piece: usize) -> Result<Commit> {
-    let mut writer = dataset.blob_writer()?;
+    let mut writer = dataset.blob_writer(BlobWriterOptions::default())?;
     for piece in data.chunks(piece) {
         writer.write(piece)?;
     }
@@ -289,7 +289,7 @@ fn blobs_and_records_are_told_apart() {
     for error in [
         write_blob(&records, b"x").err().unwrap(),
         pull(&records, b"x", 1).err().unwrap(),
-        records.blob_writer().err().unwrap(),
+        records.blob_writer(BlobWriterOptions::default()).err().unwrap(),
     ] {
         assert_eq!((error.status(), error.action()), (Status::InvalidArgument, Action::GiveUp));
         assert!(error.message().contains("writing a blob needs a dataset without a codec"), "{error}");
@@ -358,7 +358,7 @@ fn a_blob_that_is_not_committed_leaves_nothing() {
             dataset.stream_write(&mut pieces(&noise(3 * CHUNK), CHUNK), Metadata::empty(), options)
         }),
         Box::new(|dataset, options| {
-            let mut writer = dataset.blob_writer()?;
+            let mut writer = dataset.blob_writer(BlobWriterOptions::default())?;
             writer.write(&noise(3 * CHUNK))?;
             writer.commit(Metadata::empty(), options)
         }),
@@ -394,7 +394,7 @@ fn a_blob_that_is_not_committed_leaves_nothing() {
     assert_eq!(error.status(), Status::IteratorContract);
     assert!(error.message().contains("gave 262145 bytes, with room for 262144"), "{error}");
 
-    let mut writer = dataset.blob_writer().unwrap();
+    let mut writer = dataset.blob_writer(BlobWriterOptions::default()).unwrap();
     writer.write(&data).unwrap();
     writer.abort().unwrap();
     writer.abort().unwrap();
@@ -406,7 +406,7 @@ fn a_blob_that_is_not_committed_leaves_nothing() {
         assert!(error.message().contains("it was aborted"), "{error}");
     }
     drop(writer);
-    let mut writer = dataset.blob_writer().unwrap();
+    let mut writer = dataset.blob_writer(BlobWriterOptions::default()).unwrap();
     writer.write(&data).unwrap();
     drop(writer);
     assert_eq!(keys(&store), [""; 0]);
@@ -416,7 +416,7 @@ fn a_blob_that_is_not_committed_leaves_nothing() {
 fn a_writer_that_has_committed_is_done_and_one_that_failed_commits_again() {
     let store = memory();
     let dataset = blobs(&store);
-    let mut writer = dataset.blob_writer().unwrap();
+    let mut writer = dataset.blob_writer(BlobWriterOptions::default()).unwrap();
     writer.write(b"first").unwrap();
     let wrong = CommitOptions { expected_parent: Some("x"), ..CommitOptions::default() };
     assert_eq!(writer.commit(Metadata::empty(), wrong).err().unwrap().status(), Status::Conflict);
@@ -446,7 +446,7 @@ fn a_producers_blob_is_committed_once() {
     assert_eq!(first.outcome, Outcome::Committed);
     let before = keys(&store);
     let mut source = pieces(b"again", 1);
-    let mut writer = dataset.blob_writer().unwrap();
+    let mut writer = dataset.blob_writer(BlobWriterOptions::default()).unwrap();
     writer.write(b"again").unwrap();
     for commit in [
         dataset.write_blob(b"again", Metadata::empty(), options()).unwrap(),
@@ -521,7 +521,7 @@ fn a_disk_that_is_full_for_a_while_loses_no_byte() {
             let dataset = Dataset::open(&store_of(&process), "events", options).unwrap();
             let what = format!("{compressor:?} {op:?} {number}");
             process.fault_on(op, number, fault);
-            let mut writer = dataset.blob_writer().unwrap();
+            let mut writer = dataset.blob_writer(BlobWriterOptions::default()).unwrap();
             let (mut full, mut expected) = (0, Vec::new());
             for data in [&large[..], &large[..1_000], &large[..], &large[..CHUNK]] {
                 while let Err(error) = writer.write(data) {
@@ -559,7 +559,7 @@ fn a_write_that_was_taken_in_part_is_finished_first_and_a_small_one_is_never() {
     let disk = SimDisk::new();
     let process = disk.process();
     let dataset = blobs(&store_of(&process));
-    let mut writer = dataset.blob_writer().unwrap();
+    let mut writer = dataset.blob_writer(BlobWriterOptions::default()).unwrap();
     // The pipe has room for the rest of a chunk only, which the small write does not fit into.
     writer.write(&noise(CHUNK - 5)).unwrap();
     process.fault_on(Op::Write, 0, Fault::Fail(Errno::NOSPC));
@@ -584,7 +584,7 @@ fn a_write_that_was_taken_in_part_is_finished_first_and_a_small_one_is_never() {
     assert!(read_blob(&dataset, &commit.snapshot, Verify::Streaming).unwrap() == expected);
 
     // Or it is given up.
-    let mut writer = dataset.blob_writer().unwrap();
+    let mut writer = dataset.blob_writer(BlobWriterOptions::default()).unwrap();
     process.fault_on(Op::Write, 1, Fault::Fail(Errno::NOSPC));
     assert_eq!(writer.write(&large).unwrap_err().status(), Status::NoSpace);
     writer.abort().unwrap();
@@ -597,7 +597,7 @@ fn what_a_failed_write_leaves_cannot_be_committed() {
     let disk = SimDisk::new();
     let process = disk.process();
     let dataset = blobs(&store_of(&process));
-    let mut writer = dataset.blob_writer().unwrap();
+    let mut writer = dataset.blob_writer(BlobWriterOptions::default()).unwrap();
     process.fault_on(Op::Write, 0, Fault::Fail(Errno::IO));
     assert_eq!(writer.write(&noise(2 * CHUNK)).unwrap_err().status(), Status::Io);
     assert_eq!(writer.write(b"1").unwrap_err().status(), Status::Io, "the failure stays");

@@ -198,7 +198,7 @@ fn a_bad_record_is_found_where_it_is_and_the_writer_goes_on() {
     let snapshot = writer.commit(Metadata::empty(), CommitOptions::default()).unwrap().snapshot;
     assert_eq!(read_all(&dataset, &snapshot, ReadOptions::default()).unwrap(), ["1", "3", "4"]);
 
-    let skip = WriterOptions { bad_records: BadRecords::Skip };
+    let skip = WriterOptions { bad_records: BadRecords::Skip, ..WriterOptions::default() };
     let mut writer = dataset.record_writer(skip).unwrap();
     let (consumed, result) = writer.append_lines(b"1\nbad\n{}\n \t\r\n2");
     assert!(result.is_ok() && consumed == 13, "{consumed}");

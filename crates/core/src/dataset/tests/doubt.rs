@@ -276,7 +276,7 @@ fn a_blob_in_doubt_is_kept_and_its_commit_repeated_or_resolved() {
         let first = dataset.write_blob(b"0", Metadata::empty(), options).unwrap().snapshot;
         flaky.answer(&[Answer::Unanswered; 9]);
         *flaky.dark.lock().unwrap() = true;
-        let mut writer = dataset.blob_writer().unwrap();
+        let mut writer = dataset.blob_writer(BlobWriterOptions::default()).unwrap();
         writer.write(b"bytes").unwrap();
         let error = writer.commit(Metadata::empty(), CommitOptions::default()).err().unwrap();
         assert_eq!((error.status(), error.action()), (Status::CommitUnknown, Action::Resolve));

@@ -114,7 +114,7 @@ fn pull_blob(dataset: &Dataset) -> Result<Commit> {
 }
 
 fn push_blob(dataset: &Dataset) -> Result<Commit> {
-    let mut writer = blobs::blobs(dataset.store()).blob_writer()?;
+    let mut writer = blobs::blobs(dataset.store()).blob_writer(BlobWriterOptions::default())?;
     writer.write(b"pushed")?;
     writer.commit(Metadata::empty(), CommitOptions::default())
 }

@@ -2,13 +2,13 @@
 
 use std::ffi::c_char;
 
-use crate::boundary::{Call, call};
-use crate::bytes::{Out, lode_bytes, slice_fault};
+use crate::arguments::{Out, lode_bytes, slice_fault};
+use crate::call::{Call, run};
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
 use crate::options::lode_commit_options;
+use crate::record_iterator::LODE_NO_TIMESTAMP;
 use crate::snapshot::{give_commit, lode_snapshot};
-use crate::source::LODE_NO_TIMESTAMP;
 use crate::status::lode_status;
 use lode_core::dataset::Record;
 use lode_core::error::{Result, Status};
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn lode_dataset_write_records(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_dataset_write_records", error, |call| {
+        run("lode_dataset_write_records", error, |call| {
             let snapshot = Out::reset(snapshot, std::ptr::null_mut());
             // A clone: the progress callback may free the caller's handle.
             let dataset = call.shared(dataset.cast_const(), "dataset")?.clone();

@@ -2,8 +2,8 @@
 
 use std::ffi::c_char;
 
-use crate::boundary;
-use crate::bytes::Out;
+use crate::arguments::Out;
+use crate::call::run;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
 use crate::options::lode_call_options;
@@ -40,7 +40,7 @@ pub unsafe extern "C" fn lode_dataset_adopt(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_dataset_adopt", error, |this| {
+        run("lode_dataset_adopt", error, |this| {
             let snapshot = Out::reset(snapshot, std::ptr::null_mut());
             let dataset = this.shared(dataset.cast_const(), "dataset")?;
             let id = this.text(snapshot_id, "snapshot_id")?;

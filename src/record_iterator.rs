@@ -5,11 +5,12 @@
 
 use std::ffi::{CStr, c_char, c_void};
 
-use crate::boundary::{Call, Gate, call, outside};
-use crate::bytes::{Out, lode_bytes, slice_fault};
+use crate::arguments::{Out, lode_bytes, slice_fault};
+use crate::call::{Call, run};
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
 use crate::options::{Decoded, Versioned, init, lode_commit_options};
+use crate::panic::{Gate, outside};
 use crate::snapshot::{give_commit, lode_snapshot};
 use crate::status::lode_status;
 use lode_core::dataset::{Record, RecordSource};
@@ -343,7 +344,7 @@ pub unsafe extern "C" fn lode_dataset_stream_write_records(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_dataset_stream_write_records", error, |call| {
+        run("lode_dataset_stream_write_records", error, |call| {
             let snapshot = Out::reset(snapshot, std::ptr::null_mut());
             // First of all, so that it is released even if the dataset is NULL.
             let iterator = Owned::take(call, records);

@@ -319,7 +319,7 @@ fn missing_callbacks_are_named_and_the_iterator_released() {
 fn a_panic_while_pulling_releases_once() {
     let mut fake = Fake { next: [1].into(), records: [Some(bytes("1"))].into(), ..Fake::default() };
     let iterator = fake.iterator();
-    crate::boundary::query((), || {
+    crate::panic::query((), || {
         let mut source = CallerRecords::new(&CALL, Owned(iterator)).unwrap();
         let _ = source.next();
         panic!("half-way");

@@ -2,8 +2,8 @@
 
 use std::ffi::c_char;
 
-use crate::boundary;
-use crate::bytes::Out;
+use crate::arguments::Out;
+use crate::call::run;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
 use crate::options::lode_call_options;
@@ -11,7 +11,7 @@ use crate::snapshot::{give_snapshot, lode_snapshot};
 use crate::status::{LODE_NONE, LODE_OK, lode_status};
 
 /// Finds the newest snapshot if it tells of this producer, as a producer asks after a restart;
-/// lode_snapshot_producer then gives the sequence and the position to go on from. Commits that are decided but not
+/// lode_snapshot_find_producer then gives the sequence and the position to go on from. Commits that are decided but not
 /// published yet count, and what is given is durable.
 ///
 /// @param dataset the dataset. Not NULL.
@@ -27,7 +27,7 @@ use crate::status::{LODE_NONE, LODE_OK, lode_status};
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_dataset_producer_position(
+pub unsafe extern "C" fn lode_dataset_find_producer(
     dataset: *mut lode_dataset,
     producer_id: *const c_char,
     call: *const lode_call_options,
@@ -36,7 +36,7 @@ pub unsafe extern "C" fn lode_dataset_producer_position(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_dataset_producer_position", error, |this| {
+        run("lode_dataset_find_producer", error, |this| {
             let snapshot = Out::reset(snapshot, std::ptr::null_mut());
             let dataset = this.shared(dataset.cast_const(), "dataset")?;
             let producer = this.text(producer_id, "producer_id")?;
@@ -66,7 +66,7 @@ pub unsafe extern "C" fn lode_dataset_producer_position(
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_snapshot_producer(
+pub unsafe extern "C" fn lode_snapshot_find_producer(
     snapshot: *const lode_snapshot,
     producer_id: *const c_char,
     sequence: *mut u64,
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn lode_snapshot_producer(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_snapshot_producer", error, |this| {
+        run("lode_snapshot_find_producer", error, |this| {
             let sequence = Out::reset(sequence, 0);
             let position = Out::reset(position, std::ptr::null());
             let view = this.shared(snapshot, "snapshot")?;

@@ -2,21 +2,22 @@
 
 use std::ffi::{c_char, c_void};
 
-use crate::boundary::{Call, call, query};
-use crate::bytes::Out;
+use crate::arguments::Out;
+use crate::call::{Call, run};
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
 use crate::handle::{self, Exclusive, Handle};
 use crate::options::{Versioned, init, lode_commit_options};
+use crate::panic::query;
+use crate::record_iterator::LODE_NO_TIMESTAMP;
 use crate::snapshot::{give_commit, lode_snapshot};
-use crate::source::LODE_NO_TIMESTAMP;
 use crate::status::{LODE_OK, lode_status};
 use lode_core::dataset::{BadRecords, RecordWriter, WriterOptions};
 use lode_core::error::{Result, Status};
 
 /// A record that is invalid or too large fails its append; the writer stays usable.
 pub const LODE_BAD_RECORD_FAIL: i32 = 0;
-/// A record that is invalid or too large is left out and counted; see lode_record_writer_skipped.
+/// A record that is invalid or too large is left out and counted; see lode_record_writer_skipped_count.
 pub const LODE_BAD_RECORD_SKIP: i32 = 1;
 
 /// Takes records as the caller has them, for event loops and daemons, and commits them as one snapshot. It
@@ -43,21 +44,25 @@ impl Exclusive for lode_record_writer {}
 /// How a record writer behaves. All zero but `struct_size`: bad records fail their append.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct lode_writer_options {
-    /// sizeof(lode_writer_options), as the caller was compiled.
+pub struct lode_record_writer_options {
+    /// sizeof(lode_record_writer_options), as the caller was compiled.
     pub struct_size: usize,
     /// One of LODE_BAD_RECORD_*.
     pub bad_records: i32,
+    /// Whether full pieces of data begin their way to the disk as they are appended, so that the commit has less to
+    /// wait for. The append that completes a piece asks the system for it and does not wait, but while the disk's
+    /// queue is full the system may make it wait. 0: no, the commit does it all; 1: yes.
+    pub early_writeback: i32,
 }
 
 // SAFETY: see the fields: zero is valid for each.
-unsafe impl Versioned for lode_writer_options {
-    const NAME: &'static str = "lode_writer_options";
+unsafe impl Versioned for lode_record_writer_options {
+    const NAME: &'static str = "lode_record_writer_options";
     const FIRST_SIZE: usize = size_of::<Self>();
 }
 
 impl Call {
-    fn writer_options(&self, options: &lode_writer_options) -> Result<WriterOptions> {
+    fn writer_options(&self, options: &lode_record_writer_options) -> Result<WriterOptions> {
         let bad_records = match options.bad_records {
             LODE_BAD_RECORD_FAIL => BadRecords::Fail,
             LODE_BAD_RECORD_SKIP => BadRecords::Skip,
@@ -67,7 +72,8 @@ impl Call {
                 )));
             }
         };
-        Ok(WriterOptions { bad_records })
+        let early_writeback = self.yes_or_no("early_writeback", options.early_writeback)?;
+        Ok(WriterOptions { bad_records, early_writeback })
     }
 
     /// The time that `unix_nanos` points to, if there is one.
@@ -94,11 +100,14 @@ impl Call {
 /// Fills the options with the defaults: bad records fail their append.
 ///
 /// @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
-/// @param struct_size sizeof(lode_writer_options), in bytes; no more is written.
+/// @param struct_size sizeof(lode_record_writer_options), in bytes; no more is written.
 ///
 /// Cannot fail. Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_writer_options_init(options: *mut lode_writer_options, struct_size: usize) {
+pub unsafe extern "C" fn lode_record_writer_options_init(
+    options: *mut lode_record_writer_options,
+    struct_size: usize,
+) {
     // SAFETY: NULL or as long as the caller says, as lode.h asks.
     unsafe { init(options, struct_size) }
 }
@@ -115,15 +124,15 @@ pub unsafe extern "C" fn lode_writer_options_init(options: *mut lode_writer_opti
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_dataset_record_writer(
+pub unsafe extern "C" fn lode_dataset_open_record_writer(
     dataset: *mut lode_dataset,
-    options: *const lode_writer_options,
+    options: *const lode_record_writer_options,
     writer: *mut *mut lode_record_writer,
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_dataset_record_writer", error, |call| {
+        run("lode_dataset_open_record_writer", error, |call| {
             let writer = Out::reset(writer, std::ptr::null_mut());
             let dataset = call.shared(dataset.cast_const(), "dataset")?;
             let options = call.options(options, "options")?;
@@ -159,7 +168,7 @@ pub unsafe extern "C" fn lode_record_writer_append(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_record_writer_append", error, |call| {
+        run("lode_record_writer_append", error, |call| {
             let mut writer = call.exclusive(writer, "writer")?;
             let data = call.bytes(data, len, "data")?;
             let unix_nanos = call.timestamp(unix_nanos, "unix_nanos")?;
@@ -197,7 +206,7 @@ pub unsafe extern "C" fn lode_record_writer_append_batch(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_record_writer_append_batch", error, |call| {
+        run("lode_record_writer_append_batch", error, |call| {
             let taken = Out::reset(taken, 0);
             let mut writer = call.exclusive(writer, "writer")?;
             let lengths = call.array(lengths, count, "lengths")?;
@@ -238,7 +247,7 @@ pub unsafe extern "C" fn lode_record_writer_append_lines(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_record_writer_append_lines", error, |call| {
+        run("lode_record_writer_append_lines", error, |call| {
             let consumed = Out::reset(consumed, 0);
             let mut writer = call.exclusive(writer, "writer")?;
             let data = call.bytes(data, len, "data")?;
@@ -269,7 +278,7 @@ unsafe fn ask(writer: *const lode_record_writer, what: impl FnOnce(&RecordWriter
 ///
 /// Cannot fail. One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_record_writer_records(writer: *const lode_record_writer) -> i64 {
+pub unsafe extern "C" fn lode_record_writer_record_count(writer: *const lode_record_writer) -> i64 {
     // SAFETY: NULL or a writer, as lode.h asks.
     unsafe { ask(writer, RecordWriter::records) }
 }
@@ -281,7 +290,7 @@ pub unsafe extern "C" fn lode_record_writer_records(writer: *const lode_record_w
 ///
 /// Cannot fail. One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_record_writer_skipped(writer: *const lode_record_writer) -> i64 {
+pub unsafe extern "C" fn lode_record_writer_skipped_count(writer: *const lode_record_writer) -> i64 {
     // SAFETY: NULL or a writer, as lode.h asks.
     unsafe { ask(writer, RecordWriter::skipped) }
 }
@@ -293,7 +302,7 @@ pub unsafe extern "C" fn lode_record_writer_skipped(writer: *const lode_record_w
 ///
 /// Cannot fail. One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_record_writer_bytes(writer: *const lode_record_writer) -> i64 {
+pub unsafe extern "C" fn lode_record_writer_byte_count(writer: *const lode_record_writer) -> i64 {
     // SAFETY: NULL or a writer, as lode.h asks.
     unsafe { ask(writer, RecordWriter::bytes) }
 }
@@ -330,7 +339,7 @@ pub unsafe extern "C" fn lode_record_writer_commit(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_record_writer_commit", error, |call| {
+        run("lode_record_writer_commit", error, |call| {
             let snapshot = Out::reset(snapshot, std::ptr::null_mut());
             let mut writer = call.exclusive(writer, "writer")?;
             let metadata = call.metadata(metadata_json)?;
@@ -357,7 +366,7 @@ pub unsafe extern "C" fn lode_record_writer_abort(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_record_writer_abort", error, |call| {
+        run("lode_record_writer_abort", error, |call| {
             let mut writer = call.exclusive(writer, "writer")?;
             writer.abort()?;
             Ok(LODE_OK)
@@ -397,11 +406,11 @@ mod tests {
     fn an_unlisted_treatment_of_bad_records_is_named() {
         let call = Call { function: "lode_test" };
         for (number, expected) in [(0, BadRecords::Fail), (1, BadRecords::Skip)] {
-            let options = lode_writer_options { bad_records: number, ..zeroed() };
+            let options = lode_record_writer_options { bad_records: number, ..zeroed() };
             assert_eq!(call.writer_options(&options).unwrap().bad_records, expected);
         }
         for number in [2, -1] {
-            let options = lode_writer_options { bad_records: number, ..zeroed() };
+            let options = lode_record_writer_options { bad_records: number, ..zeroed() };
             let error = call.writer_options(&options).unwrap_err();
             assert!(error.message().contains(&format!("options.bad_records is {number}")), "{error}");
         }
@@ -431,9 +440,9 @@ mod tests {
             ];
             assert_eq!(statuses, [LODE_ERR_INVALID_ARGUMENT; 5]);
             assert_eq!((taken, consumed, snapshot), (0, 0, ptr::null_mut()));
-            assert_eq!(lode_record_writer_records(null), -1);
-            assert_eq!(lode_record_writer_skipped(null), -1);
-            assert_eq!(lode_record_writer_bytes(null), -1);
+            assert_eq!(lode_record_writer_record_count(null), -1);
+            assert_eq!(lode_record_writer_skipped_count(null), -1);
+            assert_eq!(lode_record_writer_byte_count(null), -1);
             lode_record_writer_free(null);
         }
     }

@@ -1,7 +1,7 @@
 //! `lode_record_reader`: a snapshot's records, streamed.
 
-use crate::boundary::{Call, call};
-use crate::bytes::{Out, lode_bytes, slice_fault};
+use crate::arguments::{Out, lode_bytes, slice_fault};
+use crate::call::{Call, run};
 use crate::cancel::lode_cancel_token;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
@@ -11,6 +11,13 @@ use crate::snapshot::lode_snapshot;
 use crate::status::{LODE_ITEM, LODE_OK, lode_status};
 use lode_core::dataset::{ReadOptions, RecordReader, Verify};
 use lode_core::error::Result;
+
+/// Files are checked as they stream, and the verdict on checksum and number of records comes with the end.
+pub const LODE_VERIFY_STREAMING: i32 = 0;
+/// The whole file is checked before its first record (or byte) is given.
+pub const LODE_VERIFY_FIRST: i32 = 1;
+/// Only sizes are checked.
+pub const LODE_VERIFY_SIZES: i32 = 2;
 
 /// Streams the records of one snapshot, in bounded memory. It belongs to one thread at a time.
 pub struct lode_record_reader {
@@ -37,9 +44,7 @@ pub struct lode_read_options {
     /// Ends the call that runs, and every later one, when cancelled. The reader keeps its own hold of it.
     /// NULL: none.
     pub cancel: *mut lode_cancel_token,
-    /// 0: files are checked as they stream, and the verdict on checksum and number of records comes with the
-    /// end; 1: the whole file is checked before its first record (or byte) is given; 2: only sizes are
-    /// checked.
+    /// One of LODE_VERIFY_*.
     pub verify: i32,
 }
 
@@ -56,11 +61,13 @@ impl Call {
     /// `options` is a struct as lode.h describes it.
     pub(super) unsafe fn read_options(&self, options: &lode_read_options) -> Result<ReadOptions> {
         let verify = match options.verify {
-            0 => Verify::Streaming,
-            1 => Verify::First,
-            2 => Verify::SizeOnly,
+            LODE_VERIFY_STREAMING => Verify::Streaming,
+            LODE_VERIFY_FIRST => Verify::First,
+            LODE_VERIFY_SIZES => Verify::SizeOnly,
             other => {
-                return Err(self.invalid(format_args!("options.verify is {other}, expected 0, 1 or 2")));
+                return Err(self.invalid(format_args!(
+                    "options.verify is {other}, expected one of LODE_VERIFY_* (0 to 2)"
+                )));
             }
         };
         // SAFETY: as asked of the caller.
@@ -95,7 +102,7 @@ pub unsafe extern "C" fn lode_read_options_init(options: *mut lode_read_options,
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_dataset_read(
+pub unsafe extern "C" fn lode_dataset_open_record_reader(
     dataset: *mut lode_dataset,
     snapshot: *const lode_snapshot,
     options: *const lode_read_options,
@@ -104,7 +111,7 @@ pub unsafe extern "C" fn lode_dataset_read(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_dataset_read", error, |call| {
+        run("lode_dataset_open_record_reader", error, |call| {
             let reader = Out::reset(reader, std::ptr::null_mut());
             let dataset = call.shared(dataset.cast_const(), "dataset")?;
             let snapshot = call.shared(snapshot, "snapshot")?;
@@ -137,7 +144,7 @@ pub unsafe extern "C" fn lode_record_reader_next(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_record_reader_next", error, |call| {
+        run("lode_record_reader_next", error, |call| {
             let record = Out::reset(record, lode_bytes::EMPTY);
             let mut reader = call.exclusive(reader, "reader")?;
             let record = record.required(call, "record")?;
@@ -175,7 +182,7 @@ pub unsafe extern "C" fn lode_record_reader_next_batch(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_record_reader_next_batch", error, |call| {
+        run("lode_record_reader_next_batch", error, |call| {
             let count = Out::reset(count, 0);
             let mut reader = call.exclusive(reader, "reader")?;
             call.places(records, capacity)?;
@@ -264,7 +271,7 @@ mod tests {
         // SAFETY: NULL is refused or allowed everywhere; the outputs may be written.
         unsafe {
             let statuses = [
-                lode_dataset_read(
+                lode_dataset_open_record_reader(
                     ptr::null_mut(),
                     ptr::null(),
                     ptr::null(),

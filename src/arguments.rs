@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char, c_void};
 
-use crate::boundary::Call;
+use crate::call::Call;
 use lode_core::error::{Result, Status};
 
 /// A run of bytes that belongs to whoever gave it; it is not NUL-terminated. `data` may be NULL if `len` is

@@ -3,12 +3,13 @@
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::boundary::{Call, call, outside, query};
-use crate::bytes::{Out, lode_bytes};
+use crate::arguments::Out;
+use crate::call::{Call, run};
 use crate::callback_store::{Answer, Callback, CallbackStore, Callbacks, Hearing, Refusal, Staged};
 use crate::error::lode_error;
 use crate::handle::{self, Exclusive, Handle, Held, Shared};
 use crate::options::{Decoded, Versioned, init};
+use crate::panic::{outside, query};
 use crate::status::{LODE_ERR_INTERNAL, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_NO_MEMORY, LODE_OK, lode_status};
 use crate::store::{lode_store, lode_store_options};
 use crate::strings::c_text;
@@ -151,20 +152,22 @@ pub struct lode_store_callbacks {
         unsafe extern "C" fn(ctx: *mut c_void, key: *const c_char, error: *mut lode_callback_error) -> i32,
     >,
     /// Replaces the object's bytes by `value` if they are `expected`, compared and replaced in one step;
-    /// `expected` NULL: if there is no object, or an empty one. If they are not, nothing changes, and the answer is
+    /// `expected_len` 0: if there is no object, or an empty one. No pointer is NULL. If they are not, nothing changes, and the answer is
     /// LODE_ERR_CONFLICT (LODE_ERR_PATH_EXISTS and LODE_ERR_NOT_FOUND are taken for that). LODE_ERR_BUSY: try
     /// again a little later. LODE_ERR_COMMIT_UNKNOWN: the store cannot tell, as for `put_finish`.
     pub compare_and_swap: Option<
         unsafe extern "C" fn(
             ctx: *mut c_void,
             key: *const c_char,
-            expected: *const lode_bytes,
-            value: *const lode_bytes,
+            expected: *const u8,
+            expected_len: usize,
+            value: *const u8,
+            value_len: usize,
             error: *mut lode_callback_error,
         ) -> i32,
     >,
     /// Called exactly once, when no callback will be called any more: on the thread that frees the last handle
-    /// of the store (datasets, writers, readers and iterators count), or before a lode_store_from_callbacks that
+    /// of the store (datasets, writers, readers and iterators count), or before a lode_store_open_callbacks that
     /// fails returns, once `struct_size` was acceptable. NULL: none.
     pub release: Option<unsafe extern "C" fn(ctx: *mut c_void)>,
 }
@@ -300,11 +303,10 @@ impl Callbacks for Arc<Owned> {
     fn compare_and_swap(&self, key: &str, expected: Option<&[u8]>, value: &[u8]) -> Answer<()> {
         let swap = self.0.compare_and_swap.ok_or_else(|| missing(Callback::CompareAndSwap))?;
         let key = text(key)?;
-        let expected = expected.map(lode_bytes::of);
-        let expected = expected.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-        let value = lode_bytes::of(value);
+        let expected = expected.unwrap_or_default();
+        let (old, old_len, new, new_len) = (expected.as_ptr(), expected.len(), value.as_ptr(), value.len());
         // SAFETY: as above; the bytes live on.
-        said(|error| unsafe { swap(self.0.ctx, key.as_ptr(), expected, &raw const value, error) }).map(drop)
+        said(|error| unsafe { swap(self.0.ctx, key.as_ptr(), old, old_len, new, new_len, error) }).map(drop)
     }
 }
 
@@ -452,7 +454,7 @@ unsafe fn take(call: &Call, callbacks: *const lode_store_callbacks) -> Result<(O
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_store_from_callbacks(
+pub unsafe extern "C" fn lode_store_open_callbacks(
     callbacks: *const lode_store_callbacks,
     options: *const lode_store_options,
     store: *mut *mut lode_store,
@@ -460,7 +462,7 @@ pub unsafe extern "C" fn lode_store_from_callbacks(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        call("lode_store_from_callbacks", error, |call| {
+        run("lode_store_open_callbacks", error, |call| {
             let store = Out::reset(store, std::ptr::null_mut());
             // First of all, so that both are released whatever else is wrong.
             let callbacks = take(call, callbacks);

@@ -1,9 +1,9 @@
-//! `lode_key_iterator`: keys, ids or partitions, one after the other.
+//! `lode_string_iterator`: keys, ids or partitions, one after the other.
 
 use std::ffi::{CString, c_char};
 
-use crate::boundary;
-use crate::bytes::Out;
+use crate::arguments::Out;
+use crate::call::run;
 use crate::error::lode_error;
 use crate::handle::{self, Exclusive, Handle};
 use crate::status::{LODE_ITEM, LODE_OK, lode_status};
@@ -13,17 +13,17 @@ use lode_core::iter::Keys;
 
 /// Texts that a call lists: the keys of a store, the ids of datasets, partitions. It belongs to one thread at
 /// a time.
-pub struct lode_key_iterator {
+pub struct lode_string_iterator {
     _opaque: [u8; 0],
 }
 
-impl Handle for lode_key_iterator {
+impl Handle for lode_string_iterator {
     type Value = Texts;
-    const NAME: &'static str = "lode_key_iterator";
+    const NAME: &'static str = "lode_string_iterator";
     const TAG: u32 = u32::from_le_bytes(*b"Lkey");
 }
 
-impl Exclusive for lode_key_iterator {}
+impl Exclusive for lode_string_iterator {}
 
 /// What lies behind the handle.
 pub struct Texts {
@@ -45,7 +45,7 @@ impl Texts {
 ///
 /// # Errors
 /// `NoMemory`.
-pub(super) fn give_keys(keys: Keys, out: &Out<*mut lode_key_iterator>) -> Result<()> {
+pub(super) fn give_keys(keys: Keys, out: &Out<*mut lode_string_iterator>) -> Result<()> {
     out.set(handle::give(Texts { keys, current: CString::default() })?);
     Ok(())
 }
@@ -63,14 +63,14 @@ pub(super) fn give_keys(keys: Keys, out: &Out<*mut lode_key_iterator>) -> Result
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_key_iterator_next(
-    keys: *mut lode_key_iterator,
+pub unsafe extern "C" fn lode_string_iterator_next(
+    keys: *mut lode_string_iterator,
     key: *mut *const c_char,
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_key_iterator_next", error, |this| {
+        run("lode_string_iterator_next", error, |this| {
             let key = Out::reset(key, std::ptr::null());
             let mut keys = this.exclusive(keys, "keys")?;
             let key = key.required(this, "key")?;
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn lode_key_iterator_next(
 ///
 /// Cannot fail. One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_key_iterator_free(keys: *mut lode_key_iterator) {
+pub unsafe extern "C" fn lode_string_iterator_free(keys: *mut lode_string_iterator) {
     // SAFETY: NULL or an iterator of the caller's, as lode.h asks.
     unsafe { handle::free(keys) }
 }
@@ -117,7 +117,7 @@ mod tests {
         }
     }
 
-    fn give(items: Vec<Result<String>>) -> *mut lode_key_iterator {
+    fn give(items: Vec<Result<String>>) -> *mut lode_string_iterator {
         let mut keys = ptr::null_mut();
         // SAFETY: the output may be written.
         let out = unsafe { Out::reset(&raw mut keys, ptr::null_mut()) };
@@ -133,14 +133,14 @@ mod tests {
         // SAFETY: outputs may be written, the iterator lives until its free.
         unsafe {
             for expected in [c"a/b", c"ż"] {
-                assert_eq!(lode_key_iterator_next(keys, &raw mut key, ptr::null_mut()), LODE_ITEM);
+                assert_eq!(lode_string_iterator_next(keys, &raw mut key, ptr::null_mut()), LODE_ITEM);
                 assert_eq!(CStr::from_ptr(key), expected);
             }
             for _ in 0..2 {
-                assert_eq!(lode_key_iterator_next(keys, &raw mut key, ptr::null_mut()), LODE_OK);
+                assert_eq!(lode_string_iterator_next(keys, &raw mut key, ptr::null_mut()), LODE_OK);
                 assert!(key.is_null());
             }
-            lode_key_iterator_free(keys);
+            lode_string_iterator_free(keys);
         }
     }
 
@@ -152,19 +152,19 @@ mod tests {
             let mut error = ptr::null_mut();
             // SAFETY: outputs may be written, the iterator lives until its free.
             unsafe {
-                assert_eq!(lode_key_iterator_next(keys, &raw mut key, &raw mut error), LODE_ERR_STORE);
+                assert_eq!(lode_string_iterator_next(keys, &raw mut key, &raw mut error), LODE_ERR_STORE);
                 assert_eq!(CStr::from_ptr(lode_error_message(error)), c"no luck");
                 lode_error_free(error);
             }
         }
         // SAFETY: ours, once; then NULL.
         unsafe {
-            let status = lode_key_iterator_next(keys, ptr::null_mut(), ptr::null_mut());
+            let status = lode_string_iterator_next(keys, ptr::null_mut(), ptr::null_mut());
             assert_eq!(status, LODE_ERR_INVALID_ARGUMENT);
-            lode_key_iterator_free(keys);
-            let status = lode_key_iterator_next(ptr::null_mut(), &raw mut key, ptr::null_mut());
+            lode_string_iterator_free(keys);
+            let status = lode_string_iterator_next(ptr::null_mut(), &raw mut key, ptr::null_mut());
             assert_eq!(status, LODE_ERR_INVALID_ARGUMENT);
-            lode_key_iterator_free(ptr::null_mut());
+            lode_string_iterator_free(ptr::null_mut());
         }
     }
 }

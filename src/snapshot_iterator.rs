@@ -2,8 +2,8 @@
 
 use std::ffi::c_char;
 
-use crate::boundary;
-use crate::bytes::Out;
+use crate::arguments::Out;
+use crate::call::run;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
 use crate::handle::{self, Exclusive, Handle};
@@ -38,7 +38,7 @@ impl Exclusive for lode_snapshot_iterator {}
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_dataset_latest(
+pub unsafe extern "C" fn lode_dataset_find_latest(
     dataset: *mut lode_dataset,
     call: *const lode_call_options,
     snapshot: *mut *mut lode_snapshot,
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn lode_dataset_latest(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_dataset_latest", error, |this| {
+        run("lode_dataset_find_latest", error, |this| {
             let snapshot = Out::reset(snapshot, std::ptr::null_mut());
             let dataset = this.shared(dataset.cast_const(), "dataset")?;
             let options = this.call_options(call)?;
@@ -70,7 +70,7 @@ pub unsafe extern "C" fn lode_dataset_latest(
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_dataset_snapshot(
+pub unsafe extern "C" fn lode_dataset_find_snapshot(
     dataset: *mut lode_dataset,
     snapshot_id: *const c_char,
     call: *const lode_call_options,
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn lode_dataset_snapshot(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_dataset_snapshot", error, |this| {
+        run("lode_dataset_find_snapshot", error, |this| {
             let snapshot = Out::reset(snapshot, std::ptr::null_mut());
             let dataset = this.shared(dataset.cast_const(), "dataset")?;
             let id = this.text(snapshot_id, "snapshot_id")?;
@@ -106,7 +106,7 @@ pub unsafe extern "C" fn lode_dataset_snapshot(
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_dataset_snapshots(
+pub unsafe extern "C" fn lode_dataset_list_snapshots(
     dataset: *mut lode_dataset,
     call: *const lode_call_options,
     snapshots: *mut *mut lode_snapshot_iterator,
@@ -114,7 +114,7 @@ pub unsafe extern "C" fn lode_dataset_snapshots(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_dataset_snapshots", error, |this| {
+        run("lode_dataset_list_snapshots", error, |this| {
             let snapshots = Out::reset(snapshots, std::ptr::null_mut());
             let dataset = this.shared(dataset.cast_const(), "dataset")?;
             let options = this.call_options(call)?;
@@ -147,7 +147,7 @@ pub unsafe extern "C" fn lode_dataset_snapshots(
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_dataset_changes_since(
+pub unsafe extern "C" fn lode_dataset_list_changes(
     dataset: *mut lode_dataset,
     snapshot_id: *const c_char,
     call: *const lode_call_options,
@@ -156,7 +156,7 @@ pub unsafe extern "C" fn lode_dataset_changes_since(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_dataset_changes_since", error, |this| {
+        run("lode_dataset_list_changes", error, |this| {
             let snapshots = Out::reset(snapshots, std::ptr::null_mut());
             let dataset = this.shared(dataset.cast_const(), "dataset")?;
             let since = this.optional_text(snapshot_id, "snapshot_id")?;
@@ -188,7 +188,7 @@ pub unsafe extern "C" fn lode_snapshot_iterator_next(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        boundary::call("lode_snapshot_iterator_next", error, |this| {
+        run("lode_snapshot_iterator_next", error, |this| {
             let snapshot = Out::reset(snapshot, std::ptr::null_mut());
             let mut snapshots = this.exclusive(snapshots, "snapshots")?;
             let snapshot = snapshot.required(this, "snapshot")?;

@@ -1,0 +1,315 @@
+//! `lode_byte_source`: the caller's bytes as a [`BlobSource`], and the call that pulls a blob from it.
+
+use std::ffi::{CStr, c_char, c_void};
+
+use crate::arguments::Out;
+use crate::call::{Call, run};
+use crate::dataset::lode_dataset;
+use crate::error::lode_error;
+use crate::options::{Decoded, Versioned, init, lode_commit_options};
+use crate::panic::outside;
+use crate::record_iterator::cut;
+use crate::snapshot::{give_commit, lode_snapshot};
+use crate::status::lode_status;
+use lode_core::dataset::BlobSource;
+use lode_core::error::{Error, Result, Status};
+
+/// A source of bytes, which the caller implements. All callbacks come on the thread of the call that was given
+/// the source, never two at once. A callback may use any lode handle; it must not throw or longjmp out of itself.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct lode_byte_source {
+    /// sizeof(lode_byte_source), as the caller was compiled.
+    pub struct_size: usize,
+    /// Handed to every callback. Borrowed until `release`.
+    pub ctx: *mut c_void,
+    /// Fills the beginning of `buffer`, which has room for `capacity` bytes (at least 65536). Answer how many were
+    /// filled; 0: there are no more; below 0: it failed, by the caller's own code, and the call ends with
+    /// LODE_ERR_ITERATOR. Never called again after 0 or a failure.
+    pub read: Option<unsafe extern "C" fn(ctx: *mut c_void, buffer: *mut u8, capacity: usize) -> i64>,
+    /// Says why it failed: asked once, after `read` answered 0 or less. The answer is NUL-terminated UTF-8,
+    /// borrowed until `release`; NULL: no error. A text after 0 is a failure, too. NULL: never asked.
+    pub err: Option<unsafe extern "C" fn(ctx: *mut c_void) -> *const c_char>,
+    /// Called exactly once, before the call that was given the source returns, whatever its outcome; only if
+    /// `struct_size` was not acceptable it is not called. NULL: none.
+    pub release: Option<unsafe extern "C" fn(ctx: *mut c_void)>,
+}
+
+// SAFETY: see the fields: zero is valid for each.
+unsafe impl Versioned for lode_byte_source {
+    const NAME: &'static str = "lode_byte_source";
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
+/// Owns the caller's source: its drop is the one call of `release`.
+struct Owned(lode_byte_source);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        if let Some(release) = self.0.release {
+            // SAFETY: the caller gave the function together with its context; this is its one call.
+            outside(|| unsafe { release(self.0.ctx) });
+        }
+    }
+}
+
+impl Owned {
+    /// Takes over the source; from here on it will be released, whatever happens.
+    ///
+    /// # Safety
+    /// `source` is NULL or a struct as lode.h describes it.
+    ///
+    /// # Errors
+    /// `NilIterator`, or `InvalidArgument` if the struct cannot be read; beside the source, `Unsupported`.
+    unsafe fn take(call: &Call, source: *const lode_byte_source) -> Result<(Self, Result<()>)> {
+        if source.is_null() {
+            return Err(
+                call.fault(Status::NilIterator, "source is NULL: there is nothing to pull bytes from")
+            );
+        }
+        // SAFETY: as asked of the caller.
+        match unsafe { call.decode(source, "source") } {
+            Decoded::Unreadable(error) => Err(error),
+            Decoded::Readable(source, verdict) => Ok((Owned(source), verdict)),
+        }
+    }
+}
+
+/// The caller's source as the library pulls from it.
+struct CallerBytes {
+    source: Owned,
+    read: unsafe extern "C" fn(*mut c_void, *mut u8, usize) -> i64,
+    /// How many bytes it has given.
+    offset: u64,
+}
+
+impl CallerBytes {
+    fn new(call: &Call, source: Owned) -> Result<Self> {
+        match source.0.read {
+            Some(read) => Ok(CallerBytes { source, read, offset: 0 }),
+            None => {
+                Err(call
+                    .fault(Status::NilIterator, "source has no read: there is nothing to pull bytes from"))
+            }
+        }
+    }
+
+    /// The source has answered 0 or less.
+    fn end(&self, code: i64) -> Result<usize> {
+        let ctx = self.source.0.ctx;
+        // SAFETY: the caller gave the function together with its context.
+        let text = self.source.0.err.map_or(std::ptr::null(), |err| outside(|| unsafe { err(ctx) }));
+        // SAFETY: not NULL, so NUL-terminated and borrowed until `release`.
+        let text = (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy());
+        let offset = self.offset;
+        let message = match (code, text) {
+            (0, None) => return Ok(0),
+            (0, Some(text)) => format!("read ended with an error after {offset} bytes: {text}"),
+            (_, None) => format!("read failed at byte {offset} with code {code}"),
+            (_, Some(text)) => format!("read failed at byte {offset} with code {code}: {text}"),
+        };
+        Err(Error::new(Status::Iterator, message).with_offset(offset).with_callback_code(cut(code)))
+    }
+}
+
+impl BlobSource for CallerBytes {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let (room, capacity, offset) = (buffer.as_mut_ptr(), buffer.len(), self.offset);
+        // SAFETY: the caller gave the function together with its context; there is room for `capacity` bytes.
+        let answer = outside(|| unsafe { (self.read)(self.source.0.ctx, room, capacity) });
+        match usize::try_from(answer) {
+            Err(_) | Ok(0) => self.end(answer),
+            Ok(read) if read <= capacity => {
+                self.offset += read as u64;
+                Ok(read)
+            }
+            Ok(_) => {
+                let message = format!(
+                    "read broke its contract at byte {offset}: it answered {answer}, expected 0 to {capacity} (the \
+                     room that there was) or a code below 0"
+                );
+                let error = Error::new(Status::IteratorContract, message);
+                Err(error.with_offset(offset).with_callback_code(cut(answer)))
+            }
+        }
+    }
+}
+
+/// Fills a source with the defaults: no callbacks.
+///
+/// @param source the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+/// @param struct_size sizeof(lode_byte_source), in bytes; no more is written.
+///
+/// Cannot fail. Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_byte_source_init(source: *mut lode_byte_source, struct_size: usize) {
+    // SAFETY: NULL or as long as the caller says, as lode.h asks.
+    unsafe { init(source, struct_size) }
+}
+
+/// Pulls the bytes of a blob from a source and commits them as one new snapshot: either all of them and a
+/// manifest, or nothing. Memory stays the same at any size. Blocks until the commit is decided or has failed.
+///
+/// @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
+/// @param source the source; the struct is borrowed for the call, which calls `release` before it returns. Not
+///        NULL.
+/// @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+///        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+/// @param options deadline (also between two calls of `read`), cancel token, progress (a blob counts as one
+///        record), expected parent. Borrowed for the call. NULL: the defaults.
+/// @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+///        not wanted.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_ERR_NIL_ITERATOR: there is no source, or it has no `read`. LODE_ERR_ITERATOR: it failed.
+///         LODE_ERR_ITERATOR_CONTRACT: it answered more than `capacity`. LODE_OK and all else as
+///         lode_dataset_write_blob.
+///
+/// Any thread; several may write to one dataset at once. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_dataset_stream_write_blob(
+    dataset: *mut lode_dataset,
+    source: *const lode_byte_source,
+    metadata_json: *const c_char,
+    options: *const lode_commit_options,
+    snapshot: *mut *mut lode_snapshot,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        run("lode_dataset_stream_write_blob", error, |call| {
+            let snapshot = Out::reset(snapshot, std::ptr::null_mut());
+            // First of all, so that it is released even if the dataset is NULL.
+            let source = Owned::take(call, source);
+            // A clone: a callback may free the caller's handle.
+            let dataset = call.shared(dataset.cast_const(), "dataset")?.clone();
+            let (source, verdict) = source?;
+            verdict?;
+            let mut source = CallerBytes::new(call, source)?;
+            let metadata = call.metadata(metadata_json)?;
+            let options = call.commit_options(options)?;
+            let commit = options.with(|options| dataset.stream_write(&mut source, metadata, options))?;
+            give_commit(commit, &snapshot)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::zeroed;
+    use crate::status::{LODE_ERR_INVALID_ARGUMENT, LODE_ERR_NIL_ITERATOR};
+    use std::ptr;
+
+    struct Script {
+        answer: i64,
+        text: *const c_char,
+        asked: u32,
+        released: u32,
+    }
+
+    unsafe extern "C" fn answers(ctx: *mut c_void, buffer: *mut u8, _capacity: usize) -> i64 {
+        // SAFETY: the tests give a script, and room for a byte.
+        unsafe {
+            buffer.write(b'x');
+            (*ctx.cast::<Script>()).answer
+        }
+    }
+
+    unsafe extern "C" fn why(ctx: *mut c_void) -> *const c_char {
+        // SAFETY: the tests give a script.
+        unsafe {
+            (*ctx.cast::<Script>()).asked += 1;
+            (*ctx.cast::<Script>()).text
+        }
+    }
+
+    unsafe extern "C" fn released(ctx: *mut c_void) {
+        // SAFETY: the tests give a script.
+        unsafe { (*ctx.cast::<Script>()).released += 1 };
+    }
+
+    fn script(answer: i64, text: Option<&'static CStr>) -> Script {
+        Script { answer, text: text.map_or(ptr::null(), CStr::as_ptr), asked: 0, released: 0 }
+    }
+
+    fn source(script: *mut Script) -> lode_byte_source {
+        lode_byte_source {
+            struct_size: size_of::<lode_byte_source>(),
+            ctx: script.cast(),
+            read: Some(answers),
+            err: Some(why),
+            release: Some(released),
+        }
+    }
+
+    #[test]
+    fn the_callback_answers_bytes_an_end_a_failure_or_breaks_its_contract() {
+        let call = Call { function: "lode_test" };
+        let mut room = [0; 4];
+        let words = c"the pipe broke";
+        for (answer, text, expected) in [
+            (0_i64, None, Ok((0, 1))),
+            (1, None, Ok((1, 0))),
+            (4, Some(words), Ok((4, 0))),
+            (5, None, Err((Status::IteratorContract, 5, "at byte 7: it answered 5, expected 0 to 4"))),
+            (i64::MAX, None, Err((Status::IteratorContract, i32::MAX, "broke its contract"))),
+            (-3, None, Err((Status::Iterator, -3, "read failed at byte 7 with code -3"))),
+            (-3, Some(words), Err((Status::Iterator, -3, "at byte 7 with code -3: the pipe broke"))),
+            (0, Some(words), Err((Status::Iterator, 0, "with an error after 7 bytes: the pipe broke"))),
+            (i64::MIN, None, Err((Status::Iterator, i32::MIN, "with code -9223372036854775808"))),
+        ] {
+            let mut script = script(answer, text);
+            let at = &raw mut script;
+            let mut bytes = CallerBytes::new(&call, Owned(source(at))).unwrap();
+            bytes.offset = 7;
+            let outcome = bytes.read(&mut room);
+            drop(bytes);
+            match (outcome, expected) {
+                (Ok(read), Ok((count, asked))) => assert_eq!((read, script.asked), (count, asked)),
+                (Err(error), Err((status, code, what))) => {
+                    let facts = (error.status(), error.callback_code(), error.offset());
+                    assert_eq!(facts, (status, Some(code), Some(7)), "{error}");
+                    assert!(error.message().contains(what), "{error}");
+                }
+                (outcome, _) => panic!("{answer}: {outcome:?}"),
+            }
+            assert_eq!(script.released, 1);
+        }
+    }
+
+    #[test]
+    fn a_source_is_released_once_whatever_is_wrong() {
+        let mut script = script(0, None);
+        let mut given = source(&raw mut script);
+        let mut snapshot = ptr::dangling_mut();
+        // SAFETY: NULL is refused or allowed everywhere; the outputs may be written.
+        unsafe {
+            let status = lode_dataset_stream_write_blob(
+                ptr::null_mut(),
+                &raw const given,
+                ptr::null(),
+                ptr::null(),
+                &raw mut snapshot,
+                ptr::null_mut(),
+            );
+            assert_eq!((status, script.released), (LODE_ERR_INVALID_ARGUMENT, 1));
+            assert!(snapshot.is_null());
+            given.struct_size = 8;
+            let status = lode_dataset_stream_write_blob(
+                ptr::null_mut(),
+                &raw const given,
+                ptr::null(),
+                ptr::null(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+            );
+            assert_eq!((status, script.released), (LODE_ERR_INVALID_ARGUMENT, 1));
+        }
+        let call = Call { function: "lode_test" };
+        // SAFETY: NULL is refused; a struct without callbacks is readable.
+        let missing = unsafe { Owned::take(&call, ptr::null()) }.err().unwrap();
+        assert_eq!(missing.status() as lode_status, LODE_ERR_NIL_ITERATOR);
+        let empty = CallerBytes::new(&call, Owned(zeroed())).err().unwrap();
+        assert!(empty.message().contains("source has no read"), "{empty}");
+    }
+}
