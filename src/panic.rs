@@ -128,14 +128,10 @@ fn quieten_panics() {
 mod tests {
     use super::*;
 
-    /// Runs a test of this module in a process of its own and gives what it wrote to standard error.
+    /// Runs a test of this library in a process of its own and gives what it wrote to standard error.
     fn stderr_of(test: &str) -> String {
         let result = std::process::Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                &format!("{}::{test}", module_path!().split_once("::").unwrap().1),
-                "--nocapture",
-            ])
+            .args(["--exact", test, "--nocapture"])
             .output()
             .unwrap();
         let stdout = String::from_utf8_lossy(&result.stdout);
@@ -150,9 +146,9 @@ mod tests {
 
     #[test]
     fn a_panic_of_ours_prints_nothing_and_one_of_the_callers_does() {
-        let quiet = stderr_of("a_panic_becomes_an_internal_error_that_names_function_and_place");
+        let quiet = stderr_of("call::tests::a_panic_becomes_an_internal_error_that_names_function_and_place");
         assert!(!quiet.contains("panicked"), "{quiet}");
-        let loud = stderr_of("a_panic_of_the_callers_goes_to_the_callers_hook");
+        let loud = stderr_of("panic::tests::a_panic_of_the_callers_goes_to_the_callers_hook");
         assert!(loud.contains("seen by the caller's hook"), "{loud}");
     }
 

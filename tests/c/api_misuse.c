@@ -136,7 +136,11 @@ static void null_accessors(void)
     CHECK(strcmp(lode_status_name(LODE_ERR_CONFLICT), "LODE_ERR_CONFLICT") == 0, "the name %s",
           lode_status_name(LODE_ERR_CONFLICT));
     CHECK(strcmp(lode_status_name(LODE_ITEM), "LODE_ITEM") == 0, "the name %s", lode_status_name(LODE_ITEM));
-    CHECK(lode_status_name(-12345) != NULL && lode_status_name(12345) != NULL, "a number without a status has no name");
+    CHECK(strcmp(lode_status_name(-12345), "LODE_ERR_UNKNOWN") == 0, "the name %s", lode_status_name(-12345));
+    CHECK(strcmp(lode_status_name(12345), "LODE_OK") == 0, "the name %s", lode_status_name(12345));
+    CHECK(strcmp(lode_action_name(LODE_ACTION_REBASE), "LODE_ACTION_REBASE") == 0, "the name %s",
+          lode_action_name(LODE_ACTION_REBASE));
+    CHECK(strcmp(lode_action_name(12345), "LODE_ACTION_GIVE_UP") == 0, "the name %s", lode_action_name(12345));
     CHECK(lode_has_feature(NULL) == 0 && lode_has_feature("no such thing") == 0 && lode_has_feature(BAD_UTF8) == 0,
           "a feature that does not exist is there");
     CHECK(lode_has_feature("parquet") == 0, "parquet in a build without it");
@@ -188,6 +192,9 @@ union room {
     lode_record_iterator iterator;
     lode_record_writer_options writer;
     lode_read_options read;
+    lode_byte_source source;
+    lode_blob_writer_options blob_writer;
+    lode_catalog_options catalog;
 };
 
 static lode_status use_call(union room *room, lode_error **error)
@@ -253,6 +260,38 @@ static lode_status use_read(union room *room, lode_error **error)
     return status;
 }
 
+static int64_t no_bytes(void *ctx, uint8_t *buffer, size_t capacity)
+{
+    (void)ctx;
+    (void)buffer;
+    (void)capacity;
+    return 0;
+}
+
+static lode_dataset *blobs;
+
+static lode_status use_source(union room *room, lode_error **error)
+{
+    room->source.read = no_bytes;
+    return lode_dataset_stream_write_blob(blobs, &room->source, "{}", NULL, NULL, error);
+}
+
+static lode_status use_blob_writer(union room *room, lode_error **error)
+{
+    lode_blob_writer *writer = NULL;
+    lode_status status = lode_dataset_open_blob_writer(blobs, &room->blob_writer, &writer, error);
+    lode_blob_writer_free(writer);
+    return status;
+}
+
+static lode_status use_catalog(union room *room, lode_error **error)
+{
+    lode_catalog *catalog = NULL;
+    lode_status status = lode_catalog_open(store, &room->catalog, &catalog, error);
+    lode_catalog_free(catalog);
+    return status;
+}
+
 #define DEFINE_INIT(type)                                                                                              \
     static void init_##type(void *room, size_t told)                                                                   \
     {                                                                                                                  \
@@ -265,6 +304,9 @@ DEFINE_INIT(lode_commit_options)
 DEFINE_INIT(lode_record_iterator)
 DEFINE_INIT(lode_record_writer_options)
 DEFINE_INIT(lode_read_options)
+DEFINE_INIT(lode_byte_source)
+DEFINE_INIT(lode_blob_writer_options)
+DEFINE_INIT(lode_catalog_options)
 
 static void structs(void)
 {
@@ -281,7 +323,12 @@ static void structs(void)
         {"lode_record_iterator", sizeof(lode_record_iterator), init_lode_record_iterator, use_iterator},
         {"lode_record_writer_options", sizeof(lode_record_writer_options), init_lode_record_writer_options, use_writer},
         {"lode_read_options", sizeof(lode_read_options), init_lode_read_options, use_read},
+        {"lode_byte_source", sizeof(lode_byte_source), init_lode_byte_source, use_source},
+        {"lode_blob_writer_options", sizeof(lode_blob_writer_options), init_lode_blob_writer_options, use_blob_writer},
+        {"lode_catalog_options", sizeof(lode_catalog_options), init_lode_catalog_options, use_catalog},
     };
+    lode_dataset_options raw = LODE_DATASET_OPTIONS_INIT;
+    GIVES(LODE_OK, lode_dataset_open(store, "blobs", &raw, &blobs, error));
     lode_snapshot_free(commit_records(dataset, FIVE, 5)); /* something to read */
     lode_store_options logged;
     lode_store_options_init(&logged, sizeof logged);
@@ -330,6 +377,7 @@ static void structs(void)
             REFUSED(INVALID, "struct_size", structs[i].use(&room, error));
         }
     }
+    lode_dataset_free(blobs);
 }
 
 /* ---- Values out of range inside structs ---- */

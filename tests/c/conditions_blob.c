@@ -101,7 +101,8 @@ static void source_release(void *ctx)
 
 static lode_byte_source source_bytes(struct source *source)
 {
-    lode_byte_source bytes = LODE_BYTE_SOURCE_INIT;
+    lode_byte_source bytes;
+    lode_byte_source_init(&bytes, sizeof bytes);
     bytes.ctx = source;
     bytes.read = source_read;
     bytes.err = source_err;
@@ -172,7 +173,10 @@ static void round_trips(void)
         CHECK(source.ended && source.calls_after_end == 0, "%d calls after the end", source.calls_after_end);
         CHECK(source.least >= 65536, "room for %zu bytes only", source.least);
         lode_blob_writer *writer = (lode_blob_writer *)GARBAGE;
-        GIVES(LODE_OK, lode_dataset_open_blob_writer(dataset, NULL, &writer, error));
+        lode_blob_writer_options early;
+        lode_blob_writer_options_init(&early, sizeof early);
+        early.early_writeback = 1;
+        GIVES(LODE_OK, lode_dataset_open_blob_writer(dataset, &early, &writer, error));
         GIVES(LODE_OK, lode_blob_writer_write(writer, data, 1, error));
         GIVES(LODE_OK, lode_blob_writer_write(writer, NULL, 0, error));
         GIVES(LODE_OK, lode_blob_writer_write(writer, data + 1, len - 1, error));
@@ -264,6 +268,9 @@ static void refused(void)
     REFUSED(LODE_ERR_METADATA_REQUIRED, "metadata_json",
             stream_write(dataset, &source, NULL, NULL, NULL, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "writer", lode_dataset_open_blob_writer(dataset, NULL, NULL, error));
+    lode_blob_writer_options hasty = LODE_BLOB_WRITER_OPTIONS_INIT;
+    hasty.early_writeback = -1;
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "options.early_writeback is -1", lode_dataset_open_blob_writer(dataset, &hasty, &writer, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "writer", lode_blob_writer_write(NULL, "x", 1, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "writer", lode_blob_writer_commit(NULL, "{}", NULL, NULL, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "writer", lode_blob_writer_abort(NULL, error));

@@ -27,7 +27,8 @@ static lode_catalog *open_catalog(int32_t layout)
 {
     lode_catalog *catalog = (lode_catalog *)GARBAGE;
     lode_error *error = NULL;
-    lode_catalog_options options = LODE_CATALOG_OPTIONS_INIT;
+    lode_catalog_options options;
+    lode_catalog_options_init(&options, sizeof options);
     options.layout = layout;
     lode_status status = lode_catalog_open(store, &options, &catalog, &error);
     REQUIRE(status == LODE_OK, "cannot open a catalog: %s", lode_error_message(error));
