@@ -149,7 +149,9 @@ show-static-libs:
 show-version:
 	@echo '$(VERSION)'
 
-# ---- Installation: only that. Neither target runs a package manager; what is built already needs no cargo. ----
+# ---- Installation ----
+
+# Neither target runs a package manager, and what is built already needs no cargo.
 
 install uninstall: export INSTALL_PREFIX = $(PREFIX)
 install uninstall: export INSTALL_LIBDIR = $(LIBDIR)

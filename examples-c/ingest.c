@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,20 +39,77 @@ static const char USAGE[] =
 static volatile sig_atomic_t interrupted;
 static lode_cancel_token *cancel_token;
 
+/* A pipe that the handler writes into: a wait for input ends even if the signal comes just before it. */
+static int wake[2];
+
 static void on_signal(int number)
 {
+    int kept = errno;
     interrupted = number;
     lode_cancel_token_cancel(cancel_token);
+    ssize_t written = write(wake[1], "", 1);
+    (void)written; /* a full pipe wakes as well */
+    errno = kept;
 }
 
-static void catch_interrupts(void)
+/* Catches SIGINT and SIGTERM, but what the caller of the program has ignored stays ignored. Gives 0, or -1. */
+static int catch_interrupts(void)
 {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_signal; /* no SA_RESTART: a read that waits for input ends */
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    static const int numbers[] = {SIGINT, SIGTERM};
+    if (pipe(wake) != 0) {
+        return -1;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (fcntl(wake[i], F_SETFD, FD_CLOEXEC) != 0 || fcntl(wake[i], F_SETFL, O_NONBLOCK) != 0) {
+            return -1;
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        struct sigaction action, before;
+        memset(&action, 0, sizeof action);
+        action.sa_handler = on_signal;
+        sigemptyset(&action.sa_mask);
+        if (sigaction(numbers[i], NULL, &before) != 0 ||
+            (before.sa_handler != SIG_IGN && sigaction(numbers[i], &action, NULL) != 0)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Waits until the descriptor can be read or written, or the program is interrupted. Gives 0, or -1. */
+static int wait_for(int fd, short events)
+{
+    struct pollfd descriptors[2] = {{.fd = fd, .events = events}, {.fd = wake[0], .events = POLLIN}};
+    while (poll(descriptors, 2, -1) < 0) {
+        if (errno != EINTR && errno != EAGAIN) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Writes all of the text, to a descriptor that may be non-blocking. Gives 0, or -1. */
+static int write_all(int fd, const char *text, size_t len)
+{
+    while (len > 0) {
+        ssize_t written = write(fd, text, len);
+        if (written >= 0) {
+            text += written;
+            len -= (size_t)written;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            if (wait_for(fd, POLLOUT) != 0) {
+                return -1;
+            }
+            if (interrupted) {
+                errno = EINTR;
+                return -1;
+            }
+        } else if (errno != EINTR || interrupted) {
+            return -1;
+        }
+    }
+    return 0;
 }
 
 /* ---- Input: a buffer that holds whole lines and the beginning of one more. ---- */
@@ -97,13 +155,17 @@ static int input_fill(struct input *in)
         in->buffer = larger;
         in->capacity *= 2;
     }
+    /* The input may be non-blocking: another reader may have taken what poll has seen. */
     ssize_t got;
     do {
-        got = read(in->fd, in->buffer + in->len, in->capacity - in->len);
-    } while (got < 0 && errno == EINTR && !interrupted);
-    if (got < 0 && interrupted) {
-        return 0;
-    }
+        got = wait_for(in->fd, POLLIN);
+        if (interrupted) {
+            return 0;
+        }
+        if (got == 0) {
+            got = read(in->fd, in->buffer + in->len, in->capacity - in->len);
+        }
+    } while (got < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK));
     if (got < 0) {
         fprintf(stderr, "ingest: cannot read %s: %s\n", in->name, strerror(errno));
         return -1;
@@ -230,6 +292,9 @@ static int append_all(lode_record_writer *writer, struct input *in, struct progr
         if (interrupted) {
             return 130;
         }
+        if (in->at_end && in->len > 0) {
+            in->buffer[in->len++] = '\n'; /* the last line has no line end; the read that found that had room for one */
+        }
         size_t consumed = 0;
         lode_status status = lode_record_writer_append_lines(writer, in->buffer, in->len, &consumed, &error);
         input_consume(in, consumed);
@@ -241,21 +306,6 @@ static int append_all(lode_record_writer *writer, struct input *in, struct progr
         }
         show_progress(progress, writer);
     }
-
-    /* What is left is the last line, if no line end follows it. */
-    size_t len = in->len;
-    if (len > 0 && in->buffer[len - 1] == '\r') {
-        len--;
-    }
-    if (len > 0) {
-        lode_status status = lode_record_writer_append(writer, in->buffer, len, NULL, &error);
-        if (status == LODE_ERR_INVALID_RECORD || status == LODE_ERR_RECORD_TOO_LARGE) {
-            return bad_record(in, status, error);
-        }
-        if (status < 0) {
-            return failed("cannot write", status, error);
-        }
-    }
     return 0;
 }
 
@@ -266,12 +316,13 @@ static int commit(lode_record_writer *writer)
     options.cancel = cancel_token;
 
     lode_status status;
+    char line[128];
     for (int tries = 1;; tries++) {
         lode_error *error = NULL;
         lode_snapshot *snapshot = NULL;
         status = lode_record_writer_commit(writer, "{}", &options, &snapshot, &error);
         if (status >= 0) {
-            printf("%s\n", lode_snapshot_id(snapshot));
+            snprintf(line, sizeof line, "%s\n", lode_snapshot_id(snapshot));
             lode_snapshot_free(snapshot);
             break;
         }
@@ -293,7 +344,7 @@ static int commit(lode_record_writer *writer)
     } else if (status == LODE_COMMITTED_BESIDE_FOREIGN) {
         fprintf(stderr, "ingest: committed, but another program that ignores lode's commit slots writes to this dataset\n");
     }
-    if (fflush(stdout) != 0) {
+    if (write_all(STDOUT_FILENO, line, strlen(line)) != 0) {
         fprintf(stderr, "ingest: committed, but cannot print the snapshot's id: %s\n", strerror(errno));
         return 1;
     }
@@ -311,7 +362,10 @@ static int ingest(const char *root, const char *dataset_id, const lode_dataset_o
     lode_record_writer *writer = NULL;
     lode_status status = lode_cancel_token_new(&cancel_token, &error);
     if (status >= 0) {
-        catch_interrupts();
+        if (catch_interrupts() != 0) {
+            fprintf(stderr, "ingest: cannot catch signals: %s\n", strerror(errno));
+            return 1;
+        }
         status = lode_store_open_filesystem(root, NULL, &store, &error);
     }
     if (status >= 0) {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts the built library where programs find it, or takes it away again. `make install` and `make uninstall` call it.
+# Installs the built library, or removes an installed one. `make install` and `make uninstall` call it.
 #
 #   install.sh install|uninstall
 #
@@ -8,8 +8,9 @@
 #   INSTALL_DESTDIR                                      what comes before them while installing, or nothing
 #   BUILD, HEADERS, VERSION, SHARED_FILE, SONAME, LINK_NAME, CMAKE_SONAME, STATIC_LIBS, STRIP
 #
-# Nothing is written before all is checked. The pkg-config file and the CMake package work out their paths from their own
-# place, so the tree can be moved; a LIBDIR or INCLUDEDIR outside PREFIX is in them as an absolute path.
+# Nothing is written before all is checked. The pkg-config file and the CMake package work out their paths
+# from their own place, so the tree can be moved; a LIBDIR or INCLUDEDIR outside PREFIX is in them as an
+# absolute path.
 set -u
 : "${STRIP:=strip}"
 action=$1
@@ -25,7 +26,8 @@ set_path() {
     /*) ;;
     *) refuse "$3=$2 is not an absolute path (give $3=$PWD/$2 for a directory below this one)" ;;
     esac
-    # What a shell, make, the linker's -rpath, pkg-config or CMake would take for something else than a part of a path.
+    # What a shell, make, the linker's -rpath, pkg-config or CMake would take for something else than a part
+    # of a path.
     case $2 in
     *[\"\'\`\\\$\;\#\<\>\*\?\[\]\(\)\|\,\:]* | *[[:cntrl:]]*)
         refuse "$3=$2 has a character that build tools do not take in a path: one of \" ' \` \\ \$ ; : , # < > * ? | ( ) [ ] or a control character" ;;
@@ -43,7 +45,7 @@ cmakedir=$libdir/cmake/lode
 # What of the path $1 comes below PREFIX, without a slash at its beginning; fails if it is not below.
 below_prefix() {
     case $1/ in
-    */../*) return 1 ;; # who knows where that leads
+    */../*) return 1 ;; # a symbolic link may come before the ".."
     "$prefix"/*) ;;
     *) return 1 ;;
     esac
@@ -56,10 +58,10 @@ way_up() {
     below_prefix "$1" | sed 's|[^/][^/]*|..|g'
 }
 
-# ---- Taking away ----
+# ---- Uninstall ----
 
-# Removes the directory $1 and those above it, as far as they are empty: up to PREFIX if they are below it, else up to $2.
-# What the file system hierarchy has anyway stays.
+# Removes the directory $1 and those above it, as far as they are empty: up to PREFIX if they are below it,
+# else up to $2. What the file system hierarchy has anyway stays.
 remove_empty() {
     directory=$1
     while :; do
@@ -87,10 +89,10 @@ uninstall() {
     remove_empty "$includedir" "$includedir"
 }
 
-# ---- Putting down ----
+# ---- Install ----
 
-# The template $1 with each @NAME@ replaced by the environment variable of that name. Done by position and not by pattern,
-# so that a value may hold any character.
+# The template $1 with each @NAME@ replaced by the environment variable of that name. Done by position and not
+# by pattern, so that a value may hold any character.
 fill() {
     awk '{
         filled = ""
@@ -138,7 +140,7 @@ package_paths() {
     export PC_PREFIX PC_LIBDIR PC_INCLUDEDIR CMAKE_INCLUDEDIR CMAKE_STATIC_LIBS VERSION_MAJOR POINTER_BYTES
 }
 
-put_down() {
+install_all() {
     set -e
     install -d "$destdir$pkgconfigdir" "$destdir$cmakedir" "$destdir$includedir"
     package_paths
@@ -151,19 +153,19 @@ put_down() {
     # The names of headers are ours and hold no space.
     # shellcheck disable=SC2086
     install -m 644 $HEADERS "$destdir$includedir/"
-    put_filled lode.pc "$destdir$pkgconfigdir"
-    put_filled lodeConfig.cmake "$destdir$cmakedir"
-    put_filled lodeConfigVersion.cmake "$destdir$cmakedir"
+    install_filled lode.pc "$destdir$pkgconfigdir"
+    install_filled lodeConfig.cmake "$destdir$cmakedir"
+    install_filled lodeConfigVersion.cmake "$destdir$cmakedir"
 }
 
 # Fills the template of the file $1 into the directory $2.
-put_filled() {
+install_filled() {
     fill "packaging/$1.in" > "$BUILD/$1"
     install -m 644 "$BUILD/$1" "$2/"
 }
 
 case $action in
-install) put_down ;;
+install) install_all ;;
 uninstall) uninstall ;;
 *) refuse "install.sh knows install and uninstall" ;;
 esac

@@ -3,14 +3,15 @@
 #
 #   static_library.sh CARGO_ARCHIVE SHARED_LIBRARY OUT
 #
-# Cargo's archive defines thousands of global symbols (Rust's runtime, allocator hooks, every dependency), carries debug
-# data, and may hold LLVM bitcode. In OUT all of it that the exports of SHARED_LIBRARY reach is linked into one object, in
-# which only those exports are global. So it links beside another Rust static library and beside any C library, whatever
-# they define. The exports are of hidden visibility: a plug-in that contains the library exports its own symbols only, and
-# two such plug-ins in one process do not bind to each other's copy.
+# Cargo's archive defines thousands of global symbols (Rust's runtime, allocator hooks, every dependency),
+# carries debug data, and may hold LLVM bitcode. In OUT all of it that the exports of SHARED_LIBRARY reach is
+# linked into one object, in which only those exports are global. So it links beside another Rust static
+# library and beside any C library, no matter what they define. The exports are of hidden visibility: a
+# plug-in that contains the library exports its own symbols only, and two such plug-ins in one process do not
+# bind to each other's copy.
 #
-# It takes GNU's ld and objcopy, or what understands their options. With other tools OUT is cargo's archive as it is, and
-# a message says what that means; with LODE_STRICT=1 that is a failure.
+# It takes GNU's ld and objcopy, or what understands their options. With other tools OUT is cargo's archive as
+# it is, and a message says what that means; with LODE_STRICT=1 that is a failure.
 set -u
 archive=$1
 shared=$2
@@ -24,8 +25,8 @@ trap 'rm -rf "$work"' EXIT
 
 pre_link() {
     [ -s "$work/exports" ] || { echo "$shared exports nothing" && return 1; }
-    # An object that mentions each export as hidden, in a section that the link discards. The linker gives a symbol the
-    # most restricted visibility of all its mentions.
+    # An object that mentions each export as hidden, in a section that the link discards. The linker gives a
+    # symbol the most restricted visibility of all its mentions.
     {
         sed 's/.*/.hidden &/' "$work/exports"
         echo '.section .discard.exports, "e"'
@@ -33,7 +34,8 @@ pre_link() {
         echo '.section .note.GNU-stack, "", %progbits'
     } > "$work/hidden.s"
     $CC -c "$work/hidden.s" -o "$work/hidden.o" || return 1
-    # Groups of sections are dissolved: once its symbol is local, a group must not be dropped for another object's.
+    # Groups of sections are dissolved: once its symbol is local, a group must not be dropped for another
+    # object's.
     sed 's/.*/-Wl,--undefined=&/' "$work/exports" > "$work/roots"
     $CC -nostdlib -r -Wl,--gc-sections -Wl,--force-group-allocation "@$work/roots" "$work/hidden.o" "$archive" \
         -o "$work/linked.o" || return 1

@@ -82,7 +82,8 @@ compile() {
     $CC $C_STRICT $CFLAGS -g -Iinclude "tests/c/$name.c" -o "$OUT/$name" -L"$LIB" -Wl,-rpath,"$LIB" -llode "$@"
 }
 
-# refuses STATUS FRAGMENT COMMAND...: the command ends with STATUS, says FRAGMENT on stderr and nothing on stdout.
+# refuses STATUS FRAGMENT COMMAND...: the command ends with STATUS, says FRAGMENT on stderr and nothing on
+# stdout.
 refuses() {
     local want=$1 fragment=$2 out status
     shift 2

@@ -1,5 +1,5 @@
-//! A Rust static library of another author, for the check that links it beside liblode.a: with a standard library of its
-//! own, an allocator hook, a panic hook, and panics that it catches itself.
+//! A Rust static library of another author, for the check that links it beside liblode.a: with a standard
+//! library of its own, an allocator hook, a panic hook, and panics that it catches itself.
 
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicI32, Ordering};

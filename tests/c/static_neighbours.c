@@ -1,7 +1,9 @@
-/* A program that holds liblode.a beside what could get into its way: another Rust static library (rust_neighbour.rs),
- * functions of its own with zlib's names, and a zstd of its own, linked from libzstd.a. run.sh links it so.
+/* A program that holds liblode.a beside what could get into its way: another Rust static library
+ * (rust_neighbour.rs), functions of its own with zlib's names, and a zstd of its own, linked from libzstd.a.
+ * The check static_neighbours links it so.
  *
- * It also has the clock fail under the library, which is an internal error there: a panic must end at the boundary. */
+ * It also has the clock fail under the library, which is an internal error there: a panic must end at the
+ * boundary. */
 #include "check.h"
 
 #include <sys/syscall.h>

@@ -39,6 +39,12 @@ round_trip() {
     printf '{"a":1}\n\n\r\n{"a":2}' | "$BIN/ingest" "$store" airports-none-xxh3 > /dev/null || return 1
     [ "$("$BIN/cat" "$store" airports-none-xxh3)" = $'{"a":1}\n{"a":2}' ] || { echo "standard input" && return 1; }
     id=$(printf '' | "$BIN/ingest" "$store" empty -) && [ -z "$("$BIN/cat" "$store" empty "$id")" ] || return 1
+    # What follows the last line end is a blank line if it is white space.
+    for text in '{"a":1}' $'{"a":1}\n' $'{"a":1}\n \t ' $'{"a":1}\r' $'{"a":1}\n\r'; do
+        printf '%s' "$text" | "$BIN/ingest" "$store" ends > /dev/null || return 1
+        [ "$("$BIN/cat" "$store" ends)" = '{"a":1}' ] || { printf 'an input that ends so: %q\n' "$text" && return 1; }
+    done
+    id=$(printf '  ' | "$BIN/ingest" "$store" ends) && [ -z "$("$BIN/cat" "$store" ends "$id")" ] || return 1
     rm -rf "$TMPDIR/made"
 }
 
@@ -75,6 +81,11 @@ tool_failures() {
     "$BIN/cat" "$store" good > /dev/null 2> "$OUT/refused" && { echo "damage went unnoticed" && return 1; }
     grep -q LODE_ERR_CORRUPT "$OUT/refused" || { cat "$OUT/refused" && return 1; }
     rm -rf "$store" "$bad" "$long"
+}
+
+pipes() {
+    need python3 python3
+    timeout 300 python3 tests/c/pipes.py "$BIN/ingest" "$BIN/cat" "$TMPDIR" tests/data/planes.jsonl
 }
 
 blob_upload() {
@@ -144,4 +155,5 @@ check blob_upload blob_upload
 check manifest_driven "$BIN/manifest_driven"
 check optimistic_concurrency "$BIN/optimistic_concurrency"
 check interrupted interrupted
+check pipes pipes
 check daemon daemon

@@ -6,7 +6,7 @@ plain_make() {
     env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES -u DESTDIR -u PREFIX -u LIBDIR -u INCLUDEDIR make -s "$@"
 }
 
-# ---- What is put down and taken away ----
+# ---- What is installed and removed ----
 
 # in_fresh_root NAME FUNCTION: a fresh directory in $ROOT, removed after the function has run.
 in_fresh_root() {
@@ -16,7 +16,8 @@ in_fresh_root() {
     rm -rf "$ROOT"
 }
 
-# leaves_nothing MAKE_VARIABLE...: `make uninstall` removes what `make install` put below $ROOT, directories and all.
+# leaves_nothing MAKE_VARIABLE...: `make uninstall` removes what `make install` put below $ROOT, directories
+# and all.
 leaves_nothing() {
     plain_make uninstall "$@" || return 1
     if find "$ROOT" -mindepth 1 | grep .; then
@@ -37,7 +38,7 @@ install_layout() {
     if grep -rlF "$HERE" "$ROOT/p"; then
         echo "an installed file names the directory in which it was built" && return 1
     fi
-    # A second time over the first, then away; what is somebody else's stays.
+    # A second time over the first, then away; a file of another package stays.
     plain_make install PREFIX="$ROOT/p" || return 1
     stray=$ROOT/p/lib/pkgconfig/other.pc
     touch "$stray"
@@ -97,7 +98,7 @@ install_only_installs() {
 }
 
 leaves_only() { # NAME...: all there is in $ROOT
-    [ "$(ls -A "$ROOT" | xargs)" = "$*" ] || { ls -A "$ROOT" && echo "in place of: $*" && return 1; }
+    [ "$(find "$ROOT" -mindepth 1 -maxdepth 1 -printf '%f\n' | LC_ALL=C sort | xargs)" = "$*" ] || { ls -A "$ROOT" && echo "in place of: $*" && return 1; }
 }
 
 # ---- Programs built against it ----

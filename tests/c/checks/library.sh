@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The two libraries as files: what they export, what they need, their size; and the static one linked beside other
-# libraries that define the same names.
+# The two libraries as files: what they export, what they need, their size; and the static one linked beside
+# other libraries that define the same names.
 
 shared_library() {
     need readelf binutils
@@ -17,7 +17,8 @@ shared_library() {
     [ "$size" -lt 2000000 ] || { echo "2,000,000 bytes or more" && return 1; }
 }
 
-# The static library defines what the shared one exports and nothing else, hidden, without debug data or bitcode.
+# The static library defines what the shared one exports and nothing else, hidden, without debug data or
+# bitcode.
 static_library() {
     need readelf binutils
     local size
@@ -54,7 +55,8 @@ static_link() {
     "$OUT/static_example"
 }
 
-# With another Rust static library, a program that has zlib's names and a zstd of its own, in both orders of linking.
+# With another Rust static library, a program that has zlib's names and a zstd of its own, in both orders of
+# linking.
 static_neighbours() {
     need rustc rustc
     local order
