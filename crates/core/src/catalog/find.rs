@@ -134,6 +134,8 @@ impl Steps for Datasets {
                 return Ok(Some(entry.dataset));
             }
         }
+        // What is no folder has no datasets, but "no datasets" would be a wrong answer.
+        self.catalog.backend().check_folder("datasets/")?;
         Ok(None)
     }
 }

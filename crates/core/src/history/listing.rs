@@ -128,6 +128,7 @@ impl History<'_> {
     /// # Errors
     /// `LayoutMismatch`; the store's; `Deadline`, `Cancelled`, `Aborted`.
     pub fn refuse_another_layout(&self) -> Result<()> {
+        self.backend().check_folder(&self.layout.snapshots_prefix(self.dataset))?;
         let Some(object) = self.object_of_another_layout()? else { return Ok(()) };
         let message = format!(
             "the dataset was opened with the layout {:?}, but {object} is there, which is of another: open it with the \

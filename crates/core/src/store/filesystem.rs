@@ -264,6 +264,18 @@ impl Backend for Filesystem {
         self.core.age(key)
     }
 
+    fn check_folder(&self, prefix: &str) -> Result<()> {
+        let path = prefix.strip_suffix('/').unwrap_or(prefix);
+        if path.is_empty() {
+            return Ok(());
+        }
+        key::check(path)?;
+        match self.core.obstacle(path) {
+            Some((part, _)) => Err(self.core.failure("read", path, Errno::NOTDIR).with_path(part)),
+            None => Ok(()),
+        }
+    }
+
     fn persist(&self, key: &str) -> Result<()> {
         let (dir_path, _) = split(key);
         self.core.check_doubt(dir_path)?;

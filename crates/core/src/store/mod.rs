@@ -169,6 +169,15 @@ pub trait Backend: Send + Sync {
         Ok(Age::NoClock)
     }
 
+    /// Fails if objects below this prefix (ending in `/`) are impossible, because something that is no folder stands
+    /// where a folder has to be: nothing below it can be read then, which is not the same as that there is nothing.
+    ///
+    /// # Errors
+    /// `InvalidPath`, naming what is in the way; the store's failure. Absence is no failure.
+    fn check_folder(&self, _prefix: &str) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether [`Backend::persist`] does anything here: whether what others wrote may be in a cache only.
     fn persists(&self) -> bool {
         true

@@ -29,3 +29,21 @@ pub(crate) fn start_writeback(fd: BorrowedFd<'_>, offset: u64, length: u64) {
 /// This system has no such call; the sync does it all.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) fn start_writeback(_fd: BorrowedFd<'_>, _offset: u64, _length: u64) {}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    /// Closes the descriptors 0 to 2, for a process that has nothing to say any more.
+    pub(crate) fn close_standard_descriptors() {
+        for descriptor in 0..3 {
+            // SAFETY: the calling process is a child made for this one test; Rust's own handles on these descriptors
+            // own nothing, and only fail from here on.
+            unsafe { libc::close(descriptor) };
+        }
+    }
+
+    /// Whether none of the descriptors 0 to 2 is open.
+    pub(crate) fn standard_descriptors_are_closed() -> bool {
+        // SAFETY: the call takes no pointers and changes nothing.
+        (0..3).all(|descriptor| unsafe { libc::fcntl(descriptor, libc::F_GETFD) } == -1)
+    }
+}

@@ -12,6 +12,7 @@ mod go;
 mod heads;
 mod layouts;
 mod neighbour;
+mod obstacles;
 mod reading;
 
 use super::*;

@@ -4,7 +4,7 @@
 //! No path leaves the root: Linux resolves whole paths with `openat2`, which refuses `..` out of the root and
 //! every symbolic link; elsewhere, and where a sandbox forbids that call, each segment is opened on its own.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 #[cfg(target_os = "linux")]
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -37,6 +37,7 @@ impl RealDisk {
     /// Opens the root; symbolic links on the way to it are followed.
     pub(crate) fn open(root: &str) -> Io<Self> {
         let fd = super::retry(|| fs::open(root, DIRECTORY | OFlags::CLOEXEC, Mode::empty()))?;
+        let fd = above_standard(fd)?;
         let stat = fs::fstat(&fd)?;
         Ok(RealDisk {
             root: fd,
@@ -75,7 +76,7 @@ impl RealDisk {
                 }
                 walked
             }
-            answer => answer,
+            answer => answer.and_then(above_standard),
         }
     }
 
@@ -101,10 +102,17 @@ fn open_segment(dir: BorrowedFd<'_>, name: &str, flags: OFlags) -> Io<OwnedFd> {
         return Err(Errno::XDEV);
     }
     let mode = if flags.contains(OFlags::CREATE) { Mode::from_raw_mode(0o666) } else { Mode::empty() };
-    fs::openat(dir, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, mode).map_err(|errno| {
+    let opened = fs::openat(dir, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, mode);
+    opened.and_then(above_standard).map_err(|errno| {
         let suspect = matches!(errno, Errno::NOTDIR | Errno::LOOP | Errno::MLINK);
         if suspect && is_symlink(dir, name) { Errno::LOOP } else { errno }
     })
+}
+
+/// Keeps the descriptors 0 to 2 free of our files: where a program began with one of them closed, what it prints
+/// would go into whichever file of ours had got that number.
+fn above_standard(fd: OwnedFd) -> Io<OwnedFd> {
+    if fd.as_raw_fd() > 2 { Ok(fd) } else { rustix::io::fcntl_dupfd_cloexec(&fd, 3) }
 }
 
 fn is_symlink(dir: BorrowedFd<'_>, name: &str) -> bool {

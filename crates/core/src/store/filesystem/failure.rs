@@ -4,6 +4,8 @@ use super::{Core, join};
 use crate::error::{Action, Error, Status};
 use crate::store::disk::{Errno, Kind, is_unsupported, retry};
 
+const ROOT_REMOVED: &str = "the store's root directory has been removed";
+
 /// The system's words for an error number, and the number.
 fn words(errno: Errno) -> String {
     let number = errno.raw_os_error();
@@ -17,6 +19,10 @@ fn advice(errno: Errno) -> &'static str {
     match errno {
         Errno::NOSPC => "; free some space and try again",
         Errno::DQUOT => "; the owner's quota is used up: raise it or free some space, and try again",
+        Errno::FBIG => {
+            "; a limit on the size of files is met: raise RLIMIT_FSIZE (ulimit -f), or write less into one file, and \
+             try again"
+        }
         Errno::MFILE => "; this process has too many files open: close some, or raise its limit (ulimit -n)",
         Errno::NFILE => "; the system has too many files open: try again later",
         Errno::ROFS => {
@@ -32,7 +38,7 @@ fn advice(errno: Errno) -> &'static str {
 
 fn status(errno: Errno) -> Status {
     match errno {
-        Errno::NOSPC | Errno::DQUOT => Status::NoSpace,
+        Errno::NOSPC | Errno::DQUOT | Errno::FBIG => Status::NoSpace,
         Errno::NOMEM => Status::NoMemory,
         Errno::NAMETOOLONG | Errno::LOOP | Errno::NOTDIR | Errno::ISDIR | Errno::XDEV => Status::InvalidPath,
         _ => Status::Io,
@@ -58,10 +64,12 @@ impl Core {
         let start = format!("cannot {doing} {shown:?} in {}", self.root);
         let message = match errno {
             Errno::NOENT if !self.disk.root_exists() => {
-                format!(
-                    "{start}: the store's root directory has been removed (errno {})",
-                    errno.raw_os_error()
-                )
+                let number = errno.raw_os_error();
+                let message = format!("{start}: {ROOT_REMOVED} (errno {number})");
+                return Error::new(Status::Io, message)
+                    .with_path(path)
+                    .with_errno(number)
+                    .with_action(Action::GiveUp);
             }
             Errno::LOOP | Errno::NOTDIR => match self.obstacle(path) {
                 Some((part, Kind::Symlink)) => format!(
@@ -76,6 +84,58 @@ impl Core {
             _ => format!("{start}: {}{}", words(errno), advice(errno)),
         };
         Error::new(status(errno), message).with_path(path).with_errno(errno.raw_os_error())
+    }
+
+    /// Another program has removed what was written of an object: a cleaner of temporary files, or whoever removed
+    /// the whole store.
+    pub(super) fn staged_file_lost(&self, key: &str, temporary: &str) -> Error {
+        let staged = Self::beside(key, temporary);
+        let cause = if self.disk.root_exists() { "another program has removed it" } else { ROOT_REMOVED };
+        let number = Errno::NOENT.raw_os_error();
+        let message = format!(
+            "cannot write {key:?} in {}: its staged file {staged:?} is gone, so that the staged records are lost: \
+             {cause} (errno {number}); write them anew",
+            self.root
+        );
+        Error::new(Status::Io, message).with_path(staged).with_errno(number).with_action(Action::GiveUp)
+    }
+
+    /// What was written of an object is not what stands in its file.
+    pub(super) fn staged_file_altered(&self, key: &str, found: u64, written: u64) -> Error {
+        let message = format!(
+            "cannot write {key:?} in {}: its staged file has {found} bytes, but {written} were written: another \
+             program, or another part of this one, writes into it; nothing is committed",
+            self.root
+        );
+        Error::new(Status::Corrupt, message).with_path(key)
+    }
+
+    /// A staged file gets its name neither by a hard link (`linked`, if that was tried) nor by a rename.
+    pub(super) fn unplaceable(
+        &self,
+        key: &str,
+        temporary: &str,
+        linked: Option<Errno>,
+        renamed: Errno,
+    ) -> Error {
+        let staged = Self::beside(key, temporary);
+        let by_link = linked.map_or_else(|| "none exist here".to_owned(), words);
+        let start = format!(
+            "cannot give the staged file {staged:?} in {} its name {key:?}: by a hard link: {by_link}; by a rename \
+             that never replaces: {}",
+            self.root,
+            words(renamed)
+        );
+        let error = if renamed == Errno::ACCESS {
+            Error::new(Status::Io, format!("{start}{}", advice(renamed)))
+        } else {
+            let message = format!(
+                "{start}. A file system with neither hard links nor a rename that never replaces can be read only, \
+                 because two writers could overwrite each other: keep the store on another one"
+            );
+            Error::new(Status::Unsupported, message)
+        };
+        error.with_path(key).with_errno(renamed.raw_os_error())
     }
 
     /// A sync that failed because this file system has none.

@@ -2,7 +2,7 @@
 //! gives it its own name if that is free.
 
 use super::{Core, join, split};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::store::disk::{Dir, Errno, File, Identity, Io, is_unsupported, retry};
 use crate::store::key::temporary_name;
 use std::sync::atomic::Ordering;
@@ -123,6 +123,16 @@ impl Core {
         Ok(())
     }
 
+    /// Compares a written file's size with what was written: a program that closes a descriptor of ours, or begins
+    /// with its standard ones closed, may have written into it.
+    pub(super) fn check_size(&self, key: &str, file: &dyn File, written: u64) -> Result<()> {
+        match retry(|| file.info()) {
+            Ok((_, size)) if size == written => Ok(()),
+            Ok((_, size)) => Err(self.staged_file_altered(key, size, written)),
+            Err(errno) => Err(self.failure("read the size of", key, errno)),
+        }
+    }
+
     /// Closes a file that was written, and says so if that failed.
     pub(super) fn close(&self, key: &str, file: Box<dyn File>) -> Result<()> {
         match file.close() {
@@ -137,14 +147,15 @@ impl Core {
     /// `Unknown`, or a removal failed twice, the temporary name is gone afterwards.
     pub(super) fn place(&self, key: &str, dir: &dyn Dir, temporary: &str) -> Placed {
         let (_, name) = split(key);
+        let mut refused = None;
         if !self.uses_rename() {
             match retry(|| dir.link(temporary, name)) {
                 Ok(()) => {
-                    // A name too many does no harm, and nobody is shown it.
+                    // A name too many does no harm, and no listing shows it.
                     let _ = Self::unlink(dir, temporary);
                     return Placed::Here;
                 }
-                Err(errno) if is_unsupported(errno) || errno == Errno::PERM || errno == Errno::MLINK => {}
+                Err(errno) if refuses_links(errno) => refused = Some(errno),
                 // There may be space for the name later.
                 Err(errno) if is_full(errno) && !Self::is_same(dir, temporary, name) => {
                     return Placed::Failed(self.failure("write", key, errno));
@@ -161,18 +172,12 @@ impl Core {
                 self.no_hard_links.store(true, Ordering::Relaxed);
                 Placed::Here
             }
-            Err(errno) if is_unsupported(errno) || errno == Errno::PERM => {
-                let message = format!(
-                    "cannot write {key:?} in {}: this file system has neither hard links nor a rename that never \
-                     replaces, so that two writers could overwrite each other; it can be read only: keep the \
-                     store on another file system (errno {})",
-                    self.root,
-                    errno.raw_os_error()
-                );
-                let error =
-                    Error::new(Status::Unsupported, message).with_path(key).with_errno(errno.raw_os_error());
-                let _ = Self::unlink(dir, temporary);
-                Placed::Failed(error)
+            Err(errno) if refuses_links(errno) && !Self::is_same(dir, temporary, name) => {
+                match Self::unlink(dir, temporary) {
+                    Ok(()) => Placed::Failed(self.unplaceable(key, temporary, refused, errno)),
+                    // Perhaps renamed all the same.
+                    Err(_) => self.examine(key, dir, temporary, Some(own), errno),
+                }
             }
             Err(errno) => self.examine(key, dir, temporary, Some(own), errno),
         }
@@ -207,6 +212,9 @@ impl Core {
         match there {
             Ok(there) if own == Some(there) => Placed::Here,
             Ok(_) if refused || (own.is_some() && removed.is_ok()) => Placed::Taken,
+            Err(Errno::NOENT) if sourceless && errno == Errno::NOENT => {
+                Placed::Failed(self.staged_file_lost(key, temporary))
+            }
             Err(Errno::NOENT) if sourceless => Placed::Failed(self.failure("write", key, errno)),
             Err(_) if refused => Placed::Taken,
             _ if is_refusal(errno) => Placed::Failed(self.failure("write", key, errno)),
@@ -218,6 +226,12 @@ impl Core {
     pub(super) fn beside(key: &str, name: &str) -> String {
         join(split(key).0, name)
     }
+}
+
+/// Whether the system says that files get no second name here: file systems without hard links have many words for
+/// it, and one that keeps projects apart calls a link from one into another a link across devices.
+fn refuses_links(errno: Errno) -> bool {
+    is_unsupported(errno) || matches!(errno, Errno::PERM | Errno::ACCESS | Errno::MLINK | Errno::XDEV)
 }
 
 /// Whether there is no space left, or none left for this user.
@@ -239,6 +253,7 @@ pub(super) fn is_refusal(errno: Errno) -> bool {
             | Errno::LOOP
             | Errno::NOMEM
             | Errno::MLINK
+            | Errno::XDEV
             | Errno::ISDIR
             | Errno::MFILE
             | Errno::NFILE

@@ -70,6 +70,7 @@ impl Core {
                 Durability::Full => retry(|| file.sync()).map_err(|errno| self.failure("sync", key, errno)),
                 Durability::Process => Ok(()),
             })
+            .and_then(|()| self.check_size(key, &*file, value.len() as u64))
             .and_then(|()| self.close(key, file))
             .and_then(|()| match durability {
                 Durability::Full => self.settle(dir_path, &*dir),

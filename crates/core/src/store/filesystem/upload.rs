@@ -62,6 +62,10 @@ impl FileUpload {
         if self.durability == Durability::Full {
             retry(|| file.sync()).map_err(|errno| self.core.failure("sync", &self.key, errno))?;
         }
+        if let Err(altered) = self.core.check_size(&self.key, &*file, self.written) {
+            self.file = Some(file);
+            return Err(altered);
+        }
         self.core.close(&self.key, file)?;
         if self.durability == Durability::Full {
             // After the file's own sync, which on most file systems has the new directories in its wake.

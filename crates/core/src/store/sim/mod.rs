@@ -147,6 +147,16 @@ impl SimDisk {
         world.clock += i128::try_from(time.as_nanos()).expect("a short time");
     }
 
+    /// Removes a name behind every process's back.
+    pub(crate) fn remove(&self, path: &str) {
+        locked(&self.world).remove(path);
+    }
+
+    /// Adds bytes to a file behind every process's back.
+    pub(crate) fn append(&self, path: &str, data: &[u8]) {
+        locked(&self.world).append(path, data);
+    }
+
     /// Writes a file behind every process's back, wholly durable, with the directories it needs.
     pub(crate) fn plant(&self, path: &str, data: &[u8]) {
         locked(&self.world).plant(path, data);

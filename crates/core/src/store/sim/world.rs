@@ -248,6 +248,17 @@ impl World {
         dirs
     }
 
+    pub(super) fn remove(&mut self, path: &str) {
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let dir = self.resolve(above).expect("a directory");
+        self.unlink(dir, name).expect("a file");
+    }
+
+    pub(super) fn append(&mut self, path: &str, data: &[u8]) {
+        let inode = self.resolve(path).expect("a path");
+        self.file(inode).expect("a file").data.extend_from_slice(data);
+    }
+
     pub(super) fn plant(&mut self, path: &str, data: &[u8]) {
         let mut dir = ROOT;
         let mut segments = path.split('/').peekable();

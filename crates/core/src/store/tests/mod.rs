@@ -2,6 +2,7 @@
 
 mod counts;
 mod faults;
+mod interference;
 mod power;
 mod races;
 mod real;
