@@ -39,7 +39,7 @@
  *           Test `< 0`, never `!= LODE_OK`. Iterators and readers give LODE_ITEM for one item and LODE_OK
  *           for the end; after a failure they give the same failure again. Beside the statuses that each
  *           function lists, every one may return LODE_ERR_INTERNAL, LODE_ERR_UNKNOWN, and statuses of
- *           later versions.
+ *           later versions; every call on a writer, reader or iterator may return LODE_ERR_FORKED.
  * Errors    The last argument of such a function, `error`, takes a lode_error, which the caller frees with
  *           lode_error_free; NULL if it is not wanted. A call that fails always sets it (when memory ran
  *           out, to an error that was there before), a call that succeeds sets it to NULL. There is no
@@ -74,8 +74,13 @@
  *           out is lode_dataset_adopt. LODE_ERR_LAYOUT_MISMATCH says that something of another layout is there.
  * Callbacks An exception or a longjmp must not leave a callback. A callback may use any handle but a
  *           writer, reader or iterator that is in the middle of the call it belongs to.
+ * Forks     Stores, datasets, catalogs, snapshots, buffers, tokens and errors work in a forked process as in its
+ *           parent. A writer, reader or iterator belongs to the process that made it: in another one its calls
+ *           give LODE_ERR_FORKED, and its free closes descriptors and removes nothing. The C library's fork is
+ *           noticed, and all that calls it; a bare clone system call is not. If another thread is inside a call
+ *           at the time of the fork, the new process must not use the handles of that call.
  * Manners   The library prints nothing, reads no environment variable, installs no signal handler and no
- *           atexit function, and goes on working after a fork. `append` never syncs; only a commit waits,
+ *           atexit function. `append` never syncs; only a commit waits,
  *           and only within its deadline.
  *
  * STATUSES
@@ -94,7 +99,7 @@
  *   LODE_ERR_STATE                            -4  GIVE_UP  the handle cannot do this now or any more
  *   LODE_ERR_NO_MEMORY                        -5  RETRY    memory ran out
  *   LODE_ERR_UNSUPPORTED                      -6  GIVE_UP  not in this build, store or version; the message names it
- *   LODE_ERR_FORKED                           -7  GIVE_UP  the process forked, and this kind of store cannot follow
+ *   LODE_ERR_FORKED                           -7  GIVE_UP  the handle belongs to the process this one was forked from
  *   LODE_ERR_IO                              -20  RETRY    the operating system failed; see lode_error_errno
  *   LODE_ERR_NO_SPACE                        -21  RETRY    the disk or the quota is full
  *   LODE_ERR_NOT_FOUND                       -22  GIVE_UP  the object or directory does not exist
@@ -213,7 +218,7 @@
 /** This build, this store or this version cannot do it; the message names what is missing. */
 #define LODE_ERR_UNSUPPORTED (-6)
 
-/** The process forked after the handle was made, and this kind of store cannot follow. */
+/** The handle belongs to another process, from which this one was forked; make a new one here. */
 #define LODE_ERR_FORKED (-7)
 
 /** The operating system reported a failure; see `lode_error_errno`. */

@@ -1,7 +1,7 @@
 //! Handles: each C type stands for one Rust type, and the compiler keeps them apart.
 //!
 //! A handle is a [`Held`] on the heap behind a pointer to an opaque C type. Shared ones give `&Value` to any
-//! thread; exclusive ones are leased to one call at a time. A tag in the first word tells most wrong or freed
+//! thread; exclusive ones are leased to one call at a time, in the process that made them. A tag in the first word tells most wrong or freed
 //! pointers from right ones: a courtesy, not a promise.
 
 use std::alloc::Layout;
@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::call::Call;
 use crate::panic::query;
 use lode_core::error::{Error, Result, Status};
+use lode_core::process::Process;
 
 /// Ties a C type to the Rust type that it stands for.
 pub(super) trait Handle: Sized + 'static {
@@ -46,6 +47,8 @@ const BROKEN: u32 = 3;
 pub(super) struct Held<T> {
     tag: u32,
     state: AtomicU32,
+    /// The process that made it; `None`: any may use it.
+    process: Option<Process>,
     value: UnsafeCell<T>,
 }
 
@@ -57,7 +60,7 @@ unsafe impl<T: Send + Sync> Sync for Held<T> {}
 impl<T> Held<T> {
     /// A handle's memory that is not on the heap; it must never be freed.
     pub(super) const fn fixed<H: Handle<Value = T>>(value: T) -> Self {
-        Held { tag: H::TAG, state: AtomicU32::new(IDLE), value: UnsafeCell::new(value) }
+        Held { tag: H::TAG, state: AtomicU32::new(IDLE), process: None, value: UnsafeCell::new(value) }
     }
 }
 
@@ -73,7 +76,14 @@ pub(super) fn give<H: Handle>(value: H::Value) -> Result<*mut H> {
         return Err(Error::new(Status::NoMemory, format_args!("no memory for a {}", H::NAME)));
     };
     // SAFETY: fresh memory of the right layout.
-    unsafe { memory.write(Held { tag: H::TAG, state: AtomicU32::new(IDLE), value: UnsafeCell::new(value) }) };
+    unsafe {
+        memory.write(Held {
+            tag: H::TAG,
+            state: AtomicU32::new(IDLE),
+            process: Some(Process::current()),
+            value: UnsafeCell::new(value),
+        });
+    }
     Ok(memory.as_ptr().cast())
 }
 
@@ -129,7 +139,8 @@ impl Call {
     /// As [`held`].
     ///
     /// # Errors
-    /// `InvalidArgument`; `State` if another call is using it or one has left it broken.
+    /// `InvalidArgument`; `State` if another call is using it or one has left it broken; `Forked` in a process other
+    /// than the one that made it.
     pub(super) unsafe fn exclusive<'a, H: Exclusive>(
         &self,
         pointer: *mut H,
@@ -138,8 +149,24 @@ impl Call {
         // SAFETY: as asked of the caller.
         match unsafe { held(pointer) } {
             // SAFETY: it lives, as asked of the caller.
-            Ok(held) => unsafe { Lease::take(held) }.map_err(|state| self.taken::<H>(name, state)),
+            Ok(held) => unsafe {
+                if let Some(process) = (*held.as_ptr()).process
+                    && !process.is_current()
+                {
+                    return Err(self.foreign::<H>(name, process));
+                }
+                Lease::take(held).map_err(|state| self.taken::<H>(name, state))
+            },
             Err(fault) => Err(self.invalid(format_args!("{name} (a {}) {fault}", H::NAME))),
+        }
+    }
+
+    #[cold]
+    fn foreign<H: Handle>(&self, name: &str, process: Process) -> Error {
+        match process.check(&format!("{}: {name} (a {})", self.function, H::NAME)) {
+            Err(error) => error,
+            // Only a fork in between could make it so, and there is none within a call.
+            Ok(()) => self.fault(Status::Internal, "a handle of this process was taken for another's"),
         }
     }
 
@@ -160,7 +187,11 @@ impl Call {
 /// As [`held`].
 pub(super) unsafe fn try_lease<'a, H: Exclusive>(pointer: *const H) -> Option<Lease<'a, H>> {
     // SAFETY: as asked of the caller.
-    unsafe { held(pointer).ok().and_then(|held| Lease::take(held).ok()) }
+    unsafe {
+        let held = held(pointer).ok()?;
+        let here = (*held.as_ptr()).process.is_none_or(Process::is_current);
+        if here { Lease::take(held).ok() } else { None }
+    }
 }
 
 /// An exclusive handle's value, for the time of one call.

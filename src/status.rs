@@ -34,7 +34,7 @@ pub const LODE_ERR_STATE: i32 = -4;
 pub const LODE_ERR_NO_MEMORY: i32 = -5;
 /// This build, this store or this version cannot do it; the message names what is missing.
 pub const LODE_ERR_UNSUPPORTED: i32 = -6;
-/// The process forked after the handle was made, and this kind of store cannot follow.
+/// The handle belongs to another process, from which this one was forked; make a new one here.
 pub const LODE_ERR_FORKED: i32 = -7;
 /// The operating system reported a failure; see `lode_error_errno`.
 pub const LODE_ERR_IO: i32 = -20;

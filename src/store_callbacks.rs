@@ -14,6 +14,7 @@ use crate::status::{LODE_ERR_INTERNAL, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_NO_ME
 use crate::store::{lode_store, lode_store_options};
 use crate::strings::c_text;
 use lode_core::error::{Result, Status};
+use lode_core::process::Process;
 use lode_core::store::Store;
 
 /// Of a store of callbacks: never call two of them at once. Without it, threads that share the store call them
@@ -256,7 +257,7 @@ impl Callbacks for Arc<Owned> {
         if upload.is_null() || upload == unfilled {
             return Ok(None);
         }
-        Ok(Some(Box::new(CallersUpload { callbacks: Arc::clone(self), upload })))
+        Ok(Some(Box::new(CallersUpload { process: Process::current(), callbacks: Arc::clone(self), upload })))
     }
 
     fn stat(&self, key: &str) -> Answer<u64> {
@@ -312,6 +313,7 @@ impl Callbacks for Arc<Owned> {
 
 /// What `put_begin` gave.
 struct CallersUpload {
+    process: Process,
     callbacks: Arc<Owned>,
     upload: *mut c_void,
 }
@@ -335,6 +337,10 @@ impl Staged for CallersUpload {
     }
 
     fn abort(self: Box<Self>) {
+        // A fork's copy: what the callbacks would give up is still the other process's.
+        if !self.process.is_current() {
+            return;
+        }
         let callbacks = &self.callbacks.0;
         if let Some(abort) = callbacks.put_abort {
             // SAFETY: as above; this consumes it.

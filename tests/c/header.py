@@ -16,7 +16,6 @@ import sys
 # Statuses that no C test can bring about in this build.
 NOT_IN_THIS_BUILD = {
     "LODE_ERR_CODEC_NOT_STREAMABLE": "needs a codec that cannot stream",
-    "LODE_ERR_FORKED": "needs a store that cannot follow a fork",
     "LODE_ERR_UNKNOWN": "a status of a later version",
     "LODE_ERR_NO_MEMORY": "brought about by the tests of the library's own language, which can make an allocation fail",
 }

@@ -51,7 +51,7 @@ statuses! {
     NoMemory = -5, "NO_MEMORY", Retry;
     /// This build, this store or this version cannot do it; the message names what is missing.
     Unsupported = -6, "UNSUPPORTED", GiveUp;
-    /// The process forked after the handle was made, and this kind of store cannot follow.
+    /// The handle belongs to another process, from which this one was forked.
     Forked = -7, "FORKED", GiveUp;
     /// The operating system reported a failure; the errno is in the error.
     Io = -20, "IO", Retry;

@@ -55,6 +55,7 @@ pub mod layout;
 pub mod limits;
 pub mod manifest;
 pub mod options;
+pub mod process;
 pub mod store;
 
 #[doc(inline)]

@@ -11,6 +11,7 @@ use crate::history::{Decision, Id, Slot};
 use crate::id;
 use crate::manifest::{Manifest, Metadata};
 use crate::options::ProgressFn;
+use crate::process::Process;
 
 /// What to do with a record that is invalid or too large.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub struct BlobWriterOptions {
 /// Where the data of a snapshot to be are.
 pub(super) struct Staging {
     dataset: Dataset,
+    /// In another one nothing may be added, committed or removed.
+    process: Process,
     phase: Phase,
     /// The data files that are durable.
     files: Vec<DataFile>,
@@ -62,7 +65,13 @@ enum Phase {
 
 impl Staging {
     pub fn new(dataset: Dataset) -> Self {
-        Staging { dataset, phase: Phase::Empty, files: Vec::new(), pending: None }
+        Staging {
+            dataset,
+            process: Process::current(),
+            phase: Phase::Empty,
+            files: Vec::new(),
+            pending: None,
+        }
     }
 
     pub fn dataset(&self) -> &Dataset {
@@ -90,6 +99,7 @@ impl Staging {
     }
 
     pub fn pipe(&mut self) -> Result<&mut Pipe> {
+        self.process.check("a writer")?;
         match &mut self.phase {
             Phase::Open(pipe) => Ok(pipe),
             Phase::Durable(_) | Phase::Closed(_) => {
@@ -166,6 +176,7 @@ impl Staging {
 
     /// Fails if there is nothing left to commit.
     pub fn usable(&mut self) -> Result<()> {
+        self.process.check("a writer")?;
         match self.phase {
             Phase::Durable(_) | Phase::Closed(_) => Ok(()),
             _ => self.pipe().map(|_| ()),
@@ -174,6 +185,7 @@ impl Staging {
 
     /// Gives the data up at the caller's wish.
     pub fn abort(&mut self) -> Result<()> {
+        self.process.check("a writer")?;
         if let Some(pending) = &self.pending {
             let message = format!(
                 "the commit of {} may have happened, so its data are kept: repeat the commit, or resolve this id",
@@ -191,6 +203,9 @@ impl Staging {
 
     /// Gives the data up, unless a commit that may have happened needs them.
     fn discard(&mut self) {
+        if !self.process.is_current() {
+            return;
+        }
         let phase = std::mem::replace(&mut self.phase, Phase::Aborted);
         if matches!(phase, Phase::Committed) || self.pending.is_some() {
             return;

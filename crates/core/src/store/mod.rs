@@ -12,7 +12,7 @@ pub(crate) mod pages;
 #[cfg(test)]
 pub(crate) mod sim;
 #[allow(unsafe_code)]
-mod sys;
+pub(crate) mod sys;
 #[cfg(test)]
 mod tests;
 mod verify;

@@ -1,8 +1,36 @@
-//! The two system calls that no safe crate wraps: a close that tells how it went, and the start of write-back.
+//! The calls of the system that no safe crate wraps: a close that tells how it went, the start of write-back, and
+//! news of a fork.
 
 use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 
+use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use rustix::io::Errno;
+
+/// How many forks lie between the process that loaded this library and this one, since somebody asked.
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
+/// As [`forks_so_far`], for the first question of all.
+pub(crate) fn forks() -> u64 {
+    /// Runs in a new process before anything else of it does: one atomic addition, as little as may be done there.
+    extern "C" fn forked() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
+    static WATCHED: Once = Once::new();
+    WATCHED.call_once(|| {
+        // SAFETY: the handler lives as long as the library, which is never unloaded, and does nothing but what is
+        // allowed in a new process. That there was no memory to note it leaves every process as one.
+        unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+    });
+    forks_so_far()
+}
+
+/// A number that is another one in each process that came about by `fork`; [`forks`] was asked before.
+#[inline]
+pub(crate) fn forks_so_far() -> u64 {
+    FORKS.load(Ordering::Relaxed)
+}
 
 fn last_errno() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)

@@ -5,13 +5,19 @@ use std::sync::Arc;
 use super::place::Placed;
 use super::{Core, split};
 use crate::error::{Error, Result, Status};
+use crate::process::Process;
 use crate::store::disk::{Dir, File, retry};
 use crate::store::{Durability, Put, Upload, key};
+
+/// What [`Process::check`] names.
+const THE_UPLOAD: &str = "an object on its way into a store";
 
 /// Holds two descriptors: the file's and its directory's. The latter is held from the start, so that after the
 /// object has got its name no lack of descriptors stands in the way of the directory's sync.
 pub(super) struct FileUpload {
     core: Arc<Core>,
+    /// In another one it neither writes nor removes: the file is this one's.
+    process: Process,
     key: String,
     durability: Durability,
     dir: Box<dyn Dir>,
@@ -37,6 +43,7 @@ impl FileUpload {
         let (dir, (temporary, file)) = core.in_directory("write", key, Core::create_temporary)?;
         Ok(FileUpload {
             core: Arc::clone(core),
+            process: Process::current(),
             key: key.to_owned(),
             durability,
             dir,
@@ -84,6 +91,7 @@ impl FileUpload {
 
 impl Upload for FileUpload {
     fn write(&mut self, data: &[u8]) -> Result<()> {
+        self.process.check(THE_UPLOAD)?;
         let Some(file) = &mut self.file else {
             let message =
                 format!("cannot write {:?} in {}: a write of it failed before", self.key, self.core.root);
@@ -117,6 +125,9 @@ impl Upload for FileUpload {
     }
 
     fn finish(&mut self) -> Put {
+        if let Err(error) = self.process.check(THE_UPLOAD) {
+            return Put::Failed(error);
+        }
         if !self.complete {
             if let Err(error) = self.complete() {
                 return Put::Failed(error);
@@ -155,6 +166,10 @@ impl Upload for FileUpload {
 
 impl Drop for FileUpload {
     fn drop(&mut self) {
+        // The descriptors are closed all the same, and are this process's own.
+        if !self.process.is_current() {
+            return;
+        }
         if let Some(temporary) = self.temporary.take() {
             self.file = None;
             let _ = Core::unlink(&*self.dir, &temporary);
