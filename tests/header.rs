@@ -1,5 +1,5 @@
-//! `include/lode.h` is made from `src` by cbindgen, and committed: this compares the two. With
-//! `LODE_WRITE_HEADER=1` it writes the header instead, which is what `make header` does.
+//! `include/lode.h` is made from `src` by cbindgen, and committed, as is `abi/symbols`, the list of its functions:
+//! this compares them. With `LODE_WRITE_HEADER=1` it writes both instead, which is what `make header` does.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,12 +14,18 @@ fn committed_path() -> PathBuf {
     root().join("include/lode.h")
 }
 
+fn symbols_path() -> PathBuf {
+    root().join("abi/symbols")
+}
+
 /// The committed header; written anew first if that was asked for.
 fn committed() -> String {
     static WRITTEN: Once = Once::new();
     if writing() {
         WRITTEN.call_once(|| {
-            std::fs::write(committed_path(), generated()).expect("include/lode.h cannot be written");
+            let header = generated();
+            std::fs::write(symbols_path(), functions(&header)).expect("abi/symbols cannot be written");
+            std::fs::write(committed_path(), header).expect("include/lode.h cannot be written");
         });
     }
     std::fs::read_to_string(committed_path()).expect("include/lode.h cannot be read: make header writes it")
@@ -133,6 +139,36 @@ fn the_committed_header_is_that_of_the_source() {
         assert_eq!(found, expected, "include/lode.h:{} is out of date: run make header", number + 1);
     }
     assert!(committed == generated, "include/lode.h is out of date: run make header");
+}
+
+/// The names of the functions that a header declares, one a line, in the order of their bytes.
+fn functions(header: &str) -> String {
+    let code = without_comments(header);
+    let declared = code.lines().filter_map(|line| {
+        // A declaration begins its line; fields and further lines are indented.
+        if line.starts_with([' ', '#']) || line.starts_with("typedef") {
+            return None;
+        }
+        let name = line.split_once('(')?.0.rsplit([' ', '*']).next()?;
+        name.starts_with("lode_").then_some(name)
+    });
+    declared.collect::<BTreeSet<_>>().into_iter().map(|name| format!("{name}\n")).collect()
+}
+
+#[test]
+fn the_list_of_symbols_is_that_of_the_header() {
+    let header = committed();
+    let committed =
+        std::fs::read_to_string(symbols_path()).expect("abi/symbols cannot be read: make header writes it");
+    let declared = functions(&header);
+    assert!(declared.contains("lode_version\n"), "the header declares no function");
+    for name in declared.lines() {
+        assert!(committed.lines().any(|line| line == name), "abi/symbols lacks {name}: run make header");
+    }
+    assert_eq!(
+        committed, declared,
+        "abi/symbols lists what the header lacks, or out of order: run make header"
+    );
 }
 
 /// The `#define`s of the header, without those that have no value.

@@ -199,6 +199,8 @@ version_policy() {
     local version major library
     version=$(plain_make show-version) && major=${version%%.*}
     [ "$version" = "$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)" ] || return 1
+    [ "$version" = "$(printf '#include <lode.h>\nLODE_VERSION_MAJOR LODE_VERSION_MINOR LODE_VERSION_PATCH\n' |
+        $CC -E -P -Iinclude - | tail -n 1 | tr ' ' .)" ] || { echo "lode.h is of another version" && return 1; }
     library=$LIB/liblode.so
     readelf -d "$library" | grep -qF "soname: [liblode.so.$major]" || { echo "the soname is not liblode.so.$major" && return 1; }
     [ "$(basename "$(readlink -f "$library")")" = "liblode.so.$version" ] || return 1
