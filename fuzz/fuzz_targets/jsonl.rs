@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lode_core::fuzzing::{Encoder, Rejection, last_line, next_line};
+use lode_core::fuzzing::{Encoder, EncoderOptions, Rejection, jsonl, last_line, next_line};
 use serde_json::Value;
 
 /// All lines of `data`, as a reader finds them whose buffer grows by `step` bytes.
@@ -32,13 +32,14 @@ fn lines(data: &[u8], step: usize) -> Vec<&[u8]> {
 fuzz_target!(|data: &[u8]| {
     let Some((&limit, records)) = data.split_first() else { return };
     let limit = u64::from(limit) * 4 + 1;
-    let mut encoder = Encoder::new().unwrap();
+    let options = EncoderOptions { max_record_bytes: limit, statistics: false };
+    let mut encoder = jsonl::Encoder::new(&options).unwrap();
     let mut out = Vec::new();
     let mut expected: Vec<Vec<u8>> = Vec::new();
     for record in records.split(|byte| *byte == 0xff) {
         let before = out.len();
         let stored: Vec<u8> = record.iter().copied().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect();
-        match encoder.encode(record, limit, &mut out) {
+        match encoder.encode(record, &mut out) {
             Ok(()) => {
                 assert!(stored.len() as u64 <= limit);
                 if let Ok(meaning) = serde_json::from_slice::<Value>(record) {
@@ -62,9 +63,9 @@ fuzz_target!(|data: &[u8]| {
     loop {
         let (mut at_once, mut found) = (Vec::with_capacity(rest.len() + 1), Vec::new());
         let (line, len) = next_line(rest);
-        if let Some((record, taken)) = encoder.encode_line(rest, limit, &mut at_once) {
+        if let Some((record, taken)) = encoder.encode_line(rest, &mut at_once) {
             assert_eq!((Some(0..record), len), (line.clone(), taken));
-            encoder.encode(&rest[..record], limit, &mut found).unwrap();
+            encoder.encode(&rest[..record], &mut found).unwrap();
             assert_eq!(at_once, found);
         }
         if line.is_none() {

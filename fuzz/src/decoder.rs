@@ -2,7 +2,7 @@
 //! nothing.
 
 use lode_core::Status;
-use lode_core::compress::{Compressor, Decoder, Encoder};
+use lode_core::compress::{CompressStream, Compressor, DecompressStream};
 
 /// A few bytes may stand for gigabytes: no more than this is decoded.
 const MOST_DECODED: usize = 8 << 20;
@@ -16,13 +16,13 @@ struct Decoded {
 
 /// Decodes `input`, handed over in pieces of `piece` bytes into room for `room` bytes.
 fn decode(compressor: Compressor, input: &[u8], piece: usize, room: usize) -> Decoded {
-    let mut decoder = Decoder::new(compressor).unwrap();
+    let mut stream = DecompressStream::new(compressor).unwrap();
     let mut bytes = Vec::new();
     let mut output = vec![0; room];
     for piece in input.chunks(piece) {
         let mut rest = piece;
         loop {
-            let done = match decoder.decode(rest, &mut output) {
+            let done = match stream.decompress(rest, &mut output) {
                 Ok(done) => done,
                 Err(error) => return Decoded { bytes, end: Err(error.status()) },
             };
@@ -37,7 +37,7 @@ fn decode(compressor: Compressor, input: &[u8], piece: usize, room: usize) -> De
             assert!(done.consumed > 0 || done.produced > 0, "stuck with {} bytes of input left", rest.len());
         }
     }
-    Decoded { bytes, end: decoder.finish().map_err(|error| error.status()) }
+    Decoded { bytes, end: stream.finish().map_err(|error| error.status()) }
 }
 
 /// The check of one input; its first two bytes say how it is cut.
@@ -58,16 +58,16 @@ pub fn check(compressor: Compressor, data: &[u8]) {
         }
     }
 
-    // Encoders are slow to set up: only every fourth input is encoded.
+    // Compressors are slow to set up: only every fourth input is compressed.
     if cuts[0] & 3 != 3 {
         return;
     }
-    let Some(mut encoder) = Encoder::new(compressor, 0).unwrap() else { return };
+    let Some(mut stream) = CompressStream::new(compressor, 0).unwrap() else { return };
     let mut stored = Vec::new();
     for piece in input.chunks(piece) {
-        encoder.write(piece, &mut stored).unwrap();
+        stream.write(piece, &mut stored).unwrap();
     }
-    encoder.finish(&mut stored).unwrap();
+    stream.finish(&mut stored).unwrap();
     let back = decode(compressor, &stored, piece, room);
     assert_eq!(back, Decoded { bytes: input.to_vec(), end: Ok(()) });
 }

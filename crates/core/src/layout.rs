@@ -73,10 +73,10 @@ impl Layout {
         format!("{}{snapshot}/data/", self.snapshots_prefix(dataset))
     }
 
-    /// The file of a snapshot's records; `extension` is the compressor's: empty, `.gz` or `.zst`.
+    /// The data file of a snapshot that is called `file`, such as `data.gz` or `blob`.
     #[must_use]
-    pub fn data_path(self, dataset: &str, snapshot: &str, extension: &str) -> String {
-        format!("{}data{extension}", self.data_prefix(dataset, snapshot))
+    pub fn data_path(self, dataset: &str, snapshot: &str, file: &str) -> String {
+        format!("{}{file}", self.data_prefix(dataset, snapshot))
     }
 
     /// Under which the partitions of a hive dataset lie; ends in `/`.
@@ -85,20 +85,14 @@ impl Layout {
         format!("{}partitions/", self.dataset_prefix(dataset))
     }
 
-    /// The file of a partition's records, in the hive layout; of no partition: [`Layout::data_path`].
+    /// The data file of a partition that is called `file`, in the hive layout; of no partition: [`Layout::data_path`].
     #[must_use]
-    pub fn partition_data_path(
-        self,
-        dataset: &str,
-        partition: &str,
-        snapshot: &str,
-        extension: &str,
-    ) -> String {
+    pub fn partition_data_path(self, dataset: &str, partition: &str, snapshot: &str, file: &str) -> String {
         if partition.is_empty() {
-            return self.data_path(dataset, snapshot, extension);
+            return self.data_path(dataset, snapshot, file);
         }
         let partitions = self.partitions_prefix(dataset);
-        format!("{partitions}{partition}/{SEGMENTS}/{snapshot}/data/data{extension}")
+        format!("{partitions}{partition}/{SEGMENTS}/{snapshot}/data/{file}")
     }
 
     /// The copy of a manifest beside a partition's files, in the hive layout.
@@ -117,12 +111,6 @@ impl Layout {
         let rest = file.strip_prefix(&*self.partitions_prefix(dataset))?;
         let (partition, _) = rest.split_once("/segments/")?;
         (!partition.is_empty()).then_some(partition)
-    }
-
-    /// The file of a snapshot that is a raw blob; `extension` as for records.
-    #[must_use]
-    pub fn blob_path(self, dataset: &str, snapshot: &str, extension: &str) -> String {
-        format!("{}blob{extension}", self.data_prefix(dataset, snapshot))
     }
 
     /// The manifest whose presence makes the snapshot exist.
@@ -196,11 +184,11 @@ mod tests {
             (layout.dataset_prefix("events"), "datasets/events/"),
             (layout.snapshots_prefix("events"), "datasets/events/snapshots/"),
             (layout.data_prefix("events", "17"), "datasets/events/snapshots/17/data/"),
-            (layout.data_path("events", "17", ""), "datasets/events/snapshots/17/data/data"),
-            (layout.data_path("events", "17", ".gz"), "datasets/events/snapshots/17/data/data.gz"),
-            (layout.data_path("events", "17", ".zst"), "datasets/events/snapshots/17/data/data.zst"),
-            (layout.blob_path("events", "17", ""), "datasets/events/snapshots/17/data/blob"),
-            (layout.blob_path("events", "17", ".zst"), "datasets/events/snapshots/17/data/blob.zst"),
+            (layout.data_path("events", "17", "data"), "datasets/events/snapshots/17/data/data"),
+            (layout.data_path("events", "17", "data.gz"), "datasets/events/snapshots/17/data/data.gz"),
+            (layout.data_path("events", "17", "data.zst"), "datasets/events/snapshots/17/data/data.zst"),
+            (layout.data_path("events", "17", "blob"), "datasets/events/snapshots/17/data/blob"),
+            (layout.data_path("events", "17", "blob.zst"), "datasets/events/snapshots/17/data/blob.zst"),
             (layout.manifest_path("events", "17"), "datasets/events/snapshots/17/manifest.json"),
             (layout.latest_path("events"), "datasets/events/latest"),
             (layout.slots_prefix("events"), "datasets/events/_commits/"),
@@ -246,12 +234,12 @@ mod tests {
         for (path, expected) in [
             (layout.dataset_prefix("events"), "datasets/events/"),
             (layout.snapshots_prefix("events"), "datasets/events/segments/"),
-            (layout.data_path("events", "17", ".gz"), "datasets/events/segments/17/data/data.gz"),
+            (layout.data_path("events", "17", "data.gz"), "datasets/events/segments/17/data/data.gz"),
             (
-                layout.partition_data_path("events", part, "17", ".zst"),
+                layout.partition_data_path("events", part, "17", "data.zst"),
                 "datasets/events/partitions/day=1/region=eu/segments/17/data/data.zst",
             ),
-            (layout.partition_data_path("events", "", "17", ""), "datasets/events/segments/17/data/data"),
+            (layout.partition_data_path("events", "", "17", "data"), "datasets/events/segments/17/data/data"),
             (layout.manifest_path("events", "17"), "datasets/events/segments/17/manifest.json"),
             (
                 layout.partition_manifest_path("events", part, "17"),
@@ -294,7 +282,7 @@ mod tests {
         for (path, expected) in [
             (layout.dataset_prefix("events"), "events/"),
             (layout.snapshots_prefix("events"), "events/"),
-            (layout.data_path("events", "17", ".gz"), "events/17/data/data.gz"),
+            (layout.data_path("events", "17", "data.gz"), "events/17/data/data.gz"),
             (layout.manifest_path("events", "17"), "events/17/manifest.json"),
             (layout.latest_path("events"), "events/latest"),
             (layout.slot_path("events", "17"), "events/_commits/17"),

@@ -38,7 +38,7 @@ fn keys_of(store: &Store) -> Vec<String> {
 /// A manifest with a file in each of these partitions.
 fn manifest(layout: Layout, dataset: &str, id: &str, partitions: &[&str]) -> Manifest {
     let file = |partition: &&str| FileRef {
-        path: layout.partition_data_path(dataset, partition, id, ""),
+        path: layout.partition_data_path(dataset, partition, id, "data"),
         size_bytes: 3,
         checksum: None,
         stats: None,

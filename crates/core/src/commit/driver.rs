@@ -39,7 +39,7 @@ pub trait Content {
     ///
     /// # Errors
     /// `NoMemory`.
-    fn manifest(&self, slot: &Slot) -> Result<Manifest>;
+    fn manifest(&mut self, slot: &Slot) -> Result<Manifest>;
 }
 
 /// A commit that is decided.
@@ -403,7 +403,7 @@ impl<'a> Driver<'a> {
                 return Ok(known.payload.clone());
             }
         }
-        let manifest = match (slot.kind, &self.content) {
+        let manifest = match (slot.kind, &mut self.content) {
             (Kind::Commit, Some(content)) => content.manifest(slot)?,
             _ if slot.parent.is_none() => self.target.empty_manifest(slot),
             _ => {

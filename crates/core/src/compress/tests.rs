@@ -1,13 +1,13 @@
 //! There and back, in pieces; what is no valid file; how much stack it takes.
 
-use super::{Compressor, Decoder, Encoder};
+use super::{CompressStream, Compressor, DecompressStream};
 use crate::error::{Error, Result, Status};
 
 const ALL: [(Compressor, &[i32]); 2] =
     [(Compressor::Gzip, &[0, 1, 6, 9]), (Compressor::Zstd, &[0, -5, 1, 3, 4, 5, 9, 19])];
 
-fn encoder(compressor: Compressor, level: i32) -> Encoder {
-    Encoder::new(compressor, level).unwrap().expect("there is a compressor")
+fn compress_stream(compressor: Compressor, level: i32) -> CompressStream {
+    CompressStream::new(compressor, level).unwrap().expect("there is a compressor")
 }
 
 /// Some compressible text, some noise.
@@ -27,22 +27,22 @@ fn sample(length: usize) -> Vec<u8> {
 
 fn compress(compressor: Compressor, level: i32, data: &[u8], piece: usize) -> Vec<u8> {
     let mut stored = Vec::new();
-    let mut encoder = encoder(compressor, level);
+    let mut stream = compress_stream(compressor, level);
     for piece in data.chunks(piece) {
-        encoder.write(piece, &mut stored).unwrap();
+        stream.write(piece, &mut stored).unwrap();
     }
-    encoder.finish(&mut stored).unwrap();
+    stream.finish(&mut stored).unwrap();
     stored
 }
 
 fn decompress(compressor: Compressor, stored: &[u8], piece: usize, room: usize) -> Result<Vec<u8>> {
-    let mut decoder = Decoder::new(compressor)?;
+    let mut stream = DecompressStream::new(compressor)?;
     let mut data = Vec::new();
     let mut output = vec![0; room];
     for piece in stored.chunks(piece) {
         let mut rest = piece;
         loop {
-            let done = decoder.decode(rest, &mut output)?;
+            let done = stream.decompress(rest, &mut output)?;
             data.extend_from_slice(&output[..done.produced]);
             rest = &rest[done.consumed..];
             if rest.is_empty() && done.produced < output.len() {
@@ -51,7 +51,7 @@ fn decompress(compressor: Compressor, stored: &[u8], piece: usize, room: usize) 
             assert!(done.consumed + done.produced > 0, "no progress");
         }
     }
-    decoder.finish()?;
+    stream.finish()?;
     Ok(data)
 }
 
@@ -84,7 +84,7 @@ fn what_goes_in_comes_out_however_it_is_cut() {
 
 #[test]
 fn without_a_compressor_there_is_nothing_to_be_done() {
-    assert!(Encoder::new(Compressor::None, 0).unwrap().is_none());
+    assert!(CompressStream::new(Compressor::None, 0).unwrap().is_none());
     assert_eq!(decompress(Compressor::None, b"as it is", 3, 2).unwrap(), b"as it is");
 }
 
@@ -100,7 +100,7 @@ fn frames(stored: &[u8]) -> usize {
 
 #[test]
 fn fast_levels_of_zstd_make_a_frame_of_each_piece_and_split_what_is_far_too_long() {
-    let frame = encoder(Compressor::Zstd, 0).piece();
+    let frame = compress_stream(Compressor::Zstd, 0).piece();
     let data = sample(3 * frame + 5);
     for level in [0, 1, 3, 4, -1] {
         for (length, most, count) in [
@@ -135,10 +135,10 @@ fn what_comes_of_a_piece_is_never_more_than_was_foretold() {
     .collect();
     for (compressor, levels) in ALL {
         for level in levels {
-            let encoder = encoder(compressor, *level);
-            let piece = encoder.piece();
+            let stream = compress_stream(compressor, *level);
+            let piece = stream.piece();
             let stored = compress(compressor, *level, &noise[..piece], piece);
-            assert!(stored.len() <= encoder.most(piece), "{compressor:?} {level}: {}", stored.len());
+            assert!(stored.len() <= stream.most(piece), "{compressor:?} {level}: {}", stored.len());
         }
     }
 }
@@ -186,6 +186,9 @@ fn what_is_no_member_or_frame_is_corrupt() {
         let stored = compress(compressor, 0, &sample(300), 300);
         for garbage in [&b"\0\0\0\0\0\0\0\0"[..], b"garbage", b"{\"a\":1}\n", b"\x1f"] {
             assert_eq!(refused(compressor, garbage).status(), Status::Corrupt, "{compressor:?} {garbage:?}");
+            if compressor == Compressor::Gzip && garbage.iter().all(|byte| *byte == 0) {
+                continue; // Padding, after a member.
+            }
             let trailing = [&stored, garbage].concat();
             assert_eq!(
                 refused(compressor, &trailing).status(),
@@ -200,6 +203,120 @@ fn what_is_no_member_or_frame_is_corrupt() {
     assert_eq!(refused(Compressor::Gzip, &damaged).status(), Status::Corrupt);
 }
 
+/// All that comes out of `stored`, and the failure at the end.
+fn until_failure(compressor: Compressor, stored: &[u8], piece: usize, room: usize) -> (Vec<u8>, Error) {
+    let mut stream = DecompressStream::new(compressor).unwrap();
+    let (mut data, mut output) = (Vec::new(), vec![0; room]);
+    for piece in stored.chunks(piece) {
+        let mut rest = piece;
+        loop {
+            let done = match stream.decompress(rest, &mut output) {
+                Ok(done) => done,
+                Err(error) => {
+                    let again = stream.decompress(rest, &mut output).unwrap_err();
+                    assert_eq!(
+                        (again.status(), again.message()),
+                        (error.status(), error.message()),
+                        "it stays"
+                    );
+                    assert_eq!(stream.finish().unwrap_err().message(), error.message());
+                    return (data, error);
+                }
+            };
+            data.extend_from_slice(&output[..done.produced]);
+            rest = &rest[done.consumed..];
+            if rest.is_empty() && done.produced < output.len() {
+                break;
+            }
+        }
+    }
+    let error = stream.finish().expect_err("it is damaged");
+    (data, error)
+}
+
+/// A zstd frame with the checksum of its content, as other programs write it.
+fn with_checksum(data: &[u8]) -> Vec<u8> {
+    let mut context = zstd::zstd_safe::CCtx::create();
+    context.set_parameter(zstd::zstd_safe::CParameter::ChecksumFlag(true)).unwrap();
+    let mut stored = Vec::with_capacity(zstd::zstd_safe::compress_bound(data.len()));
+    context.compress2(&mut stored, data).unwrap();
+    stored
+}
+
+#[test]
+fn all_that_is_whole_comes_before_a_failure_which_says_where_it_is() {
+    let data = sample(500_000);
+    for compressor in [Compressor::Gzip, Compressor::Zstd] {
+        let part = match compressor {
+            Compressor::Zstd => with_checksum(&data),
+            _ => compress(compressor, 0, &data, usize::MAX),
+        };
+        let (one, many) =
+            if compressor == Compressor::Zstd { ("frame", "frames") } else { ("member", "members") };
+        let mut wrong_checksum = part.clone();
+        // gzip: the CRC, and the length after it; zstd: the checksum alone.
+        let at = part.len() - if compressor == Compressor::Gzip { 8 } else { 4 };
+        wrong_checksum[at] ^= 1;
+        let three = [&part[..], &part, &part].concat();
+        for (stored, whole, place, after) in [
+            (wrong_checksum.clone(), 1, 0, format!("in the first {one}")),
+            ([&part[..], &wrong_checksum].concat(), 2, part.len(), format!("after 1 whole {one}")),
+            ([&part[..], b"garbage, at some length"].concat(), 1, part.len(), format!("after 1 whole {one}")),
+            (
+                [&three[..], b"garbage, at some length"].concat(),
+                3,
+                three.len(),
+                format!("after 3 whole {many}"),
+            ),
+            (three[..three.len() - 1].to_vec(), 3, three.len() - 1, format!("after 2 whole {many}")),
+        ] {
+            for (piece, room) in
+                [(usize::MAX, 4 << 20), (usize::MAX, 1 << 18), (1 << 18, 1 << 16), (1000, 777), (1, 9)]
+            {
+                let (found, error) = until_failure(compressor, &stored, piece, room);
+                let what = format!("{compressor:?} {piece} {room}: {error}");
+                assert!(
+                    found == data.repeat(whole),
+                    "{what}: {} of {} bytes",
+                    found.len(),
+                    whole * data.len()
+                );
+                assert_eq!(error.status(), Status::Corrupt, "{what}");
+                assert!(error.message().contains(&after), "{what}");
+                let told = error.message().split("at byte ").nth(1).and_then(|rest| rest.split(',').next());
+                let told: usize = told.expect("it says where").parse().expect("a number");
+                assert!((place..=stored.len()).contains(&told), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn zero_bytes_may_follow_the_last_gzip_member_and_nothing_may_follow_them() {
+    let data = sample(3000);
+    let part = compress(Compressor::Gzip, 0, &data, usize::MAX);
+    for padding in [1, 10, 1000] {
+        let stored = [&part[..], &part, &vec![0; padding]].concat();
+        for (piece, room) in [(usize::MAX, 1 << 16), (1000, 77), (1, 1)] {
+            assert!(
+                decompress(Compressor::Gzip, &stored, piece, room).unwrap() == data.repeat(2),
+                "{padding}"
+            );
+            for more in [&b"x"[..], &part] {
+                let damaged = [&stored[..], more].concat();
+                let (found, error) = until_failure(Compressor::Gzip, &damaged, piece, room);
+                assert!(found == data.repeat(2));
+                assert_eq!(error.status(), Status::Corrupt);
+                let place = format!("at byte {}, after 2 whole members", stored.len());
+                assert!(error.message().contains(&place), "{error}");
+            }
+        }
+    }
+    assert_eq!(refused(Compressor::Gzip, &[0; 100]).status(), Status::Corrupt, "there must be a member");
+    let zstd = [compress(Compressor::Zstd, 0, &data, usize::MAX), vec![0; 100]].concat();
+    assert_eq!(refused(Compressor::Zstd, &zstd).status(), Status::Corrupt, "zstd has no padding");
+}
+
 #[test]
 fn a_frame_that_wants_too_much_memory_is_refused() {
     // A frame header whose window descriptor asks for 2 GiB.
@@ -212,12 +329,12 @@ fn a_frame_that_wants_too_much_memory_is_refused() {
 fn a_stream_that_is_finished_takes_nothing_more() {
     for (compressor, levels) in ALL {
         for level in levels {
-            let (mut encoder, mut stored) = (encoder(compressor, *level), Vec::new());
-            encoder.write(b"data", &mut stored).unwrap();
-            encoder.finish(&mut stored).unwrap();
+            let (mut stream, mut stored) = (compress_stream(compressor, *level), Vec::new());
+            stream.write(b"data", &mut stored).unwrap();
+            stream.finish(&mut stored).unwrap();
             let before = stored.clone();
-            encoder.finish(&mut stored).unwrap();
-            let error = encoder.write(b"x", &mut stored).unwrap_err();
+            stream.finish(&mut stored).unwrap();
+            let error = stream.write(b"x", &mut stored).unwrap_err();
             assert_eq!((error.status(), stored), (Status::State, before));
             assert!(error.message().contains("begin another one"), "{error}");
         }
@@ -238,9 +355,10 @@ fn levels_are_checked_and_the_range_named() {
         (Compressor::Zstd, 23, "to 22"),
         (Compressor::Zstd, i32::MIN, "to 22"),
     ] {
-        for error in
-            [compressor.check_level(level).unwrap_err(), Encoder::new(compressor, level).err().unwrap()]
-        {
+        for error in [
+            compressor.check_level(level).unwrap_err(),
+            CompressStream::new(compressor, level).err().unwrap(),
+        ] {
             assert_eq!(error.status(), Status::InvalidArgument);
             assert!(
                 error.message().contains(range) && error.message().contains(&level.to_string()),

@@ -2,7 +2,7 @@
 //! section "Data files"). In memory there is only what the caller gives and, of a compressed file, the
 //! decoder's state and one buffer.
 
-use super::read::{CHUNK, File};
+use super::file_reader::{CHUNK, FileReader, buffer};
 use super::{Dataset, ReadOptions, Verify};
 use crate::checksum::Checksum;
 use crate::compress::Compressor;
@@ -26,7 +26,7 @@ pub struct BlobReader {
     compressor: Compressor,
     checksum: Option<Checksum>,
     options: ReadOptions,
-    stream: Option<File>,
+    stream: Option<FileReader>,
     /// How the stream has ended.
     end: Option<Result<()>>,
     /// For ranges of a compressed file.
@@ -35,7 +35,7 @@ pub struct BlobReader {
 
 /// A second way through a compressed file, at its own place.
 struct Ranges {
-    file: File,
+    file: FileReader,
     /// How many decoded bytes it has given.
     offset: u64,
     /// It has given them all.
@@ -80,7 +80,7 @@ impl BlobReader {
             return Err(Error::new(Status::NotFound, message).with_path(key));
         };
         let file = FileRef { path: key.to_owned(), size_bytes: object.size(), checksum: None, stats: None };
-        let stream = File::over(object, file.clone(), Compressor::None)?;
+        let stream = FileReader::over(object, file.clone(), Compressor::None)?;
         Ok(BlobReader {
             store: store.clone(),
             dataset: None,
@@ -130,13 +130,13 @@ impl BlobReader {
 
     fn read_piece(&mut self, room: &mut [u8], context: &Context) -> Result<usize> {
         context.check("reading a blob")?;
-        self.open(context)?.fill(room)
+        self.open(context)?.read(room)
     }
 
     /// The stream's file; it is opened, and verified if that is to be done first, by the first call.
-    fn open(&mut self, context: &Context) -> Result<&mut File> {
+    fn open(&mut self, context: &Context) -> Result<&mut FileReader> {
         if self.stream.is_none() {
-            let mut file = File::open(&self.store, self.file.clone(), self.compressor)?;
+            let mut file = FileReader::open(&self.store, self.file.clone(), self.compressor)?;
             file.check_by(self.checksum, self.options.verify, context)?;
             self.stream = Some(file);
         }
@@ -187,7 +187,7 @@ impl BlobReader {
         // Taken: after a failure nobody knows where it stands, and the next range begins anew.
         let mut ranges = match self.ranges.take() {
             Some(ranges) if ranges.offset <= offset => ranges,
-            _ => Ranges::begin(File::open(&self.store, self.file.clone(), self.compressor)?)?,
+            _ => Ranges::begin(FileReader::open(&self.store, self.file.clone(), self.compressor)?)?,
         };
         while ranges.offset < offset && !ranges.ended {
             context.check("decoding up to a range")?;
@@ -217,17 +217,12 @@ impl BlobReader {
 }
 
 impl Ranges {
-    fn begin(file: File) -> Result<Self> {
-        let mut skipped = Vec::new();
-        skipped.try_reserve_exact(CHUNK).map_err(|_| {
-            Error::new(Status::NoMemory, format_args!("no memory for a buffer of {CHUNK} bytes"))
-        })?;
-        skipped.resize(CHUNK, 0);
-        Ok(Ranges { file, offset: 0, ended: false, skipped: skipped.into_boxed_slice() })
+    fn begin(file: FileReader) -> Result<Self> {
+        Ok(Ranges { file, offset: 0, ended: false, skipped: buffer(CHUNK)?.into_boxed_slice() })
     }
 
     fn fill(&mut self, room: &mut [u8]) -> Result<usize> {
-        let read = self.file.fill(room)?;
+        let read = self.file.read(room)?;
         self.offset += read as u64;
         self.ended = read == 0;
         Ok(read)

@@ -1,28 +1,31 @@
 //! A dataset: a chain of snapshots in a store, written and read.
 
 mod adopt;
-mod blob;
 mod blob_reader;
+mod blob_write;
 mod changes;
+mod commit;
+mod file_reader;
 mod open;
 mod partition;
 mod pipe;
 mod producer;
-mod read;
+mod record_reader;
+mod record_writer;
 mod records;
 mod snapshot;
-mod statistics;
-mod write;
-mod writer;
+mod stream_write;
+mod transaction;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use blob::{BlobSource, BlobWriter};
 pub use blob_reader::BlobReader;
+pub use blob_write::{BlobSource, BlobWriter, BlobWriterOptions};
+pub use commit::{Commit, Outcome, Resolution};
 pub use open::{Dataset, DatasetOptions};
 pub use producer::ProducerState;
-pub use read::{ReadOptions, RecordBatch, RecordReader, Verify};
+pub use record_reader::{ReadOptions, RecordBatch, RecordReader, Verify};
+pub use record_writer::{BadRecords, RecordWriter, WriterOptions};
 pub use snapshot::{Snapshot, Snapshots};
-pub use write::{Commit, Outcome, Record, RecordSource, Resolution};
-pub use writer::{BadRecords, BlobWriterOptions, RecordWriter, WriterOptions};
+pub use stream_write::{Record, RecordSource};

@@ -4,8 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::partition;
 use crate::checksum::Checksum;
-use crate::codec::Codec;
-use crate::codec::jsonl::MAX_RECORD_BYTES_DEFAULT;
+use crate::codec::{Codec, MAX_RECORD_BYTES_DEFAULT};
 use crate::commit::Target;
 use crate::commit::adopt::Sightings;
 use crate::commit::machine::Knowledge;
@@ -135,10 +134,7 @@ impl Dataset {
             layout: options.layout,
             durability: options.durability,
             retry: options.retry,
-            codec: match options.codec {
-                Codec::Jsonl => Some("jsonl"),
-                Codec::None => None,
-            },
+            codec: options.codec.manifest_name(),
             compressor: options.compressor.manifest_name(),
             checksum: options.checksum.name(),
             sightings: &self.inner.sightings,
@@ -187,15 +183,12 @@ impl Dataset {
     }
 
     pub(super) fn require_codec(&self, call: &str) -> Result<()> {
-        match self.inner.options.codec {
-            Codec::Jsonl => Ok(()),
-            Codec::None => {
-                let message = format!(
-                    "{call} needs a codec, and the dataset was opened without one: open it with JSONL"
-                );
-                Err(self.named(Error::new(Status::CodecRequired, message)))
-            }
+        if self.inner.options.codec != Codec::None {
+            return Ok(());
         }
+        let message =
+            format!("{call} needs a codec, and the dataset was opened without one: open it with JSONL");
+        Err(self.named(Error::new(Status::CodecRequired, message)))
     }
 }
 

@@ -4,18 +4,16 @@
 use std::collections::HashMap;
 
 use super::Dataset;
+use super::commit::Commit;
 use super::partition::Partitioner;
-use super::pipe::{Pipe, rejected};
-use super::write::{Commit, Record, StagedContent, Terms, report};
-use super::writer::{Staging, fresh_home};
-use crate::codec::jsonl::Encoder;
-use crate::commit::driver::Content;
-use crate::commit::machine::Dated;
+use super::pipe::Pipe;
+use super::stream_write::Record;
+use super::transaction::{Source, Terms, Transaction, fresh_home};
+use crate::codec::{Checked, EncoderOptions};
 use crate::context::{Context, Progress};
 use crate::error::{Error, Result, Status};
-use crate::history::Slot;
-use crate::manifest::{Manifest, Metadata};
-use crate::options::{CommitOptions, ProgressFn};
+use crate::manifest::Metadata;
+use crate::options::CommitOptions;
 
 /// How many records are looked at between two looks at the deadline.
 const STRIDE: usize = 256;
@@ -36,21 +34,9 @@ impl Dataset {
         options: CommitOptions<'_>,
     ) -> Result<Commit> {
         self.require_codec("writing records")?;
-        let context = Context::start(&options.call);
-        let terms = Terms::new(options.expected_parent, options.producer)?;
-        let partitions = Partitions::of(self, records, &context).map_err(|error| self.named(error))?;
-        let mut progress = options.progress;
-        let mut staging = Staging::new(self.clone());
-        let mut content = Held {
-            staging: &mut staging,
-            records,
-            partitions,
-            metadata,
-            context: &context,
-            progress: &mut progress,
-        };
-        let ended = self.run_commit(&context, terms, &mut content);
-        staging.settled(ended)
+        let terms = Terms::new(metadata, options)?;
+        let partitions = Partitions::of(self, records, &terms.context).map_err(|error| self.named(error))?;
+        Transaction::new(self.clone()).commit(&mut Held { records, partitions }, terms)
     }
 }
 
@@ -60,19 +46,24 @@ struct Partitions {
     ends: Vec<(String, usize)>,
     /// The records' numbers, partition by partition, each in the order given.
     order: Vec<usize>,
-    /// Whether any record has line breaks between its tokens.
-    line_breaks: bool,
+    /// What the check found, of all records together.
+    checked: Checked,
 }
 
 impl Partitions {
     /// Checks all records and finds the partition of each.
     fn of(dataset: &Dataset, records: &[Record<'_>], context: &Context) -> Result<Partitions> {
         let options = dataset.options();
-        let mut encoder = Encoder::new()?;
+        let encoder = options
+            .codec
+            .encoder(&EncoderOptions { max_record_bytes: options.max_record_bytes, statistics: false })?;
+        // A dataset without a codec has been refused; an error here would be a bug.
+        let mut encoder =
+            encoder.ok_or_else(|| Error::new(Status::Internal, "there is no codec to check with"))?;
         let mut partitioner = Partitioner::new(&options.partition_keys);
         let mut by_path: HashMap<String, usize> = HashMap::new();
         let mut counts: Vec<usize> = Vec::new();
-        let mut line_breaks = false;
+        let mut checked = Checked::default();
         let mut of_record = memory_for(records.len())?;
         // Most often a record belongs where the one before does.
         let mut last = (String::new(), usize::MAX);
@@ -80,9 +71,9 @@ impl Partitions {
             if number % STRIDE == 0 {
                 context.check("checking records")?;
             }
-            line_breaks |= encoder
-                .check(record.data, options.max_record_bytes)
-                .map_err(|rejection| rejected(number as u64, rejection))?;
+            let found =
+                encoder.check(record.data).map_err(|rejection| rejection.into_error(number as u64))?;
+            checked.has_line_breaks |= found.has_line_breaks;
             let path = partitioner.path_of(record.data, number as u64)?;
             if last.1 == usize::MAX || last.0 != path {
                 let index = match by_path.get(path) {
@@ -104,7 +95,7 @@ impl Partitions {
             by_path.insert(String::new(), 0);
             counts.push(0);
         }
-        Ok(Partitions { line_breaks, ..Self::sort(&by_path, counts, &of_record)? })
+        Ok(Partitions { checked, ..Self::sort(&by_path, counts, &of_record)? })
     }
 
     /// Puts the records in the order of their partitions. `counts` holds, by a partition's number, how many records
@@ -130,7 +121,7 @@ impl Partitions {
             order[counts[*index]] = number;
             counts[*index] += 1;
         }
-        Ok(Partitions { ends, order, line_breaks: false })
+        Ok(Partitions { ends, order, checked: Checked::default() })
     }
 }
 
@@ -143,71 +134,65 @@ fn memory_for(records: usize) -> Result<Vec<usize>> {
 }
 
 /// Records in memory, written when the protocol is ready for them.
-struct Held<'a, 'p> {
-    staging: &'a mut Staging,
+struct Held<'a> {
     records: &'a [Record<'a>],
     partitions: Partitions,
-    metadata: Metadata,
-    context: &'a Context,
-    progress: &'a mut Option<ProgressFn<'p>>,
 }
 
 /// How many data files may wait to be made durable while others are being written: the disk is at work meanwhile. Each
 /// takes two descriptors.
 const AHEAD: usize = 32;
 
-impl Held<'_, '_> {
-    fn write(&mut self, dataset: &Dataset) -> Result<Dated> {
+impl Source for Held<'_> {
+    fn fill(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
+        let dataset = transaction.dataset().clone();
         let home = fresh_home();
         let mut before = Progress::default();
         let mut begin = 0;
         let mut written: Vec<Pipe> = Vec::new();
         for (partition, end) in &self.partitions.ends {
-            let options = dataset.options();
-            let extension = options.compressor.extension();
-            let key = options.layout.partition_data_path(dataset.id(), partition, &home.id, extension);
-            let opened = Pipe::open_at(dataset, home.clone(), key.clone(), true);
-            let mut pipe = match opened {
+            let mut pipe = match Pipe::open_partition(&dataset, partition, &home, true) {
                 // Perhaps there are no more descriptors.
                 Err(_) if !written.is_empty() => {
-                    finish_all(&mut written, self.staging, self.context)?;
-                    Pipe::open_at(dataset, home.clone(), key, true)?
+                    finish_all(&mut written, transaction, &terms.context)?;
+                    Pipe::open_partition(&dataset, partition, &home, true)?
                 }
                 opened => opened?,
             };
             for (at, number) in self.partitions.order[begin..*end].iter().enumerate() {
                 if at % STRIDE == 0 {
-                    self.context.check("writing records")?;
+                    terms.context.check("writing records")?;
                 }
                 if pipe.is_full() {
                     pipe.flush()?;
-                    report(self.progress, sum(before, pipe.progress()))?;
+                    terms.report(sum(before, pipe.progress()))?;
                 }
-                pipe.append_checked(self.records[*number], self.partitions.line_breaks)?;
+                pipe.append_checked(self.records[*number], self.partitions.checked)?;
             }
             begin = *end;
             pipe.close()?;
             pipe.start_writeback();
             before = sum(before, pipe.progress());
-            report(self.progress, before)?;
+            terms.report(before)?;
             written.push(pipe);
             if written.len() == AHEAD {
-                finish_all(&mut written, self.staging, self.context)?;
+                finish_all(&mut written, transaction, &terms.context)?;
             }
         }
-        finish_all(&mut written, self.staging, self.context)?;
+        finish_all(&mut written, transaction, &terms.context)?;
         if self.partitions.ends.is_empty() {
-            report(self.progress, before)?;
+            terms.report(before)?;
         }
-        Ok(home)
+        transaction.complete(home);
+        Ok(())
     }
 }
 
 /// Makes files durable that have all their bytes.
-fn finish_all(written: &mut Vec<Pipe>, staging: &mut Staging, context: &Context) -> Result<()> {
+fn finish_all(written: &mut Vec<Pipe>, transaction: &mut Transaction, context: &Context) -> Result<()> {
     for mut pipe in written.drain(..) {
         context.check("making records durable")?;
-        staging.add(pipe.finish()?);
+        transaction.add(pipe.finish()?);
     }
     Ok(())
 }
@@ -217,27 +202,5 @@ fn sum(a: Progress, b: Progress) -> Progress {
         records: a.records + b.records,
         bytes_in: a.bytes_in + b.bytes_in,
         bytes_stored: a.bytes_stored + b.bytes_stored,
-    }
-}
-
-impl Content for Held<'_, '_> {
-    fn finish_data(&mut self) -> Result<Dated> {
-        if let Some(home) = self.staging.home() {
-            return Ok(home);
-        }
-        let dataset = self.staging.dataset().clone();
-        let home = self.write(&dataset)?;
-        self.staging.complete(home.clone());
-        Ok(home)
-    }
-
-    fn manifest(&self, slot: &Slot) -> Result<Manifest> {
-        self.staging.manifest(slot, &self.metadata)
-    }
-}
-
-impl StagedContent for Held<'_, '_> {
-    fn staging(&mut self) -> &mut Staging {
-        self.staging
     }
 }

@@ -1,10 +1,16 @@
 //! Records to lines and back.
 
-use super::{Encoder, MAX_RECORD_BYTES_DEFAULT, Rejection, last_line, next_line};
+use super::Encoder as Jsonl;
+use crate::codec::lines::{last_line, next_line};
+use crate::codec::{Encoder, EncoderOptions, MAX_RECORD_BYTES_DEFAULT, Rejection};
+
+fn encoder(max_record_bytes: u64) -> Jsonl {
+    Jsonl::new(&EncoderOptions { max_record_bytes, statistics: false }).unwrap()
+}
 
 fn encode(record: &[u8], limit: u64) -> Result<Vec<u8>, Rejection> {
     let mut out = b"before".to_vec();
-    let result = Encoder::new().unwrap().encode(record, limit, &mut out);
+    let result = encoder(limit).encode(record, &mut out);
     match result {
         Ok(()) => Ok(out.strip_prefix(b"before").expect("what was there stays").to_vec()),
         Err(rejection) => {
@@ -72,10 +78,10 @@ fn the_longest_record_and_its_line_break_fill_ten_mebibytes() {
 fn a_buffer_with_room_is_not_moved() {
     let mut out = Vec::with_capacity(1000);
     let (place, capacity) = (out.as_ptr(), out.capacity());
-    let mut encoder = Encoder::new().unwrap();
+    let mut encoder = encoder(100);
     let record = b"{\"abc\":12\n}";
     while out.len() + record.len() < capacity {
-        encoder.encode(record, 100, &mut out).unwrap();
+        encoder.encode(record, &mut out).unwrap();
     }
     assert!(out.len() > 900);
     assert_eq!((out.as_ptr(), out.capacity()), (place, capacity));
@@ -168,7 +174,7 @@ fn a_line_taken_at_once_is_the_line_that_is_found_and_encoded() {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (random >> 8) as usize % below
     };
-    let (mut fast, mut slow) = (Encoder::new().unwrap(), Encoder::new().unwrap());
+    let mut pairs = [3, 100].map(|limit| (encoder(limit), encoder(limit)));
     let (mut taken, mut left) = (0, 0);
     for round in 0..400_000 {
         let mut data = Vec::new();
@@ -176,16 +182,16 @@ fn a_line_taken_at_once_is_the_line_that_is_found_and_encoded() {
             data.extend_from_slice(PARTS[next(PARTS.len())]);
         }
         data.extend_from_slice([&b""[..], b"\n"][next(2)]);
-        let limit = [3, 100][next(2)];
+        let (fast, slow) = &mut pairs[next(2)];
         let (mut at_once, mut expected) = (Vec::with_capacity(200), Vec::new());
-        let said = fast.encode_line(&data, limit, &mut at_once);
+        let said = fast.encode_line(&data, &mut at_once);
         let (line, len) = next_line(&data);
         let plain = line.filter(|line| {
             let record = &data[line.clone()];
             line.start == 0
                 && !record.contains(&b'\r')
                 && !matches!(record.last(), Some(b' ' | b'\t'))
-                && slow.encode(record, limit, &mut expected).is_ok()
+                && slow.encode(record, &mut expected).is_ok()
         });
         assert_eq!(said, plain.map(|line| (line.len(), len)), "{:?}", String::from_utf8_lossy(&data));
         assert_eq!(at_once, expected);
@@ -197,8 +203,8 @@ fn a_line_taken_at_once_is_the_line_that_is_found_and_encoded() {
 #[test]
 fn a_line_for_which_there_is_no_room_is_left_alone() {
     let mut out = Vec::with_capacity(8);
-    let mut encoder = Encoder::new().unwrap();
-    assert_eq!(encoder.encode_line(b"\"234567\"\n", 100, &mut out), None);
-    assert_eq!(encoder.encode_line(b"234567\n", 100, &mut out), Some((6, 7)));
+    let mut encoder = encoder(100);
+    assert_eq!(encoder.encode_line(b"\"234567\"\n", &mut out), None);
+    assert_eq!(encoder.encode_line(b"234567\n", &mut out), Some((6, 7)));
     assert_eq!((&out[..], out.capacity()), (&b"234567\n"[..], 8));
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::context::CancelToken;
 use crate::error::{Action, Status};
+use crate::options::Producer;
 use crate::store::Durability;
 use std::time::Duration;
 
@@ -314,4 +315,46 @@ fn a_manifest_that_is_not_its_slots_is_corrupt() {
     );
     let error = write(&open(&store), &["3"]).err().unwrap();
     assert_eq!((error.status(), error.path()), (Status::Corrupt, Some(&*path)), "{error}");
+}
+
+#[test]
+fn the_snapshot_that_a_commit_gives_is_the_one_that_is_read() {
+    let metadata = || Metadata::parse(r#"{"z":1.50,"a":{"b":"<>\u00e9"},"list":[]}"#).unwrap();
+    let producer = Some(Producer { id: "meter", sequence: 7, position: "here" });
+    let commit_options = || CommitOptions { producer, ..CommitOptions::default() };
+    let texts = ["{\"p\":\"b\",\"n\":1.0}", "{\"p\":\"a\",\"n\":\"<\"}", "{\"p\":\"c\",\"n\":null}"];
+    let times = [Some(5), None, Some(i64::MIN + 1)];
+    let held: Vec<Record<'_>> = texts
+        .iter()
+        .zip(times)
+        .map(|(text, unix_nanos)| Record { data: text.as_bytes(), unix_nanos })
+        .collect();
+    for layout in [Layout::Default, Layout::Flat, Layout::Hive] {
+        for codec in [Codec::Jsonl, Codec::None] {
+            if codec == Codec::None && layout == Layout::Hive {
+                continue;
+            }
+            let partition_keys = if layout == Layout::Hive { vec!["p".to_owned()] } else { Vec::new() };
+            let options =
+                DatasetOptions { layout, codec, partition_keys, file_statistics: true, ..options() };
+            let dataset = Dataset::open(&memory(), "events", options).unwrap();
+            let mut commits = Vec::new();
+            if codec == Codec::None {
+                commits.push(dataset.write_blob(b"bytes", metadata(), commit_options()).unwrap());
+            } else {
+                commits.push(dataset.write_records(&held, metadata(), commit_options()).unwrap());
+            }
+            if codec == Codec::Jsonl && layout != Layout::Hive {
+                commits.push(write(&dataset, &texts).unwrap());
+                let mut writer = dataset.record_writer(WriterOptions::default()).unwrap();
+                writer.append(texts[0].as_bytes(), Some(-1)).unwrap();
+                commits.push(writer.commit(metadata(), CommitOptions::default()).unwrap());
+            }
+            for Commit { snapshot, .. } in commits {
+                let read = dataset.snapshot(snapshot.id(), &CallOptions::default()).unwrap();
+                assert_eq!(snapshot.manifest(), read.manifest(), "{layout:?} {codec:?}");
+                assert_eq!(snapshot.manifest_json(), read.manifest_json());
+            }
+        }
+    }
 }

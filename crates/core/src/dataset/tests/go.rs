@@ -33,7 +33,7 @@ impl Go<'_> {
     }
 
     pub(super) fn manifest_of(&self, id: &str, parent: Option<&str>, text: &str) -> Manifest {
-        let path = Layout::Default.data_path("events", id, "");
+        let path = Layout::Default.data_path("events", id, "data");
         let data = format!("{text}\n");
         self.put(&path, data.as_bytes());
         Manifest {

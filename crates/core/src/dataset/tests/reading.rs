@@ -167,6 +167,118 @@ fn damage_inside_compressed_data_is_corrupt_and_names_the_file() {
     }
 }
 
+/// A snapshot of `data`, which is compressed, and what `damage` makes of its file; the manifest tells the size of that.
+fn damaged_inside(
+    options: DatasetOptions,
+    write: impl Fn(&Dataset) -> Snapshot,
+    damage: impl Fn(Vec<u8>) -> Vec<u8>,
+) -> (Dataset, Snapshot) {
+    let store = memory();
+    let dataset =
+        Dataset::open(&store, "events", DatasetOptions { checksum: Checksum::None, ..options }).unwrap();
+    let snapshot = write(&dataset);
+    let file = &snapshot.manifest().files[0];
+    let bytes = damage(store.backend().get(&file.path, 100 << 20).unwrap().unwrap());
+    let json = snapshot.manifest_json();
+    let size = |bytes: u64| format!("\"size_bytes\": {bytes}");
+    assert!(json.contains(&size(file.size_bytes)));
+    let json = json.replace(&size(file.size_bytes), &size(bytes.len() as u64));
+    let manifest = format!("datasets/events/snapshots/{}/manifest.json", snapshot.id());
+    for (path, bytes) in [(&*file.path, &bytes[..]), (&*manifest, json.as_bytes())] {
+        store.backend().delete(path).unwrap();
+        store.backend().put_if_absent(path, bytes, Durability::Full);
+    }
+    let snapshot = dataset.snapshot(snapshot.id(), &CallOptions::default()).unwrap();
+    (dataset, snapshot)
+}
+
+/// What is done to a file's end, and what the error then says.
+type Damage = (Compressor, fn(Vec<u8>) -> Vec<u8>, &'static str);
+
+const DAMAGE_AT_THE_END: [Damage; 3] = [
+    (Compressor::Gzip, |bytes| [&bytes[..], b"garbage after the end"].concat(), "after 1 whole member"),
+    (Compressor::Zstd, |bytes| [&bytes[..], b"garbage after the end"].concat(), "whole frame"),
+    (
+        Compressor::Gzip,
+        |mut bytes| {
+            let checksum = bytes.len() - 8;
+            bytes[checksum] ^= 1;
+            bytes
+        },
+        "in the first member",
+    ),
+];
+
+#[test]
+fn every_record_before_damage_at_a_files_end_comes_first() {
+    for count in [1, 1000, 50_000] {
+        let texts: Vec<String> = (0..count).map(|i| format!("{{\"id\":{i},\"name\":\"n{i}\"}}")).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        for (compressor, damage, message) in DAMAGE_AT_THE_END {
+            let options = DatasetOptions { compressor, ..options() };
+            let (dataset, snapshot) =
+                damaged_inside(options, |dataset| write(dataset, &texts).unwrap().snapshot, damage);
+            for verify in [Verify::Streaming, Verify::First, Verify::SizeOnly] {
+                let options = ReadOptions { verify, ..ReadOptions::default() };
+                let mut reader = dataset.read(&snapshot, options).unwrap();
+                for text in &texts {
+                    assert_eq!(reader.next().unwrap(), Some(text.as_bytes()), "{compressor:?} {count}");
+                }
+                for _ in 0..2 {
+                    let error = reader.next().unwrap_err();
+                    assert_eq!(error.status(), Status::Corrupt, "{error}");
+                    assert!(
+                        error.message().contains(message) && error.message().contains("at byte "),
+                        "{error}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_byte_of_a_blob_before_damage_at_its_files_end_comes_first() {
+    for len in [1, 1000, 3_000_000] {
+        let data: Vec<u8> = (0..len).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 26) as u8).collect();
+        for (compressor, damage, message) in DAMAGE_AT_THE_END {
+            let options = DatasetOptions { compressor, codec: Codec::None, ..options() };
+            let write = |dataset: &Dataset| {
+                dataset.write_blob(&data, Metadata::empty(), CommitOptions::default()).unwrap().snapshot
+            };
+            let (dataset, snapshot) = damaged_inside(options, write, damage);
+            for room in [1 << 16, 8 << 20] {
+                let mut reader = dataset.read_blob(&snapshot, ReadOptions::default()).unwrap();
+                let (mut found, mut buffer) = (Vec::new(), vec![0; room]);
+                let error = loop {
+                    match reader.read(&mut buffer) {
+                        Ok(0) => panic!("the damage is not found"),
+                        Ok(read) => found.extend_from_slice(&buffer[..read]),
+                        Err(error) => break error,
+                    }
+                };
+                assert!(found == data, "{compressor:?}: {} of {len} bytes", found.len());
+                assert_eq!(error.status(), Status::Corrupt, "{error}");
+                assert!(error.message().contains(message), "{error}");
+                let mut whole = vec![0; data.len()];
+                assert_eq!(reader.read_at(0, &mut whole).unwrap(), data.len());
+                assert!(whole == data, "a range before the damage is given");
+            }
+        }
+    }
+}
+
+#[test]
+fn zero_bytes_after_the_last_gzip_member_are_padding() {
+    let options = DatasetOptions { compressor: Compressor::Gzip, ..options() };
+    let (dataset, snapshot) = damaged_inside(
+        options,
+        |dataset| write(dataset, &["1", "2"]).unwrap().snapshot,
+        |bytes| [&bytes[..], &[0; 1000]].concat(),
+    );
+    assert_eq!(read_all(&dataset, &snapshot, ReadOptions::default()).unwrap(), ["1", "2"]);
+}
+
 #[test]
 fn a_missing_file_and_a_wrong_row_count_are_found() {
     let store = memory();

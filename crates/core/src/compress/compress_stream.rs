@@ -28,7 +28,7 @@ pub(super) const GZIP_WINDOW_BITS: u8 = 15;
 const GZIP_DEFAULT_LEVEL: u32 = 6;
 
 /// Compresses a stream of bytes into a gzip member or zstd frames.
-pub struct Encoder {
+pub struct CompressStream {
     state: State,
     ended: bool,
 }
@@ -40,7 +40,7 @@ enum State {
     Frames(CCtx<'static>, bool),
 }
 
-impl Encoder {
+impl CompressStream {
     /// An encoder at `level`, 0 being the compressor's default; `None` if there is nothing to be done.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl Encoder {
                 }
             }
         };
-        Ok(Some(Encoder { state, ended: false }))
+        Ok(Some(CompressStream { state, ended: false }))
     }
 
     /// How many bytes it is best given at a time.
@@ -97,10 +97,10 @@ impl Encoder {
     }
 
     /// Compresses `input`, and adds to `out` what comes of it by now. At zstd's levels up to 4 each call makes frames
-    /// of its own: give it [`Encoder::piece`] bytes or some more at a time.
+    /// of its own: give it [`CompressStream::piece`] bytes or some more at a time.
     ///
     /// # Errors
-    /// [`Status::NoMemory`], after which the encoder is of no use; [`Status::State`] after [`Encoder::finish`].
+    /// [`Status::NoMemory`], after which the encoder is of no use; [`Status::State`] after [`CompressStream::finish`].
     pub fn write(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
         if self.ended {
             return Err(Error::new(
@@ -193,11 +193,11 @@ fn frame(context: &mut CCtx<'static>, input: &[u8], out: &mut Vec<u8>) -> Result
     }
 }
 
-impl fmt::Debug for Encoder {
+impl fmt::Debug for CompressStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
-            State::Gzip(_) => "Encoder(gzip)",
-            State::Zstd(_) | State::Frames(..) => "Encoder(zstd)",
+            State::Gzip(_) => "CompressStream(gzip)",
+            State::Zstd(_) | State::Frames(..) => "CompressStream(zstd)",
         })
     }
 }

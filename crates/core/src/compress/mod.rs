@@ -1,16 +1,16 @@
 //! Compressors of data files (`docs/format.md`, section "Compression"): streaming, bytes in, bytes out.
 //!
-//! An [`Encoder`] takes bytes as they come and adds what is to be stored to a buffer of the caller's. A
-//! [`Decoder`] fills the caller's buffer from stored bytes. Both keep their state on the heap, so that they
+//! A [`CompressStream`] takes bytes as they come and adds what is to be stored to a buffer of the caller's. A
+//! [`DecompressStream`] fills the caller's buffer from stored bytes. Both keep their state on the heap, so that they
 //! run on a small stack, and start no thread.
 
-mod decode;
-mod encode;
+mod compress_stream;
+mod decompress_stream;
 #[cfg(test)]
 mod tests;
 
-pub use decode::{Decoded, Decoder};
-pub use encode::Encoder;
+pub use compress_stream::CompressStream;
+pub use decompress_stream::{DecompressStream, Decompressed};
 
 use crate::error::{Error, Result, Status};
 

@@ -2,18 +2,14 @@
 //! "Data files"). From memory, pulled from a source, or pushed into a writer; through the same pipe and the
 //! same commit as records.
 
+use super::commit::Commit;
+use super::file_reader::buffer;
 use super::pipe::{CHUNK, Pipe};
-use super::write::{Commit, StagedContent, Terms, report};
-use super::writer::{BlobWriterOptions, Staging};
+use super::transaction::{Source, Staged, Terms, Transaction};
 use super::{BlobReader, Dataset, ReadOptions, Snapshot};
-use crate::codec::Codec;
-use crate::commit::driver::Content;
-use crate::commit::machine::Dated;
-use crate::context::Context;
 use crate::error::{Error, Result, Status};
-use crate::history::Slot;
-use crate::manifest::{Manifest, Metadata};
-use crate::options::{CommitOptions, ProgressFn};
+use crate::manifest::Metadata;
+use crate::options::CommitOptions;
 
 /// A source's buffer goes on its way once less than this is free in it: no read is asked for less.
 const LEAST_ROOM: usize = CHUNK / 4;
@@ -34,7 +30,7 @@ impl Dataset {
     /// # Errors
     /// `InvalidArgument` if the dataset has a codec; otherwise as [`Dataset::stream_write_records`].
     pub fn write_blob(&self, data: &[u8], metadata: Metadata, options: CommitOptions<'_>) -> Result<Commit> {
-        self.commit_blob(Source::Memory(data), metadata, options)
+        self.commit_blob(Blob::Memory(data), metadata, options)
     }
 
     /// Pulls the bytes of a blob from `source` into one new snapshot: all of them and a manifest, or nothing. What
@@ -49,7 +45,7 @@ impl Dataset {
         metadata: Metadata,
         options: CommitOptions<'_>,
     ) -> Result<Commit> {
-        self.commit_blob(Source::Stream(source), metadata, options)
+        self.commit_blob(Blob::Pulled(source), metadata, options)
     }
 
     /// A writer that the bytes of a blob can be pushed into.
@@ -58,9 +54,9 @@ impl Dataset {
     /// `InvalidArgument` if the dataset has a codec; the store's failure.
     pub fn blob_writer(&self, options: BlobWriterOptions) -> Result<BlobWriter> {
         self.require_no_codec("writing a blob")?;
-        let mut staging = Staging::new(self.clone());
-        staging.open(options.early_writeback).map_err(|error| self.named(error))?;
-        Ok(BlobWriter { staging, bytes: 0, partial: None })
+        let mut transaction = Transaction::new(self.clone());
+        transaction.open(options.early_writeback).map_err(|error| self.named(error))?;
+        Ok(BlobWriter { transaction, bytes: 0, partial: None })
     }
 
     /// Begins to read a snapshot that is a raw blob, by what its manifest says, whatever this dataset's options are.
@@ -94,82 +90,54 @@ impl Dataset {
 
     fn commit_blob(
         &self,
-        source: Source<'_>,
+        source: Blob<'_>,
         metadata: Metadata,
         options: CommitOptions<'_>,
     ) -> Result<Commit> {
         self.require_no_codec("writing a blob")?;
-        let context = Context::start(&options.call);
-        let mut progress = options.progress;
-        let mut staging = Staging::new(self.clone());
-        let mut content =
-            Pulled { staging: &mut staging, source, metadata, context: &context, progress: &mut progress };
-        let terms = Terms::new(options.expected_parent, options.producer)?;
-        let ended = self.run_commit(&context, terms, &mut content);
-        staging.settled(ended)
+        let terms = Terms::new(metadata, options)?;
+        Transaction::new(self.clone()).commit(&mut { source }, terms)
     }
 
     fn require_no_codec(&self, call: &str) -> Result<()> {
-        match self.options().codec {
-            Codec::None => Ok(()),
-            Codec::Jsonl => {
-                let message = format!(
-                    "{call} needs a dataset without a codec, and this one was opened with JSONL: open it without, \
-                     or write records"
-                );
-                Err(self.named(Error::new(Status::InvalidArgument, message)))
-            }
-        }
+        let Some(codec) = self.options().codec.manifest_name() else { return Ok(()) };
+        let message = format!(
+            "{call} needs a dataset without a codec, and this one was opened with {}: open it without, or write \
+             records",
+            codec.to_uppercase()
+        );
+        Err(self.named(Error::new(Status::InvalidArgument, message)))
     }
 }
 
 /// Where the bytes of a blob come from in one call.
-enum Source<'a> {
+enum Blob<'a> {
     Memory(&'a [u8]),
-    Stream(&'a mut dyn BlobSource),
+    Pulled(&'a mut dyn BlobSource),
 }
 
-/// A blob that is pulled when the protocol is ready for it.
-struct Pulled<'a, 'p, 's> {
-    staging: &'a mut Staging,
-    source: Source<'s>,
-    metadata: Metadata,
-    context: &'a Context,
-    progress: &'a mut Option<ProgressFn<'p>>,
-}
-
-impl Pulled<'_, '_, '_> {
-    fn pull(&mut self) -> Result<()> {
-        let Pulled { staging, source, context, progress, .. } = self;
-        let pipe = staging.open(true)?;
-        match source {
-            Source::Memory(data) => {
+impl Source for Blob<'_> {
+    fn fill(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
+        let pipe = transaction.open(true)?;
+        match self {
+            Blob::Memory(data) => {
                 for piece in data.chunks(CHUNK) {
-                    context.check("writing a blob")?;
+                    terms.context.check("writing a blob")?;
                     pipe.pass(piece)?;
-                    report(progress, pipe.progress())?;
+                    terms.report(pipe.progress())?;
                 }
                 Ok(())
             }
-            Source::Stream(source) => pull_stream(pipe, &mut **source, context, progress),
+            Blob::Pulled(source) => pull(pipe, &mut **source, terms),
         }
     }
 }
 
-fn pull_stream(
-    pipe: &mut Pipe,
-    source: &mut dyn BlobSource,
-    context: &Context,
-    progress: &mut Option<ProgressFn<'_>>,
-) -> Result<()> {
-    let mut buffer = Vec::new();
-    buffer.try_reserve_exact(CHUNK).map_err(|_| {
-        Error::new(Status::NoMemory, format_args!("no memory for a buffer of {CHUNK} bytes; free some"))
-    })?;
-    buffer.resize(CHUNK, 0);
+fn pull(pipe: &mut Pipe, source: &mut dyn BlobSource, terms: &mut Terms<'_>) -> Result<()> {
+    let mut buffer = buffer(CHUNK)?;
     let mut filled = 0;
     loop {
-        context.check("pulling a blob")?;
+        terms.context.check("pulling a blob")?;
         let room = CHUNK - filled;
         match source.read(&mut buffer[filled..])? {
             0 => return pipe.pass(&buffer[..filled]),
@@ -182,32 +150,23 @@ fn pull_stream(
         if CHUNK - filled < LEAST_ROOM {
             pipe.pass(&buffer[..filled])?;
             filled = 0;
-            report(progress, pipe.progress())?;
+            terms.report(pipe.progress())?;
         }
     }
 }
 
-impl Content for Pulled<'_, '_, '_> {
-    fn finish_data(&mut self) -> Result<Dated> {
-        self.pull()?;
-        self.staging.finish(self.progress)
-    }
-
-    fn manifest(&self, slot: &Slot) -> Result<Manifest> {
-        self.staging.manifest(slot, &self.metadata)
-    }
-}
-
-impl StagedContent for Pulled<'_, '_, '_> {
-    fn staging(&mut self) -> &mut Staging {
-        self.staging
-    }
+/// How a blob writer behaves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BlobWriterOptions {
+    /// Whether the bytes start for the disk as they are written, some megabytes at a time, and not only with the commit,
+    /// which they make shorter. A write then makes a system call more, which may wait while the disk is busy.
+    pub early_writeback: bool,
 }
 
 /// Takes the bytes of a blob as the caller has them; they become a snapshot by [`BlobWriter::commit`], or nothing.
 /// It belongs to one thread at a time. Dropped before its commit, it discards the bytes.
 pub struct BlobWriter {
-    staging: Staging,
+    transaction: Transaction,
     bytes: u64,
     /// A write for which the space ran out half-way.
     partial: Option<Partial>,
@@ -228,7 +187,7 @@ impl BlobWriter {
     /// `State`. Anything else sticks.
     pub fn write(&mut self, data: &[u8]) -> Result<()> {
         let mut taken = 0;
-        let wrote = match (self.staging.pipe(), self.partial) {
+        let wrote = match (self.transaction.pipe(), self.partial) {
             (Err(error), _) => Err(error),
             (Ok(_), Some(partial)) if partial.len != data.len() => return Err(self.in_part(partial)),
             (Ok(pipe), partial) => {
@@ -243,11 +202,11 @@ impl BlobWriter {
                 Ok(())
             }
             Err(error) => {
-                self.staging.failed(&error);
+                self.transaction.failed(&error);
                 if taken > 0 {
                     self.partial = Some(Partial { len: data.len(), taken });
                 }
-                Err(self.staging.dataset().named(error))
+                Err(self.transaction.dataset().named(error))
             }
         }
     }
@@ -258,7 +217,7 @@ impl BlobWriter {
             "of the last write, of {len} bytes, {taken} were taken before the space ran out: give the same {len} \
              bytes again first, or abort"
         );
-        self.staging.dataset().named(Error::new(Status::State, message))
+        self.transaction.dataset().named(Error::new(Status::State, message))
     }
 
     /// How many bytes are in, as they were given; those of a write that failed are not counted.
@@ -272,11 +231,12 @@ impl BlobWriter {
     /// # Errors
     /// As [`Dataset::stream_write`]; `State`, also while a write is in half.
     pub fn commit(&mut self, metadata: Metadata, options: CommitOptions<'_>) -> Result<Commit> {
-        self.staging.usable()?;
+        self.transaction.check_committable()?;
         if let Some(partial) = self.partial {
             return Err(self.in_part(partial));
         }
-        self.staging.commit(metadata, options)
+        let terms = Terms::new(metadata, options)?;
+        self.transaction.commit(&mut Staged, terms)
     }
 
     /// Gives the bytes up. A second time it does nothing.
@@ -285,7 +245,7 @@ impl BlobWriter {
     /// `State` after a commit. `CommitUnknown` if a commit was tried and nobody knows whether it happened: its data
     /// are kept.
     pub fn abort(&mut self) -> Result<()> {
-        self.staging.abort()
+        self.transaction.abort()
     }
 }
 

@@ -1,0 +1,299 @@
+//! Reading a snapshot's records: streamed in bounded memory, by what its own manifest says, and checked against it
+//! (`docs/format.md`, section "Data files"; `docs/commit-protocol.md`, section "Reading").
+
+use super::file_reader::FileReader;
+use super::{Dataset, Snapshot};
+use crate::checksum::Checksum;
+use crate::codec::{Batch, Codec, Decoder, Input};
+use crate::compress::Compressor;
+use crate::context::{CallOptions, Context};
+use crate::error::{Error, Result, Status};
+use crate::limits;
+use crate::manifest::FileRef;
+
+/// How many records are found at once for a caller who asks for one at a time.
+const AT_ONCE: usize = 256;
+
+/// How much is checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verify {
+    /// Checksums and row count as the records stream: the verdict comes with the end.
+    #[default]
+    Streaming,
+    /// Each file's checksum before its first record.
+    First,
+    /// Sizes only.
+    SizeOnly,
+}
+
+/// How to read; `call` holds for each call on the reader.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// Deadline and cancelling of each call.
+    pub call: CallOptions,
+    /// How much is checked.
+    pub verify: Verify,
+}
+
+/// Streams a snapshot's records. It belongs to one thread at a time.
+pub struct RecordReader {
+    dataset: Dataset,
+    snapshot: Snapshot,
+    options: ReadOptions,
+    codec: Codec,
+    compressor: Compressor,
+    checksum: Option<Checksum>,
+    /// The file after the current one.
+    next_file: usize,
+    file: Option<OpenFile>,
+    /// What was decoded; the records before `handed_out` have been given to the caller.
+    batch: Batch,
+    handed_out: usize,
+    /// How many records the caller has been given.
+    rows: u64,
+    end: Option<Result<()>>,
+}
+
+/// The file being read.
+struct OpenFile {
+    file: FileReader,
+    decoder: Box<dyn Decoder>,
+}
+
+/// Some records, valid until the reader's next call.
+#[derive(Clone, Copy)]
+pub struct RecordBatch<'a> {
+    data: &'a [u8],
+    /// Where each begins in `data`, and how long it is.
+    spans: &'a [(usize, usize)],
+}
+
+impl<'a> RecordBatch<'a> {
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there is none: the end.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The records, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let data = self.data;
+        self.spans.iter().map(move |&(start, len)| &data[start..start + len])
+    }
+}
+
+impl Dataset {
+    /// Begins to read a snapshot's records, with the codec and compressor that its manifest names, whatever this
+    /// dataset's options say. Records longer than `max_record_bytes` of the options are not read.
+    ///
+    /// # Errors
+    /// `Unsupported` for a codec, compressor or checksum that this build lacks; `CodecRequired` for a raw blob;
+    /// `InvalidArgument` for a snapshot of another dataset; `NoMemory`.
+    pub fn read(&self, snapshot: &Snapshot, options: ReadOptions) -> Result<RecordReader> {
+        self.check_own(snapshot)?;
+        let Some(name) = snapshot.manifest().codec.as_deref() else {
+            let message = format!("the snapshot {} is a raw blob and has no records", snapshot.id());
+            let error = Error::new(Status::CodecRequired, message).with_snapshot_id(snapshot.id());
+            return Err(self.named(error));
+        };
+        let codec =
+            Codec::from_manifest_name(name).ok_or_else(|| self.unsupported(snapshot, "codec", name))?;
+        let (compressor, checksum) = self.file_format(snapshot, options.verify)?;
+        Ok(RecordReader {
+            dataset: self.clone(),
+            snapshot: snapshot.clone(),
+            options,
+            codec,
+            compressor,
+            checksum,
+            next_file: 0,
+            file: None,
+            batch: Batch::default(),
+            handed_out: 0,
+            rows: 0,
+            end: None,
+        })
+    }
+
+    /// The snapshot is one of this dataset's.
+    pub(super) fn check_own(&self, snapshot: &Snapshot) -> Result<()> {
+        if snapshot.manifest().dataset_id == self.id() {
+            return Ok(());
+        }
+        let message = format!("the snapshot is of the dataset {:?}", snapshot.manifest().dataset_id);
+        Err(self.named(Error::new(Status::InvalidArgument, message)))
+    }
+
+    /// The compressor of a snapshot's files, and the checksum that is to be checked.
+    pub(super) fn file_format(
+        &self,
+        snapshot: &Snapshot,
+        verify: Verify,
+    ) -> Result<(Compressor, Option<Checksum>)> {
+        let manifest = snapshot.manifest();
+        let compressor = Compressor::from_manifest_name(&manifest.compressor)
+            .ok_or_else(|| self.unsupported(snapshot, "compressor", &manifest.compressor))?;
+        let checksum = match (&manifest.checksum_algorithm, verify) {
+            (_, Verify::SizeOnly) | (None, _) => None,
+            (Some(name), _) => {
+                Some(Checksum::from_name(name).ok_or_else(|| self.unsupported(snapshot, "checksum", name))?)
+            }
+        };
+        Ok((compressor, checksum))
+    }
+
+    fn unsupported(&self, snapshot: &Snapshot, what: &str, name: &str) -> Error {
+        let message =
+            format!("the snapshot {} has the {what} {name:?}, which this build cannot read", snapshot.id());
+        let path = self.options().layout.manifest_path(self.id(), snapshot.id());
+        self.named(Error::new(Status::Unsupported, message).with_path(path).with_snapshot_id(snapshot.id()))
+    }
+}
+
+impl RecordReader {
+    /// The next record, borrowed until the next call; `None` at the end, once all has been found right.
+    ///
+    /// # Errors
+    /// `Corrupt`, naming path, expected and found; `RecordTooLarge`; `Deadline`, `Cancelled`; the store's failure.
+    /// The records before the fault come first; a failure stays.
+    #[allow(clippy::should_implement_trait)]
+    #[inline]
+    pub fn next(&mut self) -> Result<Option<&[u8]>> {
+        if !self.has_more(AT_ONCE)? {
+            return Ok(None);
+        }
+        let (start, len) = self.batch.spans[self.handed_out];
+        self.handed_out += 1;
+        self.rows += 1;
+        Ok(Some(&self.batch.bytes[start..start + len]))
+    }
+
+    /// Up to `capacity` records, perhaps fewer, all borrowed until the next call; none at the end only.
+    ///
+    /// # Errors
+    /// As [`RecordReader::next`]; `InvalidArgument` for a capacity of 0.
+    pub fn next_batch(&mut self, capacity: usize) -> Result<RecordBatch<'_>> {
+        if capacity == 0 {
+            return Err(Error::new(
+                Status::InvalidArgument,
+                "a batch of capacity 0 holds no record; give 1 or more",
+            ));
+        }
+        self.has_more(capacity)?;
+        let spans = &self.batch.spans[self.handed_out..];
+        let spans = &spans[..spans.len().min(capacity)];
+        self.handed_out += spans.len();
+        self.rows += spans.len() as u64;
+        Ok(RecordBatch { data: &self.batch.bytes, spans })
+    }
+
+    /// Whether there is a record to hand out, decoding up to `most` if there is none yet.
+    #[inline(always)]
+    fn has_more(&mut self, most: usize) -> Result<bool> {
+        // Once the caller wants no more, what is decoded is not handed out either.
+        if self.handed_out < self.batch.spans.len() && !self.options.call.is_over() {
+            return Ok(true);
+        }
+        self.advance(most)
+    }
+
+    /// Decodes on until there are records, or an end.
+    #[cold]
+    #[inline(never)]
+    fn advance(&mut self, most: usize) -> Result<bool> {
+        self.batch.spans.clear();
+        self.handed_out = 0;
+        if let Some(end) = &self.end {
+            return end.clone().map(|()| false);
+        }
+        let context = Context::start(&self.options.call);
+        let _governed = limits::govern(Some(&context));
+        let found = self.decode_on(&context, most).map_err(|error| self.dataset.named(error));
+        match &found {
+            Ok(true) => {}
+            Ok(false) => self.end = Some(Ok(())),
+            Err(error) => {
+                self.batch.spans.clear();
+                self.end = Some(Err(error.clone()));
+            }
+        }
+        found
+    }
+
+    fn decode_on(&mut self, context: &Context, most: usize) -> Result<bool> {
+        loop {
+            context.check("reading records")?;
+            let Some(OpenFile { file, decoder }) = &mut self.file else {
+                match self.snapshot.manifest().files.get(self.next_file).cloned() {
+                    Some(next) => self.open_file(next, context)?,
+                    None => return self.check_rows().map(|()| false),
+                }
+                continue;
+            };
+            let decoded = decoder.decode(&mut Watched { file, context }, &mut self.batch, most);
+            if let Err(error) = decoded {
+                return Err(self.located(error));
+            }
+            if !self.batch.spans.is_empty() {
+                return Ok(true);
+            }
+            self.file = None;
+        }
+    }
+
+    /// A decoder's failure, with the place where it happened.
+    #[cold]
+    fn located(&self, error: Error) -> Error {
+        let Some(OpenFile { file, .. }) = &self.file else { return error };
+        let path = file.path();
+        match error.status() {
+            Status::RecordTooLarge => {
+                error.context(format_args!("record {} of {path}", self.rows)).with_record(self.rows)
+            }
+            _ => error,
+        }
+        .with_path(path)
+    }
+
+    fn open_file(&mut self, file: FileRef, context: &Context) -> Result<()> {
+        self.next_file += 1;
+        let mut open = FileReader::open(self.dataset.store(), file, self.compressor)?;
+        open.check_by(self.checksum, self.options.verify, context)?;
+        let decoder = self.codec.decoder(self.dataset.options().max_record_bytes);
+        // A snapshot without a codec has been refused; an error here would be a bug.
+        let decoder =
+            decoder.ok_or_else(|| Error::new(Status::Internal, "there is no codec to read with"))?;
+        self.file = Some(OpenFile { file: open, decoder });
+        Ok(())
+    }
+
+    fn check_rows(&self) -> Result<()> {
+        let expected = self.snapshot.manifest().row_count;
+        if self.options.verify == Verify::SizeOnly || self.rows == expected {
+            return Ok(());
+        }
+        let path = self.dataset.options().layout.manifest_path(self.dataset.id(), self.snapshot.id());
+        let message =
+            format!("its manifest {path} counts {expected} records, but its files hold {}", self.rows);
+        Err(Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(self.snapshot.id()))
+    }
+}
+
+/// A file that is read while the call may go on.
+struct Watched<'a> {
+    file: &'a mut FileReader,
+    context: &'a Context,
+}
+
+impl Input for Watched<'_> {
+    fn read(&mut self, room: &mut [u8]) -> Result<usize> {
+        self.context.check("reading records")?;
+        self.file.read(room)
+    }
+}

@@ -1,0 +1,194 @@
+//! The push writer: records are staged as the caller has them, and committed when it says so.
+
+use super::Dataset;
+use super::commit::Commit;
+use super::transaction::{Staged, Terms, Transaction};
+use crate::codec::lines::next_line;
+use crate::error::{Error, Result, Status};
+use crate::manifest::Metadata;
+use crate::options::CommitOptions;
+
+/// What to do with a record that is invalid or too large.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BadRecords {
+    /// The append fails; the writer stays usable.
+    #[default]
+    Fail,
+    /// It is counted and left out.
+    Skip,
+}
+
+/// How a push writer behaves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WriterOptions {
+    /// What to do with invalid records.
+    pub bad_records: BadRecords,
+    /// Whether the data start for the disk as they are appended, some megabytes at a time, and not only with the
+    /// commit, which they make shorter. An append then makes a system call more, which may wait while the disk is busy.
+    pub early_writeback: bool,
+}
+
+/// Takes records as the caller has them; they become a snapshot by [`RecordWriter::commit`], or nothing. It
+/// belongs to one thread at a time. Dropped before its commit, it discards the records.
+pub struct RecordWriter {
+    transaction: Transaction,
+    options: WriterOptions,
+    skipped: u64,
+    /// What has gone in, kept for when the pipe is closed.
+    records: u64,
+    bytes: u64,
+}
+
+impl Dataset {
+    /// A writer that records can be pushed into.
+    ///
+    /// # Errors
+    /// `CodecRequired`; `PartitioningNotSupported`; the store's failure.
+    pub fn record_writer(&self, options: WriterOptions) -> Result<RecordWriter> {
+        self.require_codec("writing records")?;
+        self.require_one_file("writing records")?;
+        let mut transaction = Transaction::new(self.clone());
+        transaction.open(options.early_writeback).map_err(|error| self.named(error))?;
+        Ok(RecordWriter { transaction, options, skipped: 0, records: 0, bytes: 0 })
+    }
+}
+
+impl RecordWriter {
+    /// Appends one record. It never syncs and never waits for another writer.
+    ///
+    /// # Errors
+    /// `InvalidRecord`, `RecordTooLarge`, `NoSpace`: nothing of it was taken, and the writer stays usable. `State`.
+    /// Anything else sticks.
+    #[inline]
+    pub fn append(&mut self, data: &[u8], unix_nanos: Option<i64>) -> Result<()> {
+        let result = self.transaction.pipe().and_then(|pipe| pipe.append(data, unix_nanos));
+        match result {
+            Ok(()) => {
+                self.records += 1;
+                self.bytes += data.len() as u64;
+                Ok(())
+            }
+            Err(error) => self.refused(error),
+        }
+    }
+
+    /// The record was not taken: left out, if the caller wants that.
+    #[cold]
+    fn refused(&mut self, error: Error) -> Result<()> {
+        let bad = matches!(error.status(), Status::InvalidRecord | Status::RecordTooLarge);
+        if bad && self.options.bad_records == BadRecords::Skip {
+            self.skipped += 1;
+            return Ok(());
+        }
+        self.transaction.failed(&error);
+        Err(self.dataset().named(error))
+    }
+
+    /// Appends the records that stand one after another in `data`, each of the length that `lengths` gives, with
+    /// their times (`i64::MIN`: none) if there are as many. Gives how many were dealt with: on failure the record of
+    /// that number is the bad one, and those before it are in.
+    ///
+    /// # Errors
+    /// As [`RecordWriter::append`]; `InvalidArgument` if lengths, times and data do not fit.
+    pub fn append_batch(
+        &mut self,
+        data: &[u8],
+        lengths: &[usize],
+        unix_nanos: Option<&[i64]>,
+    ) -> (usize, Result<()>) {
+        let total = lengths.iter().try_fold(0_usize, |sum, len| sum.checked_add(*len));
+        if total != Some(data.len()) {
+            let message = format!("the lengths do not add up to the buffer's {} bytes", data.len());
+            return (0, Err(Error::new(Status::InvalidArgument, message)));
+        }
+        if unix_nanos.is_some_and(|times| times.len() != lengths.len()) {
+            return (0, Err(Error::new(Status::InvalidArgument, "there are not as many times as lengths")));
+        }
+        let mut rest = data;
+        for (index, len) in lengths.iter().enumerate() {
+            let (record, after) = rest.split_at(*len);
+            rest = after;
+            let time = unix_nanos.map(|times| times[index]).filter(|time| *time != i64::MIN);
+            if let Err(error) = self.append(record, time) {
+                return (index, Err(error));
+            }
+        }
+        (lengths.len(), Ok(()))
+    }
+
+    /// Appends the whole lines of `data`; blank ones (nothing but white space) are skipped, and `\r\n` ends a line as well. Gives how many
+    /// bytes were dealt with: what follows the last line break is the beginning of the next buffer; on failure the
+    /// bad line begins there.
+    ///
+    /// # Errors
+    /// As [`RecordWriter::append`].
+    pub fn append_lines(&mut self, data: &[u8]) -> (usize, Result<()>) {
+        let mut consumed = 0;
+        loop {
+            match self.transaction.pipe().and_then(|pipe| pipe.append_line(&data[consumed..])) {
+                Ok(Some((record, line))) => {
+                    self.records += 1;
+                    self.bytes += record as u64;
+                    consumed += line;
+                    continue;
+                }
+                Ok(None) => {}
+                Err(error) => return (consumed, self.refused(error)),
+            }
+            let (line, len) = next_line(&data[consumed..]);
+            let Some(line) = line else { return (consumed + len, Ok(())) };
+            let start = consumed + line.start;
+            let line = &data[start..consumed + line.end];
+            if !line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
+                && let Err(error) = self.append(line, None)
+            {
+                return (start, Err(error));
+            }
+            consumed += len;
+        }
+    }
+
+    /// How many records are in.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// How many records were left out by [`BadRecords::Skip`].
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// How many bytes of records are in, as they were given.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Commits all records taken so far as one snapshot (`docs/commit-protocol.md`, section "Committing"). After a
+    /// success the writer is done, and every call on it gives `State`. After a failure the data are kept, and the
+    /// commit may be repeated; after `CommitUnknown` the repetition first finds out what became of the earlier one,
+    /// with its own metadata.
+    ///
+    /// # Errors
+    /// As [`Dataset::stream_write_records`]; `State`.
+    pub fn commit(&mut self, metadata: Metadata, options: CommitOptions<'_>) -> Result<Commit> {
+        let terms = Terms::new(metadata, options)?;
+        self.transaction.check_committable()?;
+        self.transaction.commit(&mut Staged, terms)
+    }
+
+    /// Gives all records up. A second time it does nothing.
+    ///
+    /// # Errors
+    /// `State` after a commit. `CommitUnknown` if a commit was tried and nobody knows whether it happened: its data
+    /// are kept.
+    pub fn abort(&mut self) -> Result<()> {
+        self.transaction.abort()
+    }
+
+    fn dataset(&self) -> &Dataset {
+        self.transaction.dataset()
+    }
+}

@@ -1,0 +1,70 @@
+//! Records pulled from a source into one snapshot, in one call.
+
+use super::Dataset;
+use super::commit::Commit;
+use super::transaction::{Source, Terms, Transaction};
+use crate::error::Result;
+use crate::manifest::Metadata;
+use crate::options::CommitOptions;
+
+/// A record: one JSON document, and perhaps its time.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// The document's bytes.
+    pub data: &'a [u8],
+    /// Nanoseconds since the Unix epoch.
+    pub unix_nanos: Option<i64>,
+}
+
+/// Gives records, one at a time.
+pub trait RecordSource {
+    /// The next record, borrowed until the next call; `None` at the end. It is not asked again after that, or
+    /// after a failure.
+    ///
+    /// # Errors
+    /// Those that the writing call is to fail with.
+    fn next(&mut self) -> Result<Option<Record<'_>>>;
+}
+
+impl Dataset {
+    /// Pulls all records from `records` into one new snapshot: all of them and a manifest, or nothing
+    /// (`docs/commit-protocol.md`, section "Committing"). One record is in memory at a time, on the calling thread.
+    ///
+    /// # Errors
+    /// `CodecRequired`; `PartitioningNotSupported` before anything is done; what the source fails with;
+    /// `InvalidRecord`, `RecordTooLarge` (number and offset in the error); `Conflict`; `Deadline`, `Cancelled`,
+    /// `Aborted`; `NeedsRepair`; the store's failures. All of these mean: certainly not committed. `CommitUnknown`:
+    /// perhaps committed; the data are kept.
+    pub fn stream_write_records(
+        &self,
+        records: &mut dyn RecordSource,
+        metadata: Metadata,
+        options: CommitOptions<'_>,
+    ) -> Result<Commit> {
+        self.require_codec("writing records")?;
+        self.require_one_file("writing records")?;
+        let terms = Terms::new(metadata, options)?;
+        Transaction::new(self.clone()).commit(&mut Pulled(records), terms)
+    }
+}
+
+/// Records that are pulled when the protocol is ready for them.
+struct Pulled<'a>(&'a mut dyn RecordSource);
+
+impl Source for Pulled<'_> {
+    fn fill(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
+        let pipe = transaction.open(true)?;
+        let watched = terms.context.is_limited();
+        while let Some(record) = self.0.next()? {
+            if watched {
+                terms.context.check("pulling records")?;
+            }
+            if pipe.is_full() {
+                pipe.flush()?;
+                terms.report(pipe.progress())?;
+            }
+            pipe.append(record.data, record.unix_nanos)?;
+        }
+        Ok(())
+    }
+}

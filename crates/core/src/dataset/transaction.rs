@@ -1,0 +1,374 @@
+//! What all kinds of commit share: data files that are staged, and the commit that makes them one snapshot. Records
+//! and blobs, pulled, pushed or given as arrays, differ in their [`Source`] only.
+
+use std::sync::Arc;
+
+use super::commit::{Commit, Outcome};
+use super::pipe::{DataFile, Pipe};
+use super::{Dataset, Snapshot};
+use crate::commit::driver::{self, Content, Ended};
+use crate::commit::machine::{Dated, Publication};
+use crate::context::{CallOptions, Context, Progress};
+use crate::error::{Error, Result, Status};
+use crate::history::{Decision, Id, Slot};
+use crate::id;
+use crate::manifest::producers::Stamp;
+use crate::manifest::{Manifest, Metadata};
+use crate::options::{CommitOptions, ProgressFn};
+use crate::process::Process;
+
+/// What the caller wants of a commit.
+pub(super) struct Terms<'p> {
+    pub context: Context,
+    metadata: Metadata,
+    expected: Option<Option<Id>>,
+    stamp: Option<Stamp>,
+    progress: Option<ProgressFn<'p>>,
+}
+
+impl<'p> Terms<'p> {
+    /// Starts the clock of the call.
+    pub fn new(metadata: Metadata, options: CommitOptions<'p>) -> Result<Self> {
+        let context = Context::start(&options.call);
+        let expected = match options.expected_parent {
+            None => None,
+            Some("") => Some(None),
+            Some(id) => {
+                id::check_snapshot_id(id).map_err(|error| error.context("expected_parent"))?;
+                Some(Some(Arc::from(id)))
+            }
+        };
+        let producer = options.producer;
+        let stamp = producer.map(|producer| Stamp::new(producer.id, producer.sequence, producer.position));
+        Ok(Terms { context, metadata, expected, stamp: stamp.transpose()?, progress: options.progress })
+    }
+
+    /// Tells the caller how far the call has come.
+    ///
+    /// # Errors
+    /// `Aborted`: the caller stops it.
+    pub fn report(&mut self, so_far: Progress) -> Result<()> {
+        match self.progress.as_mut().is_none_or(|progress| progress(so_far)) {
+            true => Ok(()),
+            false => Err(Error::new(
+                Status::Aborted,
+                "the progress callback stopped the call; nothing is committed",
+            )),
+        }
+    }
+}
+
+/// Where a transaction's data come from, once the protocol has found the head and wants them.
+pub(super) trait Source {
+    /// Writes the data: leaves the pipe of the one data file open in the transaction, or adds data files that are
+    /// durable and then calls [`Transaction::complete`].
+    fn fill(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()>;
+}
+
+/// The data were written before, by a writer.
+pub(super) struct Staged;
+
+impl Source for Staged {
+    fn fill(&mut self, _transaction: &mut Transaction, _terms: &mut Terms<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Data files on their way into one snapshot. Dropped before its commit, it removes them, unless a commit that may have
+/// happened needs them.
+pub(super) struct Transaction {
+    dataset: Dataset,
+    /// In another one nothing may be added, committed or removed.
+    process: Process,
+    phase: Phase,
+    /// The data files that are durable.
+    files: Vec<DataFile>,
+    /// The manifest of the last attempt to commit.
+    manifest: Option<Manifest>,
+    /// The attempt whose outcome is unknown: its data must not be touched.
+    pending: Option<Decision>,
+}
+
+enum Phase {
+    Empty,
+    Open(Box<Pipe>),
+    /// Its content is complete, but not durable yet: there was no space.
+    Closed(Box<Pipe>),
+    /// All data files are; they lie under this id.
+    Durable(Dated),
+    Failed(Error),
+    Committed,
+    Aborted,
+}
+
+impl Transaction {
+    pub fn new(dataset: Dataset) -> Self {
+        Transaction {
+            dataset,
+            process: Process::current(),
+            phase: Phase::Empty,
+            files: Vec::new(),
+            manifest: None,
+            pending: None,
+        }
+    }
+
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// Adds a data file that is durable; there may come more.
+    pub fn add(&mut self, data: DataFile) {
+        self.files.push(data);
+    }
+
+    /// All data files have been added.
+    pub fn complete(&mut self, home: Dated) {
+        self.phase = Phase::Durable(home);
+    }
+
+    /// Begins the one data file, under an id of this moment.
+    pub fn open(&mut self, early_writeback: bool) -> Result<&mut Pipe> {
+        if !matches!(self.phase, Phase::Open(_)) {
+            let pipe = Pipe::open(&self.dataset, &fresh_home(), early_writeback)?;
+            self.phase = Phase::Open(Box::new(pipe));
+        }
+        self.pipe()
+    }
+
+    /// The pipe of the data file that is being written.
+    ///
+    /// # Errors
+    /// The failure that made it unusable; `State` once nothing more can be written; `Forked`.
+    #[inline]
+    pub fn pipe(&mut self) -> Result<&mut Pipe> {
+        self.process.check("a writer")?;
+        match &mut self.phase {
+            Phase::Open(pipe) => Ok(pipe),
+            phase => Err(phase.refusal()),
+        }
+    }
+
+    /// Fails if there is nothing to commit, or not any more.
+    pub fn check_committable(&self) -> Result<()> {
+        self.process.check("a writer")?;
+        match &self.phase {
+            Phase::Open(_) | Phase::Closed(_) | Phase::Durable(_) => Ok(()),
+            phase => Err(phase.refusal()),
+        }
+    }
+
+    /// A failure after which nothing more can be written stays.
+    pub fn failed(&mut self, error: &Error) {
+        let usable = [
+            Status::InvalidRecord,
+            Status::RecordTooLarge,
+            Status::NoSpace,
+            Status::Aborted,
+            Status::State,
+            // Between two requests: what has arrived is as it was.
+            Status::Deadline,
+            Status::Cancelled,
+        ];
+        if matches!(self.phase, Phase::Open(_) | Phase::Closed(_)) && !usable.contains(&error.status()) {
+            self.phase = Phase::Failed(error.clone());
+        }
+    }
+
+    /// Commits the data as one snapshot. After a failure they are kept, and the commit may be repeated; if its outcome
+    /// is unknown, the repetition first finds out what became of it.
+    pub fn commit(&mut self, source: &mut dyn Source, mut terms: Terms<'_>) -> Result<Commit> {
+        let dataset = self.dataset.clone();
+        let mut knowledge = dataset.knowledge();
+        let mut pending = self.pending.take();
+        let (expected, stamp) = (terms.expected.take(), terms.stamp.take());
+        let context = terms.context.clone();
+        let mut attempt = Attempt { transaction: self, source, terms: &mut terms };
+        let ended = driver::commit(
+            dataset.target(),
+            &context,
+            expected,
+            stamp,
+            &mut attempt,
+            &mut knowledge,
+            &mut pending,
+        );
+        self.pending = pending;
+        dataset.learn(knowledge);
+        self.conclude(ended?)
+    }
+
+    /// What a commit that did not fail has come to, for the caller.
+    fn conclude(&mut self, ended: Ended) -> Result<Commit> {
+        let decided = match ended {
+            Ended::Decided(decided) => decided,
+            Ended::AlreadyCommitted(head) => {
+                self.discard();
+                self.phase = Phase::Committed;
+                let snapshot = self.dataset.snapshot(&head, &CallOptions::default())?;
+                return Ok(Commit { outcome: Outcome::AlreadyCommitted, snapshot });
+            }
+        };
+        self.phase = Phase::Committed;
+        let outcome = match decided.publication {
+            Publication::Published => Outcome::Committed,
+            Publication::Unpublished => Outcome::Unpublished,
+            Publication::BesideForeign => Outcome::BesideForeign,
+        };
+        let child = &decided.slot.child;
+        let manifest = match self.manifest.take() {
+            Some(manifest) if *manifest.snapshot_id == **child => manifest,
+            _ => {
+                let path = self.dataset.options().layout.manifest_path(self.dataset.id(), child);
+                Manifest::parse(&decided.payload, self.dataset.id(), child, &path)?
+            }
+        };
+        let snapshot: Snapshot = self.dataset.assemble(manifest, &decided.payload);
+        Ok(Commit { outcome, snapshot })
+    }
+
+    /// Makes the data durable, and gives the id that they lie under; a second time it only does the latter.
+    fn finish(&mut self, terms: &mut Terms<'_>) -> Result<Dated> {
+        if let Phase::Open(pipe) = &mut self.phase {
+            let flushed = pipe.flush().and_then(|()| terms.report(pipe.progress()));
+            flushed.inspect_err(|error| self.failed(error))?;
+            if let Phase::Open(pipe) = std::mem::replace(&mut self.phase, Phase::Aborted) {
+                self.phase = Phase::Closed(pipe);
+            }
+        }
+        if let Phase::Closed(pipe) = &mut self.phase {
+            let finished = pipe.finish().map(|data| (data, pipe.home().clone()));
+            let (data, home) = finished.inspect_err(|error| self.failed(error))?;
+            self.add(data);
+            self.complete(home);
+        }
+        match &self.phase {
+            Phase::Durable(home) => Ok(home.clone()),
+            phase => Err(phase.refusal()),
+        }
+    }
+
+    /// Gives the data up, as the caller wants.
+    ///
+    /// # Errors
+    /// `CommitUnknown` while a commit may have happened; `State` after one that has.
+    pub fn abort(&mut self) -> Result<()> {
+        self.process.check("a writer")?;
+        if let Some(pending) = &self.pending {
+            let message = format!(
+                "the commit of {} may have happened, so its data are kept: repeat the commit, or resolve this id",
+                pending.slot.child
+            );
+            let error = Error::new(Status::CommitUnknown, message).with_snapshot_id(&*pending.slot.child);
+            return Err(self.dataset.named(error));
+        }
+        if let Phase::Committed = self.phase {
+            return Err(self.phase.refusal());
+        }
+        self.discard();
+        Ok(())
+    }
+
+    /// Gives the data up, unless a commit that may have happened needs them.
+    fn discard(&mut self) {
+        if !self.process.is_current() {
+            return;
+        }
+        let phase = std::mem::replace(&mut self.phase, Phase::Aborted);
+        if matches!(phase, Phase::Committed) || self.pending.is_some() {
+            return;
+        }
+        for data in self.files.drain(..) {
+            // No manifest names the file: one that cannot be removed now is an orphan, which no reader sees.
+            let _ = self.dataset.store().backend().delete(&data.file.path);
+        }
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        self.discard();
+    }
+}
+
+impl Phase {
+    /// Why nothing can be written or committed in this phase.
+    #[cold]
+    fn refusal(&self) -> Error {
+        let why = match self {
+            Phase::Open(_) | Phase::Closed(_) | Phase::Durable(_) => {
+                "its data are closed since the commit was tried: commit again, or abort"
+            }
+            Phase::Failed(error) => return error.clone(),
+            Phase::Committed => "it has committed: open a new one",
+            Phase::Aborted | Phase::Empty => "it was aborted: open a new one",
+        };
+        Error::new(Status::State, format_args!("the writer cannot do this any more: {why}"))
+    }
+}
+
+/// A transaction while it is being committed.
+struct Attempt<'a, 'p> {
+    transaction: &'a mut Transaction,
+    source: &'a mut dyn Source,
+    terms: &'a mut Terms<'p>,
+}
+
+impl Content for Attempt<'_, '_> {
+    fn finish_data(&mut self) -> Result<Dated> {
+        if let Phase::Empty | Phase::Open(_) = self.transaction.phase {
+            self.source.fill(self.transaction, self.terms)?;
+        }
+        self.transaction.finish(self.terms)
+    }
+
+    fn manifest(&mut self, slot: &Slot) -> Result<Manifest> {
+        if !matches!(self.transaction.phase, Phase::Durable(_)) {
+            return Err(Error::new(
+                Status::Internal,
+                "a manifest was asked for before the data were durable",
+            ));
+        }
+        let manifest = self.transaction.dataset.manifest(slot, &self.transaction.files, &self.terms.metadata);
+        self.transaction.manifest = Some(manifest.clone());
+        Ok(manifest)
+    }
+}
+
+impl Dataset {
+    /// The manifest of a snapshot of these data files.
+    fn manifest(&self, slot: &Slot, data: &[DataFile], metadata: &Metadata) -> Manifest {
+        let options = self.options();
+        let counts = data.iter().map(|data| data.counts);
+        let mut files: Vec<_> = data.iter().map(|data| data.file.clone()).collect();
+        // As the manifest has them.
+        files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        let mut manifest = Manifest {
+            dataset_id: self.id().to_owned(),
+            snapshot_id: slot.child.to_string(),
+            created_at: slot.created_at,
+            metadata: metadata.clone(),
+            files,
+            parent_snapshot_id: slot.parent.as_deref().map(str::to_owned),
+            row_count: counts.clone().map(|counts| counts.records).sum(),
+            min_timestamp: counts.clone().filter_map(|counts| counts.min_timestamp).min(),
+            max_timestamp: counts.filter_map(|counts| counts.max_timestamp).max(),
+            codec: options.codec.manifest_name().map(str::to_owned),
+            compressor: options.compressor.manifest_name().to_owned(),
+            partitioner: options.layout.partitioner().to_owned(),
+            checksum_algorithm: options.checksum.name().map(str::to_owned),
+            unknown: Vec::new(),
+        };
+        manifest.set_producers(&slot.producers);
+        manifest
+    }
+}
+
+/// An id of this moment for data files to lie under.
+pub(super) fn fresh_home() -> Dated {
+    let created_at = driver::now();
+    // A clock before 1970 or after 2286 gives 0: the commit then draws an id above its parent.
+    let nanos = u64::try_from(created_at).unwrap_or_default();
+    let id = id::compose(nanos, id::fresh_random()).unwrap_or_default();
+    Dated { id: Id::from(id), created_at }
+}
