@@ -1,0 +1,5 @@
+//! The command line tool `lode`.
+
+fn main() -> std::process::ExitCode {
+    lode_cli::main()
+}
