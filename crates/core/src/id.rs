@@ -2,8 +2,10 @@
 //! allowed, what form an id has, and how ours are made.
 //!
 //! Bytewise order of snapshot ids is history order, so ours begin with the time, at a fixed width, and an id of
-//! the Go library (the bare 19 digits) sorts below every id of ours with the same or a later time. All but the two
+//! the Go library (the bare 19 digits) sorts below every id of ours with the same or a later time. All but `now` and the two
 //! `fresh_*` functions are pure: the commit protocol is told time and randomness.
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result, Status};
 
@@ -11,6 +13,9 @@ use crate::error::{Error, Result, Status};
 const TIME_DIGITS: usize = 19;
 /// The first time that [`TIME_DIGITS`] digits cannot hold, in nanoseconds since the Unix epoch.
 const TIME_LIMIT: u64 = 10_000_000_000_000_000_000;
+/// The first time at which no snapshot is made any more, the beginning of the year 2262, in nanoseconds since the Unix
+/// epoch: before its end the times of manifests leave 64 bits.
+pub(crate) const TIME_END: i64 = 9_214_646_400_000_000_000;
 /// Width of the randomness in an id, in lower-case hex digits.
 const RANDOM_DIGITS: usize = 16;
 /// The longest id, in bytes: an id is one path segment, and file systems allow no longer name.
@@ -59,6 +64,13 @@ pub fn form(id: &str) -> Form {
 #[must_use]
 pub fn compose(nanos: u64, random: u64) -> Option<String> {
     (nanos < TIME_LIMIT).then(|| format!("{nanos:019}-{random:016x}"))
+}
+
+/// The current Unix time in nanoseconds; 0 before 1970, `i64::MAX` when 64 bits cannot hold it.
+#[must_use]
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// Randomness for one snapshot id: the low 64 bits of a version 4 UUID.

@@ -1,9 +1,9 @@
 //! The commit protocol (`docs/commit-protocol.md`): how a snapshot becomes visible, durable and the one
 //! successor of its parent. [`machine`] decides what to do next and knows nothing of bytes, clocks or stores;
-//! [`driver`] does it on a store.
+//! [`driver`] does it on a store; [`go_compat`] holds what exists for the Go library alone.
 
-pub(crate) mod adopt;
 pub(crate) mod driver;
+pub(crate) mod go_compat;
 pub(crate) mod machine;
 mod target;
 

@@ -1,6 +1,6 @@
 //! The dataset that is committed to.
 
-use super::adopt::Sightings;
+use super::go_compat::Sightings;
 use crate::context::Context;
 use crate::history::{History, SlotKey};
 use crate::layout::Layout;
@@ -26,6 +26,8 @@ pub struct Target<'a> {
     pub compressor: &'static str,
     /// The checksum that it names, if any.
     pub checksum: Option<&'static str>,
+    /// The current Unix time in nanoseconds.
+    pub clock: fn() -> i64,
     /// What was seen to stand still, on stores without a clock.
     pub sightings: &'a Sightings,
 }

@@ -6,7 +6,7 @@ use super::partition;
 use crate::checksum::Checksum;
 use crate::codec::{Codec, MAX_RECORD_BYTES_DEFAULT};
 use crate::commit::Target;
-use crate::commit::adopt::Sightings;
+use crate::commit::go_compat::Sightings;
 use crate::commit::machine::Knowledge;
 use crate::compress::Compressor;
 use crate::context::Context;
@@ -73,6 +73,8 @@ struct Inner {
     options: DatasetOptions,
     /// What this handle knows of the history. Never held while waiting for anything.
     knowledge: Mutex<Knowledge>,
+    /// The time that new snapshots are dated by.
+    clock: fn() -> i64,
     /// What this handle has seen to stand still.
     sightings: Sightings,
 }
@@ -104,6 +106,7 @@ impl Dataset {
                 id: id.to_owned(),
                 options,
                 knowledge,
+                clock: id::now,
                 sightings: Sightings::default(),
             }),
         })
@@ -137,6 +140,7 @@ impl Dataset {
             codec: options.codec.manifest_name(),
             compressor: options.compressor.manifest_name(),
             checksum: options.checksum.name(),
+            clock: self.inner.clock,
             sightings: &self.inner.sightings,
         }
     }
@@ -154,6 +158,9 @@ impl Dataset {
     /// Adds what a commit has learnt: threads that share the handle may have learnt more meanwhile.
     pub(super) fn learn(&self, learnt: Knowledge) {
         let mut known = self.inner.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.head.as_ref().is_some_and(|head| learnt.vanished.as_ref() == Some(&head.id)) {
+            *known = Knowledge::default();
+        }
         known.root |= learnt.root;
         let newer = match (&known.head, &learnt.head) {
             (Some(known), Some(learnt)) => learnt.id > known.id,

@@ -130,6 +130,7 @@ impl Transaction {
     /// Begins the one data file, under an id of this moment.
     pub fn open(&mut self, early_writeback: bool) -> Result<&mut Pipe> {
         if !matches!(self.phase, Phase::Open(_)) {
+            driver::check_clock(self.dataset.target())?;
             let pipe = Pipe::open(&self.dataset, &fresh_home(), early_writeback)?;
             self.phase = Phase::Open(Box::new(pipe));
         }
@@ -366,7 +367,7 @@ impl Dataset {
 
 /// An id of this moment for data files to lie under.
 pub(super) fn fresh_home() -> Dated {
-    let created_at = driver::now();
+    let created_at = id::now();
     // A clock before 1970 or after 2286 gives 0: the commit then draws an id above its parent.
     let nanos = u64::try_from(created_at).unwrap_or_default();
     let id = id::compose(nanos, id::fresh_random()).unwrap_or_default();

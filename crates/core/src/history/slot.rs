@@ -45,6 +45,18 @@ pub struct Slot {
     pub producers: Arc<Producers>,
 }
 
+impl Slot {
+    /// Whether the child's manifest must be the payload of this slot. An adopted one was there before; and the Go
+    /// writer that a noop stands in for may have put its own first.
+    pub fn has_own_payload(&self) -> bool {
+        match self.kind {
+            Kind::Commit => true,
+            Kind::Noop => matches!(form(&self.child), Form::Ours { .. }),
+            Kind::Adopt => false,
+        }
+    }
+}
+
 /// A payload over this many bytes stands in an object of its own.
 pub const INLINE_MAX: usize = 1 << 20;
 

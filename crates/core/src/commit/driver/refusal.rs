@@ -1,7 +1,7 @@
 //! Why nothing was committed, in words.
 
 use super::super::machine::{Goal, Reason};
-use super::Driver;
+use super::{Driver, clock_too_late};
 use crate::error::{Error, Status};
 
 impl Driver<'_> {
@@ -74,6 +74,21 @@ impl Driver<'_> {
                 let message = format!("the manifest {path} is not the one that its commit slot decided");
                 Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(&*id)
             }
+            Reason::Vanished(id) => {
+                let message = format!(
+                    "the snapshot {id}, which this handle has committed or read, is gone, and the dataset has others: it \
+                     was replaced, perhaps by an older copy. Open the dataset again to go on from what is there"
+                );
+                Error::new(Status::Corrupt, message).with_snapshot_id(&*id)
+            }
+            Reason::Implausible(id) => {
+                let message = format!(
+                    "no writer can have made the snapshot id {id}: it is dated more than 24 hours ahead of this \
+                     machine's clock and of the head; give the one that is in the error"
+                );
+                Error::new(Status::InvalidArgument, message).with_snapshot_id(&*id)
+            }
+            Reason::ClockTooLate => clock_too_late(),
             Reason::SequenceTooOld(highest) => {
                 let message = format!(
                     "the producer's sequence is too old: the highest that is committed is {highest}, and only the 64 \

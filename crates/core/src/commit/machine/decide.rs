@@ -5,20 +5,48 @@ use std::sync::Arc;
 
 #[cfg(test)]
 use super::Mutant;
-use super::{Action, Dated, Goal, Id, Kind, Machine, Outcome, PutAnswer, Read, Reason, Slot, State, Then};
-use crate::id::{Form, compose, form};
+use super::{
+    Dated, Draw, DrawState, Drawn, Goal, Job, Machine, Outcome, Pause, PauseAnswer, PauseState, Pending,
+    PersistSlot, PutAnswer, PutSlot, PutState, Read, ReadSlot, Reason, SlotState, SlotSyncState, SyncAnswer,
+    Then,
+};
+use crate::history::{Id, Kind, Slot};
+use crate::id::{Form, TIME_END, compose, form};
 use crate::manifest::producers::{Producers, Verdict};
 
+/// An id further than this ahead of the clock and of the head was made by no writer.
+const FURTHEST_AHEAD: i64 = 24 * 60 * 60 * 1_000_000_000;
+
+/// What is tried again after a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Retry {
+    /// To put the slot: it was not there.
+    Put,
+    /// To read it back: that failed.
+    ReadBack,
+}
+
 impl Machine {
+    /// The data are durable, or could not be made so.
+    pub(super) fn on_data(&mut self, id: Option<Dated>) -> Pending {
+        match id {
+            Some(id) => {
+                self.id = Some(id);
+                self.decide()
+            }
+            None => self.fail(),
+        }
+    }
+
     /// The caller expected a parent, and the head is another.
-    pub(super) fn conflict(&mut self) -> Option<Action> {
+    pub(super) fn conflict(&mut self) -> Option<Pending> {
         let Goal::Commit { expected: Some(expected), .. } = &self.goal else { return None };
         let head = self.head.as_ref().map(|head| head.id.clone());
         (head != *expected).then(|| self.refuse(Reason::Conflict(head)))
     }
 
     /// The producer's sequence is committed, or too old to be known.
-    pub(super) fn known_sequence(&mut self) -> Option<Action> {
+    pub(super) fn known_sequence(&mut self) -> Option<Pending> {
         let Goal::Commit { stamp: Some(stamp), .. } = &self.goal else { return None };
         let head = self.head.as_ref()?;
         match head.producers.verdict(stamp) {
@@ -45,7 +73,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn decide(&mut self) -> Action {
+    pub(super) fn decide(&mut self) -> Pending {
         self.open = false;
         #[cfg(test)]
         let rebased = self.slot.is_some() && self.mutated(Mutant::ProducersNotCheckedAtRebase);
@@ -60,11 +88,28 @@ impl Machine {
         self.draw()
     }
 
-    pub(super) fn draw(&mut self) -> Action {
-        self.go(State::Draw, Action::Draw)
+    pub(in crate::commit) fn draw(&mut self) -> Pending {
+        self.ask(Draw, DrawState::Decide)
     }
 
-    pub(super) fn on_drawn(&mut self, now: i64, random: u64, nonce: u128) -> Action {
+    /// Whether no writer can have made the id that is to be resolved.
+    fn is_implausible(&self, now: i64) -> bool {
+        let Goal::Resolve { id } = &self.goal else { return false };
+        let head = self.head.as_ref().map_or(0, |head| id_time(&head.id).unwrap_or_default());
+        id_time(id).unwrap_or(i64::MAX).saturating_sub(now.max(head)) > FURTHEST_AHEAD
+    }
+
+    pub(super) fn on_drawn(&mut self, drawn: Drawn) -> Pending {
+        let Drawn { now, random, nonce } = drawn;
+        if now >= TIME_END {
+            return self.refuse(Reason::ClockTooLate);
+        }
+        if let Goal::Resolve { id } = &self.goal
+            && self.is_implausible(now)
+        {
+            let id = id.clone();
+            return self.refuse(Reason::Implausible(id));
+        }
         let (kind, above) = match &self.goal {
             Goal::Commit { .. } => (Kind::Commit, None),
             Goal::Resolve { id } => (Kind::Noop, Some(id.clone())),
@@ -86,11 +131,14 @@ impl Machine {
         self.tries = 0;
         #[cfg(test)]
         if self.mutated(Mutant::ManifestBeforeSlot) && kind == Kind::Commit {
-            let job = super::Job { slot: slot.clone(), then: Then::Acknowledge };
             self.open = true;
-            return self.go(State::ManifestPut(job), Action::PutManifest(slot));
+            return self.put_manifest(Job { slot, then: Then::Acknowledge });
         }
-        self.go(State::Put, Action::PutSlot(slot))
+        self.put_slot(slot)
+    }
+
+    pub(super) fn put_slot(&mut self, slot: Slot) -> Pending {
+        self.ask(PutSlot(slot), PutState::Decide)
     }
 
     /// An id drawn earlier still sorts, and is dated, after the head.
@@ -120,13 +168,16 @@ impl Machine {
         if let Some(above) = above {
             raise(id_time(above)?, above)?;
         }
-        let nanos = u64::try_from(time).unwrap_or_default();
-        let id =
-            compose(nanos, random).ok_or_else(|| self.head.as_ref().map_or("".into(), |h| h.id.clone()))?;
+        let highest =
+            || above.max(self.head.as_ref().map(|head| &head.id)).cloned().unwrap_or_else(|| "".into());
+        if time >= TIME_END {
+            return Err(highest());
+        }
+        let id = compose(u64::try_from(time).unwrap_or_default(), random).ok_or_else(highest)?;
         Ok(Dated { id: Id::from(id), created_at: time })
     }
 
-    pub(super) fn on_slot_put(&mut self, answer: PutAnswer) -> Action {
+    pub(super) fn on_slot_put(&mut self, answer: PutAnswer) -> Pending {
         match answer {
             PutAnswer::Done => self.mine(),
             // Another's, or an earlier try of our own: only reading tells.
@@ -163,16 +214,16 @@ impl Machine {
         }
     }
 
-    fn read_back(&mut self) -> Action {
+    pub(super) fn read_back(&mut self) -> Pending {
         let parent = self.slot.as_ref().and_then(|slot| slot.parent.clone());
-        self.go(State::ReadBack, Action::ReadSlot(parent))
+        self.ask(ReadSlot(parent), SlotState::Decide)
     }
 
-    pub(super) fn on_read_back(&mut self, read: Read<Slot>) -> Action {
+    pub(super) fn on_read_back(&mut self, read: Read<Slot>) -> Pending {
         let Some(slot) = self.slot.clone() else { return self.fail() };
         match read {
             Read::Found(found) if found.nonce == slot.nonce => {
-                self.go(State::ReadBackPersisted, Action::PersistSlot(slot.parent))
+                self.ask(PersistSlot(slot.parent), SlotSyncState::Decide)
             }
             Read::Found(other) => {
                 self.open = false;
@@ -182,58 +233,62 @@ impl Machine {
                 };
                 self.help(other, then)
             }
-            Read::Absent => self.pause(State::PausedBeforePut),
-            Read::Failed => self.pause(State::PausedBeforeRead),
+            Read::Absent => self.pause(Retry::Put),
+            Read::Failed => self.pause(Retry::ReadBack),
         }
     }
 
     /// Ours, by a request that was never answered: it decides once it is durable.
-    pub(super) fn on_read_back_persisted(&mut self, ok: bool) -> Action {
-        if ok { self.mine() } else { self.unknown() }
+    pub(super) fn on_read_back_persisted(&mut self, answer: SyncAnswer) -> Pending {
+        match answer {
+            SyncAnswer::Durable => self.mine(),
+            SyncAnswer::Failed => self.unknown(),
+        }
     }
 
-    fn pause(&mut self, state: State) -> Action {
+    fn pause(&mut self, retry: Retry) -> Pending {
         self.tries += 1;
-        self.go(state, Action::Pause(self.tries))
+        self.ask(Pause(self.tries), PauseState::Decide(retry))
     }
 
-    /// Sends the same bytes again, or reads again; after the last try one more look, and no more.
-    pub(super) fn on_paused(&mut self, stop: bool, put: bool) -> Action {
+    /// Sends the same bytes again, or reads again; after the last try reads once more, and then no more.
+    pub(super) fn on_paused(&mut self, retry: Retry, answer: PauseAnswer) -> Pending {
         #[cfg(test)]
-        if stop && self.mutated(Mutant::DeadlineMeansFailed) {
+        if answer == PauseAnswer::Stop && self.mutated(Mutant::DeadlineMeansFailed) {
             self.open = false;
             return self.fail();
         }
-        if stop || self.tries >= self.attempts {
+        if answer == PauseAnswer::Stop || self.tries >= self.attempts {
             return self.unknown();
         }
-        match self.slot.clone() {
-            Some(slot) if put => self.go(State::Put, Action::PutSlot(slot)),
+        match (retry, self.slot.clone()) {
+            (Retry::Put, Some(slot)) => self.put_slot(slot),
             _ => self.read_back(),
         }
     }
 
-    fn unknown(&mut self) -> Action {
+    fn unknown(&mut self) -> Pending {
         match (&self.goal, self.slot.clone()) {
             (Goal::Commit { .. }, Some(slot)) => self.finish(Outcome::Unknown(slot)),
             _ => self.finish(Outcome::Undecided),
         }
     }
 
-    fn mine(&mut self) -> Action {
+    fn mine(&mut self) -> Pending {
         let Some(slot) = self.slot.clone() else { return self.fail() };
         self.open = false;
+        self.mine = true;
         self.knowledge.root = true;
         let then = match slot.kind {
             Kind::Commit => Then::Acknowledge,
             Kind::Noop | Kind::Adopt => Then::Sealed,
         };
-        self.publish(super::Job { slot, then })
+        self.publish(Job { slot, then })
     }
 }
 
 /// The time in an id; or the id, if it has none.
-pub(super) fn id_time(id: &Id) -> Result<i64, Id> {
+pub(in crate::commit) fn id_time(id: &Id) -> Result<i64, Id> {
     match form(id) {
         Form::Ours { nanos } | Form::Go { nanos } => i64::try_from(nanos).map_err(|_| id.clone()),
         Form::Other => Err(id.clone()),

@@ -11,6 +11,8 @@ pub enum Mutant {
     ExistsMeansLost,
     /// An unknown answer is reported as a failure.
     UnknownMeansFailed,
+    /// A head that the handle remembers is built on although the pointer lies behind it.
+    MemoryNotChecked,
     /// The id need not be above the parent's.
     IdBelowParent,
     /// A head that was listed is built on although no pointer leads to it.

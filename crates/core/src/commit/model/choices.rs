@@ -1,7 +1,8 @@
 //! A person's decisions in the model: a writer that is told that the history needs repair chooses one of the heads it was
 //! named, and goes on from there.
 
-use super::super::machine::{Goal, Machine, Reason, Repair};
+use super::super::go_compat::Repair;
+use super::super::machine::{Goal, Machine, Reason};
 use super::foreign::is_go;
 use super::world::World;
 use crate::history::{Id, Kind, Slot};

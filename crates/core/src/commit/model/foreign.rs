@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::machine::{Aging, Event, ManifestFacts, Read, Survey, Surveyed};
+use super::super::go_compat::{Aging, Survey, Surveyed};
+use super::super::machine::{ManifestFacts, Read};
 use super::world::{Scenario, Step, World};
 use crate::history::{Id, Kind, Slot};
 use crate::id::{Form, form};
@@ -190,20 +191,20 @@ impl World {
     }
 
     /// The answers to the question for an object's age. That a minute has passed is noted.
-    pub(super) fn ages(&self, scenario: &Scenario, aging: &Aging) -> Vec<(World, Event)> {
+    pub(super) fn ages(&self, scenario: &Scenario, aging: &Aging) -> Vec<(World, Read<bool>)> {
         let pointed = self.latest.as_deref().and_then(|raw| std::str::from_utf8(raw).ok()).map(Id::from);
         let (Aging::Latest, Some(id)) = (aging, pointed) else {
-            return vec![(self.clone(), Event::Aged(Read::Absent))];
+            return vec![(self.clone(), Read::Absent)];
         };
         let prompt = !scenario.go.slow && self.go.at_work.as_ref().is_some_and(|(at, _)| *at == id);
         let mut later = self.clone();
         later.go.given_up.insert(id);
         let mut answers = Vec::new();
         if !prompt {
-            answers.push((later, Event::Aged(Read::Found(true))));
+            answers.push((later, Read::Found(true)));
         }
         if !self.go.over {
-            answers.push((self.clone(), Event::Aged(Read::Found(false))));
+            answers.push((self.clone(), Read::Found(false)));
         }
         answers
     }

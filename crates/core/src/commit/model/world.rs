@@ -2,14 +2,15 @@
 //! writers that crash, a Go reader that repairs the pointer, somebody who resets the pointer.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use crate::history::{Id, Kind, Slot};
 use crate::id::compose;
 use crate::manifest::producers::Stamp;
 
 use super::super::machine::{
-    Action, Event, Goal, Knowledge, Machine, Mutant, Outcome, Publication, PutAnswer, Read, Reason,
-    SwapAnswer,
+    Ask, CheckHead, Dated, Drawn, Goal, HeadAnswer, Knowledge, Machine, ManifestAnswer, Mutant, Outcome,
+    PauseAnswer, Pending, Publication, PutAnswer, Read, Reason, Request, Swap, SwapAnswer, SyncAnswer,
 };
 use super::choices::Choices;
 use super::foreign::{Go, GoPlan, Reader, Stored, is_go};
@@ -63,17 +64,18 @@ pub enum Doubt {
     Resolve,
 }
 
+/// A writing request that has not arrived yet.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(super) enum Request {
+pub(super) enum Delayed {
     Slot(Slot),
     Manifest(Slot),
-    Swap { expected: Option<Vec<u8>>, value: Id },
+    Swap(Swap),
 }
 
 #[derive(Clone, Hash, PartialEq, Eq)]
 pub(super) struct Writer {
-    pub(super) machine: Option<Machine>,
-    action: Option<Action>,
+    /// The machine of the commit under way, and what it waits for.
+    pub(super) running: Option<(Machine, Pending)>,
     knowledge: Knowledge,
     commits: u8,
     draws: u8,
@@ -92,7 +94,7 @@ pub struct World {
     pub(super) copies: BTreeMap<Id, Slot>,
     pub(super) go: Go,
     pub(super) choices: Choices,
-    pub(super) delayed: Vec<Request>,
+    pub(super) delayed: Vec<Delayed>,
     pub(super) writers: Vec<Writer>,
     pub(super) reader: Reader,
     pub(super) look: Look,
@@ -107,6 +109,117 @@ pub struct World {
     pub(super) refused_for_repair: u8,
     /// Of each nonce: which writer's, in which life, for which commit.
     pub(super) owners: BTreeMap<u128, (usize, u8, u8)>,
+}
+
+/// The answers that a writer may get to its request, each of which is a step.
+struct Answers<'a> {
+    world: &'a World,
+    scenario: &'a Scenario,
+    index: usize,
+    machine: &'a Machine,
+    steps: &'a mut Vec<Step>,
+}
+
+impl Answers<'_> {
+    /// The machine gets this answer in this world.
+    fn push<Q: Request + Clone + Debug>(
+        &mut self,
+        ask: &Ask<Q>,
+        how: &str,
+        world: Result<World, String>,
+        answer: Q::Answer,
+    ) where
+        Q::Answer: Debug,
+    {
+        let label = format!("writer {}: {:?} {how} -> {answer:?}", self.index, ask.request);
+        let result = world.and_then(|mut world| {
+            let mut machine = self.machine.clone();
+            let pending = ask.clone().answer(&mut machine, answer);
+            world.go_on(self.scenario, self.index, machine, pending)?;
+            Ok(world)
+        });
+        self.steps.push((label, result));
+    }
+
+    fn plain<Q: Request + Clone + Debug>(&mut self, ask: &Ask<Q>, answer: Q::Answer)
+    where
+        Q::Answer: Debug,
+    {
+        self.push(ask, "", Ok(self.world.clone()), answer);
+    }
+
+    /// The same at the cost of a fault, if there is one left.
+    fn faulty<Q: Request + Clone + Debug>(&mut self, ask: &Ask<Q>, how: &str, answer: Q::Answer)
+    where
+        Q::Answer: Debug,
+    {
+        if self.world.faults > 0 {
+            let mut world = self.world.clone();
+            world.faults -= 1;
+            self.push(ask, how, Ok(world), answer);
+        }
+    }
+
+    fn synced<Q: Request<Answer = SyncAnswer> + Clone + Debug>(&mut self, ask: &Ask<Q>) {
+        self.plain(ask, SyncAnswer::Durable);
+        self.faulty(ask, "fails", SyncAnswer::Failed);
+    }
+
+    /// The ways in which a put may go.
+    fn put<Q: Request<Answer = PutAnswer> + Clone + Debug>(&mut self, ask: &Ask<Q>, request: &Delayed) {
+        let mut applied = self.world.clone();
+        match applied.apply_put(request) {
+            Err(fault) => self.push(ask, "", Err(fault), PutAnswer::Failed),
+            Ok(answer) => {
+                if self.world.faults > 0 {
+                    let mut faulty = applied.clone();
+                    faulty.faults -= 1;
+                    if matches!(request, Delayed::Slot(_)) && answer == PutAnswer::Done {
+                        self.push(ask, "is not durable", Ok(faulty.clone()), PutAnswer::Doubtful);
+                    }
+                    self.push(ask, "is applied, unanswered", Ok(faulty), PutAnswer::Unknown);
+                }
+                self.push(ask, "", Ok(applied), answer);
+            }
+        }
+        self.delay(ask, request, PutAnswer::Unknown);
+        self.faulty(ask, "is refused", PutAnswer::Failed);
+    }
+
+    /// The ways in which a swap may go.
+    fn swap(&mut self, ask: &Ask<Swap>) {
+        let mut applied = self.world.clone();
+        match applied.apply_swap(&ask.request) {
+            Err(fault) => self.push(ask, "", Err(fault), SwapAnswer::Failed),
+            Ok(answer) => {
+                if self.world.faults > 0 {
+                    let mut faulty = applied.clone();
+                    faulty.faults -= 1;
+                    self.push(ask, "is applied, unanswered", Ok(faulty), SwapAnswer::Unknown);
+                }
+                self.push(ask, "", Ok(applied), answer);
+            }
+        }
+        self.delay(ask, &Delayed::Swap(ask.request.clone()), SwapAnswer::Unknown);
+        if self.world.faults > 0 {
+            let mut refused = self.world.clone();
+            refused.faults -= 1;
+            refused.look.end();
+            self.push(ask, "is refused", Ok(refused), SwapAnswer::Failed);
+        }
+    }
+
+    fn delay<Q: Request + Clone + Debug>(&mut self, ask: &Ask<Q>, request: &Delayed, answer: Q::Answer)
+    where
+        Q::Answer: Debug,
+    {
+        if self.world.faults > 0 {
+            let mut later = self.world.clone();
+            later.faults -= 1;
+            later.delayed.push(request.clone());
+            self.push(ask, "is delayed or lost", Ok(later), answer);
+        }
+    }
 }
 
 /// One step, and where it leads; or the fault that it shows.
@@ -148,7 +261,7 @@ impl World {
             let mut next = self.clone();
             let request = next.delayed.remove(index);
             let label = format!("a delayed request arrives: {}", describe(&request));
-            let result = next.apply(&request).map(|_| next);
+            let result = next.apply_put(&request).map(|_| next);
             steps.push((label, result));
         }
         self.reader_steps(&mut steps);
@@ -177,115 +290,112 @@ impl World {
     }
 
     fn writer_steps(&self, scenario: &Scenario, index: usize, steps: &mut Vec<Step>) {
-        let writer = &self.writers[index];
         let plan = &scenario.writers[index];
-        let Some(action) = writer.action.clone() else {
+        let Some((machine, pending)) = &self.writers[index].running else {
             if let Some(next) = self.begin(scenario, index) {
                 steps.push((format!("writer {index} begins"), Ok(next)));
             }
             return;
         };
-        let mut answers: Vec<(String, Result<World, String>, Event)> = Vec::new();
-        let plain = |event: Event| (String::new(), Ok(self.clone()), event);
-        let faulty = |what: &str, event: Event| {
-            let mut next = self.clone();
-            next.faults -= 1;
-            (what.to_string(), Ok(next), event)
-        };
-        let faults = self.faults > 0;
-        match &action {
-            Action::ReadLatest => {
-                answers.push(plain(Event::Latest(read(self.latest.clone()))));
-                if faults {
-                    answers.push(faulty("fails", Event::Latest(Read::Failed)));
-                }
+        let mut answers = Answers { world: self, scenario, index, machine, steps };
+        match pending {
+            Pending::ReadLatest(ask) => {
+                answers.plain(ask, read(self.latest.clone()));
+                answers.faulty(ask, "fails", Read::Failed);
             }
-            Action::ListHead => {
-                answers.push(plain(Event::Listed(read(self.manifests.keys().next_back().cloned()))));
-            }
-            Action::ReadManifest(id) => {
+            Pending::ListHead(ask) => answers.plain(ask, read(self.manifests.keys().next_back().cloned())),
+            Pending::ReadManifest(ask) => {
+                let id = &ask.request.0;
                 let facts = self.manifests.get(id).map(|stored| stored.facts(id));
-                answers.push(plain(Event::Manifest(read(facts))));
+                answers.plain(ask, facts.map_or(ManifestAnswer::Absent, ManifestAnswer::Whole));
             }
-            Action::ReadSlot(parent) => {
-                answers.push(plain(Event::Slot(read(self.slots.get(parent).cloned()))));
-                if faults {
-                    answers.push(faulty("fails", Event::Slot(Read::Failed)));
-                }
+            Pending::ReadSlot(ask) => {
+                answers.plain(ask, read(self.slots.get(&ask.request.0).cloned()));
+                answers.faulty(ask, "fails", Read::Failed);
             }
-            Action::FindNamer(child) => {
+            Pending::FindSlotNaming(ask) => {
+                let child = &ask.request.0;
                 let below = self.slots.iter().rfind(|(parent, _)| parent.as_ref().is_none_or(|p| p < child));
-                let namer = below.map(|(_, slot)| slot.clone()).filter(|slot| slot.child == *child);
-                answers.push(plain(Event::Namer(read(namer))));
+                let naming = below.map(|(_, slot)| slot.clone()).filter(|slot| slot.child == *child);
+                answers.plain(ask, read(naming));
             }
-            Action::FinishData => {
+            Pending::CheckHead(ask) => {
+                answers.plain(ask, self.checked(&ask.request));
+                answers.faulty(ask, "fails", HeadAnswer::Failed);
+            }
+            Pending::FinishData(ask) => {
                 let id =
                     Id::from(compose(plan.clock.unsigned_abs(), self.random(index)).expect("a small time"));
-                answers.push(plain(Event::DataFinished(id, plan.clock)));
+                let mut world = self.clone();
+                world.writers[index].draws += 1;
+                answers.push(ask, "", Ok(world), Some(Dated { id, created_at: plan.clock }));
             }
-            Action::Draw => {
+            Pending::Draw(ask) => {
                 let random = self.random(index);
-                let nonce = u128::from(random);
-                answers.push(plain(Event::Drawn { now: plan.clock, random, nonce }));
+                let drawn = Drawn { now: plan.clock, random, nonce: u128::from(random) };
+                let mut world = self.clone();
+                world.writers[index].draws += 1;
+                let owner = match plan.produces {
+                    // Whichever writer carries the sequence out: it is one commit.
+                    true => (usize::MAX, 0, self.writers[index].commits),
+                    false => (index, self.writers[index].lives, self.writers[index].commits),
+                };
+                world.owners.insert(drawn.nonce, owner);
+                answers.push(ask, "", Ok(world), drawn);
             }
-            Action::Survey => answers.push(plain(Event::Surveyed(Read::Found(self.survey().into())))),
-            Action::ReadAge(aging) => {
-                let ages = self.ages(scenario, aging).into_iter();
-                answers.extend(ages.map(|(world, event)| (String::new(), Ok(world), event)));
-            }
-            Action::PersistAdopted(_)
-            | Action::PersistSlot(_)
-            | Action::PersistManifest(_)
-            | Action::PersistLatest => {
-                answers.push(plain(Event::Persisted(true)));
-                if faults {
-                    answers.push(faulty("fails", Event::Persisted(false)));
+            Pending::ReadSurvey(ask) => answers.plain(ask, Read::Found(self.survey().into())),
+            Pending::ReadAge(ask) => {
+                for (world, age) in self.ages(scenario, &ask.request.0) {
+                    answers.push(ask, "", Ok(world), age);
                 }
             }
-            Action::Pause(_) => {
-                answers.push(plain(Event::Paused { stop: false }));
-                if faults {
-                    answers.push(faulty("ends at the deadline", Event::Paused { stop: true }));
-                }
+            Pending::PersistAdopted(ask) => answers.synced(ask),
+            Pending::PersistSlot(ask) => answers.synced(ask),
+            Pending::PersistManifest(ask) => answers.synced(ask),
+            Pending::PersistLatest(ask) => answers.synced(ask),
+            Pending::Pause(ask) => {
+                answers.plain(ask, PauseAnswer::GoOn);
+                answers.faulty(ask, "ends at the deadline", PauseAnswer::Stop);
             }
-            Action::PutSlot(slot) => {
-                self.requests(&Request::Slot(slot.clone()), faults, &mut answers, true);
+            Pending::PutSlot(ask) => {
+                answers.put(ask, &Delayed::Slot(ask.request.0.clone()));
             }
-            Action::PutManifest(slot) => {
-                self.requests(&Request::Manifest(slot.clone()), faults, &mut answers, false);
+            Pending::PutManifest(ask) => {
+                let slot = &ask.request.0;
+                answers.put(ask, &Delayed::Manifest(slot.clone()));
                 if let Some(half) = self.half_written(scenario, slot) {
-                    if faults {
-                        for event in [PutAnswer::Failed, PutAnswer::Unknown] {
+                    if self.faults > 0 {
+                        for answer in [PutAnswer::Failed, PutAnswer::Unknown] {
                             let mut half = half.clone();
                             half.faults -= 1;
-                            answers.push(("gets as far as the copies".into(), Ok(half), Event::Put(event)));
+                            answers.push(ask, "gets as far as the copies", Ok(half), answer);
                         }
                     }
                     if self.crashes > 0 {
                         let mut half = half;
                         half.crash(index, plan);
-                        steps.push((format!("writer {index} crashes after the copies"), Ok(half)));
+                        answers.steps.push((format!("writer {index} crashes after the copies"), Ok(half)));
                     }
                 }
             }
-            Action::Swap { expected, value } => {
-                let request = Request::Swap { expected: expected.clone(), value: value.clone() };
-                self.requests(&request, faults, &mut answers, false);
-            }
-            Action::Finish(_) => unreachable!("handled when it was given"),
-        }
-        for (how, world, event) in answers {
-            let label = format!("writer {index}: {action:?} {how} -> {event:?}");
-            let result = world.and_then(|mut world| {
-                world.answer(scenario, index, event)?;
-                Ok(world)
-            });
-            steps.push((label, result));
+            Pending::Swap(ask) => answers.swap(ask),
+            Pending::Finished(_) => unreachable!("handled when it was given"),
         }
         if self.crashes > 0 {
             let mut next = self.clone();
             next.crash(index, plan);
-            steps.push((format!("writer {index} crashes before {action:?}"), Ok(next)));
+            steps.push((format!("writer {index} crashes before {pending:?}"), Ok(next)));
+        }
+    }
+
+    /// Whether the slot of the parent names this snapshot, and its manifest is what the slot decided.
+    fn checked(&self, head: &CheckHead) -> HeadAnswer {
+        let naming = self.slots.get(&head.parent).filter(|slot| slot.child == head.id);
+        match (naming, self.manifests.get(&head.id)) {
+            (None, _) => HeadAnswer::NotNamed,
+            (Some(slot), Some(Stored::Ours(there))) if slot == there => HeadAnswer::Sound,
+            (Some(slot), Some(_)) if !slot.has_own_payload() => HeadAnswer::Sound,
+            (Some(_), _) => HeadAnswer::Differs,
         }
     }
 
@@ -298,56 +408,12 @@ impl World {
         self.writers[index] = Writer { commits, draws: writer.draws, ..Writer::new(writer.lives + 1) };
     }
 
-    /// The ways in which a writing request may go.
-    fn requests(
-        &self,
-        request: &Request,
-        faults: bool,
-        answers: &mut Vec<(String, Result<World, String>, Event)>,
-        doubtful: bool,
-    ) {
-        let mut next = self.clone();
-        let applied = next.apply(request);
-        match applied {
-            Err(fault) => answers.push((String::new(), Err(fault), Event::Start)),
-            Ok(event) => {
-                if faults {
-                    let mut unanswered = next.clone();
-                    unanswered.faults -= 1;
-                    answers.push(("is applied, unanswered".into(), Ok(unanswered), unknown(request)));
-                }
-                if faults && doubtful && event == Event::Put(PutAnswer::Done) {
-                    let mut doubt = next.clone();
-                    doubt.faults -= 1;
-                    answers.push(("is not durable".into(), Ok(doubt), Event::Put(PutAnswer::Doubtful)));
-                }
-                answers.push((String::new(), Ok(next), event));
-            }
-        }
-        if faults {
-            let mut later = self.clone();
-            later.faults -= 1;
-            later.delayed.push(request.clone());
-            answers.push(("is delayed or lost".into(), Ok(later), unknown(request)));
-            let mut refused = self.clone();
-            refused.faults -= 1;
-            let event = match request {
-                Request::Swap { .. } => {
-                    refused.look.end();
-                    Event::Swapped(SwapAnswer::Failed)
-                }
-                _ => Event::Put(PutAnswer::Failed),
-            };
-            answers.push(("is refused".into(), Ok(refused), event));
-        }
-    }
-
     /// Does to the store what the request asks, and gives the store's answer.
-    fn apply(&mut self, request: &Request) -> Result<Event, String> {
-        Ok(match request {
-            Request::Slot(slot) => {
+    fn apply_put(&mut self, request: &Delayed) -> Result<PutAnswer, String> {
+        match request {
+            Delayed::Slot(slot) => {
                 if self.slots.contains_key(&slot.parent) {
-                    return Ok(Event::Put(PutAnswer::Exists));
+                    return Ok(PutAnswer::Exists);
                 }
                 if self.refused.contains(&slot.nonce) {
                     return Err(format!(
@@ -358,35 +424,38 @@ impl World {
                 self.judge_slot(slot)?;
                 self.judge_order(slot)?;
                 self.slots.insert(slot.parent.clone(), slot.clone());
-                Event::Put(PutAnswer::Done)
+                Ok(PutAnswer::Done)
             }
-            Request::Manifest(slot) => match self.manifests.get(&slot.child) {
-                Some(Stored::Ours(there)) if there == slot => Event::Put(PutAnswer::Exists),
-                Some(_) => Event::Put(PutAnswer::Differs),
+            Delayed::Manifest(slot) => Ok(match self.manifests.get(&slot.child) {
+                Some(Stored::Ours(there)) if there == slot => PutAnswer::Exists,
+                Some(_) => PutAnswer::Differs,
                 None => {
                     self.manifests.insert(slot.child.clone(), Stored::Ours(slot.clone()));
-                    Event::Put(PutAnswer::Done)
+                    PutAnswer::Done
                 }
-            },
-            Request::Swap { expected, value } => {
-                if self.latest != *expected {
-                    return Ok(Event::Swapped(SwapAnswer::Mismatch(self.latest.clone())));
-                }
-                let path = self.path();
-                let place = |id: &[u8]| path.iter().position(|(on, _)| on.as_bytes() == id);
-                let foreign = |raw: &[u8]| std::str::from_utf8(raw).is_ok_and(is_go) && place(raw).is_none();
-                if expected.as_deref().is_some_and(foreign) && !self.choices.begun {
-                    return Err(format!("the pointer to a Go writer's snapshot is overwritten by {value}"));
-                }
-                if let Some(old) = expected.as_deref().and_then(place)
-                    && place(value.as_bytes()).is_none_or(|new| new < old)
-                {
-                    return Err(format!("the pointer goes back to {value}"));
-                }
-                self.latest = Some(value.as_bytes().to_vec());
-                Event::Swapped(SwapAnswer::Done)
-            }
-        })
+            }),
+            Delayed::Swap(swap) => self.apply_swap(swap).map(|_| PutAnswer::Done),
+        }
+    }
+
+    fn apply_swap(&mut self, swap: &Swap) -> Result<SwapAnswer, String> {
+        let Swap { expected, value } = swap;
+        if self.latest != *expected {
+            return Ok(SwapAnswer::Mismatch(self.latest.clone()));
+        }
+        let path = self.path();
+        let place = |id: &[u8]| path.iter().position(|(on, _)| on.as_bytes() == id);
+        let foreign = |raw: &[u8]| std::str::from_utf8(raw).is_ok_and(is_go) && place(raw).is_none();
+        if expected.as_deref().is_some_and(foreign) && !self.choices.begun {
+            return Err(format!("the pointer to a Go writer's snapshot is overwritten by {value}"));
+        }
+        if let Some(old) = expected.as_deref().and_then(place)
+            && place(value.as_bytes()).is_none_or(|new| new < old)
+        {
+            return Err(format!("the pointer goes back to {value}"));
+        }
+        self.latest = Some(value.as_bytes().to_vec());
+        Ok(SwapAnswer::Done)
     }
 
     fn random(&self, index: usize) -> u64 {
@@ -406,7 +475,7 @@ impl World {
         let machine = match writer.doubt.take() {
             None if choice.is_some() => Machine::new(choice?, knowledge, 2),
             Some(slot) if plan.doubt == Doubt::Repeat => {
-                Machine::settle(Goal::Commit { expected: None, stamp }, knowledge, 2, slot)
+                Machine::repeating(Goal::Commit { expected: None, stamp }, knowledge, 2, slot)
             }
             Some(slot) => Machine::new(Goal::Resolve { id: slot.child }, knowledge, 2),
             None if writer.commits == plan.commits => return None,
@@ -417,34 +486,30 @@ impl World {
             }
         };
         let mut machine = machine.with_mutant(scenario.mutant);
-        writer.action = Some(machine.step(Event::Start));
-        writer.machine = Some(machine);
+        let pending = machine.start();
+        writer.running = Some((machine, pending));
         Some(next)
     }
 
-    /// Gives a writer its answer; if that ends its commit, notes what it was told.
-    fn answer(&mut self, scenario: &Scenario, index: usize, event: Event) -> Result<(), String> {
-        let writer = &mut self.writers[index];
-        if let Event::Drawn { nonce, .. } = event {
-            let owner = match scenario.writers[index].produces {
-                // Whoever carries the sequence out: it is one commit.
-                true => (usize::MAX, 0, writer.commits),
-                false => (index, writer.lives, writer.commits),
-            };
-            self.owners.insert(nonce, owner);
-        }
-        if matches!(event, Event::Drawn { .. } | Event::DataFinished(..)) {
-            writer.draws += 1;
-        }
-        let Some(machine) = &mut writer.machine else { return Ok(()) };
-        let action = machine.step(event);
-        let Action::Finish(outcome) = action else {
-            writer.action = Some(action);
+    /// Notes what a writer waits for after an answer; if the answer ends its commit, what it was told.
+    fn go_on(
+        &mut self,
+        scenario: &Scenario,
+        index: usize,
+        machine: Machine,
+        pending: Pending,
+    ) -> Result<(), String> {
+        let Pending::Finished(outcome) = pending else {
+            self.writers[index].running = Some((machine, pending));
             return Ok(());
         };
-        writer.knowledge = machine.knowledge().clone();
-        writer.action = None;
-        let ended = writer.machine.take();
+        let writer = &mut self.writers[index];
+        if let Some(vanished) = &machine.knowledge().vanished {
+            assert!(writer.knowledge.head.as_ref().is_some_and(|head| head.id == *vanished));
+        }
+        writer.knowledge = Knowledge { vanished: None, ..machine.knowledge().clone() };
+        writer.running = None;
+        let ended = Some(machine);
         match outcome {
             Outcome::Committed(slot, publication) => {
                 self.writers[index].last = Some(slot.child.clone());
@@ -523,7 +588,7 @@ impl World {
                     .delayed
                     .iter()
                     .filter_map(|request| match request {
-                        Request::Slot(slot) if slot.child == id => Some(slot.nonce),
+                        Delayed::Slot(slot) if slot.child == id => Some(slot.nonce),
                         _ => None,
                     })
                     .collect();
@@ -551,8 +616,7 @@ impl Writer {
 
     fn new(lives: u8) -> Self {
         Writer {
-            machine: None,
-            action: None,
+            running: None,
             knowledge: Knowledge::default(),
             commits: 0,
             draws: 0,
@@ -572,20 +636,13 @@ fn read<T>(found: Option<T>) -> Read<T> {
     found.map_or(Read::Absent, Read::Found)
 }
 
-fn unknown(request: &Request) -> Event {
-    match request {
-        Request::Swap { .. } => Event::Swapped(SwapAnswer::Unknown),
-        _ => Event::Put(PutAnswer::Unknown),
-    }
-}
-
 fn text(raw: &Option<Vec<u8>>) -> String {
     raw.as_ref().map_or("nothing".into(), |raw| String::from_utf8_lossy(raw).into_owned())
 }
 
-fn describe(request: &Request) -> String {
+fn describe(request: &Delayed) -> String {
     match request {
-        Request::Slot(slot) => format!(
+        Delayed::Slot(slot) => format!(
             "slot of {:?} for {} ({})",
             slot.parent,
             slot.child,
@@ -595,7 +652,7 @@ fn describe(request: &Request) -> String {
                 Kind::Adopt => "adopt",
             }
         ),
-        Request::Manifest(slot) => format!("manifest of {}", slot.child),
-        Request::Swap { value, .. } => format!("swap to {value}"),
+        Delayed::Manifest(slot) => format!("manifest of {}", slot.child),
+        Delayed::Swap(swap) => format!("swap to {}", swap.value),
     }
 }

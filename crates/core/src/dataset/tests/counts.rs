@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::context::CancelToken;
-use crate::id::compose;
+use crate::id::{compose, now};
 use crate::store::memory::Memory;
 use crate::store::{Backend, Durability, LockWait, Object, Put, Swap, Upload};
 
@@ -152,13 +152,14 @@ fn a_warm_commit_is_one_read_and_four_writes_however_long_the_history() {
         write(&dataset, &["1"]).unwrap();
         assert_eq!(take(), WARM);
     }
-    // After another's commit: its manifest, too.
+    // After another's commit: its manifest, which is compared with its slot.
     let other = open(&store);
     write(&other, &["1"]).unwrap();
     take();
     write(&dataset, &["1"]).unwrap();
     let mut after_another = WARM.to_vec();
     after_another.insert(1, "get datasets/events/snapshots/ID/manifest.json");
+    after_another.insert(2, "get datasets/events/_commits/ID");
     assert_eq!(take(), after_another);
     // A fresh handle also looks for the root of the history.
     let fresh = open(&store);
@@ -181,7 +182,8 @@ fn a_head_that_was_listed_is_pointed_to_before_anything_is_built_on_it() {
         |request: &String| request.starts_with("swap") || request.starts_with("put datasets/events/_commits");
     let pointed_first =
         ["swap datasets/events/latest", "put datasets/events/_commits/ID", "swap datasets/events/latest"];
-    let (fresh, doubted) = (open(&store), compose(3_000_000_000_000_000_000, 1).unwrap());
+    let soon = now() + 3_600_000_000_000;
+    let (fresh, doubted) = (open(&store), compose(soon.unsigned_abs(), 1).unwrap());
     // By a handle that knows nothing, by one that knows the head, and to seal it.
     for round in 0..3 {
         store.backend().delete(latest).unwrap();

@@ -170,7 +170,7 @@ fn hive_by_go(disk: &SimDisk) -> Vec<String> {
 fn dangling(disk: &SimDisk) -> Vec<String> {
     by_go(disk);
     by(disk, |_, go| go.point(G3));
-    disk.pass(crate::commit::adopt::PATIENCE);
+    disk.pass(crate::commit::go_compat::PATIENCE);
     Vec::new()
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::audit::audit;
 use super::*;
-use crate::commit::adopt::PATIENCE;
+use crate::commit::go_compat::PATIENCE;
 use crate::error::Status;
 use crate::layout::Layout;
 use crate::manifest::{FileRef, Manifest};

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use super::audit::audit;
 use super::*;
-use crate::commit::driver::now;
 use crate::error::Status;
 use crate::history::{Id, Kind, Slot, SlotKey, slot};
 use crate::id::compose;
+use crate::id::now;
 use crate::store::{Durability, LogLevel};
 
 /// Puts a first snapshot with this id and time into the store, slot and manifest and pointer, by hand.

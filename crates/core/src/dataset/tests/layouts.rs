@@ -2,9 +2,9 @@
 
 use super::audit::audit_as;
 use super::*;
-use crate::commit::driver::now;
 use crate::context::CancelToken;
 use crate::error::{Action, Status};
+use crate::id::now;
 use crate::manifest::Manifest;
 use crate::store::filesystem::Filesystem;
 use crate::store::sim::{Op, SimDisk};

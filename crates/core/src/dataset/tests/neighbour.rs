@@ -6,10 +6,10 @@ use super::audit::{audit, audit_as};
 use super::go::{Go, after, noop_in_waiting, on_disk, parent, refused};
 use super::layouts::{plant_copies, put};
 use super::*;
-use crate::commit::adopt::PATIENCE;
-use crate::commit::driver::now;
+use crate::commit::go_compat::PATIENCE;
 use crate::error::{Action, Status};
 use crate::history::{Kind, Slot, SlotKey, slot};
+use crate::id::now;
 use crate::options::Producer;
 use crate::store::sim::SimDisk;
 

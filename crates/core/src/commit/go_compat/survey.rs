@@ -1,18 +1,12 @@
-//! What the machine knows of a history that the Go library took part in, while it decides what to make of it.
+//! The survey: all slots and manifests of a history that the Go library took part in, or that has lost objects.
 
-use std::sync::Arc;
-
-use super::decide::id_time;
-use super::{Id, ManifestFacts, Reason, Slot};
-
-/// An object whose age matters.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Aging {
-    /// The pointer.
-    Latest,
-    /// The manifest of this snapshot.
-    Manifest(Id),
-}
+use crate::commit::Target;
+use crate::commit::machine::{ManifestFacts, decide::id_time};
+use crate::context::Context;
+use crate::error::Result;
+use crate::history::{Id, ManifestRead};
+use crate::id::{Form, form};
+use crate::manifest::{Manifest, producers};
 
 /// All of a dataset's slots and manifests, as they were listed, each list sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -38,30 +32,9 @@ pub struct Surveyed {
     pub tells_producers: bool,
 }
 
-/// Why a history needs a person's decision.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Repair {
-    /// There are snapshots of our form, but not the first commit's slot.
-    NoSlots,
-    /// A parent (`None`: the beginning) has several children.
-    Fork(Option<Id>),
-    /// The head is this, but there is a greater snapshot, or one built on it.
-    NotTheGreatest(Id),
-    /// The head leads back to a snapshot whose child the slots decided to be this.
-    Beside(Id),
-    /// This manifest ends in the middle.
-    Torn(Id),
-    /// The pointer names this id, which no snapshot has.
-    Dangling(Id),
-    /// The parent of this snapshot is not the one that the slots decided.
-    OtherParent(Id),
-    /// The caller chose this snapshot, but the slots lead elsewhere.
-    NotTheEnd(Id),
-}
-
 /// What a survey is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Subject {
+pub enum Subject {
     /// This head, whose manifest is there, and which no slot names.
     Head(Id, Box<ManifestFacts>),
     /// This id, which the pointer names, and which has no manifest, or a torn one.
@@ -81,49 +54,26 @@ pub(super) struct Chain {
     pub(super) gone: Option<Id>,
 }
 
-/// A head of the Go library's on its way into the slots.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Adoption {
-    pub(super) head: Id,
-    pub(super) cause: Cause,
-    pub(super) survey: Arc<Survey>,
+/// A snapshot and its ancestors, back to the beginning.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Line {
+    /// Those whose manifests are there, oldest first.
+    ids: Vec<Id>,
+    /// The parent of the first, if it has one: its manifest is gone.
+    pub(super) gone: Option<Id>,
 }
 
-/// Why a head is adopted.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Cause {
-    /// To build on it.
-    Head(Box<ManifestFacts>),
-    /// The pointer names this id above it, which is to be filled.
-    Dangling(Id),
-    /// The caller chose it.
-    Choice,
-}
+impl Line {
+    /// Whether a slot of `at` (`None`: the root) that names `child` leads towards the end of the line.
+    pub(super) fn leads_on(&self, at: Option<&Id>, child: &Id) -> bool {
+        self.after(at).contains(child) || at.is_none() && self.gone.as_ref() == Some(child)
+    }
 
-/// A slot that helps ours along on its way to the store.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Placing {
-    /// Of the kind `Adopt` or `Noop`; without its nonce before the draw.
-    pub(super) slot: Slot,
-    /// What it adopts; `None`: it fills a dangling pointer.
-    pub(super) adoption: Option<Box<Adoption>>,
-}
-
-/// The search for the map of producers, from a snapshot of the Go library's back.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Climb {
-    /// The ancestor being read.
-    pub(super) at: Id,
-    /// What to do with the map.
-    pub(super) then: Climbing,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Climbing {
-    /// Build on this head, which the slot of this parent brought into the slots.
-    Head { id: Id, created_at: i64, parent: Option<Id> },
-    /// Put this noop.
-    Noop(Box<Placing>),
+    /// The snapshots after this one; `None`, or the one that is gone: all.
+    pub(super) fn after(&self, at: Option<&Id>) -> &[Id] {
+        let place = at.and_then(|at| self.ids.iter().position(|id| id == at));
+        place.map_or(&self.ids[..], |place| &self.ids[place + 1..])
+    }
 }
 
 impl Survey {
@@ -166,6 +116,25 @@ impl Survey {
             }
         }
         Some(chain)
+    }
+
+    /// This snapshot with all its ancestors. `None` for ancestors that go round in a circle.
+    pub(super) fn line(&self, head: &Id) -> Option<Line> {
+        let mut line = Line::default();
+        let mut next = Some(head.clone());
+        while let Some(id) = next {
+            let Some(surveyed) = self.get(&id) else {
+                line.gone = Some(id);
+                break;
+            };
+            next = surveyed.parent.clone();
+            line.ids.push(id);
+            if line.ids.len() > self.manifests.len() {
+                return None;
+            }
+        }
+        line.ids.reverse();
+        Some(line)
     }
 
     /// Whether `id` is `ancestor` or descends from it.
@@ -231,8 +200,40 @@ impl Survey {
     }
 }
 
-impl Adoption {
-    pub(super) fn refusal(&self, repair: Repair) -> Reason {
-        Reason::NeedsRepair { repair, heads: self.survey.heads(&self.head) }
+impl Target<'_> {
+    /// All slots and manifests; each manifest is read once.
+    ///
+    /// # Errors
+    /// The store's; `ManifestInvalid` for a manifest that is whole and wrong; `Deadline`, `Cancelled`.
+    pub fn survey(&self, context: &Context) -> Result<Survey> {
+        let mut survey = Survey::default();
+        let mut slots = Vec::new();
+        let history = self.history(context);
+        history.list_slots(&mut |parent| match parent {
+            None => survey.root = true,
+            Some(parent) => slots.push(parent.to_owned()),
+        })?;
+        slots.sort_unstable();
+        survey.slots = slots.into_iter().map(Id::from).collect();
+        for id in history.listed_ids()? {
+            context.check("looking through the snapshots")?;
+            let tells = |manifest: &Manifest| {
+                matches!(form(&id), Form::Ours { .. }) || manifest.metadata.value(producers::KEY).is_some()
+            };
+            match history.manifest(&id)? {
+                ManifestRead::Whole(stored) => {
+                    let manifest = &stored.manifest;
+                    let surveyed = Surveyed {
+                        parent: manifest.parent_snapshot_id.as_deref().map(Id::from),
+                        tells_producers: tells(manifest),
+                        id: Id::from(id),
+                    };
+                    survey.manifests.push(surveyed);
+                }
+                ManifestRead::Torn => survey.torn.push(Id::from(id)),
+                ManifestRead::Absent => {}
+            }
+        }
+        Ok(survey)
     }
 }

@@ -42,7 +42,7 @@ impl World {
         let last = path.last().map(|(id, _)| id.as_bytes().to_vec());
         let on = |raw: &[u8]| path.iter().any(|(id, _)| id.as_bytes() == raw);
         self.delayed.is_empty()
-            && self.writers.iter().all(|writer| writer.machine.is_none() && writer.doubt.is_none())
+            && self.writers.iter().all(|writer| writer.running.is_none() && writer.doubt.is_none())
             && self.reader == Reader::Idle
             && (last.is_none() || self.latest == last || self.latest.as_deref().is_some_and(|raw| !on(raw)))
             && self.slots.values().all(|slot| self.manifests.contains_key(&slot.child))

@@ -3,17 +3,20 @@
 mod refusal;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
 
 use super::Target;
+use super::go_compat::{Aging, Survey};
 use super::machine::{
-    Action, Aging, Dated, Event, Goal, Knowledge, Machine, ManifestFacts, Outcome, Publication, PutAnswer,
-    Read, Reason, SwapAnswer,
+    CheckHead, Dated, Drawn, Goal, HeadAnswer, Knowledge, Machine, ManifestAnswer, ManifestFacts, Outcome,
+    PauseAnswer, Pending, Publication, PutAnswer, Read, Reason, SwapAnswer, SyncAnswer,
 };
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::history::{Decision, History, Id, Kind, MANIFEST_MAX, ManifestRead, Slot, copies, slot};
-use crate::id::{self, Form, form};
+use crate::id::{self, Form, TIME_END, form};
 use crate::layout::Layout;
 use crate::limits;
 use crate::manifest::Manifest;
@@ -80,6 +83,8 @@ struct Driver<'a> {
     own: Option<Decision>,
     /// The payload of the slot read last.
     seen: Option<Decision>,
+    /// The SHA-256 of the manifest read last.
+    digest: Option<(Id, [u8; 32])>,
     /// Why the last request failed.
     error: Option<Error>,
 }
@@ -97,11 +102,12 @@ pub fn commit(
     knowledge: &mut Knowledge,
     pending: &mut Option<Decision>,
 ) -> Result<Ended> {
+    check_clock(target)?;
     let goal = Goal::Commit { expected, stamp };
     let settled = pending.clone();
     let machine = match &settled {
         Some(pending) => {
-            Machine::settle(goal, knowledge.clone(), target.retry.attempts, pending.slot.clone())
+            Machine::repeating(goal, knowledge.clone(), target.retry.attempts, pending.slot.clone())
         }
         None => Machine::new(goal, knowledge.clone(), target.retry.attempts),
     };
@@ -193,73 +199,95 @@ pub fn adopt(target: Target<'_>, context: &Context, id: &str, knowledge: &mut Kn
     }
 }
 
-/// The current Unix time in nanoseconds.
-pub fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+/// Refuses to commit at a time that ids cannot hold.
+///
+/// # Errors
+/// `Unsupported`.
+pub fn check_clock(target: Target<'_>) -> Result<()> {
+    match (target.clock)() < TIME_END {
+        true => Ok(()),
+        false => Err(clock_too_late().context(format_args!("dataset {:?}", target.dataset))),
+    }
+}
+
+fn clock_too_late() -> Error {
+    let message = "this machine's clock is beyond the year 2261, where snapshot ids end: set the clock";
+    Error::new(Status::Unsupported, message)
 }
 
 impl<'a> Driver<'a> {
     fn new(target: Target<'a>, context: &'a Context, machine: Machine) -> Self {
         let unlimited = Context::default();
-        Driver { target, context, unlimited, content: None, machine, own: None, seen: None, error: None }
+        Driver {
+            target,
+            context,
+            unlimited,
+            content: None,
+            machine,
+            own: None,
+            seen: None,
+            digest: None,
+            error: None,
+        }
     }
 
     fn run(&mut self) -> Result<Outcome> {
-        let mut event = Event::Start;
+        let mut pending = self.machine.start();
         loop {
-            let action = self.machine.step(event);
-            if self.machine.may_stop() && !matches!(action, Action::Finish(_)) {
+            if let Pending::Finished(outcome) = pending {
+                return Ok(outcome);
+            }
+            if self.machine.may_stop() {
                 self.context.check("committing").map_err(|error| self.named(error))?;
             }
-            let is_own =
-                |parent: &Option<Id>| self.own.as_ref().is_some_and(|own| own.slot.parent == *parent);
-            let reads_own = matches!(&action, Action::ReadSlot(parent) if is_own(parent));
-            event = match action {
-                Action::Finish(outcome) => return Ok(outcome),
-                action => {
-                    let context = (!self.machine.is_in_doubt()).then_some(self.context);
-                    let _governed = limits::govern(context);
-                    self.perform(action)
-                }
+            let reads_own = matches!((&pending, &self.own), (Pending::ReadSlot(ask), Some(own))
+                if own.slot.parent == ask.request.0);
+            let answered = {
+                let context = (!self.machine.is_in_doubt()).then_some(self.context);
+                let _governed = limits::govern(context);
+                self.perform(pending)
             };
             // Our slot's place is taken by one of another layout, for good: whatever became of our request, it is not
             // committed.
             if reads_own
-                && event == Event::Slot(Read::Failed)
                 && let Some(error) = self.error.take_if(|error| error.status() == Status::LayoutMismatch)
             {
                 return Err(self.named(error));
             }
+            pending = answered;
         }
     }
 
-    fn perform(&mut self, action: Action) -> Event {
-        match action {
-            Action::ReadLatest => Event::Latest(self.read_latest()),
-            Action::ListHead => Event::Listed(self.list_head()),
-            Action::ReadManifest(id) => self.read_manifest_facts(&id),
-            Action::ReadSlot(parent) => Event::Slot(self.read_slot(parent.as_deref())),
-            Action::FindNamer(child) => Event::Namer(self.find_namer(&child)),
-            Action::Survey => {
-                let result = self.refuse_another_layout().and_then(|()| self.target.survey(self.context));
-                Event::Surveyed(self.read(result.map(|survey| Some(Arc::new(survey)))))
+    /// Makes the request, and gives the machine its answer.
+    fn perform(&mut self, pending: Pending) -> Pending {
+        macro_rules! answer {
+            ($ask:ident, $answer:expr) => {{
+                let answer = $answer;
+                $ask.answer(&mut self.machine, answer)
+            }};
+        }
+        match pending {
+            Pending::ReadLatest(ask) => answer!(ask, self.read_latest()),
+            Pending::ListHead(ask) => answer!(ask, self.list_head()),
+            Pending::ReadManifest(ask) => answer!(ask, self.read_manifest(&ask.request.0)),
+            Pending::ReadSlot(ask) => answer!(ask, self.read_slot(ask.request.0.as_deref())),
+            Pending::FindSlotNaming(ask) => answer!(ask, self.find_slot_naming(&ask.request.0)),
+            Pending::CheckHead(ask) => answer!(ask, self.check_head(&ask.request)),
+            Pending::ReadSurvey(ask) => answer!(ask, self.read_survey()),
+            Pending::ReadAge(ask) => answer!(ask, self.read_age(&ask.request.0)),
+            Pending::PersistAdopted(ask) => answer!(ask, self.persist_adopted(&ask.request.0)),
+            Pending::FinishData(ask) => answer!(ask, self.finish_data()),
+            Pending::Draw(ask) => answer!(ask, self.draw()),
+            Pending::PutSlot(ask) => answer!(ask, self.put_slot(&ask.request.0)),
+            Pending::PutManifest(ask) => answer!(ask, self.put_manifest(&ask.request.0)),
+            Pending::PersistSlot(ask) => answer!(ask, self.persist_slot(ask.request.0.as_deref())),
+            Pending::PersistManifest(ask) => answer!(ask, self.persist_manifest(&ask.request.0)),
+            Pending::PersistLatest(ask) => answer!(ask, self.persist_latest()),
+            Pending::Swap(ask) => {
+                answer!(ask, self.swap(ask.request.expected.as_deref(), &ask.request.value))
             }
-            Action::ReadAge(aging) => Event::Aged(self.read_age(&aging)),
-            Action::PersistAdopted(ids) => Event::Persisted(self.persist_adopted(&ids)),
-            Action::FinishData => self.finish_data(),
-            Action::Draw => self.draw(),
-            Action::PutSlot(slot) => Event::Put(self.put_slot(&slot)),
-            Action::PutManifest(slot) => Event::Put(self.put_manifest(&slot)),
-            Action::PersistSlot(parent) => self.persist_slot(parent.as_deref()),
-            Action::PersistManifest(id) => Event::Persisted(self.persist_manifest(&id)),
-            Action::PersistLatest => {
-                let key = self.target.layout.latest_path(self.target.dataset);
-                Event::Persisted(self.persist(&key))
-            }
-            Action::Swap { expected, value } => Event::Swapped(self.swap(expected.as_deref(), &value)),
-            Action::Pause(tries) => Event::Paused { stop: !self.pause(tries) },
-            Action::Finish(_) => unreachable!("the loop ends with it"),
+            Pending::Pause(ask) => answer!(ask, self.pause(ask.request.0)),
+            Pending::Finished(outcome) => Pending::Finished(outcome),
         }
     }
 
@@ -293,26 +321,74 @@ impl<'a> Driver<'a> {
         self.read(result.map(|id| id.map(Id::from)))
     }
 
-    fn read_manifest_facts(&mut self, id: &str) -> Event {
+    fn read_manifest(&mut self, id: &str) -> ManifestAnswer {
         let result = self.history().manifest(id).and_then(|read| {
-            let manifest = match read {
-                ManifestRead::Absent => return Ok(Some(None)),
-                ManifestRead::Torn => return Ok(None),
-                ManifestRead::Whole(stored) => stored.manifest,
+            let stored = match read {
+                ManifestRead::Absent => return Ok(ManifestAnswer::Absent),
+                ManifestRead::Torn => return Ok(ManifestAnswer::Torn),
+                ManifestRead::Whole(stored) => stored,
             };
+            let manifest = &stored.manifest;
             let tells =
                 matches!(form(id), Form::Ours { .. }) || manifest.metadata.value(producers::KEY).is_some();
-            Ok(Some(Some(ManifestFacts {
+            self.digest = Some((Id::from(id), Sha256::digest(&stored.bytes).into()));
+            Ok(ManifestAnswer::Whole(ManifestFacts {
                 parent: manifest.parent_snapshot_id.as_deref().map(Id::from),
                 created_at: manifest.created_at,
                 producers: if tells { Some(Arc::new(manifest.producers()?)) } else { None },
-            })))
+            }))
         });
-        match result {
-            Ok(None) => Event::ManifestTorn,
-            Ok(Some(facts)) => Event::Manifest(self.read(Ok(facts))),
-            Err(error) => Event::Manifest(self.read(Err(error))),
+        result.unwrap_or_else(|error| {
+            self.error = Some(error);
+            ManifestAnswer::Failed
+        })
+    }
+
+    /// Whether the manifest that was read last is the payload of the slot that must name it; and syncs both.
+    fn check_head(&mut self, head: &CheckHead) -> HeadAnswer {
+        match self.compare_with_slot(head) {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.error = Some(error);
+                HeadAnswer::Failed
+            }
         }
+    }
+
+    fn compare_with_slot(&self, head: &CheckHead) -> Result<HeadAnswer> {
+        let parent = head.parent.as_deref();
+        let decision = match self.seen.as_ref().filter(|seen| seen.slot.parent == head.parent) {
+            Some(seen) => Some(seen.clone()),
+            None => self.history().slot(parent)?,
+        };
+        let Some(decision) = decision.filter(|decision| decision.slot.child == head.id) else {
+            return Ok(HeadAnswer::NotNamed);
+        };
+        if decision.slot.has_own_payload() {
+            let digest: [u8; 32] = Sha256::digest(&*decision.payload).into();
+            if self.digest.as_ref().is_none_or(|(id, read)| *id != head.id || *read != digest) {
+                return Ok(HeadAnswer::Differs);
+            }
+        }
+        if self.syncs() {
+            let slot_key = self.target.slot_key(parent);
+            if let Some(payload) = slot::payload_key(slot_key, &decision.slot, &decision.payload) {
+                self.backend().persist(&payload)?;
+            }
+            self.backend().persist(&slot_key.path())?;
+            self.backend().persist(&self.history().manifest_key(&head.id)?)?;
+        }
+        Ok(HeadAnswer::Sound)
+    }
+
+    /// Whether what another wrote has to be synced.
+    fn syncs(&self) -> bool {
+        self.target.durability == Durability::Full && self.backend().persists()
+    }
+
+    fn read_survey(&mut self) -> Read<Arc<Survey>> {
+        let result = self.refuse_another_layout().and_then(|()| self.target.survey(self.context));
+        self.read(result.map(|survey| Some(Arc::new(survey))))
     }
 
     fn read_age(&mut self, aging: &Aging) -> Read<bool> {
@@ -324,15 +400,20 @@ impl<'a> Driver<'a> {
         self.read(result)
     }
 
-    fn persist_adopted(&mut self, ids: &[Id]) -> bool {
-        if self.target.durability == Durability::Process || !self.backend().persists() {
-            return true;
+    fn persist_adopted(&mut self, ids: &[Id]) -> SyncAnswer {
+        if !self.syncs() {
+            return SyncAnswer::Durable;
         }
-        match self.target.persist_adopted(ids, self.context) {
-            Ok(()) => true,
+        let result = self.target.persist_adopted(ids, self.context);
+        self.synced(result)
+    }
+
+    fn synced(&mut self, result: Result<()>) -> SyncAnswer {
+        match result {
+            Ok(()) => SyncAnswer::Durable,
             Err(error) => {
                 self.error = Some(error);
-                false
+                SyncAnswer::Failed
             }
         }
     }
@@ -350,25 +431,24 @@ impl<'a> Driver<'a> {
         self.read(result.map(|found| found.map(|decision| decision.slot)))
     }
 
-    fn find_namer(&mut self, child: &str) -> Read<Slot> {
+    fn find_slot_naming(&mut self, child: &str) -> Read<Slot> {
         let result = self.history().slot_naming(child);
         self.see(result)
     }
 
-    fn finish_data(&mut self) -> Event {
+    fn finish_data(&mut self) -> Option<Dated> {
         // Where nothing of the layout is found, the place may be another's.
         if self.machine.head().is_none()
             && let Err(error) = self.refuse_another_layout()
         {
             self.error = Some(error);
-            return Event::DataFailed;
+            return None;
         }
-        let Some(content) = &mut self.content else { return Event::DataFailed };
-        match content.finish_data() {
-            Ok(head) => Event::DataFinished(head.id, head.created_at),
+        match self.content.as_mut()?.finish_data() {
+            Ok(id) => Some(id),
             Err(error) => {
                 self.error = Some(error);
-                Event::DataFailed
+                None
             }
         }
     }
@@ -378,8 +458,8 @@ impl<'a> Driver<'a> {
         self.history().refuse_another_layout()
     }
 
-    fn draw(&self) -> Event {
-        let now = now();
+    fn draw(&self) -> Drawn {
+        let now = (self.target.clock)();
         if let Some(head) = self.machine.head()
             && head.created_at.saturating_sub(now) > i64::try_from(AHEAD.as_nanos()).unwrap_or(i64::MAX)
         {
@@ -390,7 +470,7 @@ impl<'a> Driver<'a> {
             );
             self.target.store.log(LogLevel::Warning, &message);
         }
-        Event::Drawn { now, random: id::fresh_random(), nonce: id::fresh_nonce() }
+        Drawn { now, random: id::fresh_random(), nonce: id::fresh_nonce() }
     }
 
     /// The bytes that this slot decides.
@@ -486,7 +566,7 @@ impl<'a> Driver<'a> {
             match self.put_bytes(key, payload) {
                 PutAnswer::Done => {}
                 // A writer that died before us may have left it in the cache.
-                PutAnswer::Exists if self.persist(key) => {}
+                PutAnswer::Exists if self.persist(key) == SyncAnswer::Durable => {}
                 PutAnswer::Exists => return PutAnswer::Failed,
                 answer => return answer,
             }
@@ -523,54 +603,52 @@ impl<'a> Driver<'a> {
         answer
     }
 
-    fn persist_slot(&mut self, parent: Option<&str>) -> Event {
-        if self.target.durability == Durability::Process || !self.backend().persists() {
-            return Event::Persisted(true);
+    fn persist_slot(&mut self, parent: Option<&str>) -> SyncAnswer {
+        if !self.syncs() {
+            return SyncAnswer::Durable;
         }
+        let result = self.try_persist_slot(parent);
+        self.synced(result)
+    }
+
+    fn try_persist_slot(&self, parent: Option<&str>) -> Result<()> {
         let slot_key = self.target.slot_key(parent);
         let key = slot_key.path();
         let seen = self.seen.as_ref().filter(|seen| seen.slot.parent.as_deref() == parent).cloned();
         let found = match seen {
-            Some(seen) => Ok(Some(seen)),
-            None => self.history().slot(parent),
+            Some(seen) => Some(seen),
+            None => self.history().slot(parent)?,
         };
-        let payload_key = match found {
-            Ok(Some(found)) => slot::payload_key(slot_key, &found.slot, &found.payload),
-            Ok(None) => {
-                let message = format!("the slot {key} is missing, but its child is there");
-                self.error = Some(Error::new(Status::Corrupt, message).with_path(key));
-                return Event::SlotAbsent;
-            }
-            Err(error) => {
-                self.error = Some(error);
-                return Event::Persisted(false);
-            }
+        let missing = || {
+            let message = format!("the slot {key} is missing, but its child is there");
+            Error::new(Status::Corrupt, message).with_path(&*key)
         };
-        let persisted = payload_key.is_none_or(|payload| self.persist(&payload)) && self.persist(&key);
-        Event::Persisted(persisted)
+        let found = found.ok_or_else(missing)?;
+        if let Some(payload) = slot::payload_key(slot_key, &found.slot, &found.payload) {
+            self.backend().persist(&payload)?;
+        }
+        self.backend().persist(&key)
     }
 
-    fn persist_manifest(&mut self, id: &str) -> bool {
-        match self.history().manifest_key(id) {
-            Ok(key) => self.persist(&key),
-            Err(error) => {
-                self.error = Some(error);
-                false
-            }
+    fn persist_manifest(&mut self, id: &str) -> SyncAnswer {
+        if !self.syncs() {
+            return SyncAnswer::Durable;
         }
+        let result = self.history().manifest_key(id).and_then(|key| self.backend().persist(&key));
+        self.synced(result)
     }
 
-    fn persist(&mut self, key: &str) -> bool {
-        if self.target.durability == Durability::Process || !self.backend().persists() {
-            return true;
+    fn persist_latest(&mut self) -> SyncAnswer {
+        let key = self.target.layout.latest_path(self.target.dataset);
+        self.persist(&key)
+    }
+
+    fn persist(&mut self, key: &str) -> SyncAnswer {
+        if !self.syncs() {
+            return SyncAnswer::Durable;
         }
-        match self.backend().persist(key) {
-            Ok(()) => true,
-            Err(error) => {
-                self.error = Some(error);
-                false
-            }
-        }
+        let result = self.backend().persist(key);
+        self.synced(result)
     }
 
     fn swap(&mut self, expected: Option<&[u8]>, value: &str) -> SwapAnswer {
@@ -595,14 +673,14 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Waits before the next try; whether there may be one.
-    fn pause(&mut self, tries: u32) -> bool {
+    /// Waits before the next try.
+    fn pause(&mut self, tries: u32) -> PauseAnswer {
         let time = self.target.retry.pause(tries, id::fresh_random());
         match self.context.sleep(time, "waiting for an answer") {
-            Ok(()) => true,
+            Ok(()) => PauseAnswer::GoOn,
             Err(error) => {
                 self.error.get_or_insert(error);
-                false
+                PauseAnswer::Stop
             }
         }
     }

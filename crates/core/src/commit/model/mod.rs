@@ -5,8 +5,8 @@
 mod choices;
 mod foreign;
 mod hive;
+mod invariants;
 mod look;
-mod promises;
 mod world;
 
 use std::collections::HashMap;
