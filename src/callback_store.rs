@@ -1,21 +1,17 @@
 //! A store of the caller's own, reached through callbacks: what they answer is checked, and translated.
 //!
-//! `Shared` calls them, one at a time per thread and, if they want it, one at a time at all (`turns`); [`Raw`]
-//! is the backend over them; [`CallbackStore`] tries the store's conditions before its first write (`probe`).
+//! [`CallbackStore`] is the backend; `Shared` calls the callbacks, one at a time per thread and, if they want it,
+//! one at a time at all (`reentrancy`).
 
-mod probe;
-mod raw;
+mod backend;
+mod reentrancy;
 #[cfg(test)]
 mod tests;
-mod turns;
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use self::raw::Raw;
-use self::turns::{Turn, Turns};
+pub(crate) use self::backend::CallbackStore;
+use self::reentrancy::{Entered, Guard};
+use lode_core::context::Context;
 use lode_core::error::{Error, Result, Status};
-use lode_core::limits;
-use lode_core::store::{Backend, Durability, LockWait, Object, Swap, Upload, key};
 
 /// One of the functions that a store may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,18 +122,40 @@ pub(crate) trait Staged: Send {
 /// The callbacks with the rules of calling them. Uploads and open objects hold on to it.
 struct Shared {
     callbacks: Box<dyn Callbacks>,
-    turns: Turns,
+    guard: Guard,
+    /// Why nothing can be written, if callbacks are lacking.
+    unwritable: Option<Error>,
 }
 
 impl Shared {
-    /// Waits until this callback may be called; the thread may call it until the turn is dropped.
-    fn enter(&self, callback: Callback, key: &str) -> Result<Turn<'_>> {
+    fn new(callbacks: Box<dyn Callbacks>) -> Self {
+        let guard = Guard::new(callbacks.is_serial());
+        let missing = Callback::FOR_WRITING.into_iter().filter(|callback| !callbacks.has(*callback));
+        let missing: Vec<&str> = missing.map(Callback::name).collect();
+        let unwritable = (!missing.is_empty()).then(|| {
+            let message = format!(
+                "the callback store can be read, but not written to: lode_store_callbacks has no {}",
+                missing.join(", no ")
+            );
+            Error::new(Status::Unsupported, message)
+        });
+        Shared { callbacks, guard, unwritable }
+    }
+
+    /// Fails if callbacks are lacking that writing takes.
+    fn check_writable(&self) -> Result<()> {
+        self.unwritable.clone().map_or(Ok(()), Err)
+    }
+
+    /// Waits, within the call's limits, until this callback may be called; the thread may call it until the answer is
+    /// dropped.
+    fn enter(&self, context: &Context, callback: Callback, key: &str) -> Result<Entered<'_>> {
         if !self.callbacks.has(callback) {
             let message = format!("the callback store has no {}", callback.name());
             return Err(Error::new(Status::Unsupported, message).with_path(key));
         }
-        limits::check("working on a callback store")?;
-        self.turns.enter().map_err(|error| {
+        context.check("working on a callback store")?;
+        self.guard.enter(context).map_err(|error| {
             error.context(format_args!("{} of {key:?} in a callback store", callback.name())).with_path(key)
         })
     }
@@ -190,120 +208,4 @@ fn is_unclear(code: i32) -> bool {
         named(code),
         None | Some(Status::CommitUnknown | Status::Unknown | Status::Deadline | Status::Cancelled)
     )
-}
-
-/// What is known of a store's conditions.
-enum Admission {
-    Untried,
-    Granted,
-    Refused(Error),
-}
-
-/// A store over callbacks, whose conditions are tried before its first write.
-pub(crate) struct CallbackStore {
-    raw: Raw,
-    admission: Mutex<Admission>,
-}
-
-impl CallbackStore {
-    pub(crate) fn new(callbacks: Box<dyn Callbacks>) -> Self {
-        let turns = Turns::new(callbacks.is_serial());
-        let raw = Raw(Arc::new(Shared { callbacks, turns }));
-        CallbackStore { raw, admission: Mutex::new(Admission::Untried) }
-    }
-
-    /// Refuses to write where a commit would not be safe. Threads that come first together each try for themselves:
-    /// no lock is held while callbacks run.
-    fn admit(&self, key: &str) -> Result<()> {
-        key::check(key)?;
-        match &*self.admission.lock().unwrap_or_else(PoisonError::into_inner) {
-            Admission::Granted => return Ok(()),
-            Admission::Refused(error) => return Err(error.clone()),
-            Admission::Untried => {}
-        }
-        let tried = self.has_all().and_then(|()| probe::probe(&self.raw, key));
-        let verdict = match &tried {
-            Ok(()) => Admission::Granted,
-            Err(error) if error.status() == Status::Unsupported => Admission::Refused(error.clone()),
-            // It could not be tried; the next write tries again.
-            Err(_) => return tried,
-        };
-        *self.admission.lock().unwrap_or_else(PoisonError::into_inner) = verdict;
-        tried
-    }
-
-    fn has_all(&self) -> Result<()> {
-        let callbacks = &self.raw.0.callbacks;
-        let missing = Callback::FOR_WRITING.into_iter().filter(|callback| !callbacks.has(*callback));
-        let missing: Vec<&str> = missing.map(Callback::name).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let message = format!(
-            "the callback store can be read, but not written to: lode_store_callbacks has no {}",
-            missing.join(", no ")
-        );
-        Err(Error::new(Status::Unsupported, message))
-    }
-}
-
-impl Backend for CallbackStore {
-    fn describe(&self) -> String {
-        self.raw.describe()
-    }
-
-    fn location(&self, key: &str) -> Option<String> {
-        self.raw.location(key)
-    }
-
-    fn create(&self, key: &str, durability: Durability) -> Result<Box<dyn Upload>> {
-        self.admit(key)?;
-        self.raw.create(key, durability)
-    }
-
-    fn open(&self, key: &str) -> Result<Option<Box<dyn Object>>> {
-        self.raw.open(key)
-    }
-
-    fn get(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
-        self.raw.get(key, limit)
-    }
-
-    fn list(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
-        self.raw.list(prefix, each)
-    }
-
-    fn list_names(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
-        self.raw.list_names(prefix, each)
-    }
-
-    fn delete(&self, key: &str) -> Result<()> {
-        self.raw.delete(key)
-    }
-
-    fn compare_and_swap(
-        &self,
-        key: &str,
-        expected: &[u8],
-        value: &[u8],
-        durability: Durability,
-        wait: &LockWait<'_>,
-    ) -> Swap {
-        match self.admit(key) {
-            Ok(()) => self.raw.compare_and_swap(key, expected, value, durability, wait),
-            Err(error) => Swap::Failed(error),
-        }
-    }
-
-    fn persists(&self) -> bool {
-        self.raw.persists()
-    }
-
-    fn persist(&self, key: &str) -> Result<()> {
-        self.raw.persist(key)
-    }
-
-    fn unprobed(&self) -> Option<&dyn Backend> {
-        Some(&self.raw)
-    }
 }

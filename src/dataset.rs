@@ -25,11 +25,11 @@ use crate::store::lode_store;
 use lode_core::checksum::Checksum;
 use lode_core::codec::Codec;
 use lode_core::compress::Compressor;
+use lode_core::context::Retry;
 use lode_core::dataset::{Dataset, DatasetOptions, Resolution};
 use lode_core::error::{Error, Result, Status};
 use lode_core::layout::Layout;
 use lode_core::manifest::Metadata;
-use lode_core::options::Retry;
 use lode_core::store::Durability;
 
 /// No codec: a dataset of raw blobs. The record calls answer LODE_ERR_CODEC_REQUIRED.

@@ -478,7 +478,7 @@ pub unsafe extern "C" fn lode_store_open_callbacks(
             let options = options?;
             let store = store.required(call, "store")?;
             let backend = CallbackStore::new(Box::new(Arc::new(callbacks)));
-            store.set(handle::give(Store::new(Box::new(backend), options))?);
+            store.set(handle::give(Store::probed(Box::new(backend), options))?);
             Ok(LODE_OK)
         })
     }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use lode_core::checksum::Checksum;
 use lode_core::codec::Codec;
 use lode_core::compress::Compressor;
-use lode_core::context::CallOptions;
+use lode_core::context::{CallOptions, Retry};
 use lode_core::dataset::{Commit, Dataset, DatasetOptions, Outcome, ReadOptions, Snapshot, WriterOptions};
 use lode_core::manifest::Metadata;
-use lode_core::options::{CommitOptions, Retry};
+use lode_core::options::CommitOptions;
 use lode_core::store::{Store, StoreOptions};
 use lode_core::{Result, Status};
 

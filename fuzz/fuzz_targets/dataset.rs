@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use lode_core::codec::Codec;
-use lode_core::context::CallOptions;
+use lode_core::context::{CallOptions, Context, Retry};
 use lode_core::dataset::{Dataset, DatasetOptions, ReadOptions, Resolution, Snapshot, Verify, WriterOptions};
 use lode_core::fuzzing::{Kind, Slot, SlotKey, encode};
 use lode_core::layout::Layout;
 use lode_core::manifest::{Manifest, Metadata};
-use lode_core::options::{CommitOptions, Retry};
+use lode_core::options::CommitOptions;
 use lode_core::store::{Durability, Put, Store, StoreOptions};
 
 const DATASET: &str = "events";
@@ -56,7 +56,7 @@ fn with_ids(bytes: &[u8]) -> Vec<u8> {
 
 fn put(store: &Store, key: &str, bytes: &[u8]) {
     if let Put::Unknown(error) | Put::Doubtful(error) =
-        store.backend().put_if_absent(key, bytes, Durability::Full)
+        store.backend().put_if_absent(Context::unlimited(), key, bytes, Durability::Full)
     {
         panic!("memory is in doubt: {error}");
     }
@@ -67,8 +67,8 @@ fn with_right_sizes(store: &Store, key: &str, bytes: Vec<u8>) -> Vec<u8> {
     let Some(id) = Layout::Default.parse_manifest_path(DATASET, key) else { return bytes };
     let Ok(mut manifest) = Manifest::parse(&bytes, DATASET, id, key) else { return bytes };
     for file in &mut manifest.files {
-        if let Ok(Some(object)) = store.backend().open(&file.path) {
-            file.size_bytes = object.size();
+        if let Ok(Some(object)) = store.backend().head(Context::unlimited(), &file.path) {
+            file.size_bytes = object.size;
         }
         file.checksum = None;
     }

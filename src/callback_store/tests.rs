@@ -9,11 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{Answer, Callback, CallbackStore, Callbacks, Hearing, Refusal, Staged};
-use lode_core::context::{CallOptions, CancelToken, Context};
+use lode_core::context::{CallOptions, CancelToken, Context, Retry};
 use lode_core::error::{Action, Error, Result, Status};
-use lode_core::limits;
-use lode_core::options::Retry;
-use lode_core::store::{Backend, Durability, Put, Store, StoreOptions, Swap};
+use lode_core::store::probe::Probed;
+use lode_core::store::{Backend, Durability, LockWait, Put, Store, StoreOptions, Swap};
 
 type Objects = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
 
@@ -75,12 +74,16 @@ impl Fake {
         spoilt((self.afterwards)(callback, key)).map(|()| answer)
     }
 
-    fn backend(&self) -> CallbackStore {
+    fn unprobed(&self) -> CallbackStore {
         CallbackStore::new(Box::new(self.clone()))
     }
 
+    fn backend(&self) -> Probed {
+        Probed::new(Arc::new(self.unprobed()))
+    }
+
     fn store(&self) -> Store {
-        Store::new(Box::new(self.backend()), StoreOptions::default())
+        Store::probed(Box::new(self.unprobed()), StoreOptions::default())
     }
 
     fn keys(&self) -> Vec<String> {
@@ -192,18 +195,13 @@ impl Staged for FakeUpload {
 }
 
 fn put(store: &dyn Backend, key: &str) -> Put {
-    store.put_if_absent(key, b"x", Durability::Full)
+    store.put_if_absent(Context::unlimited(), key, b"x", Durability::Full)
 }
 
 fn swap(store: &dyn Backend, key: &str, expected: &[u8], value: &[u8]) -> Swap {
-    let context = Context::default();
     let pause = Duration::from_nanos(1);
-    let wait = lode_core::store::LockWait {
-        context: &context,
-        patient: true,
-        retry: Retry { attempts: 3, base: pause, cap: pause },
-    };
-    store.compare_and_swap(key, expected, value, Durability::Full, &wait)
+    let context = Context::default().with_retry(Retry { attempts: 3, base: pause, cap: pause });
+    store.compare_and_swap(&context, key, expected, value, Durability::Full, LockWait::Deadline)
 }
 
 #[track_caller]
@@ -271,9 +269,9 @@ fn answers_below_zero_keep_code_text_and_key() {
             fake.objects.lock().unwrap().insert("k".into(), b"x".to_vec());
             let store = fake.backend();
             let answer = match callback {
-                Callback::List => store.list("", &mut |_| true),
-                Callback::Remove => store.delete("k"),
-                _ => store.get("k", 9).map(drop),
+                Callback::List => store.list(Context::unlimited(), "", None, &mut |_| true),
+                Callback::Remove => store.delete(Context::unlimited(), "k"),
+                _ => store.get(Context::unlimited(), "k", 9).map(drop),
             };
             let fragment =
                 format!("{} of {:?} failed with {name}: as the test", callback.name(), key_of(callback));
@@ -297,26 +295,26 @@ fn a_full_store_takes_the_same_bytes_again() {
     };
     let fake = Fake { instead: Arc::new(instead), ..Fake::default() };
     let store = fake.backend();
-    let mut upload = store.create("k", Durability::Full).unwrap();
+    let mut upload = store.upload(Context::unlimited(), "k", Durability::Full).unwrap();
     full.store(1, Ordering::Relaxed);
-    refused(upload.write(b"abc"), Status::NoSpace, "put_write");
+    refused(upload.write(Context::unlimited(), b"abc"), Status::NoSpace, "put_write");
     full.store(0, Ordering::Relaxed);
-    upload.write(b"abc").unwrap();
-    assert!(matches!(upload.finish(), Put::Done));
-    assert_eq!(store.get("k", 9).unwrap().unwrap(), b"abc");
-    failed(upload.finish(), Status::State, "its put_finish was called");
+    upload.write(Context::unlimited(), b"abc").unwrap();
+    assert!(matches!(upload.finish(Context::unlimited()), Put::Done));
+    assert_eq!(store.get(Context::unlimited(), "k", 9).unwrap().unwrap(), b"abc");
+    failed(upload.finish(Context::unlimited()), Status::State, "its put_finish was called");
 }
 
 #[test]
 fn a_failed_write_aborts_once_and_stays_failed() {
     let fake = Fake { instead: when(Callback::PutWrite, "broken", -25), ..Fake::default() };
     let store = fake.backend();
-    let mut upload = store.create("broken", Durability::Full).unwrap();
+    let mut upload = store.upload(Context::unlimited(), "broken", Durability::Full).unwrap();
     assert_eq!(fake.uploads.load(Ordering::Relaxed), 1);
-    refused(upload.write(b"x"), Status::Store, "put_write");
+    refused(upload.write(Context::unlimited(), b"x"), Status::Store, "put_write");
     assert_eq!(fake.uploads.load(Ordering::Relaxed), 0);
-    refused(upload.write(b"x"), Status::Store, "put_write");
-    failed(upload.finish(), Status::Store, "put_write");
+    refused(upload.write(Context::unlimited(), b"x"), Status::Store, "put_write");
+    failed(upload.finish(Context::unlimited()), Status::Store, "put_write");
     drop(upload);
     assert_eq!(fake.uploads.load(Ordering::Relaxed), 0);
 }
@@ -346,13 +344,13 @@ fn a_swap_that_is_refused_reads_what_is_there_and_a_busy_one_is_tried_again() {
         let fake = Fake { instead: when(Callback::CompareAndSwap, "p", code as i32), ..Fake::default() };
         fake.objects.lock().unwrap().insert("p".into(), b"there".to_vec());
         // The trial's key has no such letter; its answers are true ones.
-        let Swap::Mismatch(Some(current)) = swap(&fake.backend().raw, "p", b"", b"x") else {
+        let Swap::Mismatch(Some(current)) = swap(&fake.unprobed(), "p", b"", b"x") else {
             panic!("{code:?}")
         };
         assert_eq!(current, b"there");
     }
     let fake = Fake { instead: when(Callback::CompareAndSwap, "p", Status::Busy as i32), ..Fake::default() };
-    let Swap::Busy(error) = swap(&fake.backend().raw, "p", b"", b"x") else { panic!("not busy") };
+    let Swap::Busy(error) = swap(&fake.unprobed(), "p", b"", b"x") else { panic!("not busy") };
     refused::<()>(Err(error), Status::Busy, "compare_and_swap");
     assert_eq!(fake.calls.load(Ordering::Relaxed), 3);
 }
@@ -375,7 +373,7 @@ fn lies_are_told_from_answers() {
     ] {
         let fake = Fake { swell, ..Fake::default() };
         object(&fake);
-        refused(fake.backend().get("k", u64::MAX), Status::Store, fragment);
+        refused(fake.backend().get(Context::unlimited(), "k", u64::MAX), Status::Store, fragment);
         if swell == 1 {
             let mut buffer = [0; 20];
             refused(fake.store().read("k", 0, &mut buffer, &none()), Status::Store, "ends at byte 10");
@@ -406,7 +404,7 @@ fn an_object_that_is_swapped_while_it_is_read_is_read_anew() {
         None
     };
     let fake = Fake { instead: Arc::new(swapped), ..fake };
-    assert_eq!(fake.backend().get("latest", 99).unwrap().unwrap(), b"a longer one");
+    assert_eq!(fake.backend().get(Context::unlimited(), "latest", 99).unwrap().unwrap(), b"a longer one");
 }
 
 #[test]
@@ -445,9 +443,9 @@ fn an_upload_that_is_given_up_inside_a_callback_is_aborted_after_it() {
     };
     let fake = Fake { instead: Arc::new(instead), uploads, serial: true, ..Fake::default() };
     let store = fake.backend();
-    let upload = store.create("k", Durability::Full).unwrap();
+    let upload = store.upload(Context::unlimited(), "k", Durability::Full).unwrap();
     *held.lock().unwrap() = Some(upload);
-    assert!(store.open("k").unwrap().is_none());
+    assert!(store.open(Context::unlimited(), "k").unwrap().is_none());
     assert_eq!(fake.uploads.load(Ordering::Relaxed), 0);
 }
 
@@ -535,10 +533,9 @@ fn reading_and_listing_end_between_two_callbacks() {
         cancel: None,
         ..CallOptions::default()
     });
-    let _governed = limits::govern(Some(&context));
     let over = || context.check("").is_err();
     let mut heard = 0;
-    let answer = store.list("", &mut |_| {
+    let answer = store.list(&context, "", None, &mut |_| {
         while !over() {
             std::thread::yield_now();
         }

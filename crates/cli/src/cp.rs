@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use lode_core::catalog::Catalog;
 use lode_core::checksum::Checksum;
-use lode_core::context::CallOptions;
+use lode_core::context::{CallOptions, Context};
 use lode_core::dataset::{BlobReader, Dataset, ReadOptions, Snapshot};
 use lode_core::layout::Layout;
 use lode_core::manifest::{FileRef, Manifest};
@@ -135,8 +135,15 @@ impl Copy<'_> {
 
     fn data_file(&mut self, manifest: &Manifest, file: &FileRef) -> Result<()> {
         let before = self.seen;
-        let stored = self.to.backend().create(&file.path, Durability::Full)?;
-        let mut upload = stored;
+        let context = Context::start(&self.call);
+        let backend = self.to.backend();
+        // An upload may replace what is there.
+        if backend.head(&context, &file.path)?.is_some() {
+            self.seen += file.size_bytes;
+            self.progress.set(self.seen, file.path.as_str());
+            return self.compare(&file.path);
+        }
+        let mut upload = backend.upload(&context, &file.path, Durability::Full)?;
         let mut reader = self.reader(self.from, &file.path)?;
         let mut hasher = hasher(manifest)?;
         let mut buffer = vec![0; PIECE];
@@ -148,13 +155,13 @@ impl Copy<'_> {
             if let Some(hasher) = &mut hasher {
                 hasher.update(&buffer[..count]);
             }
-            upload.write(&buffer[..count])?;
+            upload.write(&context, &buffer[..count])?;
             self.seen += count as u64;
             self.progress.set(self.seen, file.path.as_str());
         }
         let size = self.seen - before;
         check(file, size, hasher.map(lode_core::checksum::Hasher::finish))?;
-        match upload.finish() {
+        match upload.finish(&context) {
             Put::Done => {
                 self.objects += 1;
                 self.written += size;

@@ -80,12 +80,53 @@ impl CallOptions {
     }
 }
 
-/// A running call's deadline, cancel token and progress.
-#[derive(Clone, Debug, Default)]
+/// How often and how fast to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Tries of a request that was not answered, and, without a deadline, of taking the lock of `latest`.
+    pub attempts: u32,
+    /// The first pause; it doubles with each try, and is jittered.
+    pub base: Duration,
+    /// The longest pause.
+    pub cap: Duration,
+}
+
+impl Retry {
+    /// What is not said otherwise.
+    const DEFAULT: Retry =
+        Retry { attempts: 12, base: Duration::from_millis(2), cap: Duration::from_millis(500) };
+
+    /// How long to wait before try number `tries` + 1: between half and all of the doubled base.
+    #[must_use]
+    pub fn pause(&self, tries: u32, random: u64) -> Duration {
+        let doubled =
+            self.base.saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
+        let whole = doubled.min(self.cap);
+        let half = whole / 2;
+        let jitter = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
+        half + Duration::from_nanos(random % jitter.saturating_add(1))
+    }
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Retry::DEFAULT
+    }
+}
+
+/// A running call's deadline, cancel token, progress and retries.
+#[derive(Clone, Debug)]
 pub struct Context {
     deadline: Option<Instant>,
     cancel: Option<CancelToken>,
     meter: Option<Arc<Meter>>,
+    retry: Retry,
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Context::UNLIMITED
+    }
 }
 
 /// How far a call has come, and who hears of it.
@@ -98,6 +139,27 @@ struct Meter {
 }
 
 impl Context {
+    const UNLIMITED: Context = Context { deadline: None, cancel: None, meter: None, retry: Retry::DEFAULT };
+
+    /// A context that nothing ends: for a request that must not be abandoned halfway.
+    #[must_use]
+    pub fn unlimited() -> &'static Context {
+        static UNLIMITED: Context = Context::UNLIMITED;
+        &UNLIMITED
+    }
+
+    /// The same with these retries.
+    #[must_use]
+    pub fn with_retry(self, retry: Retry) -> Self {
+        Context { retry, ..self }
+    }
+
+    /// How often and how fast a request is tried again.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        self.retry
+    }
+
     /// Starts the clock.
     #[must_use]
     pub fn start(options: &CallOptions) -> Self {
@@ -109,6 +171,7 @@ impl Context {
                 let (met, read, written) = Default::default();
                 Arc::new(Meter { listener: listener.clone(), met, read, written })
             }),
+            retry: Retry::DEFAULT,
         }
     }
 
@@ -199,5 +262,22 @@ impl Context {
     #[must_use]
     pub fn has_deadline(&self) -> bool {
         self.deadline.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_cap_and_stay_within_half_of_it() {
+        let retry = Retry { attempts: 1, base: Duration::from_millis(8), cap: Duration::from_millis(20) };
+        for random in [0, 1, u64::MAX / 2, u64::MAX] {
+            for (tries, most) in [(1, 8), (2, 16), (3, 20), (33, 20), (u32::MAX, 20)] {
+                let pause = retry.pause(tries, random);
+                let most = Duration::from_millis(most);
+                assert!(pause >= most / 2 && pause <= most, "{tries}: {pause:?}");
+            }
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result};
-use crate::limits;
 
 /// What an iterator runs on.
 pub trait Steps: Send {
@@ -48,7 +47,6 @@ impl<T> Iter<T> {
             return end.clone().map(|()| None);
         }
         let context = Context::start(&self.options);
-        let _governed = limits::govern(Some(&context));
         let next = context.check(self.steps.doing()).and_then(|()| self.steps.next(&context));
         match &next {
             Ok(Some(_)) => {}

@@ -51,8 +51,6 @@ mod history;
 pub mod id;
 pub mod iter;
 pub mod layout;
-#[doc(hidden)]
-pub mod limits;
 pub mod manifest;
 pub mod options;
 pub mod process;

@@ -4,7 +4,7 @@ use super::*;
 use lode_core::codec::Codec;
 use lode_core::dataset::{Commit, Dataset, DatasetOptions, Outcome, Resolution, WriterOptions};
 use lode_core::manifest::Metadata;
-use lode_core::options::{CommitOptions, Retry};
+use lode_core::options::CommitOptions;
 
 pub(super) fn dataset(store: &Store) -> Dataset {
     let retry = Retry { attempts: 3, base: Duration::ZERO, cap: Duration::ZERO };

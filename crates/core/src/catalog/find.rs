@@ -123,8 +123,9 @@ impl Steps for Datasets {
 
     fn next(&mut self, context: &Context) -> Result<Option<String>> {
         let (doing, catalog) = (self.doing(), &self.catalog);
-        while let Some(name) =
-            self.names.next(context, doing, |each| catalog.backend().list_names("datasets/", each))?
+        while let Some(name) = self
+            .names
+            .next(context, doing, |_, each| catalog.backend().list_names(context, "datasets/", each))?
         {
             if id::check_dataset_id(&name).is_err() {
                 continue;
@@ -135,7 +136,7 @@ impl Steps for Datasets {
             }
         }
         // What is no folder has no datasets, but "no datasets" would be a wrong answer.
-        self.catalog.backend().check_folder("datasets/")?;
+        self.catalog.backend().check_folder(context, "datasets/")?;
         Ok(None)
     }
 }
@@ -162,7 +163,9 @@ impl Partitions {
         let prefix = format!("{}{partition}/{SEGMENTS}/", layout.partitions_prefix(&entry.dataset));
         let history = entry.history(context);
         let mut ids = Pages::new(ROOM);
-        while let Some(id) = ids.next(context, doing, |each| entry.backend().list_names(&prefix, each))? {
+        while let Some(id) =
+            ids.next(context, doing, |_, each| entry.backend().list_names(context, &prefix, each))?
+        {
             context.step(doing)?;
             let copy_is_enough = entry.copies_alone && history.may_lack_canonical(&id);
             if history.exists(&layout.partition_manifest_path(&entry.dataset, partition, &id))?
@@ -193,7 +196,9 @@ impl Steps for Partitions {
                 prefix.push('/');
             }
             let backend = self.entry.backend();
-            let Some(name) = names.next(context, doing, |each| backend.list_names(&prefix, each))? else {
+            let Some(name) =
+                names.next(context, doing, |_, each| backend.list_names(context, &prefix, each))?
+            else {
                 self.folders.pop();
                 continue;
             };
@@ -235,7 +240,7 @@ impl Found {
         if !partition.is_empty() && entry.layout() != Layout::Hive {
             return Ok(None);
         }
-        let name = self.names.next(context, doing, |each| {
+        let name = self.names.next(context, doing, |_, each| {
             // Without a partition, copies count only where there may be nothing else.
             if partition.is_empty() {
                 let mut goes_on = true;
@@ -297,7 +302,9 @@ impl Steps for Found {
             }
             let entry = &self.entry;
             // A folder without a manifest is no snapshot, and one that its writer is in the midst of is none yet.
-            if let ManifestRead::Whole(stored) = read_manifest(entry.backend(), &key, &entry.dataset, &id)? {
+            if let ManifestRead::Whole(stored) =
+                read_manifest(context, entry.backend(), &key, &entry.dataset, &id)?
+            {
                 self.last = id;
                 if self.passes(&stored.manifest) {
                     return Ok(Some(Snapshot::assemble(

@@ -15,7 +15,6 @@ use crate::history::{ManifestRead, read_manifest};
 use crate::id;
 use crate::iter::Keys;
 use crate::layout::Layout;
-use crate::limits;
 use crate::store::{Backend, Store, key};
 
 /// A store, looked at as datasets of one layout. Clones are the same catalog, and threads may share it.
@@ -74,7 +73,6 @@ impl Catalog {
     /// `Cancelled`, `Aborted`; the store's failure.
     pub fn partitions(&self, dataset: &str, options: &CallOptions) -> Result<Keys> {
         let context = Context::start(options);
-        let _governed = limits::govern(Some(&context));
         let entry = self.existing(dataset, &context)?;
         Ok(Keys::new(find::Partitions::new(entry), options))
     }
@@ -105,7 +103,6 @@ impl Catalog {
             key::check(&filter.partition).map_err(|error| error.context("the partition prefix"))?;
         }
         let context = Context::start(options);
-        let _governed = limits::govern(Some(&context));
         let entry = self.existing(dataset, &context)?;
         Ok(Snapshots::new(find::Found::new(entry, filter), options))
     }
@@ -121,8 +118,7 @@ impl Catalog {
         let (dataset, id) = self.parse_manifest_key(key)?;
         let context = Context::start(options);
         context.check("reading a manifest")?;
-        let _governed = limits::govern(Some(&context));
-        match read_manifest(self.backend(), key, dataset, id)? {
+        match read_manifest(&context, self.backend(), key, dataset, id)? {
             ManifestRead::Whole(stored) => {
                 Ok(Snapshot::assemble(&self.store, stored.manifest, &stored.bytes))
             }

@@ -18,7 +18,10 @@ fn memory() -> Store {
 }
 
 fn put(store: &Store, key: &str, data: &[u8]) {
-    assert!(matches!(store.backend().put_if_absent(key, data, Durability::Full), Put::Done), "{key}");
+    assert!(
+        matches!(store.backend().put_if_absent(Context::unlimited(), key, data, Durability::Full), Put::Done),
+        "{key}"
+    );
 }
 
 /// Keys of everything in a store.
@@ -26,7 +29,7 @@ fn keys_of(store: &Store) -> Vec<String> {
     let mut keys = Vec::new();
     store
         .backend()
-        .list("", &mut |key| {
+        .list(Context::unlimited(), "", None, &mut |key| {
             keys.push(key.to_owned());
             true
         })
@@ -511,7 +514,7 @@ fn listing_datasets_costs_two_requests_for_each_that_has_a_pointer() {
     let mut expected = vec!["list datasets/".to_owned()];
     for dataset in ["a", "b"] {
         expected.push(format!("get datasets/{dataset}/latest"));
-        expected.push(format!("open datasets/{dataset}/snapshots/ID/manifest.json"));
+        expected.push(format!("head datasets/{dataset}/snapshots/ID/manifest.json"));
     }
     assert_eq!(counted.take(), expected);
 }

@@ -4,7 +4,6 @@ use super::go_compat::Sightings;
 use crate::context::Context;
 use crate::history::{History, SlotKey};
 use crate::layout::Layout;
-use crate::options::Retry;
 use crate::store::{Backend, Durability, Store};
 
 /// The dataset that is committed to, and how.
@@ -18,8 +17,6 @@ pub struct Target<'a> {
     pub layout: Layout,
     /// What a commit must survive.
     pub durability: Durability,
-    /// How often to try again.
-    pub retry: Retry,
     /// The codec that a manifest without files names; `None` for a dataset of blobs.
     pub codec: Option<&'static str>,
     /// The compressor that it names.

@@ -3,7 +3,7 @@
 
 use super::{Dataset, Snapshot};
 use crate::commit::driver;
-use crate::context::{CallOptions, Context};
+use crate::context::CallOptions;
 use crate::error::Result;
 use crate::id;
 
@@ -24,7 +24,7 @@ impl Dataset {
     /// `Deadline`, `Cancelled`; the store's failures.
     pub fn adopt(&self, snapshot_id: &str, options: &CallOptions) -> Result<Snapshot> {
         id::check_snapshot_id(snapshot_id)?;
-        let context = Context::start(options);
+        let context = self.begin(options);
         let mut knowledge = self.knowledge();
         let adopted = driver::adopt(self.target(), &context, snapshot_id, &mut knowledge);
         self.learn(knowledge);

@@ -8,7 +8,6 @@ use crate::checksum::Checksum;
 use crate::compress::Compressor;
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
-use crate::limits;
 use crate::manifest::FileRef;
 use crate::store::{Store, key};
 
@@ -74,8 +73,7 @@ impl BlobReader {
         key::check(key)?;
         let context = Context::start(&options.call);
         context.check("opening an object")?;
-        let _governed = limits::govern(Some(&context));
-        let Some(object) = store.backend().open(key)? else {
+        let Some(object) = store.backend().open(&context, key)? else {
             let message = format!("there is no object {key:?} in {}", store.backend().describe());
             return Err(Error::new(Status::NotFound, message).with_path(key));
         };
@@ -106,7 +104,6 @@ impl BlobReader {
             return end.clone().map(|()| 0);
         }
         let context = Context::start(&self.options.call);
-        let _governed = limits::govern(Some(&context));
         let mut filled = 0;
         let ended = loop {
             if filled == buffer.len() {
@@ -130,13 +127,13 @@ impl BlobReader {
 
     fn read_piece(&mut self, room: &mut [u8], context: &Context) -> Result<usize> {
         context.check("reading a blob")?;
-        self.open(context)?.read(room)
+        self.open(context)?.read(room, context)
     }
 
     /// The stream's file; it is opened, and verified if that is to be done first, by the first call.
     fn open(&mut self, context: &Context) -> Result<&mut FileReader> {
         if self.stream.is_none() {
-            let mut file = FileReader::open(&self.store, self.file.clone(), self.compressor)?;
+            let mut file = FileReader::open(&self.store, self.file.clone(), self.compressor, context)?;
             file.check_by(self.checksum, self.options.verify, context)?;
             self.stream = Some(file);
         }
@@ -155,7 +152,6 @@ impl BlobReader {
     pub fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         check_room(buffer)?;
         let context = Context::start(&self.options.call);
-        let _governed = limits::govern(Some(&context));
         let read = match self.compressor {
             Compressor::None => self.read_stored(offset, buffer, &context),
             _ => self.read_decoded(offset, buffer, &context),
@@ -169,7 +165,8 @@ impl BlobReader {
         let mut filled = 0;
         while filled < buffer.len() {
             let most = buffer.len().min(filled + PIECE);
-            let read = file.read_stored(offset.saturating_add(filled as u64), &mut buffer[filled..most])?;
+            let read =
+                file.read_stored(offset.saturating_add(filled as u64), &mut buffer[filled..most], context)?;
             if read == 0 {
                 break;
             }
@@ -187,13 +184,13 @@ impl BlobReader {
         // Taken: after a failure nobody knows where it stands, and the next range begins anew.
         let mut ranges = match self.ranges.take() {
             Some(ranges) if ranges.offset <= offset => ranges,
-            _ => Ranges::begin(FileReader::open(&self.store, self.file.clone(), self.compressor)?)?,
+            _ => Ranges::begin(FileReader::open(&self.store, self.file.clone(), self.compressor, context)?)?,
         };
         while ranges.offset < offset && !ranges.ended {
             context.check("decoding up to a range")?;
             let gap = usize::try_from(offset - ranges.offset).unwrap_or(usize::MAX).min(CHUNK);
             let mut skipped = std::mem::take(&mut ranges.skipped);
-            let read = ranges.fill(&mut skipped[..gap]);
+            let read = ranges.fill(&mut skipped[..gap], context);
             ranges.skipped = skipped;
             read?;
         }
@@ -201,7 +198,7 @@ impl BlobReader {
         while filled < buffer.len() && !ranges.ended {
             context.check("reading a range")?;
             let most = buffer.len().min(filled + PIECE);
-            filled += ranges.fill(&mut buffer[filled..most])?;
+            filled += ranges.fill(&mut buffer[filled..most], context)?;
         }
         self.ranges = Some(ranges);
         Ok(filled)
@@ -221,8 +218,8 @@ impl Ranges {
         Ok(Ranges { file, offset: 0, ended: false, skipped: buffer(CHUNK)?.into_boxed_slice() })
     }
 
-    fn fill(&mut self, room: &mut [u8]) -> Result<usize> {
-        let read = self.file.read(room)?;
+    fn fill(&mut self, room: &mut [u8], context: &Context) -> Result<usize> {
+        let read = self.file.read(room, context)?;
         self.offset += read as u64;
         self.ended = read == 0;
         Ok(read)

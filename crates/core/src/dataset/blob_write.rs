@@ -7,6 +7,7 @@ use super::file_reader::buffer;
 use super::pipe::{CHUNK, Pipe};
 use super::transaction::{Source, Staged, Terms, Transaction};
 use super::{BlobReader, Dataset, ReadOptions, Snapshot};
+use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::manifest::Metadata;
 use crate::options::CommitOptions;
@@ -55,7 +56,7 @@ impl Dataset {
     pub fn blob_writer(&self, options: BlobWriterOptions) -> Result<BlobWriter> {
         self.require_no_codec("writing a blob")?;
         let mut transaction = Transaction::new(self.clone());
-        transaction.open(options.early_writeback).map_err(|error| self.named(error))?;
+        transaction.open(Context::unlimited(), options.early_writeback).map_err(|error| self.named(error))?;
         Ok(BlobWriter { transaction, bytes: 0, partial: None })
     }
 
@@ -95,7 +96,7 @@ impl Dataset {
         options: CommitOptions<'_>,
     ) -> Result<Commit> {
         self.require_no_codec("writing a blob")?;
-        let terms = Terms::new(metadata, options)?;
+        let terms = Terms::new(self, metadata, options)?;
         Transaction::new(self.clone()).commit(&mut { source }, terms)
     }
 
@@ -118,7 +119,7 @@ enum Blob<'a> {
 
 impl Source for Blob<'_> {
     fn fill(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
-        let pipe = transaction.open(true)?;
+        let pipe = transaction.open(&terms.context, true)?;
         match self {
             Blob::Memory(data) => {
                 for piece in data.chunks(CHUNK) {
@@ -235,7 +236,7 @@ impl BlobWriter {
         if let Some(partial) = self.partial {
             return Err(self.in_part(partial));
         }
-        let terms = Terms::new(metadata, options)?;
+        let terms = Terms::new(self.transaction.dataset(), metadata, options)?;
         self.transaction.commit(&mut Staged, terms)
     }
 

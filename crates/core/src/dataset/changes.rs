@@ -9,7 +9,6 @@ use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
 use crate::id;
 use crate::iter::Steps;
-use crate::limits;
 
 /// How many bytes of manifests are kept from the walk: those of the oldest snapshots, which are given first. The
 /// others are read again when their turn comes.
@@ -33,8 +32,7 @@ impl Dataset {
         if let Some(id) = since {
             id::check_snapshot_id(id)?;
         }
-        let context = Context::start(options);
-        let _governed = limits::govern(Some(&context));
+        let context = self.begin(options);
         let changes = self.walk(since, &context).map_err(|error| self.named(error))?;
         Ok(Snapshots::new(changes, options))
     }

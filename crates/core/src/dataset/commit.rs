@@ -2,7 +2,7 @@
 
 use super::{Dataset, Snapshot};
 use crate::commit::driver::{self, Resolved};
-use crate::context::{CallOptions, Context};
+use crate::context::CallOptions;
 use crate::error::{Error, Result, Status};
 use crate::id::{self, Form, form};
 
@@ -54,7 +54,7 @@ impl Dataset {
                 self.named(Error::new(Status::InvalidArgument, message).with_snapshot_id(snapshot_id))
             );
         }
-        let context = Context::start(options);
+        let context = self.begin(options);
         let mut knowledge = self.knowledge();
         let resolved = driver::resolve(self.target(), &context, snapshot_id, &mut knowledge);
         self.learn(knowledge);

@@ -32,12 +32,12 @@ struct Decompression {
 }
 
 impl FileReader {
-    pub fn open(store: &Store, file: FileRef, compressor: Compressor) -> Result<Self> {
+    pub fn open(store: &Store, file: FileRef, compressor: Compressor, context: &Context) -> Result<Self> {
         let corrupt = |what: String| {
             let message = format!("the data file {} {what}", file.path);
             Error::new(Status::Corrupt, message).with_path(&*file.path)
         };
-        let object = store.backend().open(&file.path)?;
+        let object = store.backend().open(context, &file.path)?;
         let object = object.ok_or_else(|| corrupt("is missing".into()))?;
         if object.size() != file.size_bytes {
             return Err(corrupt(format!("has {} bytes, expected {}", object.size(), file.size_bytes)));
@@ -73,13 +73,13 @@ impl FileReader {
     }
 
     /// Stored bytes from `offset` on, as many as there are room and bytes for; they are not checked.
-    pub fn read_stored(&mut self, offset: u64, room: &mut [u8]) -> Result<usize> {
+    pub fn read_stored(&mut self, offset: u64, room: &mut [u8], context: &Context) -> Result<usize> {
         let left = usize::try_from(self.file.size_bytes.saturating_sub(offset)).unwrap_or(usize::MAX);
         let most = room.len().min(left);
         if most == 0 {
             return Ok(0);
         }
-        let read = self.object.read_at(offset, &mut room[..most]);
+        let read = self.object.read_at(context, offset, &mut room[..most]);
         match read.map_err(|error| error.with_path(&*self.file.path))? {
             0 => Err(self.corrupt(format!("ends at byte {offset}, expected {}", self.file.size_bytes))),
             read => Ok(read),
@@ -89,7 +89,7 @@ impl FileReader {
     /// Checks all of it before the first record.
     fn verify(&mut self, context: &Context) -> Result<()> {
         let mut chunk = buffer(CHUNK)?;
-        while self.read_hashed(&mut chunk)? > 0 {
+        while self.read_hashed(&mut chunk, context)? > 0 {
             context.check("verifying a data file")?;
         }
         self.check_sum()?;
@@ -98,8 +98,8 @@ impl FileReader {
     }
 
     /// The next stored bytes, which are hashed.
-    fn read_hashed(&mut self, room: &mut [u8]) -> Result<usize> {
-        let read = self.read_stored(self.offset, room)?;
+    fn read_hashed(&mut self, room: &mut [u8], context: &Context) -> Result<usize> {
+        let read = self.read_stored(self.offset, room, context)?;
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&room[..read]);
         }
@@ -108,17 +108,22 @@ impl FileReader {
     }
 
     /// Decompressed bytes into `room`, which is not empty; 0 once the file has ended and been found right.
-    pub fn read(&mut self, room: &mut [u8]) -> Result<usize> {
+    pub fn read(&mut self, room: &mut [u8], context: &Context) -> Result<usize> {
         let Some(mut through) = self.decompression.take() else {
-            let read = self.read_hashed(room)?;
+            let read = self.read_hashed(room, context)?;
             return if read > 0 { Ok(read) } else { self.check_sum().map(|()| 0) };
         };
-        let read = self.decompress(&mut through, room);
+        let read = self.decompress(&mut through, room, context);
         self.decompression = Some(through);
         read
     }
 
-    fn decompress(&mut self, through: &mut Decompression, room: &mut [u8]) -> Result<usize> {
+    fn decompress(
+        &mut self,
+        through: &mut Decompression,
+        room: &mut [u8],
+        context: &Context,
+    ) -> Result<usize> {
         loop {
             let input = &through.input[through.start..through.end];
             let decoded = through.stream.decompress(input, room).map_err(|error| self.in_file(error))?;
@@ -128,7 +133,7 @@ impl FileReader {
             }
             if through.start == through.end {
                 through.start = 0;
-                through.end = self.read_hashed(&mut through.input)?;
+                through.end = self.read_hashed(&mut through.input, context)?;
                 if through.end == 0 {
                     through.stream.finish().map_err(|error| self.in_file(error))?;
                     return self.check_sum().map(|()| 0);

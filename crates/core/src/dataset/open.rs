@@ -9,12 +9,11 @@ use crate::commit::Target;
 use crate::commit::go_compat::Sightings;
 use crate::commit::machine::Knowledge;
 use crate::compress::Compressor;
-use crate::context::Context;
+use crate::context::{CallOptions, Context, Retry};
 use crate::error::{Error, Result, Status};
 use crate::history::History;
 use crate::id;
 use crate::layout::Layout;
-use crate::options::Retry;
 use crate::store::{Durability, Store};
 
 /// How a dataset is written. What is read follows each snapshot's own manifest.
@@ -128,6 +127,11 @@ impl Dataset {
         &self.inner.store
     }
 
+    /// The context of a call on this dataset.
+    pub(super) fn begin(&self, options: &CallOptions) -> Context {
+        Context::start(options).with_retry(self.inner.options.retry)
+    }
+
     /// Where commits go, and how.
     pub(crate) fn target(&self) -> Target<'_> {
         let options = &self.inner.options;
@@ -136,7 +140,6 @@ impl Dataset {
             dataset: &self.inner.id,
             layout: options.layout,
             durability: options.durability,
-            retry: options.retry,
             codec: options.codec.manifest_name(),
             compressor: options.compressor.manifest_name(),
             checksum: options.checksum.name(),

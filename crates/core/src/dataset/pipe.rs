@@ -7,7 +7,7 @@ use crate::checksum::Hasher;
 use crate::codec::{Checked, EncoderOptions, FileEncoder, Rejection};
 use crate::commit::machine::Dated;
 use crate::compress::CompressStream;
-use crate::context::Progress;
+use crate::context::{Context, Progress};
 use crate::error::{Error, Result, Status};
 use crate::manifest::FileRef;
 use crate::store::{Put, Upload};
@@ -29,6 +29,8 @@ pub(super) struct Pipe {
     home: Dated,
     key: String,
     upload: Box<dyn Upload>,
+    /// The call that the upload's requests are for.
+    context: Context,
     /// `None`: the bytes of a blob.
     encoder: Option<FileEncoder>,
     /// Encoded records, or bytes of a blob, that were not sent on yet.
@@ -67,8 +69,8 @@ pub(super) struct DataFile {
 impl Pipe {
     /// A pipe into a new data file under the id `home`. `early_writeback`: the bytes may start for the disk before
     /// the commit.
-    pub fn open(dataset: &Dataset, home: &Dated, early_writeback: bool) -> Result<Pipe> {
-        Self::open_partition(dataset, "", home, early_writeback)
+    pub fn open(dataset: &Dataset, home: &Dated, early_writeback: bool, context: &Context) -> Result<Pipe> {
+        Self::open_partition(dataset, "", home, early_writeback, context)
     }
 
     /// The same for the data file of a partition.
@@ -77,6 +79,7 @@ impl Pipe {
         partition: &str,
         home: &Dated,
         early_writeback: bool,
+        context: &Context,
     ) -> Result<Pipe> {
         let options = dataset.options();
         let name = format!("{}{}", options.codec.file_name(), options.compressor.extension());
@@ -95,11 +98,12 @@ impl Pipe {
         })?;
         // A blob counts as one record.
         let records = u64::from(encoder.is_none());
-        let upload = dataset.store().backend().create(&key, options.durability)?;
+        let upload = dataset.store().backend().upload(context, &key, options.durability)?;
         Ok(Pipe {
             home: home.clone(),
             key,
             upload,
+            context: context.clone(),
             encoder,
             buffer,
             piece,
@@ -117,6 +121,11 @@ impl Pipe {
     /// The id that the file lies under.
     pub fn home(&self) -> &Dated {
         &self.home
+    }
+
+    /// From now on the upload's requests are for this call.
+    pub fn set_context(&mut self, context: &Context) {
+        self.context = context.clone();
     }
 
     /// How far it has come.
@@ -206,7 +215,7 @@ impl Pipe {
     /// pipe can only be dropped.
     pub fn pass(&mut self, bytes: &[u8]) -> Result<()> {
         if self.compressor.is_none() {
-            put(&mut *self.upload, &mut self.hasher, &mut self.stored, bytes)?;
+            put(&self.context, &mut *self.upload, &mut self.hasher, &mut self.stored, bytes)?;
             self.counts.bytes += bytes.len() as u64;
             self.start_early_writeback();
             return Ok(());
@@ -241,6 +250,7 @@ impl Pipe {
     fn send_on(&mut self) -> Result<()> {
         let Some(compressor) = &mut self.compressor else {
             return store(
+                &self.context,
                 &mut *self.upload,
                 &mut self.hasher,
                 &mut self.stored,
@@ -249,10 +259,24 @@ impl Pipe {
             );
         };
         // What an earlier call could not store comes first.
-        store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed, self.piece)?;
+        store(
+            &self.context,
+            &mut *self.upload,
+            &mut self.hasher,
+            &mut self.stored,
+            &mut self.compressed,
+            self.piece,
+        )?;
         compressor.write(&self.buffer, &mut self.compressed)?;
         clear(&mut self.buffer, self.piece);
-        store(&mut *self.upload, &mut self.hasher, &mut self.stored, &mut self.compressed, self.piece)
+        store(
+            &self.context,
+            &mut *self.upload,
+            &mut self.hasher,
+            &mut self.stored,
+            &mut self.compressed,
+            self.piece,
+        )
     }
 
     /// Hands all that was taken to the store, after which nothing more can be taken. After `NoSpace` it may be called
@@ -272,7 +296,7 @@ impl Pipe {
             self.complete = true;
         }
         for rest in [&mut self.buffer, &mut self.compressed] {
-            store(&mut *self.upload, &mut self.hasher, &mut self.stored, rest, self.piece)?;
+            store(&self.context, &mut *self.upload, &mut self.hasher, &mut self.stored, rest, self.piece)?;
             *rest = Vec::new();
         }
         Ok(())
@@ -286,7 +310,7 @@ impl Pipe {
     /// Makes the data file durable under its name. After `NoSpace` it may be called again.
     pub fn finish(&mut self) -> Result<DataFile> {
         self.close()?;
-        match self.upload.finish() {
+        match self.upload.finish(&self.context) {
             Put::Done => {}
             Put::Failed(error) | Put::Unknown(error) | Put::Doubtful(error) => return Err(error),
             Put::Exists => {
@@ -307,6 +331,7 @@ impl Pipe {
 
 /// Hands the buffer's bytes to the store and empties it; keeps them if the store does not take them.
 fn store(
+    context: &Context,
     upload: &mut dyn Upload,
     hasher: &mut Option<Hasher>,
     stored: &mut u64,
@@ -316,13 +341,19 @@ fn store(
     if buffer.is_empty() {
         return Ok(());
     }
-    put(upload, hasher, stored, buffer)?;
+    put(context, upload, hasher, stored, buffer)?;
     clear(buffer, piece);
     Ok(())
 }
 
-fn put(upload: &mut dyn Upload, hasher: &mut Option<Hasher>, stored: &mut u64, bytes: &[u8]) -> Result<()> {
-    upload.write(bytes)?;
+fn put(
+    context: &Context,
+    upload: &mut dyn Upload,
+    hasher: &mut Option<Hasher>,
+    stored: &mut u64,
+    bytes: &[u8],
+) -> Result<()> {
+    upload.write(context, bytes)?;
     if let Some(hasher) = hasher {
         hasher.update(bytes);
     }

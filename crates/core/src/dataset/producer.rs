@@ -59,7 +59,7 @@ impl Dataset {
         if producer.is_empty() {
             return Err(self.named(Error::new(Status::InvalidArgument, "the producer id is empty")));
         }
-        let context = Context::start(options);
+        let context = self.begin(options);
         let head = self.decided_head(&context).map_err(|error| self.named(error))?;
         match head {
             Some(head) if head.producer(producer)?.is_some() => Ok(Some(head)),
@@ -74,17 +74,17 @@ impl Dataset {
         let holder = history.producer_map_holder(head)?;
         let id = &*holder.manifest.snapshot_id;
         let is_published = is_published || !matches!(form(id), Form::Ours { .. });
-        if target.durability == Durability::Full && target.backend().persists() {
+        if target.durability == Durability::Full && target.backend().capabilities().persists {
             let slot_key = history.slot_key(holder.manifest.parent_snapshot_id.as_deref());
             // A history of the Go library has no slots.
             if let Some(decision) = history.slot(slot_key.parent)? {
                 if let Some(payload) = slot::payload_key(slot_key, &decision.slot, &decision.payload) {
-                    target.backend().persist(&payload)?;
+                    target.backend().persist(context, &payload)?;
                 }
-                target.backend().persist(&slot_key.path())?;
+                target.backend().persist(context, &slot_key.path())?;
             }
             if is_published {
-                target.backend().persist(&target.layout.manifest_path(self.id(), id))?;
+                target.backend().persist(context, &target.layout.manifest_path(self.id(), id))?;
             }
         }
         Ok(Some(self.snapshot_of(holder)))

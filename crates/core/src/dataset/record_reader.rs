@@ -8,7 +8,6 @@ use crate::codec::{Batch, Codec, Decoder, Input};
 use crate::compress::Compressor;
 use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
-use crate::limits;
 use crate::manifest::FileRef;
 
 /// How many records are found at once for a caller who asks for one at a time.
@@ -212,8 +211,7 @@ impl RecordReader {
         if let Some(end) = &self.end {
             return end.clone().map(|()| false);
         }
-        let context = Context::start(&self.options.call);
-        let _governed = limits::govern(Some(&context));
+        let context = self.dataset.begin(&self.options.call);
         let found = self.decode_on(&context, most).map_err(|error| self.dataset.named(error));
         match &found {
             Ok(true) => {}
@@ -263,7 +261,7 @@ impl RecordReader {
 
     fn open_file(&mut self, file: FileRef, context: &Context) -> Result<()> {
         self.next_file += 1;
-        let mut open = FileReader::open(self.dataset.store(), file, self.compressor)?;
+        let mut open = FileReader::open(self.dataset.store(), file, self.compressor, context)?;
         open.check_by(self.checksum, self.options.verify, context)?;
         let decoder = self.codec.decoder(self.dataset.options().max_record_bytes);
         // A snapshot without a codec has been refused; an error here would be a bug.
@@ -294,6 +292,6 @@ struct Watched<'a> {
 impl Input for Watched<'_> {
     fn read(&mut self, room: &mut [u8]) -> Result<usize> {
         self.context.check("reading records")?;
-        self.file.read(room)
+        self.file.read(room, self.context)
     }
 }

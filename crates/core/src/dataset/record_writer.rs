@@ -4,6 +4,7 @@ use super::Dataset;
 use super::commit::Commit;
 use super::transaction::{Staged, Terms, Transaction};
 use crate::codec::lines::next_line;
+use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::manifest::Metadata;
 use crate::options::CommitOptions;
@@ -48,7 +49,7 @@ impl Dataset {
         self.require_codec("writing records")?;
         self.require_one_file("writing records")?;
         let mut transaction = Transaction::new(self.clone());
-        transaction.open(options.early_writeback).map_err(|error| self.named(error))?;
+        transaction.open(Context::unlimited(), options.early_writeback).map_err(|error| self.named(error))?;
         Ok(RecordWriter { transaction, options, skipped: 0, records: 0, bytes: 0 })
     }
 }
@@ -174,7 +175,7 @@ impl RecordWriter {
     /// # Errors
     /// As [`Dataset::stream_write_records`]; `State`.
     pub fn commit(&mut self, metadata: Metadata, options: CommitOptions<'_>) -> Result<Commit> {
-        let terms = Terms::new(metadata, options)?;
+        let terms = Terms::new(self.transaction.dataset(), metadata, options)?;
         self.transaction.check_committable()?;
         self.transaction.commit(&mut Staged, terms)
     }

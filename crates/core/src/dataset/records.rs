@@ -34,7 +34,7 @@ impl Dataset {
         options: CommitOptions<'_>,
     ) -> Result<Commit> {
         self.require_codec("writing records")?;
-        let terms = Terms::new(metadata, options)?;
+        let terms = Terms::new(self, metadata, options)?;
         let partitions = Partitions::of(self, records, &terms.context).map_err(|error| self.named(error))?;
         Transaction::new(self.clone()).commit(&mut Held { records, partitions }, terms)
     }
@@ -151,11 +151,11 @@ impl Source for Held<'_> {
         let mut begin = 0;
         let mut written: Vec<Pipe> = Vec::new();
         for (partition, end) in &self.partitions.ends {
-            let mut pipe = match Pipe::open_partition(&dataset, partition, &home, true) {
+            let mut pipe = match Pipe::open_partition(&dataset, partition, &home, true, &terms.context) {
                 // Perhaps there are no more descriptors.
                 Err(_) if !written.is_empty() => {
                     finish_all(&mut written, transaction, &terms.context)?;
-                    Pipe::open_partition(&dataset, partition, &home, true)?
+                    Pipe::open_partition(&dataset, partition, &home, true, &terms.context)?
                 }
                 opened => opened?,
             };

@@ -9,7 +9,6 @@ use crate::error::{Error, Result, Status};
 use crate::history::StoredManifest;
 use crate::id;
 use crate::iter::{Iter, Steps};
-use crate::limits;
 use crate::manifest::Manifest;
 use crate::store::Store;
 
@@ -67,8 +66,7 @@ impl Dataset {
     /// `NoSnapshots`; `LayoutMismatch` if there are snapshots of another layout only; `Corrupt` if the pointer names a snapshot that is not there; `ManifestInvalid`; the store's
     /// failure (never taken for "no snapshots"); `Deadline`, `Cancelled`, `Aborted`.
     pub fn latest(&self, options: &CallOptions) -> Result<Snapshot> {
-        let context = Context::start(options);
-        let _governed = limits::govern(Some(&context));
+        let context = self.begin(options);
         let none = || Error::new(Status::NoSnapshots, "it has no snapshot yet");
         self.find_latest(&context).and_then(|found| found.ok_or_else(none)).map_err(|error| self.named(error))
     }
@@ -79,8 +77,7 @@ impl Dataset {
     /// `SnapshotNotFound`; `InvalidArgument` for what no id can be; otherwise as [`Dataset::latest`].
     pub fn snapshot(&self, id: &str, options: &CallOptions) -> Result<Snapshot> {
         id::check_snapshot_id(id)?;
-        let context = Context::start(options);
-        let _governed = limits::govern(Some(&context));
+        let context = self.begin(options);
         let found = context.check("reading a snapshot").and_then(|()| self.find(id, &context));
         match found.map_err(|error| self.named(error))? {
             Some(snapshot) => Ok(snapshot),
@@ -97,8 +94,7 @@ impl Dataset {
     /// # Errors
     /// As [`Dataset::latest`], but a dataset without snapshots gives none.
     pub fn snapshots(&self, options: &CallOptions) -> Result<Snapshots> {
-        let context = Context::start(options);
-        let _governed = limits::govern(Some(&context));
+        let context = self.begin(options);
         let ids = self.list(&context).map_err(|error| self.named(error))?;
         Ok(Snapshots::new(Listed { dataset: self.clone(), ids }, options))
     }

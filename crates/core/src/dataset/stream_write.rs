@@ -43,7 +43,7 @@ impl Dataset {
     ) -> Result<Commit> {
         self.require_codec("writing records")?;
         self.require_one_file("writing records")?;
-        let terms = Terms::new(metadata, options)?;
+        let terms = Terms::new(self, metadata, options)?;
         Transaction::new(self.clone()).commit(&mut Pulled(records), terms)
     }
 }
@@ -53,7 +53,7 @@ struct Pulled<'a>(&'a mut dyn RecordSource);
 
 impl Source for Pulled<'_> {
     fn fill(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
-        let pipe = transaction.open(true)?;
+        let pipe = transaction.open(&terms.context, true)?;
         let watched = terms.context.is_limited();
         while let Some(record) = self.0.next()? {
             if watched {

@@ -28,8 +28,8 @@ pub(super) struct Terms<'p> {
 
 impl<'p> Terms<'p> {
     /// Starts the clock of the call.
-    pub fn new(metadata: Metadata, options: CommitOptions<'p>) -> Result<Self> {
-        let context = Context::start(&options.call);
+    pub fn new(dataset: &Dataset, metadata: Metadata, options: CommitOptions<'p>) -> Result<Self> {
+        let context = dataset.begin(&options.call);
         let expected = match options.expected_parent {
             None => None,
             Some("") => Some(None),
@@ -128,10 +128,10 @@ impl Transaction {
     }
 
     /// Begins the one data file, under an id of this moment.
-    pub fn open(&mut self, early_writeback: bool) -> Result<&mut Pipe> {
+    pub fn open(&mut self, context: &Context, early_writeback: bool) -> Result<&mut Pipe> {
         if !matches!(self.phase, Phase::Open(_)) {
             driver::check_clock(self.dataset.target())?;
-            let pipe = Pipe::open(&self.dataset, &fresh_home(), early_writeback)?;
+            let pipe = Pipe::open(&self.dataset, &fresh_home(), early_writeback, context)?;
             self.phase = Phase::Open(Box::new(pipe));
         }
         self.pipe()
@@ -231,6 +231,7 @@ impl Transaction {
     /// Makes the data durable, and gives the id that they lie under; a second time it only does the latter.
     fn finish(&mut self, terms: &mut Terms<'_>) -> Result<Dated> {
         if let Phase::Open(pipe) = &mut self.phase {
+            pipe.set_context(&terms.context);
             let flushed = pipe.flush().and_then(|()| terms.report(pipe.progress()));
             flushed.inspect_err(|error| self.failed(error))?;
             if let Phase::Open(pipe) = std::mem::replace(&mut self.phase, Phase::Aborted) {
@@ -238,6 +239,7 @@ impl Transaction {
             }
         }
         if let Phase::Closed(pipe) = &mut self.phase {
+            pipe.set_context(&terms.context);
             let finished = pipe.finish().map(|data| (data, pipe.home().clone()));
             let (data, home) = finished.inspect_err(|error| self.failed(error))?;
             self.add(data);
@@ -281,7 +283,7 @@ impl Transaction {
         }
         for data in self.files.drain(..) {
             // No manifest names the file: one that cannot be removed now is an orphan, which no reader sees.
-            let _ = self.dataset.store().backend().delete(&data.file.path);
+            let _ = self.dataset.store().backend().delete(Context::unlimited(), &data.file.path);
         }
     }
 }

@@ -18,7 +18,7 @@ impl History<'_> {
     /// The store's; `Deadline`, `Cancelled`, `Aborted`.
     pub fn list_slots(&self, each: &mut dyn FnMut(Option<&str>)) -> Result<()> {
         let mut watch = Watch::new(self.context, LISTING_SLOTS);
-        self.backend().list_names(&self.layout.slots_prefix(self.dataset), &mut |name| {
+        self.backend().list_names(self.context, &self.layout.slots_prefix(self.dataset), &mut |name| {
             if name == ROOT {
                 each(None);
             } else if !name.ends_with(PAYLOAD_SUFFIX) && !name.starts_with('.') {
@@ -35,7 +35,7 @@ impl History<'_> {
     /// # Errors
     /// The store's.
     pub fn list_canonical(&self, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
-        self.backend().list_names(&self.layout.snapshots_prefix(self.dataset), &mut |name| {
+        self.backend().list_names(self.context, &self.layout.snapshots_prefix(self.dataset), &mut |name| {
             !self.layout.may_be_snapshot(name) || id::check_snapshot_id(name).is_err() || each(name)
         })
     }
@@ -85,7 +85,7 @@ impl History<'_> {
         inspect: impl Fn(&str) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
         let mut pages = Pages::new(ROOM);
-        while let Some(id) = pages.next(self.context, doing, |each| self.list_canonical(each))? {
+        while let Some(id) = pages.next(self.context, doing, |_, each| self.list_canonical(each))? {
             self.context.step(doing)?;
             if let Some(found) = inspect(&id)? {
                 return Ok(Some(found));
@@ -102,7 +102,7 @@ impl History<'_> {
     pub(super) fn first_canonical_manifest(&self) -> Result<Option<(String, bool)>> {
         self.first_canonical(LISTING_SNAPSHOTS, |id| {
             let key = self.layout.manifest_path(self.dataset, id);
-            match read_manifest(self.backend(), &key, self.dataset, id) {
+            match read_manifest(self.context, self.backend(), &key, self.dataset, id) {
                 Ok(ManifestRead::Whole(stored)) => {
                     Ok(Some((id.to_owned(), stored.manifest.parent_snapshot_id.is_none())))
                 }
@@ -120,7 +120,7 @@ impl History<'_> {
     /// # Errors
     /// The store's.
     pub fn exists(&self, key: &str) -> Result<bool> {
-        Ok(self.backend().open(key)?.is_some())
+        Ok(self.backend().head(self.context, key)?.is_some())
     }
 
     /// Refuses a dataset that has objects of another layout: default and hive share their prefix.
@@ -128,7 +128,7 @@ impl History<'_> {
     /// # Errors
     /// `LayoutMismatch`; the store's; `Deadline`, `Cancelled`, `Aborted`.
     pub fn refuse_another_layout(&self) -> Result<()> {
-        self.backend().check_folder(&self.layout.snapshots_prefix(self.dataset))?;
+        self.backend().check_folder(self.context, &self.layout.snapshots_prefix(self.dataset))?;
         let Some(object) = self.object_of_another_layout()? else { return Ok(()) };
         let message = format!(
             "the dataset was opened with the layout {:?}, but {object} is there, which is of another: open it with the \
@@ -146,14 +146,14 @@ impl History<'_> {
         let prefix = self.layout.dataset_prefix(self.dataset);
         let mut there: Vec<&str> = Vec::new();
         let mut watch = Watch::new(self.context, "looking for objects of another layout");
-        self.backend().list_names(&prefix, &mut |name| {
+        self.backend().list_names(self.context, &prefix, &mut |name| {
             there.extend(folders.iter().find(|folder| **folder == name));
             watch.goes_on()
         })?;
         watch.verdict()?;
         let mut found = None;
         for folder in there {
-            self.backend().list(&format!("{prefix}{folder}/"), &mut |key| {
+            self.backend().list(self.context, &format!("{prefix}{folder}/"), None, &mut |key| {
                 found = Some(key.to_owned());
                 false
             })?;

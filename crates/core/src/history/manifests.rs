@@ -1,6 +1,7 @@
 //! Reading manifests, canonical ones and partition copies.
 
 use super::{History, MANIFEST_MAX};
+use crate::context::Context;
 use crate::error::Result;
 use crate::id::{Form, form};
 use crate::manifest::{Manifest, syntax};
@@ -33,8 +34,14 @@ fn is_cut_short(bytes: &[u8]) -> bool {
 ///
 /// # Errors
 /// The store's; `Corrupt` if it is longer than any manifest may be; `ManifestInvalid` for what is whole but wrong.
-pub fn read_manifest(backend: &dyn Backend, key: &str, dataset: &str, id: &str) -> Result<ManifestRead> {
-    let Some(bytes) = backend.get(key, MANIFEST_MAX)? else { return Ok(ManifestRead::Absent) };
+pub fn read_manifest(
+    context: &Context,
+    backend: &dyn Backend,
+    key: &str,
+    dataset: &str,
+    id: &str,
+) -> Result<ManifestRead> {
+    let Some(bytes) = backend.get(context, key, MANIFEST_MAX)? else { return Ok(ManifestRead::Absent) };
     match Manifest::parse(&bytes, dataset, id, key) {
         Ok(manifest) => Ok(ManifestRead::Whole(Box::new(StoredManifest { bytes, manifest }))),
         Err(_) if is_cut_short(&bytes) && !matches!(form(id), Form::Ours { .. }) => Ok(ManifestRead::Torn),
@@ -49,9 +56,9 @@ impl History<'_> {
     /// As [`read_manifest`]; `Deadline`, `Cancelled`, `Aborted`.
     pub fn manifest(&self, id: &str) -> Result<ManifestRead> {
         let canonical = self.layout.manifest_path(self.dataset, id);
-        match read_manifest(self.backend(), &canonical, self.dataset, id)? {
+        match read_manifest(self.context, self.backend(), &canonical, self.dataset, id)? {
             ManifestRead::Absent => match self.copy_of(id)? {
-                Some(copy) => read_manifest(self.backend(), &copy, self.dataset, id),
+                Some(copy) => read_manifest(self.context, self.backend(), &copy, self.dataset, id),
                 None => Ok(ManifestRead::Absent),
             },
             read => Ok(read),

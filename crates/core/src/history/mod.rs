@@ -66,7 +66,7 @@ impl<'a> History<'a> {
     /// # Errors
     /// The store's; `Corrupt` if it is longer than any pointer.
     pub fn latest(&self) -> Result<Option<Vec<u8>>> {
-        self.backend().get(&self.layout.latest_path(self.dataset), POINTER_MAX)
+        self.backend().get(self.context, &self.layout.latest_path(self.dataset), POINTER_MAX)
     }
 
     /// The slot of this parent (`None`: of the first commit), checked, with its payload; `None` if it is absent.
@@ -76,12 +76,12 @@ impl<'a> History<'a> {
     pub fn slot(&self, parent: Option<&str>) -> Result<Option<Decision>> {
         let slot_key = self.slot_key(parent);
         let path = slot_key.path();
-        let Some(bytes) = self.backend().get(&path, slot::SLOT_MAX)? else { return Ok(None) };
+        let Some(bytes) = self.backend().get(self.context, &path, slot::SLOT_MAX)? else { return Ok(None) };
         let envelope = slot::decode(slot_key, &bytes)?;
         let object = match envelope.payload_object() {
             None => None,
             Some((payload_path, len)) => {
-                let payload = self.backend().get(payload_path, len.min(MANIFEST_MAX))?;
+                let payload = self.backend().get(self.context, payload_path, len.min(MANIFEST_MAX))?;
                 let missing = || {
                     let message = format!("slot {path} names the payload {payload_path}, which is missing");
                     Error::new(Status::Corrupt, message).with_path(payload_path)

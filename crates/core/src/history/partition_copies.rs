@@ -56,7 +56,7 @@ impl History<'_> {
             prefix.push('/');
         }
         let mut watch = Watch::new(self.context, doing);
-        self.backend().list(&prefix, &mut |key| {
+        self.backend().list(self.context, &prefix, None, &mut |key| {
             let goes_on = match self.layout.parse_manifest_path(self.dataset, key) {
                 Some(id) if id::check_snapshot_id(id).is_ok() => each(id, key),
                 _ => true,
@@ -100,7 +100,7 @@ impl History<'_> {
         let mut more = Vec::new();
         self.for_each_partition(&mut |snapshots| {
             let mut goes_on = true;
-            self.backend().list_names(snapshots, &mut |name| {
+            self.backend().list_names(self.context, snapshots, &mut |name| {
                 if self.may_lack_canonical(name) && is_older(name) {
                     more.push(name.to_owned());
                 }
@@ -132,7 +132,7 @@ impl History<'_> {
         while let Some(prefix) = stack.pop() {
             self.context.check("listing partitions")?;
             let mut has_snapshots = false;
-            self.backend().list_names(&prefix, &mut |name| {
+            self.backend().list_names(self.context, &prefix, &mut |name| {
                 if name == SEGMENTS {
                     has_snapshots = true;
                 } else if name.contains('=') {

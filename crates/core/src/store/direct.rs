@@ -5,8 +5,6 @@ use super::{Durability, LockWait, Put, Store, Swap, key};
 use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
 use crate::iter::{Keys, Steps};
-use crate::limits;
-use crate::options::Retry;
 
 /// How many bytes go between two looks at the deadline.
 const PIECE: usize = 1 << 20;
@@ -24,16 +22,8 @@ impl Store {
     /// `Cancelled`, `Aborted`; the store's failure. Nothing was written then, `CommitUnknown` apart.
     pub fn put(&self, key: &str, data: &[u8], options: &CallOptions) -> Result<()> {
         let context = Context::start(options);
-        let _governed = limits::govern(Some(&context));
         context.check("writing an object")?;
-        let mut upload = self.backend().create(key, Durability::Full)?;
-        for piece in data.chunks(PIECE) {
-            context.check("writing an object")?;
-            upload.write(piece)?;
-            context.written(piece.len());
-        }
-        context.check("writing an object")?;
-        match upload.finish() {
+        match self.backend().put_if_absent(&context, key, data, Durability::Full) {
             Put::Done => Ok(()),
             Put::Exists => {
                 let message =
@@ -52,14 +42,13 @@ impl Store {
     /// failure.
     pub fn get(&self, key: &str, options: &CallOptions) -> Result<Option<Vec<u8>>> {
         let context = Context::start(options);
-        let _governed = limits::govern(Some(&context));
         context.check("reading an object")?;
-        let Some(mut object) = self.backend().open(key)? else { return Ok(None) };
+        let Some(mut object) = self.backend().open(&context, key)? else { return Ok(None) };
         let size = object.size();
         if size <= PIECE as u64 {
             drop(object);
             // Small enough for one look, which a concurrent swap cannot come between.
-            return self.backend().get(key, u64::MAX);
+            return self.backend().get(&context, key, u64::MAX);
         }
         let no_memory =
             || Error::new(Status::NoMemory, format_args!("no memory for the {size} bytes of {key:?}"));
@@ -70,7 +59,7 @@ impl Store {
             let most = usize::try_from(size - start as u64).unwrap_or(usize::MAX).min(PIECE);
             bytes.try_reserve(most).map_err(|_| no_memory().with_path(key))?;
             bytes.resize(start + most, 0);
-            let count = object.read_at(start as u64, &mut bytes[start..])?;
+            let count = object.read_at(&context, start as u64, &mut bytes[start..])?;
             if count == 0 {
                 let message = format!("the object {key:?} ends at byte {start}, expected {size}");
                 return Err(Error::new(Status::Corrupt, message).with_path(key));
@@ -94,14 +83,13 @@ impl Store {
         options: &CallOptions,
     ) -> Result<Option<usize>> {
         let context = Context::start(options);
-        let _governed = limits::govern(Some(&context));
         context.check("reading an object")?;
-        let Some(mut object) = self.backend().open(key)? else { return Ok(None) };
+        let Some(mut object) = self.backend().open(&context, key)? else { return Ok(None) };
         let mut filled = 0;
         while filled < buffer.len() {
             let Some(at) = offset.checked_add(filled as u64).filter(|at| *at < object.size()) else { break };
             let end = buffer.len().min(filled.saturating_add(PIECE));
-            match object.read_at(at, &mut buffer[filled..end])? {
+            match object.read_at(&context, at, &mut buffer[filled..end])? {
                 0 => break,
                 count => {
                     filled += count;
@@ -119,9 +107,8 @@ impl Store {
     /// `InvalidPath`, `Deadline`, `Cancelled`, `Aborted`; the store's failure.
     pub fn exists(&self, key: &str, options: &CallOptions) -> Result<bool> {
         let context = Context::start(options);
-        let _governed = limits::govern(Some(&context));
         context.check("looking for an object")?;
-        Ok(self.backend().open(key)?.is_some())
+        Ok(self.backend().head(&context, key)?.is_some())
     }
 
     /// The keys below `prefix`, in bytewise order: all of them if it is empty, else those of the folder of this name
@@ -133,11 +120,10 @@ impl Store {
     /// `InvalidPath`, `NoMemory`, `Deadline`, `Cancelled`, `Aborted`; the store's failure.
     pub fn list(&self, prefix: &str, options: &CallOptions) -> Result<Keys> {
         let context = Context::start(options);
-        let _governed = limits::govern(Some(&context));
         context.check(LISTING)?;
         let prefix = key::folder(prefix)?;
         let mut keys = Pages::new(PAGE);
-        keys.fill(&context, LISTING, |each| self.backend().list(&prefix, each))?;
+        keys.fill(&context, LISTING, |after, each| self.backend().list(&context, &prefix, after, each))?;
         Ok(Keys::new(Listing { store: self.clone(), prefix, keys }, options))
     }
 
@@ -147,9 +133,8 @@ impl Store {
     /// `InvalidPath`, `Deadline`, `Cancelled`, `Aborted`; the store's failure.
     pub fn delete(&self, key: &str, options: &CallOptions) -> Result<()> {
         let context = Context::start(options);
-        let _governed = limits::govern(Some(&context));
         context.check("removing an object")?;
-        self.backend().delete(key)
+        self.backend().delete(&context, key)
     }
 
     /// Replaces an object's bytes by `value` if they are `expected`; empty: if there is no object, or an empty one.
@@ -166,10 +151,15 @@ impl Store {
         options: &CallOptions,
     ) -> Result<()> {
         let context = Context::start(options);
-        let _governed = limits::govern(Some(&context));
         context.check("swapping an object")?;
-        let wait = LockWait { context: &context, patient: true, retry: Retry::default() };
-        match self.backend().compare_and_swap(key, expected, value, Durability::Full, &wait) {
+        match self.backend().compare_and_swap(
+            &context,
+            key,
+            expected,
+            value,
+            Durability::Full,
+            LockWait::Deadline,
+        ) {
             Swap::Done => Ok(()),
             Swap::Mismatch(current) => {
                 let found = match current {
@@ -209,7 +199,7 @@ impl Steps for Listing {
 
     fn next(&mut self, context: &Context) -> Result<Option<String>> {
         let (store, prefix) = (&self.store, &self.prefix);
-        self.keys.next(context, LISTING, |each| store.backend().list(prefix, each))
+        self.keys.next(context, LISTING, |after, each| store.backend().list(context, prefix, after, each))
     }
 }
 

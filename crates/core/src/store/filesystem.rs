@@ -14,10 +14,12 @@ mod upload;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::disk::real::RealDisk;
 use super::disk::{Dir, Disk, Errno, File, Kind, retry};
-use super::{Age, Backend, Durability, LockWait, Object, Swap, Upload, key};
+use super::{Backend, Capabilities, Durability, Head, LockWait, Object, Swap, Upload, key};
+use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use settled::Settled;
 
@@ -203,38 +205,52 @@ impl Backend for Filesystem {
         format!("filesystem {}", self.core.root)
     }
 
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { is_ordered: false, has_clock: true, persists: true, has_locations: true }
+    }
+
     fn location(&self, key: &str) -> Option<String> {
         let root = self.core.root.trim_end_matches('/');
         Some(format!("{root}/{key}"))
     }
 
-    fn create(&self, key: &str, durability: Durability) -> Result<Box<dyn Upload>> {
+    fn upload(&self, _context: &Context, key: &str, durability: Durability) -> Result<Box<dyn Upload>> {
         Ok(Box::new(upload::FileUpload::begin(&self.core, key, durability)?))
     }
 
-    fn open(&self, key: &str) -> Result<Option<Box<dyn Object>>> {
+    fn head(&self, _context: &Context, key: &str) -> Result<Option<Head>> {
+        Ok(self.core.open_file(key)?.map(|(_, size)| Head { size }))
+    }
+
+    fn open(&self, _context: &Context, key: &str) -> Result<Option<Box<dyn Object>>> {
         let opened = self.core.open_file(key)?;
         Ok(opened.map(|(file, size)| -> Box<dyn Object> {
             Box::new(FileObject { core: Arc::clone(&self.core), key: key.to_owned(), file, size })
         }))
     }
 
-    fn get(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+    fn get(&self, _context: &Context, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         match self.core.open_file(key)? {
             Some((file, size)) => self.core.read_whole(key, &*file, size, limit).map(Some),
             None => Ok(None),
         }
     }
 
-    fn list(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
-        self.core.list(prefix, each)
+    fn list(
+        &self,
+        context: &Context,
+        prefix: &str,
+        start_after: Option<&str>,
+        each: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<()> {
+        self.core.list(context, prefix, start_after, each)
     }
 
-    fn list_names(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
-        self.core.list_names(prefix, each)
+    fn list_names(&self, context: &Context, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+        self.core.list_names(context, prefix, each)
     }
 
-    fn delete(&self, key: &str) -> Result<()> {
+    fn delete(&self, _context: &Context, key: &str) -> Result<()> {
         key::check(key)?;
         let (dir_path, name) = split(key);
         let removed = retry(|| self.core.disk.open_dir(dir_path)).and_then(|dir| retry(|| dir.unlink(name)));
@@ -251,20 +267,21 @@ impl Backend for Filesystem {
 
     fn compare_and_swap(
         &self,
+        context: &Context,
         key: &str,
         expected: &[u8],
         value: &[u8],
         durability: Durability,
-        wait: &LockWait<'_>,
+        wait: LockWait,
     ) -> Swap {
-        self.core.swap(key, expected, value, durability, wait)
+        self.core.swap(context, key, expected, value, durability, wait)
     }
 
-    fn age(&self, key: &str) -> Result<Age> {
+    fn age(&self, _context: &Context, key: &str) -> Result<Option<Duration>> {
         self.core.age(key)
     }
 
-    fn check_folder(&self, prefix: &str) -> Result<()> {
+    fn check_folder(&self, _context: &Context, prefix: &str) -> Result<()> {
         let path = prefix.strip_suffix('/').unwrap_or(prefix);
         if path.is_empty() {
             return Ok(());
@@ -276,7 +293,7 @@ impl Backend for Filesystem {
         }
     }
 
-    fn persist(&self, key: &str) -> Result<()> {
+    fn persist(&self, _context: &Context, key: &str) -> Result<()> {
         let (dir_path, _) = split(key);
         self.core.check_doubt(dir_path)?;
         self.core.check_doubt(key)?;
@@ -309,7 +326,7 @@ impl Object for FileObject {
         self.size
     }
 
-    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+    fn read_at(&mut self, _context: &Context, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         retry(|| self.file.read_at(offset, buffer))
             .map_err(|errno| self.core.failure("read", &self.key, errno).with_offset(offset))
     }

@@ -1,13 +1,18 @@
 //! Objects in this process's memory, for tests and for data that need not outlive it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::key::{self, folder, is_temporary};
-use super::{Backend, Durability, LockWait, Object, Put, Swap, Upload};
+use super::{Backend, Capabilities, Durability, Head, LockWait, Object, Put, Swap, Upload};
+use crate::context::Context;
 use crate::error::{Error, Result, Status};
 
-type Objects = Mutex<HashMap<String, Arc<Vec<u8>>>>;
+/// How many keys of a listing are copied at a time.
+const PAGE: usize = 1_000;
+
+type Objects = Mutex<BTreeMap<String, Arc<Vec<u8>>>>;
 
 /// A store in memory; threads may share it.
 #[derive(Debug, Default)]
@@ -16,7 +21,7 @@ pub(crate) struct Memory {
 }
 
 /// Every change of the map is one insertion or removal, so a panic elsewhere leaves it whole.
-fn lock(objects: &Objects) -> MutexGuard<'_, HashMap<String, Arc<Vec<u8>>>> {
+fn lock(objects: &Objects) -> MutexGuard<'_, BTreeMap<String, Arc<Vec<u8>>>> {
     objects.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -42,27 +47,57 @@ impl Memory {
         Ok(lock(&self.objects).get(key).map(Arc::clone))
     }
 
-    /// What `part` gives of the keys that begin with `prefix`, sorted, each once. Gathered before the caller's function
-    /// runs, so that no lock is held meanwhile.
-    fn gather(&self, prefix: &str, part: fn(&str) -> Option<&str>) -> Vec<String> {
+    /// Some keys below `prefix` from `from` on, in order: taken before the caller's function runs, so that no lock is
+    /// held meanwhile.
+    fn page(&self, prefix: &str, from: Bound<&str>) -> Vec<String> {
         let objects = lock(&self.objects);
-        let rests = objects.keys().filter_map(|key| key.strip_prefix(prefix));
-        let mut found: Vec<String> = rests.filter_map(part).map(str::to_owned).collect();
-        found.sort_unstable();
-        found.dedup();
-        found
+        let keys = objects.range::<str, _>((from, Bound::Unbounded)).map(|(key, _)| key);
+        keys.take_while(|key| key.starts_with(prefix)).take(PAGE).cloned().collect()
+    }
+
+    /// Calls `each` for all keys below `prefix`, in order, until it answers otherwise; it says where to go on.
+    fn walk(
+        &self,
+        context: &Context,
+        prefix: &str,
+        start_after: Option<&str>,
+        each: &mut dyn FnMut(&str) -> Step,
+    ) -> Result<()> {
+        let mut from = match start_after.filter(|after| *after >= prefix) {
+            Some(after) => Bound::Excluded(after.to_owned()),
+            None => Bound::Included(prefix.to_owned()),
+        };
+        let mut pages = 0;
+        loop {
+            // The first page is part of the request, which the caller has checked.
+            if pages > 0 {
+                context.check("listing a store in memory")?;
+            }
+            pages += 1;
+            let page = self.page(prefix, from.as_ref().map(String::as_str));
+            let Some(last) = page.last() else { return Ok(()) };
+            let mut next = Bound::Excluded(last.clone());
+            for key in &page {
+                match each(key) {
+                    Step::Next => {}
+                    Step::Stop => return Ok(()),
+                    Step::From(beyond) => {
+                        next = Bound::Included(beyond);
+                        break;
+                    }
+                }
+            }
+            from = next;
+        }
     }
 }
 
-/// The rest of a key, unless it is that of a temporary object.
-fn whole(rest: &str) -> Option<&str> {
-    let name = rest.rsplit('/').next()?;
-    (!is_temporary(name)).then_some(rest)
-}
-
-/// The name at the beginning of a key's rest, unless it is that of a temporary object.
-fn first_name(rest: &str) -> Option<&str> {
-    rest.split('/').next().filter(|name| *name != rest || !is_temporary(name))
+/// How a walk goes on after a key.
+enum Step {
+    Next,
+    Stop,
+    /// At the first key that is not below this one.
+    From(String),
 }
 
 impl Backend for Memory {
@@ -70,11 +105,11 @@ impl Backend for Memory {
         "memory".to_owned()
     }
 
-    fn location(&self, _key: &str) -> Option<String> {
-        None
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { is_ordered: true, ..Capabilities::default() }
     }
 
-    fn create(&self, key: &str, _durability: Durability) -> Result<Box<dyn Upload>> {
+    fn upload(&self, _context: &Context, key: &str, _durability: Durability) -> Result<Box<dyn Upload>> {
         key::check(key)?;
         Ok(Box::new(MemoryUpload {
             objects: Arc::clone(&self.objects),
@@ -83,11 +118,15 @@ impl Backend for Memory {
         }))
     }
 
-    fn open(&self, key: &str) -> Result<Option<Box<dyn Object>>> {
+    fn head(&self, _context: &Context, key: &str) -> Result<Option<Head>> {
+        Ok(self.find(key)?.map(|bytes| Head { size: bytes.len() as u64 }))
+    }
+
+    fn open(&self, _context: &Context, key: &str) -> Result<Option<Box<dyn Object>>> {
         Ok(self.find(key)?.map(|bytes| -> Box<dyn Object> { Box::new(MemoryObject(bytes)) }))
     }
 
-    fn get(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+    fn get(&self, _context: &Context, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         let Some(bytes) = self.find(key)? else { return Ok(None) };
         if bytes.len() as u64 > limit {
             let message = format!(
@@ -99,27 +138,39 @@ impl Backend for Memory {
         copy(key, &bytes).map(Some)
     }
 
-    fn list(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+    fn list(
+        &self,
+        context: &Context,
+        prefix: &str,
+        start_after: Option<&str>,
+        each: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<()> {
         let prefix = folder(prefix)?;
-        for rest in self.gather(&prefix, whole) {
-            if !each(&format!("{prefix}{rest}")) {
-                break;
-            }
-        }
-        Ok(())
+        self.walk(context, &prefix, start_after, &mut |key| {
+            let name = key.rsplit('/').next().unwrap_or_default();
+            if is_temporary(name) || each(key) { Step::Next } else { Step::Stop }
+        })
     }
 
-    fn list_names(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+    fn list_names(&self, context: &Context, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
         let prefix = folder(prefix)?;
-        for name in self.gather(&prefix, first_name) {
-            if !each(&name) {
-                break;
+        self.walk(context, &prefix, None, &mut |key| {
+            let rest = &key[prefix.len()..];
+            let name = rest.split('/').next().unwrap_or_default();
+            let is_file = name == rest;
+            let is_hidden = is_file && is_temporary(name);
+            if !is_hidden && !each(name) {
+                Step::Stop
+            } else if is_file {
+                Step::Next
+            } else {
+                // '0' is the character after '/': what follows is not in the folder.
+                Step::From(format!("{prefix}{name}0"))
             }
-        }
-        Ok(())
+        })
     }
 
-    fn delete(&self, key: &str) -> Result<()> {
+    fn delete(&self, _context: &Context, key: &str) -> Result<()> {
         key::check(key)?;
         lock(&self.objects).remove(key);
         Ok(())
@@ -127,11 +178,12 @@ impl Backend for Memory {
 
     fn compare_and_swap(
         &self,
+        _context: &Context,
         key: &str,
         expected: &[u8],
         value: &[u8],
         _durability: Durability,
-        _wait: &LockWait<'_>,
+        _wait: LockWait,
     ) -> Swap {
         let value = match key::check(key).and_then(|()| copy(key, value)) {
             Ok(value) => Arc::new(value),
@@ -147,14 +199,6 @@ impl Backend for Memory {
         }
         objects.insert(key.to_owned(), value);
         Swap::Done
-    }
-
-    fn persist(&self, key: &str) -> Result<()> {
-        if self.find(key)?.is_none() {
-            let message = format!("cannot make {key:?} in memory durable: it does not exist");
-            return Err(Error::new(Status::NotFound, message).with_path(key));
-        }
-        Ok(())
     }
 }
 
@@ -173,7 +217,7 @@ impl MemoryUpload {
 }
 
 impl Upload for MemoryUpload {
-    fn write(&mut self, data: &[u8]) -> Result<()> {
+    fn write(&mut self, _context: &Context, data: &[u8]) -> Result<()> {
         let Some(bytes) = &mut self.bytes else { return Err(self.broken()) };
         if bytes.try_reserve(data.len()).is_err() {
             self.bytes = None;
@@ -183,7 +227,7 @@ impl Upload for MemoryUpload {
         Ok(())
     }
 
-    fn finish(&mut self) -> Put {
+    fn finish(&mut self, _context: &Context) -> Put {
         let Some(bytes) = self.bytes.take() else { return Put::Failed(self.broken()) };
         let mut objects = lock(&self.objects);
         if objects.contains_key(&self.key) {
@@ -201,7 +245,7 @@ impl Object for MemoryObject {
         self.0.len() as u64
     }
 
-    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+    fn read_at(&mut self, _context: &Context, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let rest = usize::try_from(offset).ok().and_then(|offset| self.0.get(offset..)).unwrap_or_default();
         let count = rest.len().min(buffer.len());
         buffer[..count].copy_from_slice(&rest[..count]);

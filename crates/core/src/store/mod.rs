@@ -7,8 +7,11 @@ mod direct;
 pub(crate) mod disk;
 pub(crate) mod filesystem;
 pub mod key;
+#[cfg(test)]
+pub(crate) mod layer;
 pub(crate) mod memory;
 pub(crate) mod pages;
+pub mod probe;
 #[cfg(test)]
 pub(crate) mod sim;
 #[allow(unsafe_code)]
@@ -18,10 +21,10 @@ mod tests;
 mod verify;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::context::Context;
-use crate::error::{Error, Result};
-use crate::options::Retry;
+use crate::error::{Error, Result, Status};
 
 /// How far a write must have got when it returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,110 +66,189 @@ pub enum Swap {
     Unknown(Error),
 }
 
+/// How long a compare-and-swap waits for the store's lock while another writer holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockWait {
+    /// Until the context's deadline, or, if it has none, for the tries that its [`Context::retry`] allows.
+    Deadline,
+    /// For the tries that the context's [`Context::retry`] allows, and never past its deadline.
+    Attempts,
+}
+
+impl LockWait {
+    /// Whether the wait goes on after so many tries within this context.
+    #[must_use]
+    pub fn allows(self, context: &Context, tries: u32) -> bool {
+        (self == LockWait::Deadline && context.has_deadline()) || tries < context.retry().attempts
+    }
+}
+
+/// What a store can do beyond what all stores do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// [`Backend::list`] gives keys in bytewise order.
+    pub is_ordered: bool,
+    /// The store has a clock of its own, which all writers share: [`Backend::age`] answers.
+    pub has_clock: bool,
+    /// What another process wrote may lie in a cache only until [`Backend::persist`] makes it durable.
+    pub persists: bool,
+    /// Another program finds the objects: [`Backend::location`] answers.
+    pub has_locations: bool,
+}
+
+/// What a store tells of an object without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its size in bytes.
+    pub size: u64,
+}
+
 /// An object being written; dropped before `finish`, it leaves nothing.
 pub trait Upload: Send {
     /// Adds bytes at the end.
     ///
     /// # Errors
-    /// `NoSpace`: none of them count as added; the same bytes (and perhaps more) may be offered again. After any other
-    /// failure the upload can only be dropped.
-    fn write(&mut self, data: &[u8]) -> Result<()>;
+    /// `NoSpace`, `Deadline`, `Cancelled`, `Aborted`: none of them count as added; the same bytes (and perhaps more)
+    /// may be offered again. After any other failure the upload can only be dropped.
+    fn write(&mut self, context: &Context, data: &[u8]) -> Result<()>;
 
     /// A hint that the bytes so far may begin their way to the disk. Never waits for them, never fails.
     fn start_writeback(&mut self) {}
 
-    /// Makes the object appear under its key if the key is free. After `Failed` for want of space it may be called
-    /// again; after anything else the upload is over.
-    fn finish(&mut self) -> Put;
+    /// Makes the object appear under its key, which must be one that no other writer uses, such as one with a fresh
+    /// id in it: a store may replace what is there, and one that refuses answers `Exists`. After `Failed` for want
+    /// of space or of time it may be called again; after anything else the upload is over.
+    fn finish(&mut self, context: &Context) -> Put;
 }
 
-/// An object open for reading.
+/// An object open for reading: it reads the same bytes however its key changes meanwhile, or fails.
 pub trait Object: Send {
     /// Its size in bytes when it was opened.
     fn size(&self) -> u64;
 
-    /// Reads at `offset` into `buffer`; gives how many bytes, 0 at the end only.
+    /// Reads at `offset` into `buffer`; gives how many bytes, 0 at the end only. Reads that follow each other are
+    /// the fast way: a store may have read ahead.
     ///
     /// # Errors
-    /// The store's failure.
-    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
+    /// The store's failure; `Deadline`, `Cancelled`, `Aborted`.
+    fn read_at(&mut self, context: &Context, offset: u64, buffer: &mut [u8]) -> Result<usize>;
 }
 
+/// How many bytes of a whole object are written between two checks of the context.
+const PIECE: usize = 1 << 20;
+
 /// What an implementation of a store gives. Each refuses keys that break the rules (`InvalidPath`) by itself.
+///
+/// Each operation that may block takes the [`Context`] of the call that it is for. It ends with `Deadline`,
+/// `Cancelled` or `Aborted` before the next request once the context says so; a request in flight may be
+/// abandoned where the store allows it.
 pub trait Backend: Send + Sync {
     /// For messages: kind and place, such as `filesystem /srv/lode`.
     fn describe(&self) -> String;
 
-    /// Where another program finds the object (an absolute path), if there is such a place.
-    fn location(&self, key: &str) -> Option<String>;
+    /// What it can do beyond what all stores do; always the same.
+    fn capabilities(&self) -> Capabilities;
 
-    /// Begins an object that will appear at `finish`.
+    /// Where another program finds the object (an absolute path), if there is such a place.
+    fn location(&self, _key: &str) -> Option<String> {
+        None
+    }
+
+    /// Begins an object that will appear at [`Upload::finish`].
     ///
     /// # Errors
     /// The store's failure; nothing was made.
-    fn create(&self, key: &str, durability: Durability) -> Result<Box<dyn Upload>>;
+    fn upload(&self, context: &Context, key: &str, durability: Durability) -> Result<Box<dyn Upload>>;
 
-    /// Writes a whole object if its key is free.
-    fn put_if_absent(&self, key: &str, data: &[u8], durability: Durability) -> Put {
-        let mut upload = match self.create(key, durability) {
+    /// Writes a whole object if its key is free, as one step.
+    ///
+    /// The default goes through an upload, which is right where [`Upload::finish`] refuses a key that is taken.
+    fn put_if_absent(&self, context: &Context, key: &str, data: &[u8], durability: Durability) -> Put {
+        let mut upload = match self.upload(context, key, durability) {
             Ok(upload) => upload,
             Err(error) => return Put::Failed(error),
         };
-        match upload.write(data) {
-            Ok(()) => upload.finish(),
-            Err(error) => Put::Failed(error),
+        for (number, piece) in data.chunks(PIECE).enumerate() {
+            if number > 0
+                && let Err(error) = context.check("writing an object")
+            {
+                return Put::Failed(error);
+            }
+            if let Err(error) = upload.write(context, piece) {
+                return Put::Failed(error);
+            }
+            context.written(piece.len());
         }
+        upload.finish(context)
     }
+
+    /// What there is to know of an object without reading it; `None` if it is absent.
+    ///
+    /// # Errors
+    /// The store's failure; never for absence.
+    fn head(&self, context: &Context, key: &str) -> Result<Option<Head>>;
 
     /// Opens an object; `None` if it is absent.
     ///
     /// # Errors
     /// The store's failure; never for absence.
-    fn open(&self, key: &str) -> Result<Option<Box<dyn Object>>>;
+    fn open(&self, context: &Context, key: &str) -> Result<Option<Box<dyn Object>>>;
 
     /// A whole small object; `None` if it is absent.
     ///
     /// # Errors
     /// The store's failure; `Corrupt` if it is longer than `limit` bytes; `NoMemory`.
-    fn get(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>>;
+    fn get(&self, context: &Context, key: &str, limit: u64) -> Result<Option<Vec<u8>>>;
 
-    /// Calls `each` for every key that begins with `prefix` (empty, or ending in `/`), in no order, until it
-    /// answers `false`. Temporary files are not shown.
+    /// Calls `each` for every key that begins with `prefix` (empty, or ending in `/`) and sorts after
+    /// `start_after`, until it answers `false`; in bytewise order if [`Capabilities::is_ordered`], else in any.
+    /// Temporary files are not shown.
     ///
     /// # Errors
     /// The store's failure; a prefix under which nothing lies is no failure.
-    fn list(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()>;
+    fn list(
+        &self,
+        context: &Context,
+        prefix: &str,
+        start_after: Option<&str>,
+        each: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<()>;
 
-    /// The names directly below `prefix` (empty, or ending in `/`), files and folders alike, in no order, until
-    /// `each` answers `false`. Temporary files are not shown.
+    /// Calls `each` for the names directly below `prefix` (empty, or ending in `/`), files and folders alike, in any
+    /// order, until it answers `false`. Temporary files are not shown. A name that is both a file's and a folder's
+    /// may come twice.
     ///
     /// # Errors
     /// As `list`.
-    fn list_names(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()>;
+    fn list_names(&self, context: &Context, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()>;
 
     /// Removes an object; absent is fine. Directories that this leaves empty, up to two levels above the
     /// object, go as well.
     ///
     /// # Errors
     /// The store's failure.
-    fn delete(&self, key: &str) -> Result<()>;
+    fn delete(&self, context: &Context, key: &str) -> Result<()>;
 
     /// Replaces the object's bytes by `value` if they are `expected`; an absent object matches empty `expected`.
     fn compare_and_swap(
         &self,
+        context: &Context,
         key: &str,
         expected: &[u8],
         value: &[u8],
         durability: Durability,
-        wait: &LockWait<'_>,
+        wait: LockWait,
     ) -> Swap;
 
-    /// How long an object has stood unchanged, by the store's own clock, which all writers share.
+    /// How long an object has stood unchanged, by the store's own clock; `None` if it is absent. Asked only where
+    /// [`Capabilities::has_clock`].
     ///
     /// # Errors
-    /// The store's failure; never for absence.
-    fn age(&self, _key: &str) -> Result<Age> {
-        Ok(Age::NoClock)
+    /// The store's failure; `Unsupported` without a clock.
+    fn age(&self, context: &Context, key: &str) -> Result<Option<Duration>> {
+        let _ = context;
+        let message = format!("{} has no clock that could tell the age of {key:?}", self.describe());
+        Err(Error::new(Status::Unsupported, message).with_path(key))
     }
 
     /// Fails if objects below this prefix (ending in `/`) are impossible, because something that is no folder stands
@@ -174,54 +256,23 @@ pub trait Backend: Send + Sync {
     ///
     /// # Errors
     /// `InvalidPath`, naming what is in the way; the store's failure. Absence is no failure.
-    fn check_folder(&self, _prefix: &str) -> Result<()> {
+    fn check_folder(&self, context: &Context, prefix: &str) -> Result<()> {
+        let _ = (context, prefix);
         Ok(())
     }
 
-    /// Whether [`Backend::persist`] does anything here: whether what others wrote may be in a cache only.
-    fn persists(&self) -> bool {
-        true
-    }
-
-    /// Makes durable an object that somebody else may have written: its bytes, and the entries of it and of all
-    /// the directories above. A failure is never tried again on the same file by this process.
+    /// Makes durable an object that another process may have written: its bytes, and the entries of it and of all
+    /// the directories above. A failure is never tried again on the same file by this process. Asked only where
+    /// [`Capabilities::persists`]: elsewhere what is there is durable.
     ///
     /// # Errors
-    /// The store's failure; `Io` if an earlier sync of it failed in this process.
-    fn persist(&self, key: &str) -> Result<()>;
-
-    /// The store without the trial of its conditions that its first write makes, if it makes one: a conformance
-    /// suite makes its own.
-    fn unprobed(&self) -> Option<&dyn Backend> {
-        None
-    }
-}
-
-/// How long an object has stood unchanged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Age {
-    /// So long.
-    Known(std::time::Duration),
-    /// There is no such object.
-    Absent,
-    /// The store has no clock of its own.
-    NoClock,
-}
-
-/// How long a compare-and-swap may wait for the store's lock.
-pub struct LockWait<'a> {
-    /// The call's deadline and cancel token.
-    pub context: &'a Context,
-    /// Whether a deadline, if there is one, is to be waited for, however many tries that takes.
-    pub patient: bool,
-    /// The pauses, and else how many tries.
-    pub retry: Retry,
-}
-
-impl LockWait<'_> {
-    /// Whether it is the deadline that ends the waiting, and not the number of tries.
-    pub fn waits_for_deadline(&self) -> bool {
-        self.patient && self.context.has_deadline()
+    /// `NotFound`; the store's failure; `Io` if an earlier sync of it failed in this process.
+    fn persist(&self, context: &Context, key: &str) -> Result<()> {
+        if self.head(context, key)?.is_some() {
+            return Ok(());
+        }
+        let message = format!("cannot make {key:?} in {} durable: it does not exist", self.describe());
+        Err(Error::new(Status::NotFound, message).with_path(key))
     }
 }
 
@@ -252,7 +303,9 @@ pub struct Store {
 }
 
 struct Inner {
-    backend: Box<dyn Backend>,
+    backend: Arc<dyn Backend>,
+    /// The backend without a probe before its first write.
+    bare: Arc<dyn Backend>,
     log: Option<Box<LogFn>>,
 }
 
@@ -260,7 +313,18 @@ impl Store {
     /// A store over one's own backend.
     #[must_use]
     pub fn new(backend: Box<dyn Backend>, options: StoreOptions) -> Self {
-        Store { inner: Arc::new(Inner { backend, log: options.log }) }
+        let backend: Arc<dyn Backend> = backend.into();
+        let bare = Arc::clone(&backend);
+        Store { inner: Arc::new(Inner { backend, bare, log: options.log }) }
+    }
+
+    /// A store over a backend whose conditions are tried before this handle's first write ([`probe::Probed`]): for
+    /// services and programs that may ignore them.
+    #[must_use]
+    pub fn probed(backend: Box<dyn Backend>, options: StoreOptions) -> Self {
+        let bare: Arc<dyn Backend> = backend.into();
+        let backend = Arc::new(probe::Probed::new(Arc::clone(&bare)));
+        Store { inner: Arc::new(Inner { backend, bare, log: options.log }) }
     }
 
     /// A store in a directory, which must exist.
@@ -282,6 +346,11 @@ impl Store {
     #[must_use]
     pub fn backend(&self) -> &dyn Backend {
         &*self.inner.backend
+    }
+
+    /// The backend without a probe: a conformance suite makes its own.
+    fn bare(&self) -> &dyn Backend {
+        &*self.inner.bare
     }
 
     /// Tells the caller's log, if there is one.

@@ -35,7 +35,7 @@ impl Pages {
         &mut self,
         context: &Context,
         doing: &'static str,
-        list: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> Result<()>,
+        list: impl FnOnce(Option<&str>, &mut dyn FnMut(&str) -> bool) -> Result<()>,
     ) -> Result<Option<String>> {
         self.fill(context, doing, list)?;
         let next = self.page.pop();
@@ -53,14 +53,14 @@ impl Pages {
         &mut self,
         context: &Context,
         doing: &'static str,
-        list: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> Result<()>,
+        list: impl FnOnce(Option<&str>, &mut dyn FnMut(&str) -> bool) -> Result<()>,
     ) -> Result<()> {
         if self.is_last || !self.page.is_empty() {
             return Ok(());
         }
         let mut least = Least { room: self.room, names: Vec::new(), taken: 0, bound: None, no_memory: false };
         let mut watch = Watch::new(context, doing);
-        list(&mut |name| {
+        list(self.after.as_deref(), &mut |name| {
             if self.after.as_deref().is_none_or(|after| name > after) {
                 least.take(name);
             }
@@ -134,7 +134,7 @@ mod tests {
         let mut pages = Pages::new(room);
         let (mut given, mut listings, mut most) = (Vec::new(), 0, 0);
         loop {
-            let next = pages.next(&context, "testing", |each| {
+            let next = pages.next(&context, "testing", |_, each| {
                 listings += 1;
                 names.iter().all(|name| each(name));
                 Ok(())
@@ -169,7 +169,7 @@ mod tests {
             ..CallOptions::default()
         });
         let mut seen = 0;
-        let stopped = Pages::new(ROOM).next(&context, "testing", |each| {
+        let stopped = Pages::new(ROOM).next(&context, "testing", |_, each| {
             while each("x") {
                 seen += 1;
                 if seen == 5 {

@@ -5,11 +5,9 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use super::{Backend, Durability, LockWait, Object, Put, Store, Swap, key};
-use crate::context::{CallOptions, Context};
+use crate::context::{CallOptions, Context, Retry};
 use crate::error::{Error, Result, Status};
 use crate::id;
-use crate::limits;
-use crate::options::Retry;
 
 /// A rule: what it says, and how it is tried.
 type Rule = (&'static str, fn(&Trial<'_>) -> Result<()>);
@@ -39,9 +37,9 @@ impl Store {
     /// `Store` if a rule is broken; `Unsupported` if the store lacks what the suite needs; `InvalidPath`; `Deadline`,
     /// `Cancelled`, `Aborted`; the store's failure.
     pub fn verify(&self, prefix: &str, options: &CallOptions) -> Result<()> {
-        let context = Context::start(options);
-        let _governed = limits::govern(Some(&context));
-        let backend = self.backend().unprobed().unwrap_or_else(|| self.backend());
+        let pause = Duration::from_millis(1);
+        let context = Context::start(options).with_retry(Retry { attempts: 8, base: pause, cap: pause });
+        let backend = self.bare();
         let root = format!("{}.verify-{:032x}/", key::folder(prefix)?, id::fresh_nonce());
         let (mut verdict, named) = (Ok(()), RefCell::default());
         for (number, (rule, holds)) in RULES.iter().enumerate() {
@@ -55,7 +53,6 @@ impl Store {
             }
         }
         // Whatever came out, and whatever the deadline: nothing is to stay.
-        let _unlimited = limits::govern(None);
         let cleaned = clean(backend, &root, named.into_inner());
         verdict.and(cleaned)
     }
@@ -114,7 +111,7 @@ impl Trial<'_> {
 
     fn put(&self, key: &str, data: &[u8]) -> Result<Put> {
         self.check()?;
-        match self.backend.put_if_absent(key, data, Durability::Full) {
+        match self.backend.put_if_absent(self.context, key, data, Durability::Full) {
             Put::Failed(error) | Put::Unknown(error) | Put::Doubtful(error) => Err(error),
             put => Ok(put),
         }
@@ -132,7 +129,7 @@ impl Trial<'_> {
 
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
         self.check()?;
-        self.backend.get(key, u64::MAX)
+        self.backend.get(self.context, key, u64::MAX)
     }
 
     /// The object must be this.
@@ -145,7 +142,7 @@ impl Trial<'_> {
     }
 
     fn expect_absent(&self, key: &str, why: &str) -> Result<()> {
-        if self.get(key)?.is_some() || self.backend.open(key)?.is_some() {
+        if self.get(key)?.is_some() || self.backend.open(self.context, key)?.is_some() {
             return Err(broken(format_args!("{key:?} is there, but {why}")));
         }
         Ok(())
@@ -153,13 +150,8 @@ impl Trial<'_> {
 
     fn swap(&self, key: &str, expected: &[u8], value: &[u8]) -> Result<Swap> {
         self.check()?;
-        let pause = Duration::from_millis(1);
-        let wait = LockWait {
-            context: self.context,
-            patient: true,
-            retry: Retry { attempts: 8, base: pause, cap: pause },
-        };
-        match self.backend.compare_and_swap(key, expected, value, Durability::Full, &wait) {
+        let wait = LockWait::Deadline;
+        match self.backend.compare_and_swap(self.context, key, expected, value, Durability::Full, wait) {
             Swap::Busy(error) | Swap::Failed(error) | Swap::Unknown(error) => Err(error),
             swap => Ok(swap),
         }
@@ -168,7 +160,7 @@ impl Trial<'_> {
     fn list(&self, prefix: &str) -> Result<Vec<String>> {
         self.check()?;
         let mut keys = Vec::new();
-        self.backend.list(prefix, &mut |key| {
+        self.backend.list(self.context, prefix, None, &mut |key| {
             keys.push(key.to_owned());
             true
         })?;
@@ -198,14 +190,14 @@ fn nothing_at_first(trial: &Trial<'_>) -> Result<()> {
     trial.expect_absent(&key, "nobody has written it")?;
     trial.expect_listed(&trial.root, &[])?;
     // What it has not it removes well.
-    trial.backend.delete(&key)
+    trial.backend.delete(trial.context, &key)
 }
 
 fn a_put_is_there(trial: &Trial<'_>) -> Result<()> {
     for (name, data) in [("one", &b"x"[..]), ("empty", b""), ("folder/below", b"{\"a\":1}\n")] {
         let key = trial.key(name);
         trial.write(&key, data)?;
-        match trial.backend.open(&key)? {
+        match trial.backend.open(trial.context, &key)? {
             None => {
                 return Err(broken(format_args!("the put of {key:?} answered success, but it is absent")));
             }
@@ -224,17 +216,17 @@ fn whole_objects(trial: &Trial<'_>) -> Result<()> {
     let every: Vec<u8> = (0..=255).collect();
     for (name, data) in [("every", every), ("large", pattern(LARGE)), ("odd", pattern(65_537))] {
         let key = trial.key(name);
-        let mut upload = trial.backend.create(&key, Durability::Full)?;
+        let mut upload = trial.backend.upload(trial.context, &key, Durability::Full)?;
         let mut rest = &data[..];
         let mut size = 1;
         while !rest.is_empty() {
             trial.check()?;
             let (piece, after) = rest.split_at(size.min(rest.len()));
-            upload.write(piece)?;
+            upload.write(trial.context, piece)?;
             rest = after;
             size = size * 3 + 1;
         }
-        match upload.finish() {
+        match upload.finish(trial.context) {
             Put::Done => {}
             Put::Exists => return Err(broken(format_args!("the put of {key:?} finds it taken"))),
             Put::Failed(error) | Put::Unknown(error) | Put::Doubtful(error) => return Err(error),
@@ -249,7 +241,7 @@ fn ranges(trial: &Trial<'_>) -> Result<()> {
     let data = pattern(LARGE);
     trial.write(&key, &data)?;
     let absent = || broken(format_args!("{key:?} was written, but is absent"));
-    let mut object = trial.backend.open(&key)?.ok_or_else(absent)?;
+    let mut object = trial.backend.open(trial.context, &key)?.ok_or_else(absent)?;
     let len = data.len();
     let cases = [
         (0, 1),
@@ -263,7 +255,7 @@ fn ranges(trial: &Trial<'_>) -> Result<()> {
     ];
     for (offset, wanted) in cases {
         trial.check()?;
-        let found = read_range(&mut *object, offset as u64, wanted)?;
+        let found = read_range(trial.context, &mut *object, offset as u64, wanted)?;
         let expected = &data[offset..len.min(offset + wanted)];
         if found != expected {
             let what = differ(&found, expected).replace("were written", "are there");
@@ -275,11 +267,11 @@ fn ranges(trial: &Trial<'_>) -> Result<()> {
     Ok(())
 }
 
-fn read_range(object: &mut dyn Object, offset: u64, wanted: usize) -> Result<Vec<u8>> {
+fn read_range(context: &Context, object: &mut dyn Object, offset: u64, wanted: usize) -> Result<Vec<u8>> {
     let mut bytes = vec![0; wanted];
     let mut filled = 0;
     while filled < wanted {
-        match object.read_at(offset + filled as u64, &mut bytes[filled..])? {
+        match object.read_at(context, offset + filled as u64, &mut bytes[filled..])? {
             0 => break,
             count => filled += count,
         }
@@ -290,8 +282,8 @@ fn read_range(object: &mut dyn Object, offset: u64, wanted: usize) -> Result<Vec
 
 fn unseen_uploads(trial: &Trial<'_>) -> Result<()> {
     let key = trial.key("upload");
-    let mut upload = trial.backend.create(&key, Durability::Full)?;
-    upload.write(b"not yet")?;
+    let mut upload = trial.backend.upload(trial.context, &key, Durability::Full)?;
+    upload.write(trial.context, b"not yet")?;
     trial.expect_absent(&key, "its put is not finished")?;
     trial.expect_listed(&trial.root, &[])?;
     drop(upload);
@@ -319,11 +311,11 @@ fn put_if_absent(trial: &Trial<'_>) -> Result<()> {
 
 fn overlapping_puts(trial: &Trial<'_>) -> Result<()> {
     let key = trial.key("k");
-    let mut one = trial.backend.create(&key, Durability::Full)?;
-    let mut two = trial.backend.create(&key, Durability::Full)?;
-    one.write(b"one")?;
-    two.write(b"two")?;
-    let (second, first) = (two.finish(), one.finish());
+    let mut one = trial.backend.upload(trial.context, &key, Durability::Full)?;
+    let mut two = trial.backend.upload(trial.context, &key, Durability::Full)?;
+    one.write(trial.context, b"one")?;
+    two.write(trial.context, b"two")?;
+    let (second, first) = (two.finish(trial.context), one.finish(trial.context));
     match (second, first) {
         (Put::Done, Put::Exists) => trial.expect(&key, b"two"),
         (Put::Exists, Put::Done) => trial.expect(&key, b"one"),
@@ -392,7 +384,7 @@ fn listings(trial: &Trial<'_>) -> Result<()> {
     trial.expect_listed(&trial.key("foo/b/"), &below[1..])?;
     trial.expect_listed(&trial.key("none/"), &[])?;
     let mut found = Vec::new();
-    trial.backend.list_names(&trial.key("foo/"), &mut |name| {
+    trial.backend.list_names(trial.context, &trial.key("foo/"), &mut |name| {
         found.push(name.to_owned());
         true
     })?;
@@ -406,7 +398,7 @@ fn listings(trial: &Trial<'_>) -> Result<()> {
         trial.write(key, b"")?;
     }
     trial.expect_listed(&trial.key("many/"), &many)?;
-    trial.backend.delete(&keys[1])?;
+    trial.backend.delete(trial.context, &keys[1])?;
     trial.expect_listed(&trial.key("foo/b/"), &below[2..])
 }
 
@@ -429,10 +421,10 @@ fn removals(trial: &Trial<'_>) -> Result<()> {
     let (key, neighbour) = (trial.key("d/gone"), trial.key("d/stays"));
     trial.write(&key, b"one")?;
     trial.write(&neighbour, b"two")?;
-    trial.backend.delete(&key)?;
+    trial.backend.delete(trial.context, &key)?;
     trial.expect_absent(&key, "it was removed")?;
     trial.expect_listed(&trial.root, std::slice::from_ref(&neighbour))?;
-    trial.backend.delete(&key).map_err(|error| error.context("a second removal"))?;
+    trial.backend.delete(trial.context, &key).map_err(|error| error.context("a second removal"))?;
     trial.expect(&neighbour, b"two")?;
     trial.write(&key, b"three")?;
     trial.expect(&key, b"three")
@@ -440,7 +432,7 @@ fn removals(trial: &Trial<'_>) -> Result<()> {
 
 /// Removes what the suite may have written, and what is listed besides.
 fn clean(backend: &dyn Backend, root: &str, mut keys: Vec<String>) -> Result<()> {
-    let _ = backend.list(root, &mut |key| {
+    let _ = backend.list(Context::unlimited(), root, None, &mut |key| {
         keys.push(key.to_owned());
         true
     });
@@ -448,7 +440,7 @@ fn clean(backend: &dyn Backend, root: &str, mut keys: Vec<String>) -> Result<()>
     keys.dedup();
     let mut failure = Ok(());
     for key in keys {
-        if let Err(error) = backend.delete(&key) {
+        if let Err(error) = backend.delete(Context::unlimited(), &key) {
             failure = Err(error.context(format_args!("{}: what the suite wrote stays", backend.describe())));
         }
     }

@@ -18,7 +18,6 @@ use crate::error::{Error, Result, Status};
 use crate::history::{Decision, History, Id, Kind, MANIFEST_MAX, ManifestRead, Slot, copies, slot};
 use crate::id::{self, Form, TIME_END, form};
 use crate::layout::Layout;
-use crate::limits;
 use crate::manifest::Manifest;
 use crate::manifest::producers::{self, Stamp};
 use crate::store::{Backend, Durability, LockWait, LogLevel, Put, Swap};
@@ -75,8 +74,6 @@ pub enum Resolved {
 struct Driver<'a> {
     target: Target<'a>,
     context: &'a Context,
-    /// What a request gets that must be made whatever the deadline says.
-    unlimited: Context,
     content: Option<&'a mut dyn Content>,
     machine: Machine,
     /// The payload of our own attempt.
@@ -107,9 +104,9 @@ pub fn commit(
     let settled = pending.clone();
     let machine = match &settled {
         Some(pending) => {
-            Machine::repeating(goal, knowledge.clone(), target.retry.attempts, pending.slot.clone())
+            Machine::repeating(goal, knowledge.clone(), context.retry().attempts, pending.slot.clone())
         }
-        None => Machine::new(goal, knowledge.clone(), target.retry.attempts),
+        None => Machine::new(goal, knowledge.clone(), context.retry().attempts),
     };
     let mut driver = Driver::new(target, context, machine);
     driver.content = Some(content);
@@ -155,7 +152,7 @@ pub fn resolve(
     knowledge: &mut Knowledge,
 ) -> Result<Resolved> {
     let id = Id::from(id);
-    let machine = Machine::new(Goal::Resolve { id: id.clone() }, knowledge.clone(), target.retry.attempts);
+    let machine = Machine::new(Goal::Resolve { id: id.clone() }, knowledge.clone(), context.retry().attempts);
     let mut driver = Driver::new(target, context, machine);
     let ended = driver.run();
     *knowledge = driver.machine.knowledge().clone();
@@ -187,7 +184,7 @@ fn check_length(bytes: u64, limit: u64) -> Result<()> {
 /// `SnapshotNotFound`; `NeedsRepair` if the slots lead elsewhere for good; the store's. It may be repeated.
 pub fn adopt(target: Target<'_>, context: &Context, id: &str, knowledge: &mut Knowledge) -> Result<()> {
     let goal = Goal::Adopt { id: Id::from(id) };
-    let machine = Machine::new(goal, knowledge.clone(), target.retry.attempts);
+    let machine = Machine::new(goal, knowledge.clone(), context.retry().attempts);
     let mut driver = Driver::new(target, context, machine);
     let ended = driver.run();
     *knowledge = driver.machine.knowledge().clone();
@@ -217,18 +214,7 @@ fn clock_too_late() -> Error {
 
 impl<'a> Driver<'a> {
     fn new(target: Target<'a>, context: &'a Context, machine: Machine) -> Self {
-        let unlimited = Context::default();
-        Driver {
-            target,
-            context,
-            unlimited,
-            content: None,
-            machine,
-            own: None,
-            seen: None,
-            digest: None,
-            error: None,
-        }
+        Driver { target, context, content: None, machine, own: None, seen: None, digest: None, error: None }
     }
 
     fn run(&mut self) -> Result<Outcome> {
@@ -242,11 +228,7 @@ impl<'a> Driver<'a> {
             }
             let reads_own = matches!((&pending, &self.own), (Pending::ReadSlot(ask), Some(own))
                 if own.slot.parent == ask.request.0);
-            let answered = {
-                let context = (!self.machine.is_in_doubt()).then_some(self.context);
-                let _governed = limits::govern(context);
-                self.perform(pending)
-            };
+            let answered = self.perform(pending);
             // Our slot's place is taken by one of another layout, for good: whatever became of our request, it is not
             // committed.
             if reads_own
@@ -291,9 +273,13 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// The context of requests: one that asks what became of a request in doubt is made whatever the deadline.
+    fn request_context(&self) -> &'a Context {
+        if self.machine.is_in_doubt() { Context::unlimited() } else { self.context }
+    }
+
     fn history(&self) -> History<'_> {
-        let context = if self.machine.is_in_doubt() { &self.unlimited } else { self.context };
-        self.target.history(context)
+        self.target.history(self.request_context())
     }
 
     fn backend(&self) -> &dyn Backend {
@@ -373,21 +359,21 @@ impl<'a> Driver<'a> {
         if self.syncs() {
             let slot_key = self.target.slot_key(parent);
             if let Some(payload) = slot::payload_key(slot_key, &decision.slot, &decision.payload) {
-                self.backend().persist(&payload)?;
+                self.backend().persist(self.request_context(), &payload)?;
             }
-            self.backend().persist(&slot_key.path())?;
-            self.backend().persist(&self.history().manifest_key(&head.id)?)?;
+            self.backend().persist(self.request_context(), &slot_key.path())?;
+            self.backend().persist(self.request_context(), &self.history().manifest_key(&head.id)?)?;
         }
         Ok(HeadAnswer::Sound)
     }
 
     /// Whether what another wrote has to be synced.
     fn syncs(&self) -> bool {
-        self.target.durability == Durability::Full && self.backend().persists()
+        self.target.durability == Durability::Full && self.backend().capabilities().persists
     }
 
     fn read_survey(&mut self) -> Read<Arc<Survey>> {
-        let result = self.refuse_another_layout().and_then(|()| self.target.survey(self.context));
+        let result = self.refuse_another_layout().and_then(|()| self.target.survey(self.request_context()));
         self.read(result.map(|survey| Some(Arc::new(survey))))
     }
 
@@ -396,7 +382,7 @@ impl<'a> Driver<'a> {
             Aging::Latest => self.target.layout.latest_path(self.target.dataset),
             Aging::Manifest(id) => self.target.layout.manifest_path(self.target.dataset, id),
         };
-        let result = self.target.is_old(&key);
+        let result = self.target.is_old(&key, self.request_context());
         self.read(result)
     }
 
@@ -404,7 +390,7 @@ impl<'a> Driver<'a> {
         if !self.syncs() {
             return SyncAnswer::Durable;
         }
-        let result = self.target.persist_adopted(ids, self.context);
+        let result = self.target.persist_adopted(ids, self.request_context());
         self.synced(result)
     }
 
@@ -514,7 +500,8 @@ impl<'a> Driver<'a> {
         };
         let slot_key = self.target.slot_key(slot.parent.as_deref());
         if let Some(key) = slot::payload_key(slot_key, slot, &payload) {
-            let put = self.backend().put_if_absent(&key, &payload, self.target.durability);
+            let put =
+                self.backend().put_if_absent(self.request_context(), &key, &payload, self.target.durability);
             // Taken: by an earlier try of this very attempt, since the nonce is in the name.
             match self.answer(put) {
                 PutAnswer::Done | PutAnswer::Exists => {}
@@ -523,7 +510,7 @@ impl<'a> Driver<'a> {
         }
         let bytes = slot::encode(slot_key, slot, &payload);
         let key = slot_key.path();
-        let put = self.backend().put_if_absent(&key, &bytes, self.target.durability);
+        let put = self.backend().put_if_absent(self.request_context(), &key, &bytes, self.target.durability);
         self.answer(put)
     }
 
@@ -576,9 +563,9 @@ impl<'a> Driver<'a> {
 
     /// Puts a manifest, or a copy of one.
     fn put_bytes(&mut self, key: &str, payload: &[u8]) -> PutAnswer {
-        let put = self.backend().put_if_absent(key, payload, self.target.durability);
+        let put = self.backend().put_if_absent(self.request_context(), key, payload, self.target.durability);
         match self.answer(put) {
-            PutAnswer::Exists => match self.backend().get(key, MANIFEST_MAX) {
+            PutAnswer::Exists => match self.backend().get(self.request_context(), key, MANIFEST_MAX) {
                 Ok(Some(there)) if there == *payload => PutAnswer::Exists,
                 Ok(Some(_)) => PutAnswer::Differs,
                 Ok(None) => PutAnswer::Unknown,
@@ -625,16 +612,19 @@ impl<'a> Driver<'a> {
         };
         let found = found.ok_or_else(missing)?;
         if let Some(payload) = slot::payload_key(slot_key, &found.slot, &found.payload) {
-            self.backend().persist(&payload)?;
+            self.backend().persist(self.request_context(), &payload)?;
         }
-        self.backend().persist(&key)
+        self.backend().persist(self.request_context(), &key)
     }
 
     fn persist_manifest(&mut self, id: &str) -> SyncAnswer {
         if !self.syncs() {
             return SyncAnswer::Durable;
         }
-        let result = self.history().manifest_key(id).and_then(|key| self.backend().persist(&key));
+        let result = self
+            .history()
+            .manifest_key(id)
+            .and_then(|key| self.backend().persist(self.request_context(), &key));
         self.synced(result)
     }
 
@@ -647,7 +637,7 @@ impl<'a> Driver<'a> {
         if !self.syncs() {
             return SyncAnswer::Durable;
         }
-        let result = self.backend().persist(key);
+        let result = self.backend().persist(self.request_context(), key);
         self.synced(result)
     }
 
@@ -656,10 +646,10 @@ impl<'a> Driver<'a> {
         // Another's pointer can be left to whoever comes next: it must not cost our own commit its time.
         let is_own = self.own.as_ref().is_some_and(|own| *own.slot.child == *value);
         let is_help = matches!(self.machine.goal(), Goal::Commit { .. }) && !is_own;
-        let wait = LockWait { context: self.context, patient: !is_help, retry: self.target.retry };
+        let wait = if is_help { LockWait::Attempts } else { LockWait::Deadline };
+        let (context, durability) = (self.request_context(), self.target.durability);
         let expected = expected.unwrap_or_default();
-        match self.backend().compare_and_swap(&key, expected, value.as_bytes(), self.target.durability, &wait)
-        {
+        match self.backend().compare_and_swap(context, &key, expected, value.as_bytes(), durability, wait) {
             Swap::Done => SwapAnswer::Done,
             Swap::Mismatch(current) => SwapAnswer::Mismatch(current),
             Swap::Busy(error) | Swap::Failed(error) => {
@@ -675,7 +665,7 @@ impl<'a> Driver<'a> {
 
     /// Waits before the next try.
     fn pause(&mut self, tries: u32) -> PauseAnswer {
-        let time = self.target.retry.pause(tries, id::fresh_random());
+        let time = self.context.retry().pause(tries, id::fresh_random());
         match self.context.sleep(time, "waiting for an answer") {
             Ok(()) => PauseAnswer::GoOn,
             Err(error) => {

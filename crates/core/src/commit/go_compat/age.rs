@@ -4,9 +4,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::commit::Target;
+use crate::context::Context;
 use crate::error::Result;
 use crate::history::MANIFEST_MAX;
-use crate::store::Age;
 
 /// A Go writer that has not published after this long has timed out.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,15 +44,13 @@ impl Target<'_> {
     ///
     /// # Errors
     /// The store's.
-    pub fn is_old(&self, key: &str) -> Result<Option<bool>> {
-        let age = match self.backend().age(key)? {
-            Age::Absent => return Ok(None),
-            Age::Known(age) => age,
-            Age::NoClock => match self.backend().get(key, MANIFEST_MAX)? {
-                None => return Ok(None),
-                Some(bytes) => self.sightings.since_first_seen(key, bytes),
-            },
+    pub fn is_old(&self, key: &str, context: &Context) -> Result<Option<bool>> {
+        let age = if self.backend().capabilities().has_clock {
+            self.backend().age(context, key)?
+        } else {
+            let bytes = self.backend().get(context, key, MANIFEST_MAX)?;
+            bytes.map(|bytes| self.sightings.since_first_seen(key, bytes))
         };
-        Ok(Some(age >= PATIENCE))
+        Ok(age.map(|age| age >= PATIENCE))
     }
 }

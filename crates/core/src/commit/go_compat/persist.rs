@@ -25,16 +25,16 @@ impl Target<'_> {
             for file in &stored.manifest.files {
                 // A file that is lost stays lost: whoever reads the snapshot is told.
                 if history.exists(&file.path)? {
-                    self.backend().persist(&file.path)?;
+                    self.backend().persist(context, &file.path)?;
                 }
             }
             for copy in copies(self.layout, self.dataset, &stored.manifest) {
                 // Its writer may have died before it put all of them.
                 if history.exists(&copy)? {
-                    self.backend().persist(&copy)?;
+                    self.backend().persist(context, &copy)?;
                 }
             }
-            self.backend().persist(&key)?;
+            self.backend().persist(context, &key)?;
         }
         Ok(())
     }

@@ -110,7 +110,7 @@ fn audit_copies(store: &Store, manifest: &Manifest, decision: &Decision) -> std:
     copies.dedup();
     for copy in copies {
         let wanted = decision.slot.kind == Kind::Commit;
-        match store.backend().get(&copy, 1 << 30) {
+        match store.backend().get(Context::unlimited(), &copy, 1 << 30) {
             Ok(Some(bytes)) if wanted && bytes == *decision.payload => {}
             Ok(None) if !wanted => {}
             Ok(_) => return Err(format!("{copy} is not the slot's payload, or missing")),

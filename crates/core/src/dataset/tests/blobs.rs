@@ -198,10 +198,10 @@ fn damaged(compressor: Compressor, damage: impl Fn(&mut Vec<u8>)) -> (Dataset, S
     let dataset = Dataset::open(&store, "events", options).unwrap();
     let snapshot = write_blob(&dataset, &noise(2 * CHUNK)).unwrap().snapshot;
     let path = &snapshot.manifest().files[0].path;
-    let mut bytes = store.backend().get(path, 1 << 20).unwrap().unwrap();
+    let mut bytes = store.backend().get(Context::unlimited(), path, 1 << 20).unwrap().unwrap();
     damage(&mut bytes);
-    store.backend().delete(path).unwrap();
-    store.backend().put_if_absent(path, &bytes, Durability::Full);
+    store.backend().delete(Context::unlimited(), path).unwrap();
+    store.backend().put_if_absent(Context::unlimited(), path, &bytes, Durability::Full);
     (dataset, snapshot)
 }
 
@@ -271,7 +271,7 @@ fn a_file_of_another_size_or_none_is_found_whatever_is_checked() {
             }
             let (dataset, snapshot) = damaged(compressor, |_| {});
             let path = &snapshot.manifest().files[0].path;
-            dataset.store().backend().delete(path).unwrap();
+            dataset.store().backend().delete(Context::unlimited(), path).unwrap();
             let mut reader = dataset.read_blob(&snapshot, options).unwrap();
             for error in [reader.read_at(0, &mut buffer), reader.read(&mut buffer)] {
                 let error = error.unwrap_err();
@@ -333,8 +333,8 @@ fn a_manifest_that_makes_no_blob_is_named() {
         let path = format!("datasets/events/snapshots/{}/manifest.json", snapshot.id());
         assert!(snapshot.manifest_json().contains(from));
         let json = snapshot.manifest_json().replace(from, to);
-        store.backend().delete(&path).unwrap();
-        store.backend().put_if_absent(&path, json.as_bytes(), Durability::Full);
+        store.backend().delete(Context::unlimited(), &path).unwrap();
+        store.backend().put_if_absent(Context::unlimited(), &path, json.as_bytes(), Durability::Full);
         let changed = dataset.latest(&CallOptions::default()).unwrap();
         let error = dataset.read_blob(&changed, ReadOptions::default()).err().unwrap();
         assert_eq!((error.status(), error.path()), (status, Some(&*path)), "{error}");
@@ -487,7 +487,7 @@ fn each_read_has_its_deadline_and_its_token() {
 fn any_object_is_read_as_it_is_stored() {
     let store = memory();
     let data = noise(2 * CHUNK + 5);
-    store.backend().put_if_absent("some/where/else", &data, Durability::Full);
+    store.backend().put_if_absent(Context::unlimited(), "some/where/else", &data, Durability::Full);
     let mut reader = BlobReader::open_object(&store, "some/where/else", ReadOptions::default()).unwrap();
     let mut buffer = [0; 10];
     assert_eq!(reader.read_at(2 * CHUNK as u64, &mut buffer).unwrap(), 5);

@@ -6,7 +6,8 @@ use super::counts::Counted;
 use super::*;
 use crate::context::CancelToken;
 use crate::error::Status;
-use crate::store::{Backend, Durability, LockWait, Object, Put, Swap, Upload};
+use crate::store::layer::{Layer, Layered, Refusing};
+use crate::store::{Backend, Durability, Put};
 
 fn new_since(dataset: &Dataset, since: Option<&str>) -> Result<Vec<String>> {
     let mut changes = dataset.changes_since(since, &CallOptions::default())?;
@@ -37,7 +38,10 @@ fn manifest_json(id: &str, parent: Option<&str>, metadata: &str) -> String {
 }
 
 fn put(store: &Store, key: &str, data: &str) {
-    assert!(matches!(store.backend().put_if_absent(key, data.as_bytes(), Durability::Full), Put::Done));
+    assert!(matches!(
+        store.backend().put_if_absent(Context::unlimited(), key, data.as_bytes(), Durability::Full),
+        Put::Done
+    ));
 }
 
 /// Manifests as they may lie in a store; `latest` names the last one.
@@ -117,7 +121,7 @@ fn a_commit_that_is_not_published_yet_is_known_and_nothing_is_newer() {
     let dataset = open(&store);
     let committed = commit_many(&dataset, 4);
     // As if the writer of the last two had died before it moved the pointer.
-    store.backend().delete("datasets/events/latest").unwrap();
+    store.backend().delete(Context::unlimited(), "datasets/events/latest").unwrap();
     put(&store, "datasets/events/latest", &committed[1]);
     for id in &committed[2..] {
         assert!(new_since(&dataset, Some(id)).unwrap().is_empty());
@@ -132,7 +136,10 @@ fn a_head_that_is_decided_but_not_published_is_served_from_its_slot() {
     let store = memory();
     let dataset = open(&store);
     let committed = commit_many(&dataset, 2);
-    store.backend().delete(&format!("datasets/events/snapshots/{}/manifest.json", committed[1])).unwrap();
+    store
+        .backend()
+        .delete(Context::unlimited(), &format!("datasets/events/snapshots/{}/manifest.json", committed[1]))
+        .unwrap();
     assert_eq!(new_since(&dataset, None).unwrap(), committed);
 }
 
@@ -246,11 +253,12 @@ fn a_deadline_is_counted_anew_for_each_step() {
     assert!(snapshots.next().unwrap().is_none());
 }
 
-/// A store that holds one endless history, made up as it is read: nothing of it is in memory.
+/// A history that is made up as it is read: nothing but the pointer and manifests can be asked for.
 struct Endless {
     length: u64,
     /// Bytes of metadata in each manifest.
     padding: usize,
+    beneath: Refusing,
 }
 
 impl Endless {
@@ -259,20 +267,11 @@ impl Endless {
     }
 }
 
-impl Backend for Endless {
-    fn describe(&self) -> String {
-        "endless".to_owned()
+impl Layer for Endless {
+    fn inner(&self) -> &dyn Backend {
+        &self.beneath
     }
-    fn location(&self, _key: &str) -> Option<String> {
-        None
-    }
-    fn create(&self, key: &str, _durability: Durability) -> Result<Box<dyn Upload>> {
-        panic!("a reader writes {key}")
-    }
-    fn open(&self, key: &str) -> Result<Option<Box<dyn Object>>> {
-        panic!("{key} is opened")
-    }
-    fn get(&self, key: &str, _limit: u64) -> Result<Option<Vec<u8>>> {
+    fn get(&self, _context: &Context, key: &str, _limit: u64) -> Result<Option<Vec<u8>>> {
         if key.ends_with("/latest") {
             return Ok(Some(Self::id(self.length).into_bytes()));
         }
@@ -282,35 +281,16 @@ impl Backend for Endless {
         let metadata = format!("{{\"padding\": \"{}\"}}", "x".repeat(self.padding));
         Ok(Some(manifest_json(id, parent.as_deref(), &metadata).into_bytes()))
     }
-    fn list(&self, prefix: &str, _each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
-        panic!("{prefix} is listed")
-    }
-    fn list_names(&self, prefix: &str, _each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
-        panic!("{prefix} is listed")
-    }
-    fn delete(&self, key: &str) -> Result<()> {
-        panic!("a reader deletes {key}")
-    }
-    fn compare_and_swap(
-        &self,
-        key: &str,
-        _expected: &[u8],
-        _value: &[u8],
-        _durability: Durability,
-        _wait: &LockWait<'_>,
-    ) -> Swap {
-        panic!("a reader swaps {key}")
-    }
-    fn persist(&self, key: &str) -> Result<()> {
-        panic!("a reader persists {key}")
-    }
 }
 
 #[test]
 fn long_histories_are_walked_without_a_listing_and_manifests_beyond_the_cap_are_read_again() {
     // Many small manifests, and some of which few fit into the cap.
     for (length, padding) in [(100_000, 0), (40, 300 << 10), (3, 2 << 20)] {
-        let store = Store::new(Box::new(Endless { length, padding }), StoreOptions::default());
+        let store = Store::new(
+            Box::new(Layered(Endless { length, padding, beneath: Refusing })),
+            StoreOptions::default(),
+        );
         let dataset = open(&store);
         let mut changes = dataset.changes_since(None, &CallOptions::default()).unwrap();
         for number in 1..=length {
@@ -326,7 +306,7 @@ fn a_listing_of_the_history_ends_when_it_is_cancelled() {
     let store = counted.store();
     let dataset = open(&store);
     commit_many(&dataset, 5);
-    store.backend().delete("datasets/events/latest").unwrap();
+    store.backend().delete(Context::unlimited(), "datasets/events/latest").unwrap();
     // The pointer is missing, so the ids are listed: cancelled during that, no manifest is read any more.
     for call in [Dataset::latest as fn(&Dataset, &CallOptions) -> _, |dataset, call| {
         dataset.snapshots(call).and_then(|mut snapshots| Ok(snapshots.next()?.expect("there is one")))

@@ -25,7 +25,8 @@ fn a_commit_leaves_data_slot_manifest_and_pointer_and_nothing_else() {
     }
     expected.sort();
     assert_eq!(keys(&store), expected);
-    let slot = store.backend().get("datasets/events/_commits/root", 1 << 20).unwrap().unwrap();
+    let slot =
+        store.backend().get(Context::unlimited(), "datasets/events/_commits/root", 1 << 20).unwrap().unwrap();
     assert!(slot.ends_with(first.manifest_json().as_bytes()), "the slot holds the manifest");
 }
 
@@ -129,8 +130,13 @@ fn the_expected_parent_decides() {
     let error = commit(first.id()).err().unwrap();
     assert_eq!((error.status(), error.snapshot_id()), (Status::Conflict, Some(second.id())));
     // A pointer that lags behind is stepped over.
-    store.backend().delete("datasets/events/latest").unwrap();
-    store.backend().put_if_absent("datasets/events/latest", first.id().as_bytes(), Durability::Full);
+    store.backend().delete(Context::unlimited(), "datasets/events/latest").unwrap();
+    store.backend().put_if_absent(
+        Context::unlimited(),
+        "datasets/events/latest",
+        first.id().as_bytes(),
+        Durability::Full,
+    );
     let other = open(&store);
     let options = CommitOptions { expected_parent: Some(second.id()), ..CommitOptions::default() };
     let third =
@@ -269,14 +275,14 @@ fn a_large_manifest_commits_through_a_payload_of_its_own() {
         .snapshot;
     let payloads: Vec<String> = keys(&store).into_iter().filter(|key| key.ends_with(".payload")).collect();
     assert_eq!(payloads.len(), 1);
-    let payload = store.backend().get(&payloads[0], 8 << 20).unwrap().unwrap();
+    let payload = store.backend().get(Context::unlimited(), &payloads[0], 8 << 20).unwrap().unwrap();
     assert!(payload == large.manifest_json().as_bytes());
     // Unpublished, it is published from there by the next writer.
     let manifest = format!("datasets/events/snapshots/{}/manifest.json", large.id());
-    store.backend().delete(&manifest).unwrap();
+    store.backend().delete(Context::unlimited(), &manifest).unwrap();
     let next = write(&open(&store), &["3"]).unwrap().snapshot;
     assert_eq!(next.manifest().parent_snapshot_id.as_deref(), Some(large.id()));
-    assert!(store.backend().get(&manifest, 8 << 20).unwrap().unwrap() == payload);
+    assert!(store.backend().get(Context::unlimited(), &manifest, 8 << 20).unwrap().unwrap() == payload);
 }
 
 #[test]
@@ -284,7 +290,7 @@ fn a_history_that_is_not_in_slots_is_read_but_not_continued() {
     let store = memory();
     let dataset = open(&store);
     let snapshot = write(&dataset, &["1"]).unwrap().snapshot;
-    store.backend().delete("datasets/events/_commits/root").unwrap();
+    store.backend().delete(Context::unlimited(), "datasets/events/_commits/root").unwrap();
     let other = open(&store);
     let error = write(&other, &["2"]).err().unwrap();
     assert_eq!((error.status(), error.snapshot_id()), (Status::NeedsRepair, Some(snapshot.id())));
@@ -299,19 +305,16 @@ fn a_manifest_that_is_not_its_slots_is_corrupt() {
     let first = write(&dataset, &["1"]).unwrap().snapshot;
     let second = write(&dataset, &["2"]).unwrap().snapshot;
     let path = format!("datasets/events/snapshots/{}/manifest.json", second.id());
-    store.backend().delete(&path).unwrap();
+    store.backend().delete(Context::unlimited(), &path).unwrap();
     let forged = second.manifest_json().replace("\"row_count\": 1", "\"row_count\": 7");
-    store.backend().put_if_absent(&path, forged.as_bytes(), Durability::Full);
+    store.backend().put_if_absent(Context::unlimited(), &path, forged.as_bytes(), Durability::Full);
     store.backend().compare_and_swap(
+        Context::unlimited(),
         "datasets/events/latest",
         second.id().as_bytes(),
         first.id().as_bytes(),
         Durability::Full,
-        &crate::store::LockWait {
-            context: &crate::context::Context::default(),
-            patient: true,
-            retry: Retry { attempts: 1, base: Duration::ZERO, cap: Duration::ZERO },
-        },
+        crate::store::LockWait::Attempts,
     );
     let error = write(&open(&store), &["3"]).err().unwrap();
     assert_eq!((error.status(), error.path()), (Status::Corrupt, Some(&*path)), "{error}");

@@ -4,10 +4,11 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::context::CancelToken;
+use crate::context::{CancelToken, Context};
 use crate::id::{compose, now};
+use crate::store::layer::{Layer, Layered};
 use crate::store::memory::Memory;
-use crate::store::{Backend, Durability, LockWait, Object, Put, Swap, Upload};
+use crate::store::{Backend, Durability, Head, LockWait, Object, Put, Swap, Upload};
 
 /// A memory store that writes down each request.
 #[derive(Clone)]
@@ -33,7 +34,7 @@ impl Counted {
     }
 
     pub(crate) fn store(&self) -> Store {
-        Store::new(Box::new(self.clone()), StoreOptions::default())
+        Store::new(Box::new(Layered(self.clone())), StoreOptions::default())
     }
 
     /// The requests since the last call of this.
@@ -76,59 +77,61 @@ impl Counted {
     }
 }
 
-impl Backend for Counted {
-    fn describe(&self) -> String {
-        self.inner.describe()
+impl Layer for Counted {
+    fn inner(&self) -> &dyn Backend {
+        &*self.inner
     }
-    fn location(&self, key: &str) -> Option<String> {
-        self.inner.location(key)
-    }
-    fn create(&self, key: &str, durability: Durability) -> Result<Box<dyn Upload>> {
+    fn upload(&self, context: &Context, key: &str, durability: Durability) -> Result<Box<dyn Upload>> {
         self.note("put", key);
-        self.inner.create(key, durability)
+        self.inner.upload(context, key, durability)
     }
-    fn put_if_absent(&self, key: &str, data: &[u8], durability: Durability) -> Put {
+    fn put_if_absent(&self, context: &Context, key: &str, data: &[u8], durability: Durability) -> Put {
         self.note("put", key);
-        self.inner.put_if_absent(key, data, durability)
+        self.inner.put_if_absent(context, key, data, durability)
     }
-    fn open(&self, key: &str) -> Result<Option<Box<dyn Object>>> {
+    fn head(&self, context: &Context, key: &str) -> Result<Option<Head>> {
+        self.note("head", key);
+        self.inner.head(context, key)
+    }
+    fn open(&self, context: &Context, key: &str) -> Result<Option<Box<dyn Object>>> {
         self.note("open", key);
-        self.inner.open(key)
+        self.inner.open(context, key)
     }
-    fn get(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+    fn get(&self, context: &Context, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         self.note("get", key);
-        self.inner.get(key, limit)
+        self.inner.get(context, key, limit)
     }
-    fn list(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+    fn list(
+        &self,
+        context: &Context,
+        prefix: &str,
+        start_after: Option<&str>,
+        each: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<()> {
         self.note("list", prefix);
         self.meanwhile();
-        self.inner.list(prefix, each)
+        self.inner.list(context, prefix, start_after, each)
     }
-    fn list_names(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+    fn list_names(&self, context: &Context, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
         self.note("list", prefix);
         self.meanwhile();
-        self.inner.list_names(prefix, each)
+        self.inner.list_names(context, prefix, each)
     }
-    fn delete(&self, key: &str) -> Result<()> {
+    fn delete(&self, context: &Context, key: &str) -> Result<()> {
         self.note("delete", key);
-        self.inner.delete(key)
+        self.inner.delete(context, key)
     }
     fn compare_and_swap(
         &self,
+        context: &Context,
         key: &str,
         expected: &[u8],
         value: &[u8],
         durability: Durability,
-        wait: &LockWait<'_>,
+        wait: LockWait,
     ) -> Swap {
         self.note("swap", key);
-        self.inner.compare_and_swap(key, expected, value, durability, wait)
-    }
-    fn persists(&self) -> bool {
-        false
-    }
-    fn persist(&self, key: &str) -> Result<()> {
-        self.inner.persist(key)
+        self.inner.compare_and_swap(context, key, expected, value, durability, wait)
     }
 }
 
@@ -186,7 +189,7 @@ fn a_head_that_was_listed_is_pointed_to_before_anything_is_built_on_it() {
     let (fresh, doubted) = (open(&store), compose(soon.unsigned_abs(), 1).unwrap());
     // By a handle that knows nothing, by one that knows the head, and to seal it.
     for round in 0..3 {
-        store.backend().delete(latest).unwrap();
+        store.backend().delete(Context::unlimited(), latest).unwrap();
         counted.take();
         match round {
             0 | 1 => drop(write(&fresh, &["2"]).unwrap()),
@@ -207,10 +210,15 @@ fn readers_write_nothing() {
     // As it is, without the pointer, with a pointer that dangles, and with one that is behind.
     for pointer in [None, Some(""), Some("1700000000000000000"), Some(written[0].id())] {
         if let Some(pointer) = pointer {
-            store.backend().delete(latest).unwrap();
+            store.backend().delete(Context::unlimited(), latest).unwrap();
             if !pointer.is_empty() {
                 assert!(matches!(
-                    store.backend().put_if_absent(latest, pointer.as_bytes(), Durability::Full),
+                    store.backend().put_if_absent(
+                        Context::unlimited(),
+                        latest,
+                        pointer.as_bytes(),
+                        Durability::Full
+                    ),
                     Put::Done
                 ));
             }

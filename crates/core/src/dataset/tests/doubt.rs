@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use super::audit::{audit, audit_as};
 use super::*;
 use crate::error::{Action, Status};
+use crate::store::layer::{Layer, Layered};
 use crate::store::memory::Memory;
-use crate::store::{Backend, Durability, LockWait, Object, Put, Swap, Upload};
+use crate::store::{Backend, Capabilities, Durability, LockWait, Put, Swap};
 
 /// What becomes of a put of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl Flaky {
             dark: Arc::default(),
             swaps: Arc::default(),
         };
-        (flaky.clone(), Store::new(Box::new(flaky), StoreOptions::default()))
+        (flaky.clone(), Store::new(Box::new(Layered(flaky)), StoreOptions::default()))
     }
 
     /// The next puts of slots go like this, those after them well.
@@ -59,22 +60,20 @@ fn lost() -> Error {
     Error::new(Status::Io, "the connection was lost")
 }
 
-impl Backend for Flaky {
-    fn describe(&self) -> String {
-        self.inner.describe()
+impl Layer for Flaky {
+    fn inner(&self) -> &dyn Backend {
+        &*self.inner
     }
-    fn location(&self, key: &str) -> Option<String> {
-        self.inner.location(key)
+    /// Memory needs no persisting; that it is asked for is part of what is tried.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { persists: true, ..self.inner.capabilities() }
     }
-    fn create(&self, key: &str, durability: Durability) -> Result<Box<dyn Upload>> {
-        self.inner.create(key, durability)
-    }
-    fn put_if_absent(&self, key: &str, data: &[u8], durability: Durability) -> Put {
+    fn put_if_absent(&self, context: &Context, key: &str, data: &[u8], durability: Durability) -> Put {
         let answer = if key.contains("/_commits/") { self.answers.lock().unwrap().pop() } else { None };
         match answer {
-            None => self.inner.put_if_absent(key, data, durability),
+            None => self.inner.put_if_absent(context, key, data, durability),
             Some(Answer::Unanswered) => {
-                self.inner.put_if_absent(key, data, durability);
+                self.inner.put_if_absent(context, key, data, durability);
                 Put::Unknown(lost())
             }
             Some(Answer::Lost) => Put::Unknown(lost()),
@@ -84,41 +83,27 @@ impl Backend for Flaky {
             }
         }
     }
-    fn open(&self, key: &str) -> Result<Option<Box<dyn Object>>> {
-        self.inner.open(key)
-    }
-    fn get(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+    fn get(&self, context: &Context, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         if key.contains("/_commits/") && *self.dark.lock().unwrap() {
             return Err(lost());
         }
-        self.inner.get(key, limit)
-    }
-    fn list(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
-        self.inner.list(prefix, each)
-    }
-    fn list_names(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
-        self.inner.list_names(prefix, each)
-    }
-    fn delete(&self, key: &str) -> Result<()> {
-        self.inner.delete(key)
+        self.inner.get(context, key, limit)
     }
     fn compare_and_swap(
         &self,
+        context: &Context,
         key: &str,
         expected: &[u8],
         value: &[u8],
         durability: Durability,
-        wait: &LockWait<'_>,
+        wait: LockWait,
     ) -> Swap {
         let mut swaps = self.swaps.lock().unwrap();
         if *swaps > 0 {
             *swaps -= 1;
             return Swap::Busy(Error::new(Status::Busy, "somebody holds the lock"));
         }
-        self.inner.compare_and_swap(key, expected, value, durability, wait)
-    }
-    fn persist(&self, key: &str) -> Result<()> {
-        self.inner.persist(key)
+        self.inner.compare_and_swap(context, key, expected, value, durability, wait)
     }
 }
 

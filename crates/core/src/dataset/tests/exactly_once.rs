@@ -108,9 +108,13 @@ fn a_commit_that_is_decided_but_not_published_counts() {
     let first = commit(&dataset, 1).unwrap().snapshot;
     let second = commit(&dataset, 2).unwrap().snapshot;
     // As a writer leaves it that died after its slot.
-    store.backend().delete(&format!("datasets/events/snapshots/{}/manifest.json", second.id())).unwrap();
-    store.backend().delete("datasets/events/latest").unwrap();
+    store
+        .backend()
+        .delete(Context::unlimited(), &format!("datasets/events/snapshots/{}/manifest.json", second.id()))
+        .unwrap();
+    store.backend().delete(Context::unlimited(), "datasets/events/latest").unwrap();
     store.backend().put_if_absent(
+        Context::unlimited(),
         "datasets/events/latest",
         first.id().as_bytes(),
         crate::store::Durability::Full,
@@ -165,8 +169,13 @@ fn a_map_that_is_damaged_stops_the_commit() {
     let path = format!("datasets/events/snapshots/{}/manifest.json", first.id());
     let json = first.manifest_json().replace("\"sequence\": 1", "\"sequence\": 0");
     assert_ne!(json, first.manifest_json());
-    store.backend().delete(&path).unwrap();
-    store.backend().put_if_absent(&path, json.as_bytes(), crate::store::Durability::Full);
+    store.backend().delete(Context::unlimited(), &path).unwrap();
+    store.backend().put_if_absent(
+        Context::unlimited(),
+        &path,
+        json.as_bytes(),
+        crate::store::Durability::Full,
+    );
     let error = commit(&open(&store), 2).err().unwrap();
     assert_eq!(error.status(), Status::Corrupt);
     assert!(error.message().contains("lode.producers") && error.message().contains("meter"), "{error}");

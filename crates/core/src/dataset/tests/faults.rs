@@ -190,7 +190,7 @@ fn beside(disk: &SimDisk) -> Vec<String> {
 
 /// A person's decision: for the newest of ours, or else for the middle one of the Go library's.
 fn choose(dataset: &Dataset) -> Result<Commit> {
-    let ids = dataset.history(&Context::default()).listed_ids()?;
+    let ids = dataset.history(Context::unlimited()).listed_ids()?;
     let ours = ids.iter().filter(|id| id.contains('-')).max();
     let snapshot = dataset.adopt(ours.map_or(G2, |id| id), &CallOptions::default())?;
     Ok(Commit { outcome: Outcome::Committed, snapshot })
@@ -336,7 +336,7 @@ fn whatever_operation_fails_a_commit_ends_as_committed_or_as_a_clear_error() {
                         let dataset = scene.open(&after);
                         let repeats = |id: &str| {
                             let namer = dataset
-                                .history(&Context::default())
+                                .history(Context::unlimited())
                                 .slot_naming(id)
                                 .expect("the slots can be read");
                             namer.is_some_and(|decision| decision.slot.kind == Kind::Noop)

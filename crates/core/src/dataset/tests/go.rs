@@ -23,8 +23,8 @@ pub(super) struct Go<'a>(pub &'a Store);
 
 impl Go<'_> {
     pub(super) fn put(&self, key: &str, bytes: &[u8]) {
-        self.0.backend().delete(key).unwrap();
-        let put = self.0.backend().put_if_absent(key, bytes, Durability::Process);
+        self.0.backend().delete(Context::unlimited(), key).unwrap();
+        let put = self.0.backend().put_if_absent(Context::unlimited(), key, bytes, Durability::Process);
         assert!(matches!(put, Put::Done), "{put:?}");
     }
 
@@ -117,7 +117,7 @@ fn a_go_history_without_a_pointer_is_adopted_by_its_greatest_id() {
     let go = Go(&store);
     go.commit(G1, None);
     go.commit(G2, Some(G1));
-    store.backend().delete("datasets/events/latest").unwrap();
+    store.backend().delete(Context::unlimited(), "datasets/events/latest").unwrap();
     assert_eq!(parent(&write(&open(&store), &["1"]).unwrap().snapshot), Some(G2));
 }
 
@@ -205,7 +205,7 @@ fn slots_that_are_gone_are_replaced_by_adopting_the_head() {
     write(&open(&store), &["1"]).unwrap();
     let head = write(&open(&store), &["2"]).unwrap().snapshot;
     for key in keys(&store).iter().filter(|key| key.contains("/_commits/")) {
-        store.backend().delete(key).unwrap();
+        store.backend().delete(Context::unlimited(), key).unwrap();
     }
     refused(&open(&store), Status::NeedsRepair, &["no commit slot", head.id()]);
     open(&store).adopt(head.id(), &CallOptions::default()).unwrap();
@@ -234,7 +234,7 @@ fn a_dangling_pointer_is_waited_for_then_filled() {
     disk.pass(Duration::from_nanos(1));
     let next = write(&open(&store), &["1"]).unwrap();
     assert_eq!((next.outcome, parent(&next.snapshot)), (Outcome::Committed, Some(G2)));
-    let stored = open(&store).history(&Context::default()).whole_manifest(G2).unwrap().unwrap();
+    let stored = open(&store).history(Context::unlimited()).whole_manifest(G2).unwrap().unwrap();
     let (bytes, noop) = (stored.bytes, stored.manifest);
     assert_eq!(noop.is_noop().as_deref(), Some(G1));
     assert_eq!((noop.created_at, noop.parent_snapshot_id.as_deref()), (G2.parse().unwrap(), Some(G1)));
@@ -252,7 +252,7 @@ fn a_dangling_pointer_of_an_empty_dataset_is_filled_with_an_empty_snapshot() {
     let next = write(&open(&store), &["1"]).unwrap().snapshot;
     assert_eq!(parent(&next), Some(G1));
     assert_eq!(ids(&open(&store)), [next.id()]);
-    let noop = open(&store).history(&Context::default()).whole_manifest(G1).unwrap().unwrap().manifest;
+    let noop = open(&store).history(Context::unlimited()).whole_manifest(G1).unwrap().unwrap().manifest;
     assert_eq!((noop.row_count, noop.files.len(), noop.checksum_algorithm.as_deref()), (0, 0, Some("xxh3")));
 }
 
@@ -374,7 +374,7 @@ fn the_damaged_forms_that_the_go_library_leaves_are_read_and_built_on() {
     let next = write(&open(&store), &["1"]).unwrap();
     assert_eq!((next.outcome, parent(&next.snapshot)), (Outcome::Committed, Some(G1)));
     assert_eq!(
-        store.backend().get("datasets/events/latest", 99).unwrap().unwrap(),
+        store.backend().get(Context::unlimited(), "datasets/events/latest", 99).unwrap().unwrap(),
         next.snapshot.id().as_bytes()
     );
 }
@@ -457,7 +457,7 @@ fn a_go_writer_beside_a_commit_of_ours_is_reported() {
     let store = Store::new(Box::new(Filesystem::with_disk(process.disk(), "/sim")), StoreOptions::default());
     let ours = write(&open(&store), &["2"]).unwrap();
     assert_eq!(ours.outcome, Outcome::BesideForeign);
-    let pointer = store.backend().get("datasets/events/latest", 99).unwrap().unwrap();
+    let pointer = store.backend().get(Context::unlimited(), "datasets/events/latest", 99).unwrap().unwrap();
     assert_eq!(pointer, theirs.as_bytes(), "it is left alone");
 }
 

@@ -27,9 +27,19 @@ fn plant(store: &Store, id: &str, created_at: i64) {
     };
     let slot_key = SlotKey { dataset: "events", layout: Layout::Default, parent: None };
     let backend = store.backend();
-    backend.put_if_absent(&slot_key.path(), &slot::encode(slot_key, &slot, &payload), Durability::Full);
-    backend.put_if_absent(&Layout::Default.manifest_path("events", id), &payload, Durability::Full);
-    backend.put_if_absent("datasets/events/latest", id.as_bytes(), Durability::Full);
+    backend.put_if_absent(
+        Context::unlimited(),
+        &slot_key.path(),
+        &slot::encode(slot_key, &slot, &payload),
+        Durability::Full,
+    );
+    backend.put_if_absent(
+        Context::unlimited(),
+        &Layout::Default.manifest_path("events", id),
+        &payload,
+        Durability::Full,
+    );
+    backend.put_if_absent(Context::unlimited(), "datasets/events/latest", id.as_bytes(), Durability::Full);
 }
 
 #[test]

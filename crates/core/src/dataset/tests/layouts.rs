@@ -17,13 +17,22 @@ pub(super) fn hive(store: &Store, keys: &[&str]) -> Dataset {
 }
 
 pub(super) fn put(store: &Store, key: &str, bytes: &[u8]) {
-    assert!(matches!(store.backend().put_if_absent(key, bytes, Durability::Full), Put::Done), "{key}");
+    assert!(
+        matches!(
+            store.backend().put_if_absent(Context::unlimited(), key, bytes, Durability::Full),
+            Put::Done
+        ),
+        "{key}"
+    );
 }
 
 /// What the files of a snapshot hold, by path.
 fn files(store: &Store, snapshot: &Snapshot) -> Vec<(String, String)> {
     let read = |path: &str| {
-        String::from_utf8(store.backend().get(path, 1 << 20).unwrap().expect("it is there")).unwrap()
+        String::from_utf8(
+            store.backend().get(Context::unlimited(), path, 1 << 20).unwrap().expect("it is there"),
+        )
+        .unwrap()
     };
     snapshot.manifest().files.iter().map(|file| (file.path.clone(), read(&file.path))).collect()
 }
@@ -153,7 +162,7 @@ fn a_flat_commit_lies_below_the_datasets_own_folder() {
     audit_as(&store, Layout::Flat, &[a.to_owned(), b.to_owned()]).unwrap();
     for latest_is_lost in [false, true] {
         if latest_is_lost {
-            store.backend().delete("events/latest").unwrap();
+            store.backend().delete(Context::unlimited(), "events/latest").unwrap();
         }
         let fresh = open_as(&store, Layout::Flat);
         assert_eq!(fresh.latest(&CallOptions::default()).unwrap().id(), b);
@@ -384,10 +393,10 @@ fn a_dataset_of_another_layout_is_neither_written_nor_taken_for_an_empty_one() {
                 let text = "{\"p\":1}";
                 write_held(&open_as(&store, theirs), &[text]).unwrap();
                 if !slots {
-                    store.backend().delete("datasets/events/_commits/root").unwrap();
+                    store.backend().delete(Context::unlimited(), "datasets/events/_commits/root").unwrap();
                 }
                 if !pointer {
-                    store.backend().delete("datasets/events/latest").unwrap();
+                    store.backend().delete(Context::unlimited(), "datasets/events/latest").unwrap();
                 }
                 let before = keys(&store);
                 let dataset = open_as(&store, ours);
@@ -483,7 +492,7 @@ fn a_dataset_with_copies_only_is_read_as_the_reference_reads_it() {
     let c = format!("{:019}", time + 2);
     let manifest = plant_copies(&store, &c, Some(&b), &["p=1/q=x"]);
     put(&store, &format!("datasets/events/segments/{c}/manifest.json"), &manifest.encode());
-    store.backend().delete("datasets/events/latest").unwrap();
+    store.backend().delete(Context::unlimited(), "datasets/events/latest").unwrap();
     let dataset = hive(&store, &["p", "q"]);
     assert_eq!(dataset.latest(&CallOptions::default()).unwrap().id(), c);
     assert_eq!(ids(&dataset), [&*a, &*b, &*c]);
@@ -497,9 +506,15 @@ fn a_copy_without_its_canonical_manifest_is_no_snapshot() {
     let second = write_held(&dataset, &["{\"p\":1}", "{\"p\":2}"]).unwrap().snapshot;
     // Its writer died after the first copy; the slot has decided it.
     let id = second.id();
-    store.backend().delete(&format!("datasets/events/segments/{id}/manifest.json")).unwrap();
-    store.backend().delete(&format!("datasets/events/partitions/p=2/segments/{id}/manifest.json")).unwrap();
-    store.backend().delete("datasets/events/latest").unwrap();
+    store
+        .backend()
+        .delete(Context::unlimited(), &format!("datasets/events/segments/{id}/manifest.json"))
+        .unwrap();
+    store
+        .backend()
+        .delete(Context::unlimited(), &format!("datasets/events/partitions/p=2/segments/{id}/manifest.json"))
+        .unwrap();
+    store.backend().delete(Context::unlimited(), "datasets/events/latest").unwrap();
     let fresh = hive(&store, &["p"]);
     assert_eq!(fresh.latest(&CallOptions::default()).unwrap().id(), first.id(), "no head by listing");
     assert_eq!(ids(&fresh), [first.id()]);
@@ -508,7 +523,10 @@ fn a_copy_without_its_canonical_manifest_is_no_snapshot() {
     assert_eq!(third.manifest().parent_snapshot_id.as_deref(), Some(id), "completed, and built on");
     audit_as(&store, Layout::Hive, &[id.to_owned(), third.id().to_owned()]).unwrap();
     // A pointer that a Go reader has moved to the decided snapshot is followed.
-    store.backend().delete(&format!("datasets/events/segments/{}/manifest.json", third.id())).unwrap();
+    store
+        .backend()
+        .delete(Context::unlimited(), &format!("datasets/events/segments/{}/manifest.json", third.id()))
+        .unwrap();
     let fourth = write_held(&hive(&store, &["p"]), &["{\"p\":4}"]).unwrap().snapshot;
     assert_eq!(fourth.manifest().parent_snapshot_id.as_deref(), Some(third.id()));
     audit_as(&store, Layout::Hive, &[third.id().to_owned(), fourth.id().to_owned()]).unwrap();
@@ -522,8 +540,11 @@ fn a_copy_that_is_not_the_decided_manifest_is_corrupt() {
     let second = write_held(&dataset, &["{\"p\":1}"]).unwrap().snapshot;
     let (id, copy) =
         (second.id(), format!("datasets/events/partitions/p=1/segments/{}/manifest.json", second.id()));
-    store.backend().delete(&format!("datasets/events/segments/{id}/manifest.json")).unwrap();
-    store.backend().delete(&copy).unwrap();
+    store
+        .backend()
+        .delete(Context::unlimited(), &format!("datasets/events/segments/{id}/manifest.json"))
+        .unwrap();
+    store.backend().delete(Context::unlimited(), &copy).unwrap();
     put(&store, &copy, b"{}");
     let error = write_held(&hive(&store, &["p"]), &["{\"p\":1}"]).err().unwrap();
     assert_eq!((error.status(), error.snapshot_id()), (Status::Corrupt, Some(id)), "{error}");

@@ -19,11 +19,11 @@ use super::*;
 use crate::checksum::Checksum;
 use crate::codec::Codec;
 use crate::compress::Compressor;
-use crate::context::{CallOptions, Context};
+use crate::context::{CallOptions, Context, Retry};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::manifest::Metadata;
-use crate::options::{CommitOptions, Retry};
+use crate::options::CommitOptions;
 use crate::store::{Store, StoreOptions};
 
 fn memory() -> Store {
@@ -112,7 +112,7 @@ fn keys(store: &Store) -> Vec<String> {
     let mut keys = Vec::new();
     store
         .backend()
-        .list("", &mut |key| {
+        .list(Context::unlimited(), "", None, &mut |key| {
             keys.push(key.to_owned());
             true
         })

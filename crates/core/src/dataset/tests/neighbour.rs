@@ -23,7 +23,7 @@ pub(super) fn hive_commit(store: &Store, id: &str, parent: Option<&str>, parts: 
     if !copies {
         for part in parts {
             let copy = format!("datasets/events/partitions/{part}/segments/{id}/manifest.json");
-            store.backend().delete(&copy).unwrap();
+            store.backend().delete(Context::unlimited(), &copy).unwrap();
         }
     }
     Go(store).point(id);
@@ -92,7 +92,7 @@ fn a_half_written_hive_snapshot_is_no_head_once_there_are_canonical_manifests() 
     refused(&dataset, Status::Busy, &[G2, "After a minute"]);
     disk.pass(PATIENCE);
     assert_eq!(parent(&next(&dataset).snapshot), Some(G2));
-    let noop = dataset.history(&Context::default()).whole_manifest(G2).unwrap().unwrap().manifest;
+    let noop = dataset.history(Context::unlimited()).whole_manifest(G2).unwrap().unwrap().manifest;
     assert_eq!((noop.is_noop().as_deref(), &*noop.partitioner), (Some(G1), "hive"));
 }
 
@@ -109,7 +109,7 @@ fn the_empty_snapshot_under_a_dangling_pointer_has_the_datasets_own_settings() {
             let dataset = Dataset::open(&store, "events", options).unwrap();
             let ours = next(&dataset).snapshot;
             assert_eq!(parent(&ours), Some(G1));
-            let noop = dataset.history(&Context::default()).whole_manifest(G1).unwrap().unwrap().manifest;
+            let noop = dataset.history(Context::unlimited()).whole_manifest(G1).unwrap().unwrap().manifest;
             let ours = ours.manifest();
             assert_eq!((noop.parent_snapshot_id, noop.files.len(), noop.row_count), (None, 0, 0));
             assert_eq!(noop.partitioner, ours.partitioner, "{layout:?}");
@@ -133,7 +133,9 @@ fn a_history_of_another_layout_is_never_adopted() {
             }
             match state {
                 "head" => {}
-                "no pointer" => store.backend().delete("datasets/events/latest").unwrap(),
+                "no pointer" => {
+                    store.backend().delete(Context::unlimited(), "datasets/events/latest").unwrap()
+                }
                 _ => Go(&store).point(G2),
             }
             if state == "dangling for long" {
@@ -206,7 +208,7 @@ fn new_ids_exceed_every_listed_one_however_the_head_was_adopted() {
     // Slots that are gone: one of ours is chosen, and the Go library's beside it is ahead.
     let store = memory();
     let ours = next(&open(&store)).snapshot;
-    store.backend().delete("datasets/events/_commits/root").unwrap();
+    store.backend().delete(Context::unlimited(), "datasets/events/_commits/root").unwrap();
     Go(&store).commit(&far, None);
     refused(&open(&store), Status::NeedsRepair, &["no commit slot", ours.id(), &far]);
     assert_eq!(open(&store).adopt(ours.id(), &CallOptions::default()).unwrap().id(), ours.id());

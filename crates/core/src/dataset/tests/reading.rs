@@ -11,9 +11,9 @@ fn damaged(compressor: Compressor, damage: impl Fn(Vec<u8>) -> Vec<u8>) -> (Data
     let dataset = Dataset::open(&store, "events", DatasetOptions { compressor, ..options() }).unwrap();
     let snapshot = write(&dataset, &["{\"a\":1}", "{\"a\":2}", "{\"a\":3}"]).unwrap().snapshot;
     let path = &snapshot.manifest().files[0].path;
-    let bytes = store.backend().get(path, 1 << 20).unwrap().unwrap();
-    store.backend().delete(path).unwrap();
-    store.backend().put_if_absent(path, &damage(bytes), Durability::Full);
+    let bytes = store.backend().get(Context::unlimited(), path, 1 << 20).unwrap().unwrap();
+    store.backend().delete(Context::unlimited(), path).unwrap();
+    store.backend().put_if_absent(Context::unlimited(), path, &damage(bytes), Durability::Full);
     (dataset, snapshot)
 }
 
@@ -178,15 +178,15 @@ fn damaged_inside(
         Dataset::open(&store, "events", DatasetOptions { checksum: Checksum::None, ..options }).unwrap();
     let snapshot = write(&dataset);
     let file = &snapshot.manifest().files[0];
-    let bytes = damage(store.backend().get(&file.path, 100 << 20).unwrap().unwrap());
+    let bytes = damage(store.backend().get(Context::unlimited(), &file.path, 100 << 20).unwrap().unwrap());
     let json = snapshot.manifest_json();
     let size = |bytes: u64| format!("\"size_bytes\": {bytes}");
     assert!(json.contains(&size(file.size_bytes)));
     let json = json.replace(&size(file.size_bytes), &size(bytes.len() as u64));
     let manifest = format!("datasets/events/snapshots/{}/manifest.json", snapshot.id());
     for (path, bytes) in [(&*file.path, &bytes[..]), (&*manifest, json.as_bytes())] {
-        store.backend().delete(path).unwrap();
-        store.backend().put_if_absent(path, bytes, Durability::Full);
+        store.backend().delete(Context::unlimited(), path).unwrap();
+        store.backend().put_if_absent(Context::unlimited(), path, bytes, Durability::Full);
     }
     let snapshot = dataset.snapshot(snapshot.id(), &CallOptions::default()).unwrap();
     (dataset, snapshot)
@@ -286,14 +286,14 @@ fn a_missing_file_and_a_wrong_row_count_are_found() {
     let snapshot = write(&dataset, &["1", "2"]).unwrap().snapshot;
     let manifest_path = format!("datasets/events/snapshots/{}/manifest.json", snapshot.id());
     let json = snapshot.manifest_json().replace("\"row_count\": 2", "\"row_count\": 5");
-    store.backend().delete(&manifest_path).unwrap();
-    store.backend().put_if_absent(&manifest_path, json.as_bytes(), Durability::Full);
+    store.backend().delete(Context::unlimited(), &manifest_path).unwrap();
+    store.backend().put_if_absent(Context::unlimited(), &manifest_path, json.as_bytes(), Durability::Full);
     let changed = dataset.snapshot(snapshot.id(), &CallOptions::default()).unwrap();
     let error = read_all(&dataset, &changed, ReadOptions::default()).unwrap_err();
     assert_eq!(error.status(), Status::Corrupt);
     assert!(error.message().contains("counts 5 records, but its files hold 2"), "{error}");
 
-    store.backend().delete(&snapshot.manifest().files[0].path).unwrap();
+    store.backend().delete(Context::unlimited(), &snapshot.manifest().files[0].path).unwrap();
     let error = read_all(&dataset, &snapshot, ReadOptions::default()).unwrap_err();
     assert_eq!(error.status(), Status::Corrupt);
     assert!(error.message().contains("is missing"), "{error}");
@@ -319,8 +319,8 @@ fn what_this_build_cannot_read_is_named() {
         let path = format!("datasets/events/snapshots/{}/manifest.json", snapshot.id());
         assert!(snapshot.manifest_json().contains(from));
         let json = snapshot.manifest_json().replace(from, to);
-        store.backend().delete(&path).unwrap();
-        store.backend().put_if_absent(&path, json.as_bytes(), Durability::Full);
+        store.backend().delete(Context::unlimited(), &path).unwrap();
+        store.backend().put_if_absent(Context::unlimited(), &path, json.as_bytes(), Durability::Full);
         let changed = dataset.latest(&CallOptions::default()).unwrap();
         let Err(error) = dataset.read(&changed, ReadOptions::default()) else { panic!("{message} is read") };
         assert_eq!(error.status(), status);
@@ -340,28 +340,33 @@ fn the_pointer_is_a_hint_and_never_the_truth() {
     assert_eq!(second.manifest().parent_snapshot_id.as_deref(), Some(first.id()));
     assert_eq!(ids(&dataset), [first.id(), second.id()]);
     let latest = "datasets/events/latest";
-    let pointer = store.backend().get(latest, 100).unwrap().unwrap();
+    let pointer = store.backend().get(Context::unlimited(), latest, 100).unwrap().unwrap();
     assert_eq!(pointer, second.id().as_bytes());
 
     // White space around it is trimmed.
-    store.backend().delete(latest).unwrap();
-    store.backend().put_if_absent(latest, format!(" {}\n", first.id()).as_bytes(), Durability::Full);
+    store.backend().delete(Context::unlimited(), latest).unwrap();
+    store.backend().put_if_absent(
+        Context::unlimited(),
+        latest,
+        format!(" {}\n", first.id()).as_bytes(),
+        Durability::Full,
+    );
     assert_eq!(dataset.latest(&CallOptions::default()).unwrap().id(), first.id());
     assert_eq!(ids(&dataset), [first.id()]);
     // Absent: the greatest listed.
-    store.backend().delete(latest).unwrap();
+    store.backend().delete(Context::unlimited(), latest).unwrap();
     assert_eq!(dataset.latest(&CallOptions::default()).unwrap().id(), second.id());
     // Naming nothing, by an id of the Go library's form: the greatest; of ours: corrupt.
     for (id, found) in [("1700000000000000000", true), ("1700000000000000000-0123456789abcdef", false)] {
-        store.backend().put_if_absent(latest, id.as_bytes(), Durability::Full);
+        store.backend().put_if_absent(Context::unlimited(), latest, id.as_bytes(), Durability::Full);
         match dataset.latest(&CallOptions::default()) {
             Ok(snapshot) => assert!(found && snapshot.id() == second.id()),
             Err(error) => assert!(!found && error.status() == Status::Corrupt, "{error}"),
         }
-        store.backend().delete(latest).unwrap();
+        store.backend().delete(Context::unlimited(), latest).unwrap();
     }
     // No id at all.
-    store.backend().put_if_absent(latest, b"../../x", Durability::Full);
+    store.backend().put_if_absent(Context::unlimited(), latest, b"../../x", Durability::Full);
     assert_eq!(dataset.latest(&CallOptions::default()).err().unwrap().status(), Status::Corrupt);
 }
 
@@ -371,7 +376,10 @@ fn a_snapshot_that_is_decided_but_not_published_is_served_from_its_slot() {
     let dataset = open(&store);
     write(&dataset, &["1"]).unwrap();
     let second = write(&dataset, &["2"]).unwrap().snapshot;
-    store.backend().delete(&format!("datasets/events/snapshots/{}/manifest.json", second.id())).unwrap();
+    store
+        .backend()
+        .delete(Context::unlimited(), &format!("datasets/events/snapshots/{}/manifest.json", second.id()))
+        .unwrap();
     for snapshot in [
         dataset.latest(&CallOptions::default()).unwrap(),
         dataset.snapshot(second.id(), &CallOptions::default()).unwrap(),
@@ -392,11 +400,11 @@ fn a_listing_is_not_believed_over_a_pointer_that_came_meanwhile() {
     let first = write(&dataset, &["1"]).unwrap().snapshot;
     write(&dataset, &["2"]).unwrap();
     let latest = "datasets/events/latest";
-    store.backend().delete(latest).unwrap();
+    store.backend().delete(Context::unlimited(), latest).unwrap();
     // A writer has set the pointer to the first, and its successor is not pointed to yet.
     let id = first.id().to_owned();
     counted.before_listing(move |store| {
-        store.put_if_absent(latest, id.as_bytes(), Durability::Full);
+        store.put_if_absent(Context::unlimited(), latest, id.as_bytes(), Durability::Full);
     });
     assert_eq!(dataset.latest(&CallOptions::default()).unwrap().id(), first.id());
 }

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use super::{Core, split};
 use crate::error::Result;
-use crate::store::Age;
 use crate::store::disk::retry;
 
 impl Core {
     /// The file's time against that of a file just written beside it.
-    pub(super) fn age(&self, key: &str) -> Result<Age> {
-        let Some((file, _)) = self.open_file(key)? else { return Ok(Age::Absent) };
+    pub(super) fn age(&self, key: &str) -> Result<Option<Duration>> {
+        let Some((file, _)) = self.open_file(key)? else { return Ok(None) };
         let failure = |errno| self.failure("learn the age of", key, errno);
         let then = retry(|| file.modified()).map_err(failure)?;
         let dir = retry(|| self.disk.open_dir(split(key).0)).map_err(failure)?;
@@ -20,6 +19,6 @@ impl Core {
         let removed = Self::unlink(&*dir, &temporary);
         let elapsed = u64::try_from(now? - then).unwrap_or_default();
         removed.map_err(failure)?;
-        Ok(Age::Known(Duration::from_nanos(elapsed)))
+        Ok(Some(Duration::from_nanos(elapsed)))
     }
 }

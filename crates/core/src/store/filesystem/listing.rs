@@ -2,9 +2,28 @@
 //! grow with the number of objects. Symbolic links are not followed and not shown, as no key leads through one.
 
 use super::{Core, join};
+use crate::context::Context;
 use crate::error::Result;
 use crate::store::disk::{Entries, Errno, Kind, retry};
 use crate::store::key::{self, is_temporary};
+
+/// The context is checked after so many entries of a listing.
+const ENTRIES_PER_CHECK: u32 = 1024;
+
+/// Counts the entries that a listing has passed, shown or not.
+#[derive(Default)]
+struct Passed(u32);
+
+impl Passed {
+    fn one(&mut self, context: &Context) -> Result<()> {
+        self.0 += 1;
+        if self.0 < ENTRIES_PER_CHECK {
+            return Ok(());
+        }
+        self.0 = 0;
+        context.check("listing a store")
+    }
+}
 
 impl Core {
     /// The directory that a prefix names, opened; `None` if nothing lies there.
@@ -29,9 +48,17 @@ impl Core {
         }
     }
 
-    pub(super) fn list(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+    pub(super) fn list(
+        &self,
+        context: &Context,
+        prefix: &str,
+        start_after: Option<&str>,
+        each: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<()> {
+        let mut passed = Passed::default();
         let mut stack: Vec<_> = self.open_prefix(prefix)?.into_iter().collect();
         while let Some((path, entries)) = stack.last_mut() {
+            passed.one(context)?;
             let entry = match entries.next() {
                 None => {
                     stack.pop();
@@ -43,8 +70,12 @@ impl Core {
             };
             match entry.kind {
                 Kind::File if is_temporary(&entry.name) => {}
-                Kind::File if each(&join(path, &entry.name)) => {}
-                Kind::File => return Ok(()),
+                Kind::File => {
+                    let key = join(path, &entry.name);
+                    if start_after.is_none_or(|after| *key > *after) && !each(&key) {
+                        return Ok(());
+                    }
+                }
                 Kind::Directory => {
                     let below = join(path, &entry.name);
                     match retry(|| self.disk.open_dir(&below).and_then(|dir| dir.entries())) {
@@ -60,9 +91,16 @@ impl Core {
         Ok(())
     }
 
-    pub(super) fn list_names(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+    pub(super) fn list_names(
+        &self,
+        context: &Context,
+        prefix: &str,
+        each: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<()> {
+        let mut passed = Passed::default();
         let Some((path, entries)) = self.open_prefix(prefix)? else { return Ok(()) };
         for entry in entries {
+            passed.one(context)?;
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(Errno::INTR) => continue,

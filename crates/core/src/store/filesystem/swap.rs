@@ -2,6 +2,7 @@
 
 use super::place::is_refusal;
 use super::{Core, split};
+use crate::context::Context;
 use crate::error::{Error, Status};
 use crate::id;
 use crate::store::disk::{Dir, Errno, File, is_unsupported, retry};
@@ -23,13 +24,14 @@ impl Drop for Lock {
 impl Core {
     pub(super) fn swap(
         &self,
+        context: &Context,
         key: &str,
         expected: &[u8],
         value: &[u8],
         durability: Durability,
-        wait: &LockWait<'_>,
+        wait: LockWait,
     ) -> Swap {
-        match self.swap_steps(key, expected, value, durability, wait) {
+        match self.swap_steps(context, key, expected, value, durability, wait) {
             Ok(swap) => swap,
             Err(error) => Swap::Failed(error),
         }
@@ -38,11 +40,12 @@ impl Core {
     /// An error here is one before the rename: nothing was changed.
     fn swap_steps(
         &self,
+        context: &Context,
         key: &str,
         expected: &[u8],
         value: &[u8],
         durability: Durability,
-        wait: &LockWait<'_>,
+        wait: LockWait,
     ) -> Result<Swap, Error> {
         key::check(key)?;
         let (dir_path, name) = split(key);
@@ -53,7 +56,7 @@ impl Core {
         let (dir, lock) = self.in_directory("lock", &Self::beside(key, &lock_name), |dir| {
             retry(|| dir.open_lock(&lock_name))
         })?;
-        let _lock = match self.lock(key, lock, wait)? {
+        let _lock = match self.lock(context, key, lock, wait)? {
             Ok(lock) => lock,
             Err(busy) => return Ok(Swap::Busy(busy)),
         };
@@ -111,9 +114,10 @@ impl Core {
     /// somebody else has it.
     fn lock(
         &self,
+        context: &Context,
         key: &str,
         mut file: Box<dyn File>,
-        wait: &LockWait<'_>,
+        wait: LockWait,
     ) -> Result<Result<Lock, Error>, Error> {
         let shown = || format!("{key}.lock");
         let mut tries = 0_u32;
@@ -131,7 +135,7 @@ impl Core {
             }
             tries = tries.saturating_add(1);
             let doing = "waiting for another writer's lock";
-            if !wait.waits_for_deadline() && tries >= wait.retry.attempts {
+            if !wait.allows(context, tries) {
                 let message = format!(
                     "{:?} in {} is locked by another writer, at each of {tries} tries; try again, or allow more \
                      time",
@@ -140,8 +144,8 @@ impl Core {
                 );
                 return Ok(Err(Error::new(Status::Busy, message).with_path(shown())));
             }
-            let pause = wait.retry.pause(tries, id::fresh_random());
-            if let Err(error) = wait.context.sleep(pause, doing) {
+            let pause = context.retry().pause(tries, id::fresh_random());
+            if let Err(error) = context.sleep(pause, doing) {
                 return Ok(Err(error
                     .context(format_args!("{:?} in {}", shown(), self.root))
                     .with_path(shown())));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::place::Placed;
 use super::{Core, split};
+use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::process::Process;
 use crate::store::disk::{Dir, File, retry};
@@ -90,7 +91,7 @@ impl FileUpload {
 }
 
 impl Upload for FileUpload {
-    fn write(&mut self, data: &[u8]) -> Result<()> {
+    fn write(&mut self, _context: &Context, data: &[u8]) -> Result<()> {
         self.process.check(THE_UPLOAD)?;
         let Some(file) = &mut self.file else {
             let message =
@@ -124,7 +125,7 @@ impl Upload for FileUpload {
         }
     }
 
-    fn finish(&mut self) -> Put {
+    fn finish(&mut self, _context: &Context) -> Put {
         if let Err(error) = self.process.check(THE_UPLOAD) {
             return Put::Failed(error);
         }

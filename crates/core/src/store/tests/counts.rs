@@ -41,9 +41,15 @@ fn a_put_into_a_known_directory_makes_two_syncs() {
 #[test]
 fn a_put_with_the_durability_of_the_process_syncs_nothing() {
     let (process, store) = opened(&SimDisk::new());
-    assert!(matches!(store.put_if_absent("d/c/first", b"x", Durability::Process), Put::Done));
+    assert!(matches!(
+        store.put_if_absent(Context::unlimited(), "d/c/first", b"x", Durability::Process),
+        Put::Done
+    ));
     process.forget();
-    assert!(matches!(store.put_if_absent("d/c/k", b"x", Durability::Process), Put::Done));
+    assert!(matches!(
+        store.put_if_absent(Context::unlimited(), "d/c/k", b"x", Durability::Process),
+        Put::Done
+    ));
     let expected = [
         (Op::OpenDir, "d/c"),
         (Op::Create, "d/c/.lode-*.tmp"),

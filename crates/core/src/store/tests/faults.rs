@@ -138,7 +138,7 @@ fn a_put_with_a_fault_tells_the_truth_and_leaves_nothing() {
         each_fault(
             setting,
             |_| {},
-            |store| store.put_if_absent("a/b/k", DATA, setting.durability),
+            |store| store.put_if_absent(Context::unlimited(), "a/b/k", DATA, setting.durability),
             |case, outcome| {
                 let told = case.told();
                 let there = case.disk.files().get("a/b/k").cloned();
@@ -168,7 +168,12 @@ fn a_put_with_a_fault_tells_the_truth_and_leaves_nothing() {
                             assert!(again.message().contains("new process"), "{told}: {again}");
                             assert!(matches!(put(&case.elsewhere(), "a/b/k", DATA), Put::Done), "{told}");
                         } else {
-                            let again = case.store.put_if_absent("a/b/k", DATA, setting.durability);
+                            let again = case.store.put_if_absent(
+                                Context::unlimited(),
+                                "a/b/k",
+                                DATA,
+                                setting.durability,
+                            );
                             assert!(matches!(again, Put::Done), "{told}: {again:?}");
                         }
                     }
@@ -177,14 +182,15 @@ fn a_put_with_a_fault_tells_the_truth_and_leaves_nothing() {
                         assert_eq!(there.as_deref(), Some(DATA), "{told}");
                         case.check_message(&error, "a/b/k");
                         for _ in 0..2 {
-                            let again = assert_status(case.store.persist("a/b/k"), Status::Io);
+                            let again =
+                                assert_status(case.store.persist(Context::unlimited(), "a/b/k"), Status::Io);
                             assert_eq!(again.action(), Action::GiveUp, "{told}");
                         }
                         failed(put(&case.store, "a/b/k", DATA));
                         failed(put(&case.store, "a/b/beside", DATA));
                         assert!(!case.disk.files().contains_key("a/b/beside"), "{told}");
                         assert!(matches!(put(&case.elsewhere(), "a/b/k", DATA), Put::Exists), "{told}");
-                        case.elsewhere().persist("a/b/k").expect("another process may");
+                        case.elsewhere().persist(Context::unlimited(), "a/b/k").expect("another process may");
                     }
                     Put::Exists | Put::Unknown(_) => panic!("{told}: {outcome:?}"),
                 }
@@ -199,7 +205,7 @@ fn a_put_of_a_taken_key_with_a_fault_never_changes_it() {
         each_fault(
             setting,
             |_| {},
-            |store| store.put_if_absent("a/b/other", DATA, setting.durability),
+            |store| store.put_if_absent(Context::unlimited(), "a/b/other", DATA, setting.durability),
             |case, outcome| {
                 let told = case.told();
                 assert_eq!(case.disk.files()["a/b/other"], b"x", "{told}");
@@ -219,13 +225,14 @@ fn a_swap_with_a_fault_tells_the_truth_and_leaves_nothing() {
     for setting in Setting::all() {
         for old in [None, Some(&b"one"[..])] {
             let attempt = |store: &Filesystem| {
-                let (context, pause) = (Context::default(), Duration::from_nanos(1));
-                let wait = LockWait {
-                    context: &context,
-                    patient: true,
-                    retry: Retry { attempts: 2, base: pause, cap: pause },
-                };
-                store.compare_and_swap("a/b/p", old.unwrap_or_default(), b"two", setting.durability, &wait)
+                store.compare_and_swap(
+                    &tries(2),
+                    "a/b/p",
+                    old.unwrap_or_default(),
+                    b"two",
+                    setting.durability,
+                    LockWait::Deadline,
+                )
             };
             let prepared = |store: &Filesystem| {
                 if let Some(old) = old {
@@ -253,7 +260,7 @@ fn a_swap_with_a_fault_tells_the_truth_and_leaves_nothing() {
                     Swap::Unknown(error) => {
                         assert_eq!(case.op, Op::SyncDir, "{told}: {error}");
                         assert_eq!(now.as_deref(), Some(&b"two"[..]), "{told}");
-                        assert_status(case.store.persist("a/b/p"), Status::Io);
+                        assert_status(case.store.persist(Context::unlimited(), "a/b/p"), Status::Io);
                         let again = swap(&case.store, "a/b/p", b"two", b"three", 1);
                         assert!(matches!(again, Swap::Failed(_)), "{told}: {again:?}");
                         assert_eq!(case.disk.files()["a/b/p"], b"two", "{told}");
@@ -275,15 +282,21 @@ fn a_read_with_a_fault_fails_or_gives_the_object() {
     let setting = Setting { hard_links: true, warm: true, durability: Durability::Full };
     type Read = fn(&Filesystem) -> Result<(), Error>;
     let reads: [Read; 4] = [
-        |store| store.get("a/b/other", 100).map(|bytes| assert_eq!(bytes.as_deref(), Some(&b"x"[..]))),
         |store| {
-            let mut object = store.open("a/b/other")?.expect("it is there");
+            store
+                .get(Context::unlimited(), "a/b/other", 100)
+                .map(|bytes| assert_eq!(bytes.as_deref(), Some(&b"x"[..])))
+        },
+        |store| {
+            let mut object = store.open(Context::unlimited(), "a/b/other")?.expect("it is there");
             let mut buffer = [0; 9];
-            object.read_at(0, &mut buffer).map(|count| assert_eq!(&buffer[..count], b"x"))
+            object
+                .read_at(Context::unlimited(), 0, &mut buffer)
+                .map(|count| assert_eq!(&buffer[..count], b"x"))
         },
         |store| {
             let mut found = 0;
-            store.list("", &mut |key| {
+            store.list(Context::unlimited(), "", None, &mut |key| {
                 found += usize::from(key == "a/b/other");
                 true
             })?;
@@ -292,7 +305,7 @@ fn a_read_with_a_fault_fails_or_gives_the_object() {
         },
         |store| {
             let mut found = 0;
-            store.list_names("a/", &mut |name| {
+            store.list_names(Context::unlimited(), "a/", &mut |name| {
                 found += usize::from(name == "b");
                 true
             })?;
@@ -322,12 +335,15 @@ fn a_read_with_a_fault_fails_or_gives_the_object() {
 fn a_persist_with_a_fault_succeeds_only_when_all_is_synced() {
     let setting = Setting { hard_links: true, warm: false, durability: Durability::Full };
     let prepare = |store: &Filesystem| {
-        assert!(matches!(store.put_if_absent("a/b/k", DATA, Durability::Process), Put::Done));
+        assert!(matches!(
+            store.put_if_absent(Context::unlimited(), "a/b/k", DATA, Durability::Process),
+            Put::Done
+        ));
     };
     each_fault(
         setting,
         prepare,
-        |store| store.persist("a/b/k"),
+        |store| store.persist(Context::unlimited(), "a/b/k"),
         |case, outcome| {
             let told = case.told();
             match outcome {
@@ -339,7 +355,7 @@ fn a_persist_with_a_fault_succeeds_only_when_all_is_synced() {
                 }
                 Err(error) => {
                     case.check_message(&error, "a/b/k");
-                    let again = case.store.persist("a/b/k");
+                    let again = case.store.persist(Context::unlimited(), "a/b/k");
                     if matches!(case.op, Op::SyncFile | Op::SyncDir) {
                         let again = assert_status(again, Status::Io);
                         assert!(again.message().contains("earlier sync"), "{told}: {again}");
@@ -360,12 +376,12 @@ fn an_upload_that_failed_can_only_be_dropped() {
     let disk = SimDisk::new();
     let process = disk.process();
     let store = Filesystem::with_disk(process.disk(), "/sim");
-    let mut upload = store.create("a/k", Durability::Full).expect("create");
+    let mut upload = store.upload(Context::unlimited(), "a/k", Durability::Full).expect("create");
     process.fault_on(Op::Write, 1, Fault::Fail(Errno::IO));
-    upload.write(b"one").expect("the first write goes well");
-    assert_status(upload.write(b"two"), Status::Io);
-    assert_status(upload.write(b"three"), Status::State);
-    assert_eq!(failed(upload.finish()).status(), Status::State);
+    upload.write(Context::unlimited(), b"one").expect("the first write goes well");
+    assert_status(upload.write(Context::unlimited(), b"two"), Status::Io);
+    assert_status(upload.write(Context::unlimited(), b"three"), Status::State);
+    assert_eq!(failed(upload.finish(Context::unlimited())).status(), Status::State);
     drop(upload);
     assert_eq!((disk.files().len(), disk.directories().len()), (0, 0));
 }
@@ -375,18 +391,18 @@ fn an_upload_that_found_no_space_goes_on_when_there_is_some() {
     let disk = SimDisk::new();
     let process = disk.process();
     let store = Filesystem::with_disk(process.disk(), "/sim");
-    let mut upload = store.create("a/k", Durability::Full).expect("create");
+    let mut upload = store.upload(Context::unlimited(), "a/k", Durability::Full).expect("create");
     process.fault_on(Op::Write, 1, Fault::Fail(Errno::NOSPC));
-    upload.write(b"one").expect("the first write goes well");
-    let error = assert_status(upload.write(b"two"), Status::NoSpace);
+    upload.write(Context::unlimited(), b"one").expect("the first write goes well");
+    let error = assert_status(upload.write(Context::unlimited(), b"two"), Status::NoSpace);
     assert_eq!(
         error.message(),
         "cannot write \"a/k\" in /sim: No space left on device (errno 28); free some space and try again"
     );
-    upload.write(b"two").expect("there is space again");
+    upload.write(Context::unlimited(), b"two").expect("there is space again");
     process.fault_on(Op::Link, 0, Fault::Fail(Errno::DQUOT));
-    assert_eq!(failed(upload.finish()).status(), Status::NoSpace);
-    assert!(matches!(upload.finish(), Put::Done));
+    assert_eq!(failed(upload.finish(Context::unlimited())).status(), Status::NoSpace);
+    assert!(matches!(upload.finish(Context::unlimited()), Put::Done));
     drop(upload);
     assert_eq!(disk.files().into_iter().collect::<Vec<_>>(), [("a/k".to_owned(), b"onetwo".to_vec())]);
 }
@@ -397,11 +413,11 @@ fn an_upload_whose_sync_found_no_space_is_lost_and_says_why() {
     let disk = SimDisk::new();
     let process = disk.process();
     let store = Filesystem::with_disk(process.disk(), "/sim");
-    let mut upload = store.create("a/k", Durability::Full).expect("create");
-    upload.write(b"one").expect("write");
+    let mut upload = store.upload(Context::unlimited(), "a/k", Durability::Full).expect("create");
+    upload.write(Context::unlimited(), b"one").expect("write");
     process.fault_on(Op::SyncFile, 0, Fault::Fail(Errno::NOSPC));
-    assert_eq!(failed(upload.finish()).status(), Status::NoSpace);
-    let error = failed(upload.finish());
+    assert_eq!(failed(upload.finish(Context::unlimited())).status(), Status::NoSpace);
+    let error = failed(upload.finish(Context::unlimited()));
     assert_eq!(error.status(), Status::State);
     assert_eq!(
         error.message(),
@@ -454,7 +470,7 @@ fn a_disk_that_cannot_sync_directories_is_refused_before_the_object_appears() {
     assert_eq!(error.status(), Status::Unsupported);
     assert!(error.message().contains("cannot make directories durable"), "{error}");
     assert_eq!(disk.files().len(), 0);
-    assert!(matches!(store.put_if_absent("a/k", DATA, Durability::Process), Put::Done));
+    assert!(matches!(store.put_if_absent(Context::unlimited(), "a/k", DATA, Durability::Process), Put::Done));
 }
 
 /// The link's answer is lost, and then nothing can be learnt any more: neither yes nor no would be true.

@@ -19,12 +19,12 @@ fn opened(disk: &SimDisk) -> (SimProcess, Filesystem) {
 fn a_staged_file_that_was_removed_loses_its_records_for_good() {
     for disk in [SimDisk::new(), SimDisk::new().without_hard_links()] {
         let (_, store) = opened(&disk);
-        let mut upload = store.create("a/k", Durability::Full).expect("create");
-        upload.write(b"records").expect("write");
+        let mut upload = store.upload(Context::unlimited(), "a/k", Durability::Full).expect("create");
+        upload.write(Context::unlimited(), b"records").expect("write");
         let staged = disk.temporaries().pop().expect("the staged file");
         disk.remove(&staged);
         for _ in 0..2 {
-            let error = failed(upload.finish());
+            let error = failed(upload.finish(Context::unlimited()));
             assert_eq!((error.status(), error.action()), (Status::Io, Action::GiveUp), "{error}");
             assert!(error.message().contains("the staged records are lost"), "{error}");
             assert!(error.message().contains(&staged) && error.message().contains("\"a/k\""), "{error}");
@@ -38,11 +38,11 @@ fn a_staged_file_that_was_removed_loses_its_records_for_good() {
 fn a_staged_file_that_another_program_wrote_into_is_not_committed() {
     for disk in [SimDisk::new(), SimDisk::new().without_hard_links()] {
         let (_, store) = opened(&disk);
-        let mut upload = store.create("a/k", Durability::Full).expect("create");
-        upload.write(b"records").expect("write");
+        let mut upload = store.upload(Context::unlimited(), "a/k", Durability::Full).expect("create");
+        upload.write(Context::unlimited(), b"records").expect("write");
         disk.append(&disk.temporaries().pop().expect("the staged file"), b"a line of a log");
         for _ in 0..2 {
-            let error = failed(upload.finish());
+            let error = failed(upload.finish(Context::unlimited()));
             assert_eq!((error.status(), error.action()), (Status::Corrupt, Action::GiveUp), "{error}");
             assert!(error.message().contains("has 22 bytes, but 7 were written"), "{error}");
             assert!(error.message().contains("\"a/k\""), "{error}");
@@ -74,15 +74,15 @@ fn a_value_that_another_program_wrote_into_is_not_swapped_in() {
 fn a_limit_on_the_size_of_files_is_met_like_a_full_disk() {
     let disk = SimDisk::new();
     let (process, store) = opened(&disk);
-    let mut upload = store.create("k", Durability::Full).expect("create");
-    upload.write(b"one").expect("write");
+    let mut upload = store.upload(Context::unlimited(), "k", Durability::Full).expect("create");
+    upload.write(Context::unlimited(), b"one").expect("write");
     process.plan(|_, step| (step.op == Op::Write).then_some(Fault::Fail(Errno::FBIG)));
-    let error = assert_status(upload.write(b"two"), Status::NoSpace);
+    let error = assert_status(upload.write(Context::unlimited(), b"two"), Status::NoSpace);
     assert_eq!(error.action(), Action::Retry);
     assert!(error.message().contains("RLIMIT_FSIZE"), "{error}");
     process.heal();
-    upload.write(b"two").expect("the limit is lifted");
-    assert!(matches!(upload.finish(), Put::Done));
+    upload.write(Context::unlimited(), b"two").expect("the limit is lifted");
+    assert!(matches!(upload.finish(Context::unlimited()), Put::Done));
     assert_eq!(disk.files()["k"], b"onetwo");
 }
 
@@ -124,11 +124,11 @@ fn where_neither_link_nor_rename_works_the_error_names_both_and_both_paths() {
 fn a_root_that_was_removed_under_an_upload_loses_its_records_for_good() {
     let dir = TempDir::new();
     let store = dir.store();
-    let mut upload = store.create("a/k", Durability::Full).expect("create");
-    upload.write(b"records").expect("write");
+    let mut upload = store.upload(Context::unlimited(), "a/k", Durability::Full).expect("create");
+    upload.write(Context::unlimited(), b"records").expect("write");
     std::fs::remove_dir_all(dir.path()).expect("rm -r");
     for _ in 0..2 {
-        let error = failed(upload.finish());
+        let error = failed(upload.finish(Context::unlimited()));
         assert_eq!((error.status(), error.action()), (Status::Io, Action::GiveUp), "{error}");
         for part in ["the staged records are lost", "root directory has been removed", "a/k", dir.text()] {
             assert!(error.message().contains(part), "{part}: {error}");
@@ -141,7 +141,9 @@ fn a_removed_root_is_given_up() {
     let dir = TempDir::new();
     let store = dir.store();
     std::fs::remove_dir(dir.path()).expect("rmdir");
-    for error in [assert_status(store.get("a", 9), Status::Io), failed(put(&store, "a", b"x"))] {
+    for error in
+        [assert_status(store.get(Context::unlimited(), "a", 9), Status::Io), failed(put(&store, "a", b"x"))]
+    {
         assert_eq!(error.action(), Action::GiveUp, "{error}");
     }
 }
@@ -154,17 +156,19 @@ fn no_file_of_a_store_gets_a_standard_descriptor() {
         sys::tests::close_standard_descriptors();
         for disk in [RealDisk::open(&root), RealDisk::open_by_segments(&root)] {
             let store = Filesystem::with_disk(Arc::new(disk.expect("a root")), &root);
-            let mut upload = store.create("d/k", Durability::Full).expect("create");
-            upload.write(b"records").expect("write");
-            let mut object = store.open("there").expect("open").expect("it is there");
-            store.list("", &mut |_| sys::tests::standard_descriptors_are_closed()).expect("list");
+            let mut upload = store.upload(Context::unlimited(), "d/k", Durability::Full).expect("create");
+            upload.write(Context::unlimited(), b"records").expect("write");
+            let mut object = store.open(Context::unlimited(), "there").expect("open").expect("it is there");
+            store
+                .list(Context::unlimited(), "", None, &mut |_| sys::tests::standard_descriptors_are_closed())
+                .expect("list");
             assert!(sys::tests::standard_descriptors_are_closed());
-            assert_eq!(object.read_at(0, &mut [0; 9]).expect("read"), 1);
-            assert!(matches!(upload.finish(), Put::Done));
+            assert_eq!(object.read_at(Context::unlimited(), 0, &mut [0; 9]).expect("read"), 1);
+            assert!(matches!(upload.finish(Context::unlimited()), Put::Done));
             assert!(matches!(swap(&store, "d/p", b"", b"one", 1), Swap::Done));
             assert_eq!(get(&store, "d/k").as_deref(), Some(&b"records"[..]));
-            store.delete("d/k").expect("delete");
-            store.delete("d/p").expect("delete");
+            store.delete(Context::unlimited(), "d/k").expect("delete");
+            store.delete(Context::unlimited(), "d/p").expect("delete");
         }
         std::process::exit(7);
     }
@@ -185,12 +189,12 @@ fn a_file_in_place_of_a_directory_is_an_obstacle_by_name() {
     let store = dir.store();
     std::fs::write(dir.path().join("datasets"), "").expect("write");
     for prefix in ["datasets/", "datasets/events/", "datasets/events/snapshots/"] {
-        let error = assert_status(store.check_folder(prefix), Status::InvalidPath);
+        let error = assert_status(store.check_folder(Context::unlimited(), prefix), Status::InvalidPath);
         assert!(error.message().contains("\"datasets\" is no directory"), "{error}");
         assert_eq!(error.path(), Some("datasets"));
     }
     for prefix in ["", "other/", "other/deeper/"] {
-        store.check_folder(prefix).expect("absence is no obstacle");
+        store.check_folder(Context::unlimited(), prefix).expect("absence is no obstacle");
     }
     assert!(dir.tree() == ["datasets"], "nothing is made");
 }

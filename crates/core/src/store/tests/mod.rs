@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use super::filesystem::Filesystem;
 use super::{Backend, Durability, LockWait, Put, Swap};
+use crate::context::Retry;
 use crate::context::{CallOptions, Context};
 use crate::error::{Error, Status};
-use crate::options::Retry;
 
 /// A directory of its own for one test, removed at its end.
 struct TempDir(PathBuf);
@@ -65,19 +65,21 @@ impl Drop for TempDir {
 
 /// A compare-and-swap that tries the lock so often, without a pause worth the name.
 fn swap(store: &dyn Backend, key: &str, expected: &[u8], value: &[u8], attempts: u32) -> Swap {
-    let context = Context::default();
+    store.compare_and_swap(&tries(attempts), key, expected, value, Durability::Full, LockWait::Deadline)
+}
+
+/// A context of so many tries, without a pause worth the name.
+fn tries(attempts: u32) -> Context {
     let pause = Duration::from_nanos(1);
-    let wait =
-        LockWait { context: &context, patient: true, retry: Retry { attempts, base: pause, cap: pause } };
-    store.compare_and_swap(key, expected, value, Durability::Full, &wait)
+    Context::default().with_retry(Retry { attempts, base: pause, cap: pause })
 }
 
 fn put(store: &dyn Backend, key: &str, data: &[u8]) -> Put {
-    store.put_if_absent(key, data, Durability::Full)
+    store.put_if_absent(Context::unlimited(), key, data, Durability::Full)
 }
 
 fn get(store: &dyn Backend, key: &str) -> Option<Vec<u8>> {
-    store.get(key, 1 << 20).expect("get")
+    store.get(Context::unlimited(), key, 1 << 20).expect("get")
 }
 
 fn list(store: &dyn Backend, prefix: &str) -> Vec<String> {
@@ -86,7 +88,7 @@ fn list(store: &dyn Backend, prefix: &str) -> Vec<String> {
         keys.push(key.to_owned());
         true
     };
-    store.list(prefix, all).expect("list");
+    store.list(Context::unlimited(), prefix, None, all).expect("list");
     keys.sort();
     keys
 }
@@ -97,7 +99,7 @@ fn names(store: &dyn Backend, prefix: &str) -> Vec<String> {
         names.push(name.to_owned());
         true
     };
-    store.list_names(prefix, all).expect("list_names");
+    store.list_names(Context::unlimited(), prefix, all).expect("list_names");
     names.sort();
     names
 }

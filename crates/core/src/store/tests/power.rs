@@ -70,7 +70,10 @@ fn what_is_done_survives() {
 fn needed_syncs(name: &str, operation: fn(&Filesystem), survives: fn(&SimDisk) -> bool) -> usize {
     let attempt = |skipped: Option<usize>| {
         let disk = SimDisk::new();
-        assert!(matches!(store_on(&disk).put_if_absent("a/b/early", DATA, Durability::Process), Put::Done));
+        assert!(matches!(
+            store_on(&disk).put_if_absent(Context::unlimited(), "a/b/early", DATA, Durability::Process),
+            Put::Done
+        ));
         let process = disk.process();
         let syncs = Arc::new(Mutex::new(0));
         let count = Arc::clone(&syncs);
@@ -112,7 +115,7 @@ fn each_sync_is_needed() {
     assert_eq!(swapped, 3, "the file, the root and a");
     let persisted = needed_syncs(
         "persist",
-        |store| store.persist("a/b/early").expect("persist"),
+        |store| store.persist(Context::unlimited(), "a/b/early").expect("persist"),
         |after| after.files().get("a/b/early").is_some_and(|bytes| bytes == DATA),
     );
     assert_eq!(persisted, 4, "the file, the root, a and a/b");
@@ -122,7 +125,10 @@ fn each_sync_is_needed() {
 fn the_durability_of_the_process_may_lose_the_object_but_never_shows_half_of_the_next_ones() {
     let disk = SimDisk::new();
     let store = store_on(&disk);
-    assert!(matches!(store.put_if_absent("a/b/early", DATA, Durability::Process), Put::Done));
+    assert!(matches!(
+        store.put_if_absent(Context::unlimited(), "a/b/early", DATA, Durability::Process),
+        Put::Done
+    ));
     let mut lost = 0;
     disk.for_each_loss(LIMIT, |after| lost += usize::from(get(&store_on(&after), "a/b/early").is_none()));
     assert!(lost > 0);
@@ -137,8 +143,11 @@ fn the_durability_of_the_process_may_lose_the_object_but_never_shows_half_of_the
 fn what_another_process_left_unsynced_is_durable_once_persisted() {
     let disk = SimDisk::new();
     let writer = store_on(&disk);
-    assert!(matches!(writer.put_if_absent("a/b/k", DATA, Durability::Process), Put::Done));
-    store_on(&disk).persist("a/b/k").expect("persist");
+    assert!(matches!(
+        writer.put_if_absent(Context::unlimited(), "a/b/k", DATA, Durability::Process),
+        Put::Done
+    ));
+    store_on(&disk).persist(Context::unlimited(), "a/b/k").expect("persist");
     let coverage = disk.for_each_loss(LIMIT, |after| {
         assert_eq!(get(&store_on(&after), "a/b/k").as_deref(), Some(DATA));
     });
@@ -148,7 +157,10 @@ fn what_another_process_left_unsynced_is_durable_once_persisted() {
 #[test]
 fn a_taken_key_is_told_only_with_its_entry_durable() {
     let disk = SimDisk::new();
-    assert!(matches!(store_on(&disk).put_if_absent("a/b/k", DATA, Durability::Process), Put::Done));
+    assert!(matches!(
+        store_on(&disk).put_if_absent(Context::unlimited(), "a/b/k", DATA, Durability::Process),
+        Put::Done
+    ));
     assert!(matches!(put(&store_on(&disk), "a/b/k", b"other"), Put::Exists));
     disk.for_each_loss(LIMIT, |after| assert!(after.files().contains_key("a/b/k")));
 }
@@ -159,9 +171,12 @@ fn a_directory_made_anew_is_not_taken_for_the_durable_one() {
     let store = store_on(&disk);
     assert!(matches!(put(&store, "a/b/k", DATA), Put::Done));
     let other = store_on(&disk);
-    other.delete("a/b/k").expect("delete");
+    other.delete(Context::unlimited(), "a/b/k").expect("delete");
     assert_eq!(disk.directories(), Vec::<String>::new());
-    assert!(matches!(other.put_if_absent("a/b/first", b"x", Durability::Process), Put::Done));
+    assert!(matches!(
+        other.put_if_absent(Context::unlimited(), "a/b/first", b"x", Durability::Process),
+        Put::Done
+    ));
     assert!(matches!(put(&store, "a/b/k", DATA), Put::Done));
     disk.for_each_loss(LIMIT, |after| {
         assert_eq!(get(&store_on(&after), "a/b/k").as_deref(), Some(DATA));

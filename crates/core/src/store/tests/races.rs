@@ -30,7 +30,12 @@ fn of_several_puts_at_once_exactly_one_wins() {
                     let (store, key, barrier, done) = (&store, &key, &barrier, &done);
                     scope.spawn(move || {
                         barrier.wait();
-                        match store.put_if_absent(key, format!("{thread}").as_bytes(), Durability::Process) {
+                        match store.put_if_absent(
+                            Context::unlimited(),
+                            key,
+                            format!("{thread}").as_bytes(),
+                            Durability::Process,
+                        ) {
                             Put::Done => {
                                 let before = done.swap(thread, Ordering::SeqCst);
                                 assert_eq!(before, usize::MAX, "two winners");
@@ -59,16 +64,12 @@ fn no_swap_is_lost() {
                         loop {
                             let now = get(&**store, "d/count").unwrap_or_default();
                             let number: u64 = std::str::from_utf8(&now).expect("text").parse().unwrap_or(0);
-                            let context = Context::default();
                             let pause = Duration::from_micros(50);
-                            let wait = LockWait {
-                                context: &context,
-                                patient: true,
-                                retry: Retry { attempts: 1_000_000, base: pause, cap: pause },
-                            };
+                            let retry = Retry { attempts: 1_000_000, base: pause, cap: pause };
+                            let (context, wait) = (Context::default().with_retry(retry), LockWait::Deadline);
                             let next = (number + 1).to_string();
                             let (next, durability) = (next.as_bytes(), Durability::Process);
-                            match store.compare_and_swap("d/count", &now, next, durability, &wait) {
+                            match store.compare_and_swap(&context, "d/count", &now, next, durability, wait) {
                                 Swap::Done => break,
                                 Swap::Mismatch(_) => {}
                                 other => panic!("{other:?}"),
@@ -92,10 +93,10 @@ fn a_put_survives_others_that_remove_its_empty_directories() {
                 scope.spawn(move || {
                     for round in 0..200 {
                         let key = format!("a/b/{thread}-{round}");
-                        let put = store.put_if_absent(&key, b"x", Durability::Process);
+                        let put = store.put_if_absent(Context::unlimited(), &key, b"x", Durability::Process);
                         assert!(matches!(put, Put::Done), "{put:?}");
-                        store.delete(&key).expect("delete");
-                        drop(store.create(&key, Durability::Process).expect("create"));
+                        store.delete(Context::unlimited(), &key).expect("delete");
+                        drop(store.upload(Context::unlimited(), &key, Durability::Process).expect("create"));
                     }
                 });
             }

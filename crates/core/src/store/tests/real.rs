@@ -30,9 +30,9 @@ fn no_key_leads_through_a_symbolic_link() {
             ("inside/x", "inside"),
         ] {
             for error in [
-                assert_status(store.get(key, 100), Status::InvalidPath),
-                assert_status(store.open(key), Status::InvalidPath),
-                assert_status(store.persist(key), Status::InvalidPath),
+                assert_status(store.get(Context::unlimited(), key, 100), Status::InvalidPath),
+                assert_status(store.open(Context::unlimited(), key), Status::InvalidPath),
+                assert_status(store.persist(Context::unlimited(), key), Status::InvalidPath),
             ] {
                 let named = format!("{part:?} is a symbolic link");
                 assert!(error.message().contains(&named), "{key}: {error}");
@@ -44,13 +44,13 @@ fn no_key_leads_through_a_symbolic_link() {
             assert!(error.message().contains("is a symbolic link"), "{error}");
             let Swap::Failed(error) = swap(&store, key, b"", b"x", 1) else { panic!("swapped {key}") };
             assert_eq!(error.status(), Status::InvalidPath, "{error}");
-            assert_status(store.delete(key), Status::InvalidPath);
+            assert_status(store.delete(Context::unlimited(), key), Status::InvalidPath);
         }
         assert!(matches!(put(&store, "d/file", b"x"), Put::Exists));
         let Swap::Failed(error) = swap(&store, "d/file", b"secret", b"x", 1) else { panic!("swapped") };
         assert_eq!(error.status(), Status::InvalidPath, "{error}");
-        assert_status(store.list("d/out/", &mut |_| true), Status::InvalidPath);
-        assert_status(store.list_names("inside/", &mut |_| true), Status::InvalidPath);
+        assert_status(store.list(Context::unlimited(), "d/out/", None, &mut |_| true), Status::InvalidPath);
+        assert_status(store.list_names(Context::unlimited(), "inside/", &mut |_| true), Status::InvalidPath);
         assert_eq!(list(&store, ""), ["d/file.lock"], "links are neither shown nor followed");
         assert_eq!(outside.tree(), ["secret"]);
         assert_eq!(std::fs::read(outside.path().join("secret")).expect("read"), b"secret");
@@ -119,11 +119,11 @@ fn a_root_that_was_removed_is_an_error_and_not_an_empty_store() {
     std::fs::remove_dir(dir.path()).expect("rmdir");
     let Swap::Failed(swapped) = swap(&store, "a/p", b"", b"x", 1) else { panic!("swapped") };
     for error in [
-        assert_status(store.get("a/b", 9), Status::Io),
-        assert_status(store.open("a"), Status::Io),
-        assert_status(store.list("", &mut |_| true), Status::Io),
-        assert_status(store.list("a/", &mut |_| true), Status::Io),
-        assert_status(store.delete("a"), Status::Io),
+        assert_status(store.get(Context::unlimited(), "a/b", 9), Status::Io),
+        assert_status(store.open(Context::unlimited(), "a"), Status::Io),
+        assert_status(store.list(Context::unlimited(), "", None, &mut |_| true), Status::Io),
+        assert_status(store.list(Context::unlimited(), "a/", None, &mut |_| true), Status::Io),
+        assert_status(store.delete(Context::unlimited(), "a"), Status::Io),
         failed(put(&store, "a/b", b"x")),
         failed(put(&store, "a", b"x")),
         swapped,
@@ -168,10 +168,10 @@ fn what_is_no_object_is_an_error_and_no_trap() {
     let made = std::process::Command::new("mkfifo").arg(dir.path().join("d/fifo")).status().expect("mkfifo");
     assert!(made.success());
     for store in both(&dir) {
-        let error = assert_status(store.get("d", 9), Status::InvalidPath);
+        let error = assert_status(store.get(Context::unlimited(), "d", 9), Status::InvalidPath);
         assert!(error.message().contains("Is a directory"), "{error}");
-        assert_status(store.open("d/e"), Status::InvalidPath);
-        let error = assert_status(store.get("d/fifo", 9), Status::InvalidPath);
+        assert_status(store.open(Context::unlimited(), "d/e"), Status::InvalidPath);
+        let error = assert_status(store.get(Context::unlimited(), "d/fifo", 9), Status::InvalidPath);
         assert!(error.message().contains("no regular file"), "{error}");
         assert_eq!(list(&store, ""), Vec::<String>::new());
         assert!(matches!(put(&store, "d/e", b"x"), Put::Exists));
@@ -203,7 +203,7 @@ fn a_key_that_is_too_long_is_an_invalid_path() {
         let error = failed(put(&store, &long, b"x"));
         assert_eq!(error.status(), Status::InvalidPath, "{error}");
         assert!(error.message().contains("shorten the key"), "{error}");
-        assert_status(store.get(&"x".repeat(300), 9), Status::InvalidPath);
+        assert_status(store.get(Context::unlimited(), &"x".repeat(300), 9), Status::InvalidPath);
         let error = failed(put(&store, &format!("{long}/b"), b"x"));
         assert_eq!(error.status(), Status::InvalidPath, "{error}");
         assert_eq!(dir.tree(), Vec::<String>::new(), "a refused key leaves nothing");
@@ -221,13 +221,14 @@ fn a_held_lock_makes_a_swap_busy() {
     let Swap::Busy(error) = swap(&store, "d/p", b"one", b"two", 3) else { panic!("not busy") };
     assert_eq!(error.status(), Status::Busy);
     assert!(error.message().contains("d/p.lock") && error.message().contains("3 tries"), "{error}");
-    let pause = Duration::from_nanos(1);
-    let wait = LockWait {
-        context: &overdue(),
-        patient: true,
-        retry: Retry { attempts: 1, base: pause, cap: pause },
-    };
-    let Swap::Busy(error) = store.compare_and_swap("d/p", b"one", b"two", Durability::Full, &wait) else {
+    let Swap::Busy(error) = store.compare_and_swap(
+        &overdue().with_retry(tries(1).retry()),
+        "d/p",
+        b"one",
+        b"two",
+        Durability::Full,
+        LockWait::Deadline,
+    ) else {
         panic!("not busy")
     };
     assert_eq!(error.status(), Status::Deadline);
@@ -253,8 +254,8 @@ fn descriptors_are_not_inherited_by_other_programs() {
     let dir = TempDir::new();
     let store = dir.store();
     assert!(matches!(put(&store, "d/read", b"x"), Put::Done));
-    let _upload = store.create("d/written", Durability::Full).expect("create");
-    let _object = store.open("d/read").expect("open");
+    let _upload = store.upload(Context::unlimited(), "d/written", Durability::Full).expect("create");
+    let _object = store.open(Context::unlimited(), "d/read").expect("open");
     // The child lists its own descriptors; the store's would stand there by their path.
     let listed = std::process::Command::new("ls").args(["-l", "/proc/self/fd"]).output().expect("ls");
     let listed = String::from_utf8_lossy(&listed.stdout);

@@ -27,67 +27,76 @@ const STATEMENTS: &[Statement] = &[
     ("an absent object is an answer", |store| {
         assert_eq!(get(store, "nothing"), None);
         assert_eq!(get(store, "no/such/thing"), None);
-        assert!(store.open("nothing").expect("open").is_none());
+        assert!(store.open(Context::unlimited(), "nothing").expect("open").is_none());
         assert!(matches!(put(store, "x", b"file"), Put::Done));
         assert_eq!(get(store, "x/below/an/object"), None);
     }),
     ("the durability of the process gives the same objects", |store| {
-        assert!(matches!(store.put_if_absent("p/q", b"one", Durability::Process), Put::Done));
-        assert!(matches!(store.put_if_absent("p/q", b"two", Durability::Process), Put::Exists));
+        assert!(matches!(
+            store.put_if_absent(Context::unlimited(), "p/q", b"one", Durability::Process),
+            Put::Done
+        ));
+        assert!(matches!(
+            store.put_if_absent(Context::unlimited(), "p/q", b"two", Durability::Process),
+            Put::Exists
+        ));
         assert_eq!(get(store, "p/q").as_deref(), Some(&b"one"[..]));
     }),
     ("an object longer than the limit is corrupt", |store| {
         assert!(matches!(put(store, "k", b"12345"), Put::Done));
-        assert_eq!(store.get("k", 5).expect("at the limit").as_deref(), Some(&b"12345"[..]));
-        let error = assert_status(store.get("k", 4), Status::Corrupt);
+        assert_eq!(
+            store.get(Context::unlimited(), "k", 5).expect("at the limit").as_deref(),
+            Some(&b"12345"[..])
+        );
+        let error = assert_status(store.get(Context::unlimited(), "k", 4), Status::Corrupt);
         assert!(error.message().contains("\"k\"") && error.message().contains('4'), "{error}");
     }),
     ("an upload appears at its end and not before", |store| {
-        let mut upload = store.create("u/v", Durability::Full).expect("create");
-        upload.write(b"one ").expect("write");
+        let mut upload = store.upload(Context::unlimited(), "u/v", Durability::Full).expect("create");
+        upload.write(Context::unlimited(), b"one ").expect("write");
         upload.start_writeback();
-        upload.write(b"two").expect("write");
+        upload.write(Context::unlimited(), b"two").expect("write");
         assert_eq!(get(store, "u/v"), None);
         assert_eq!(list(store, ""), Vec::<String>::new());
-        assert!(matches!(upload.finish(), Put::Done));
+        assert!(matches!(upload.finish(Context::unlimited()), Put::Done));
         assert_eq!(get(store, "u/v").as_deref(), Some(&b"one two"[..]));
     }),
     ("an upload that is dropped leaves nothing", |store| {
-        let mut upload = store.create("u/v/w", Durability::Full).expect("create");
-        upload.write(b"one").expect("write");
+        let mut upload = store.upload(Context::unlimited(), "u/v/w", Durability::Full).expect("create");
+        upload.write(Context::unlimited(), b"one").expect("write");
         drop(upload);
         assert_eq!(get(store, "u/v/w"), None);
         assert_eq!(list(store, ""), Vec::<String>::new());
         assert!(matches!(put(store, "u/v/w", b"two"), Put::Done));
     }),
     ("of two uploads of one key the first to finish wins", |store| {
-        let mut one = store.create("k", Durability::Full).expect("create");
-        let mut two = store.create("k", Durability::Full).expect("create");
-        one.write(b"one").expect("write");
-        two.write(b"two").expect("write");
-        assert!(matches!(two.finish(), Put::Done));
-        assert!(matches!(one.finish(), Put::Exists));
+        let mut one = store.upload(Context::unlimited(), "k", Durability::Full).expect("create");
+        let mut two = store.upload(Context::unlimited(), "k", Durability::Full).expect("create");
+        one.write(Context::unlimited(), b"one").expect("write");
+        two.write(Context::unlimited(), b"two").expect("write");
+        assert!(matches!(two.finish(Context::unlimited()), Put::Done));
+        assert!(matches!(one.finish(Context::unlimited()), Put::Exists));
         assert_eq!(get(store, "k").as_deref(), Some(&b"two"[..]));
     }),
     ("an open object is read at any offset", |store| {
         assert!(matches!(put(store, "k", b"0123456789"), Put::Done));
-        let mut object = store.open("k").expect("open").expect("there");
+        let mut object = store.open(Context::unlimited(), "k").expect("open").expect("there");
         assert_eq!(object.size(), 10);
         let mut buffer = [0; 4];
-        assert_eq!(object.read_at(3, &mut buffer).expect("read"), 4);
+        assert_eq!(object.read_at(Context::unlimited(), 3, &mut buffer).expect("read"), 4);
         assert_eq!(&buffer, b"3456");
-        assert_eq!(object.read_at(8, &mut buffer).expect("read"), 2);
+        assert_eq!(object.read_at(Context::unlimited(), 8, &mut buffer).expect("read"), 2);
         assert_eq!(&buffer[..2], b"89");
-        assert_eq!(object.read_at(10, &mut buffer).expect("at the end"), 0);
-        assert_eq!(object.read_at(u64::MAX, &mut buffer).expect("far past the end"), 0);
+        assert_eq!(object.read_at(Context::unlimited(), 10, &mut buffer).expect("at the end"), 0);
+        assert_eq!(object.read_at(Context::unlimited(), u64::MAX, &mut buffer).expect("far past the end"), 0);
     }),
     ("an open object outlives its key", |store| {
         assert!(matches!(put(store, "k", b"old"), Put::Done));
-        let mut object = store.open("k").expect("open").expect("there");
-        store.delete("k").expect("delete");
+        let mut object = store.open(Context::unlimited(), "k").expect("open").expect("there");
+        store.delete(Context::unlimited(), "k").expect("delete");
         assert!(matches!(put(store, "k", b"new"), Put::Done));
         let mut buffer = [0; 3];
-        assert_eq!(object.read_at(0, &mut buffer).expect("read"), 3);
+        assert_eq!(object.read_at(Context::unlimited(), 0, &mut buffer).expect("read"), 3);
         assert_eq!(&buffer, b"old");
     }),
     ("a listing has what is below the prefix, and no neighbours", |store| {
@@ -119,16 +128,16 @@ const STATEMENTS: &[Statement] = &[
             heard += 1;
             false
         };
-        store.list("", once).expect("list");
-        store.list_names("", once).expect("list_names");
+        store.list(Context::unlimited(), "", None, once).expect("list");
+        store.list_names(Context::unlimited(), "", once).expect("list_names");
         assert_eq!(heard, 2);
     }),
     ("a listing's hearer may use the store", |store| {
         for key in ["a/1", "a/2", "b/3"] {
             assert!(matches!(put(store, key, b"x"), Put::Done), "{key}");
         }
-        let delete = &mut |key: &str| store.delete(key).is_ok();
-        store.list("", delete).expect("list");
+        let delete = &mut |key: &str| store.delete(Context::unlimited(), key).is_ok();
+        store.list(Context::unlimited(), "", None, delete).expect("list");
         assert_eq!(list(store, ""), Vec::<String>::new());
     }),
     ("temporary files, ours and the Go library's, are not listed", |store| {
@@ -141,16 +150,16 @@ const STATEMENTS: &[Statement] = &[
     }),
     ("a deleted object is gone, and an absent one deleted well", |store| {
         assert!(matches!(put(store, "a/b/c", b"x"), Put::Done));
-        store.delete("a/b/c").expect("delete");
+        store.delete(Context::unlimited(), "a/b/c").expect("delete");
         assert_eq!(get(store, "a/b/c"), None);
         assert_eq!(names(store, ""), Vec::<String>::new());
-        store.delete("a/b/c").expect("delete again");
+        store.delete(Context::unlimited(), "a/b/c").expect("delete again");
         assert!(matches!(put(store, "a/b/c", b"y"), Put::Done));
     }),
     ("a delete leaves the neighbours", |store| {
         assert!(matches!(put(store, "a/b/c", b"x"), Put::Done));
         assert!(matches!(put(store, "a/d", b"y"), Put::Done));
-        store.delete("a/b/c").expect("delete");
+        store.delete(Context::unlimited(), "a/b/c").expect("delete");
         assert_eq!(list(store, ""), ["a/d"]);
         assert_eq!(names(store, "a/"), ["d"]);
     }),
@@ -172,25 +181,28 @@ const STATEMENTS: &[Statement] = &[
         assert_eq!(get(store, "p").as_deref(), Some(&b"two"[..]));
     }),
     ("a persisted object is there, an absent one cannot be persisted", |store| {
-        assert!(matches!(store.put_if_absent("a/b/c", b"x", Durability::Process), Put::Done));
-        store.persist("a/b/c").expect("persist");
-        let error = assert_status(store.persist("a/b/d"), Status::NotFound);
+        assert!(matches!(
+            store.put_if_absent(Context::unlimited(), "a/b/c", b"x", Durability::Process),
+            Put::Done
+        ));
+        store.persist(Context::unlimited(), "a/b/c").expect("persist");
+        let error = assert_status(store.persist(Context::unlimited(), "a/b/d"), Status::NotFound);
         assert!(error.message().contains("a/b/d"), "{error}");
     }),
     ("a key that is none is refused by every operation", |store| {
         for key in ["", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a/..", "a\0b"] {
-            assert_status(store.get(key, 9), Status::InvalidPath);
-            assert_status(store.open(key), Status::InvalidPath);
-            assert_status(store.create(key, Durability::Full), Status::InvalidPath);
+            assert_status(store.get(Context::unlimited(), key, 9), Status::InvalidPath);
+            assert_status(store.open(Context::unlimited(), key), Status::InvalidPath);
+            assert_status(store.upload(Context::unlimited(), key, Durability::Full), Status::InvalidPath);
             assert_eq!(failed(put(store, key, b"x")).status(), Status::InvalidPath, "{key:?}");
-            assert_status(store.delete(key), Status::InvalidPath);
-            assert_status(store.persist(key), Status::InvalidPath);
+            assert_status(store.delete(Context::unlimited(), key), Status::InvalidPath);
+            assert_status(store.persist(Context::unlimited(), key), Status::InvalidPath);
             let Swap::Failed(error) = swap(store, key, b"", b"x", 1) else { panic!("swapped {key:?}") };
             assert_eq!(error.status(), Status::InvalidPath, "{key:?}");
         }
         for prefix in ["../", "a/../", "a//", "//"] {
-            assert_status(store.list(prefix, &mut |_| true), Status::InvalidPath);
-            assert_status(store.list_names(prefix, &mut |_| true), Status::InvalidPath);
+            assert_status(store.list(Context::unlimited(), prefix, None, &mut |_| true), Status::InvalidPath);
+            assert_status(store.list_names(Context::unlimited(), prefix, &mut |_| true), Status::InvalidPath);
         }
     }),
 ];

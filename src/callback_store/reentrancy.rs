@@ -1,4 +1,4 @@
-//! Who may call a callback: a thread that is in none of the same store, and, for a serial store, one at a time.
+//! Which thread may call a callback: one that is in none of the same store, and, for a serial store, one at a time.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,40 +6,38 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Staged;
+use lode_core::context::Context;
 use lode_core::error::{Error, Result, Status};
-use lode_core::limits::{self, Governed};
 
 /// How many stores may call each other in a row, each from a callback of the one before.
 const DEEPEST: usize = 8;
 
-/// How often a thread that waits for its turn looks at its deadline.
-const LOOK: Duration = Duration::from_millis(5);
+/// How often a thread that waits for another's callback checks its deadline.
+const CHECK_EVERY: Duration = Duration::from_millis(5);
 
 thread_local! {
     // The stores whose callbacks this thread is in; no destructor, and no allocation.
     static INSIDE: Cell<([u64; DEEPEST], usize)> = const { Cell::new(([0; DEEPEST], 0)) };
 }
 
-/// The turns of one store.
-pub(super) struct Turns {
+/// Guards the callbacks of one store.
+pub(super) struct Guard {
     id: u64,
     serial: bool,
+    /// A serial store: a callback is running.
     taken: Mutex<bool>,
     free: Condvar,
     /// Uploads that were given up inside a callback: aborted when it has returned.
     given_up: Mutex<Vec<Box<dyn Staged>>>,
 }
 
-/// A turn: its holder may call one callback. The limits of the thread's call do not reach into it.
-pub(super) struct Turn<'a> {
-    turns: &'a Turns,
-    _unlimited: Governed,
-}
+/// Its holder may call one callback.
+pub(super) struct Entered<'a>(&'a Guard);
 
-impl Turns {
+impl Guard {
     pub(super) fn new(serial: bool) -> Self {
         static IDS: AtomicU64 = AtomicU64::new(0);
-        Turns {
+        Guard {
             id: IDS.fetch_add(1, Ordering::Relaxed),
             serial,
             taken: Mutex::new(false),
@@ -53,8 +51,8 @@ impl Turns {
         stores[..depth].contains(&self.id)
     }
 
-    /// Waits for a turn, within the limits of the thread's call.
-    pub(super) fn enter(&self) -> Result<Turn<'_>> {
+    /// Waits, within the call's limits, until the thread may call a callback.
+    pub(super) fn enter(&self, context: &Context) -> Result<Entered<'_>> {
         if self.is_inside() {
             let message =
                 "a callback of this store is running on this thread: a callback must not use its own store";
@@ -66,18 +64,18 @@ impl Turns {
             return Err(Error::new(Status::State, message));
         }
         if self.serial {
-            self.take()?;
+            self.take(context)?;
         }
         stores[depth] = self.id;
         INSIDE.set((stores, depth + 1));
-        Ok(Turn { turns: self, _unlimited: limits::govern(None) })
+        Ok(Entered(self))
     }
 
-    fn take(&self) -> Result<()> {
+    fn take(&self, context: &Context) -> Result<()> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         while *taken {
-            limits::check("waiting for another thread's callback")?;
-            taken = self.free.wait_timeout(taken, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+            context.check("waiting for another thread's callback")?;
+            taken = self.free.wait_timeout(taken, CHECK_EVERY).unwrap_or_else(PoisonError::into_inner).0;
         }
         *taken = true;
         Ok(())
@@ -90,10 +88,9 @@ impl Turns {
             return;
         }
         // Whatever the deadline, an upload must end.
-        let _unlimited = limits::govern(None);
-        match self.enter() {
-            Ok(_turn) => staged.abort(),
-            // Too deep for another callback: it waits for the next turn.
+        match self.enter(Context::unlimited()) {
+            Ok(_entered) => staged.abort(),
+            // Too deep for another callback: it waits for the next one's return.
             Err(_) => self.given_up.lock().unwrap_or_else(PoisonError::into_inner).push(staged),
         }
     }
@@ -110,20 +107,20 @@ impl Turns {
     }
 }
 
-impl Drop for Turns {
+impl Drop for Guard {
     fn drop(&mut self) {
         self.abort_given_up();
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        self.turns.abort_given_up();
+        self.0.abort_given_up();
         let (stores, depth) = INSIDE.get();
         INSIDE.set((stores, depth.saturating_sub(1)));
-        if self.turns.serial {
-            *self.turns.taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
-            self.turns.free.notify_one();
+        if self.0.serial {
+            *self.0.taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
+            self.0.free.notify_one();
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Callback, Hearing, Shared, Staged, broken, is_unclear, named, refused};
+use super::{Callback, Callbacks, Hearing, Shared, Staged, broken, is_unclear, named, refused};
+use lode_core::context::Context;
 use lode_core::error::{Error, Result, Status};
 use lode_core::id;
-use lode_core::limits;
 use lode_core::store::key::{self, folder, is_temporary};
-use lode_core::store::{Backend, Durability, LockWait, Object, Put, Swap, Upload};
+use lode_core::store::{Backend, Capabilities, Durability, Head, LockWait, Object, Put, Swap, Upload};
 
 /// More than any pointer has; a longer one is damaged.
 const LONGEST_SWAPPED: u64 = 1 << 20;
@@ -18,18 +18,22 @@ const TRUSTED: u64 = 1 << 20;
 /// How often an object that changes while it is read is read anew.
 const LOOKS: u32 = 5;
 
-/// The deadline is looked at after so many keys of a listing.
-const KEYS_PER_LOOK: u64 = 1024;
+/// The context is checked after so many keys of a listing.
+const KEYS_PER_CHECK: u64 = 1024;
 
-/// The store as its callbacks make it.
-pub(super) struct Raw(pub(super) Arc<Shared>);
+/// A store over callbacks.
+pub(crate) struct CallbackStore(Arc<Shared>);
 
-impl Raw {
+impl CallbackStore {
+    pub(crate) fn new(callbacks: Box<dyn Callbacks>) -> Self {
+        CallbackStore(Arc::new(Shared::new(callbacks)))
+    }
+
     /// The object's size; `None`: absent.
-    fn stat(&self, key: &str) -> Result<Option<u64>> {
+    fn stat(&self, context: &Context, key: &str) -> Result<Option<u64>> {
         key::check(key)?;
         let answer = {
-            let _turn = self.0.enter(Callback::Stat, key)?;
+            let _entered = self.0.enter(context, Callback::Stat, key)?;
             self.0.callbacks.stat(key)
         };
         match answer {
@@ -46,7 +50,7 @@ impl Raw {
     }
 
     /// An object of this size, whole; `None`: it has changed meanwhile.
-    fn read_whole(&self, key: &str, size: u64) -> Result<Option<Vec<u8>>> {
+    fn read_whole(&self, context: &Context, key: &str, size: u64) -> Result<Option<Vec<u8>>> {
         let no_memory = || {
             Error::new(Status::NoMemory, format_args!("no memory for the {size} bytes of {key:?}"))
                 .with_path(key)
@@ -62,7 +66,7 @@ impl Raw {
                 bytes.try_reserve_exact(room - filled).map_err(|_| no_memory())?;
                 bytes.resize(room, 0);
             }
-            match read(&self.0, key, filled as u64, &mut bytes[filled..])? {
+            match read(context, &self.0, key, filled as u64, &mut bytes[filled..])? {
                 None => return Ok(None),
                 Some(0) => return Ok(None),
                 Some(count) => filled += count,
@@ -77,20 +81,17 @@ impl Raw {
         }
     }
 
-    fn keys(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+    fn keys(&self, context: &Context, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
         let mut fault = None;
         let mut stopped = false;
         let mut heard: u64 = 0;
-        // The limits do not reach into a turn, so they are kept at hand.
-        let limits = limits::current();
         let mut hear = |given: &[u8]| {
             if stopped || fault.is_some() {
                 return Hearing::Enough;
             }
             heard += 1;
-            if heard.is_multiple_of(KEYS_PER_LOOK)
-                && let Some(limits) = &limits
-                && let Err(error) = limits.check("listing a callback store")
+            if heard.is_multiple_of(KEYS_PER_CHECK)
+                && let Err(error) = context.check("listing a callback store")
             {
                 fault = Some(error);
                 return Hearing::Enough;
@@ -113,7 +114,7 @@ impl Raw {
             if stopped { Hearing::Enough } else { Hearing::More }
         };
         let answer = {
-            let _turn = self.0.enter(Callback::List, prefix)?;
+            let _entered = self.0.enter(context, Callback::List, prefix)?;
             self.0.callbacks.list(prefix, &mut hear)
         };
         match (fault, answer) {
@@ -126,13 +127,19 @@ impl Raw {
 }
 
 /// Reads what one callback gives; `None`: the object is absent.
-fn read(shared: &Shared, key: &str, offset: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
+fn read(
+    context: &Context,
+    shared: &Shared,
+    key: &str,
+    offset: u64,
+    buffer: &mut [u8],
+) -> Result<Option<usize>> {
     let capacity = buffer.len();
     if capacity == 0 {
         return Ok(Some(0));
     }
     let answer = {
-        let _turn = shared.enter(Callback::Read, key)?;
+        let _entered = shared.enter(context, Callback::Read, key)?;
         shared.callbacks.read(key, offset, buffer)
     };
     match answer {
@@ -150,19 +157,21 @@ fn read(shared: &Shared, key: &str, offset: u64, buffer: &mut [u8]) -> Result<Op
     }
 }
 
-impl Backend for Raw {
+impl Backend for CallbackStore {
     fn describe(&self) -> String {
         "callback store".to_owned()
     }
 
-    fn location(&self, _key: &str) -> Option<String> {
-        None
+    /// In what order it lists is not known, and what has answered success is durable.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
     }
 
-    fn create(&self, key: &str, _durability: Durability) -> Result<Box<dyn Upload>> {
+    fn upload(&self, context: &Context, key: &str, _durability: Durability) -> Result<Box<dyn Upload>> {
         key::check(key)?;
+        self.0.check_writable()?;
         let answer = {
-            let _turn = self.0.enter(Callback::PutBegin, key)?;
+            let _entered = self.0.enter(context, Callback::PutBegin, key)?;
             self.0.callbacks.put_begin(key)
         };
         let state = match answer {
@@ -183,16 +192,20 @@ impl Backend for Raw {
         Ok(Box::new(CallbackUpload { shared: self.0.clone(), key: key.to_owned(), state }))
     }
 
-    fn open(&self, key: &str) -> Result<Option<Box<dyn Object>>> {
-        let size = self.stat(key)?;
+    fn head(&self, context: &Context, key: &str) -> Result<Option<Head>> {
+        Ok(self.stat(context, key)?.map(|size| Head { size }))
+    }
+
+    fn open(&self, context: &Context, key: &str) -> Result<Option<Box<dyn Object>>> {
+        let size = self.stat(context, key)?;
         let object = |size| CallbackObject { shared: self.0.clone(), key: key.to_owned(), size };
         Ok(size.map(|size| -> Box<dyn Object> { Box::new(object(size)) }))
     }
 
-    fn get(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+    fn get(&self, context: &Context, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         let mut size = 0;
         for _ in 0..LOOKS {
-            size = match self.stat(key)? {
+            size = match self.stat(context, key)? {
                 None => return Ok(None),
                 Some(0) => return Ok(Some(Vec::new())),
                 Some(size) => size,
@@ -205,7 +218,7 @@ impl Backend for Raw {
                 return Err(Error::new(Status::Corrupt, message).with_path(key));
             }
             // An object that is swapped between the two callbacks changes its size.
-            if let Some(bytes) = self.read_whole(key, size)? {
+            if let Some(bytes) = self.read_whole(context, key, size)? {
                 return Ok(Some(bytes));
             }
         }
@@ -214,16 +227,24 @@ impl Backend for Raw {
         Err(broken(Callback::Read, key, what))
     }
 
-    fn list(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
-        self.keys(&folder(prefix)?, each)
+    fn list(
+        &self,
+        context: &Context,
+        prefix: &str,
+        start_after: Option<&str>,
+        each: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<()> {
+        self.keys(context, &folder(prefix)?, &mut |key| {
+            start_after.is_some_and(|after| key <= after) || each(key)
+        })
     }
 
-    fn list_names(&self, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+    fn list_names(&self, context: &Context, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
         let prefix = folder(prefix)?;
         let mut names: Vec<String> = Vec::new();
         // Of sorted listings, the usual ones, each name is kept once; of others, twice at most.
         let mut sorted = 1_024;
-        self.keys(&prefix, &mut |key| {
+        self.keys(context, &prefix, &mut |key| {
             let rest = &key[prefix.len()..];
             let name = rest.split_once('/').map_or(rest, |(name, _)| name);
             if names.last().is_none_or(|last| last != name) {
@@ -242,10 +263,10 @@ impl Backend for Raw {
         Ok(())
     }
 
-    fn delete(&self, key: &str) -> Result<()> {
+    fn delete(&self, context: &Context, key: &str) -> Result<()> {
         key::check(key)?;
         let answer = {
-            let _turn = self.0.enter(Callback::Remove, key)?;
+            let _entered = self.0.enter(context, Callback::Remove, key)?;
             self.0.callbacks.remove(key)
         };
         match answer {
@@ -258,38 +279,39 @@ impl Backend for Raw {
 
     fn compare_and_swap(
         &self,
+        context: &Context,
         key: &str,
         expected: &[u8],
         value: &[u8],
         _durability: Durability,
-        wait: &LockWait<'_>,
+        wait: LockWait,
     ) -> Swap {
-        if let Err(error) = key::check(key) {
+        if let Err(error) = key::check(key).and_then(|()| self.0.check_writable()) {
             return Swap::Failed(error);
         }
         let expected = (!expected.is_empty()).then_some(expected);
         let mut tries: u32 = 0;
         loop {
-            let answer = match self.0.enter(Callback::CompareAndSwap, key) {
-                Ok(_turn) => self.0.callbacks.compare_and_swap(key, expected, value),
+            let answer = match self.0.enter(context, Callback::CompareAndSwap, key) {
+                Ok(_entered) => self.0.callbacks.compare_and_swap(key, expected, value),
                 Err(error) => return Swap::Failed(error),
             };
             let Err(refusal) = answer else { return Swap::Done };
             let error = refused(Callback::CompareAndSwap, key, &refusal);
             match named(refusal.code) {
                 Some(Status::Conflict | Status::PathExists | Status::NotFound) => {
-                    return match self.get(key, LONGEST_SWAPPED) {
+                    return match self.get(context, key, LONGEST_SWAPPED) {
                         Ok(current) => Swap::Mismatch(current),
                         Err(error) => Swap::Failed(error),
                     };
                 }
                 Some(Status::Busy) => {
                     tries += 1;
-                    if !wait.waits_for_deadline() && tries >= wait.retry.attempts {
+                    if !wait.allows(context, tries) {
                         return Swap::Busy(error.with_status(Status::Busy));
                     }
-                    let pause = wait.retry.pause(tries, id::fresh_random());
-                    if let Err(over) = wait.context.sleep(pause, "waiting for a callback store") {
+                    let pause = context.retry().pause(tries, id::fresh_random());
+                    if let Err(over) = context.sleep(pause, "waiting for a callback store") {
                         return Swap::Busy(over.context(error));
                     }
                 }
@@ -297,19 +319,6 @@ impl Backend for Raw {
                 _ => return Swap::Failed(error),
             }
         }
-    }
-
-    /// What has answered success is durable.
-    fn persists(&self) -> bool {
-        false
-    }
-
-    fn persist(&self, key: &str) -> Result<()> {
-        if self.stat(key)?.is_none() {
-            let message = format!("cannot make {key:?} in the callback store durable: it does not exist");
-            return Err(Error::new(Status::NotFound, message).with_path(key));
-        }
-        Ok(())
     }
 }
 
@@ -331,13 +340,13 @@ impl CallbackUpload {
     /// No more bytes.
     fn end(&mut self, error: Error) {
         if let State::Open(staged) = std::mem::replace(&mut self.state, State::Over(error)) {
-            self.shared.turns.abort(staged);
+            self.shared.guard.abort(staged);
         }
     }
 }
 
 impl Upload for CallbackUpload {
-    fn write(&mut self, data: &[u8]) -> Result<()> {
+    fn write(&mut self, context: &Context, data: &[u8]) -> Result<()> {
         let staged = match &mut self.state {
             State::Open(staged) => staged,
             State::Taken => return Ok(()),
@@ -347,7 +356,7 @@ impl Upload for CallbackUpload {
             return Ok(());
         }
         let answer = {
-            let _turn = self.shared.enter(Callback::PutWrite, &self.key)?;
+            let _entered = self.shared.enter(context, Callback::PutWrite, &self.key)?;
             staged.write(data)
         };
         let Err(refusal) = answer else { return Ok(()) };
@@ -358,14 +367,14 @@ impl Upload for CallbackUpload {
         Err(error)
     }
 
-    fn finish(&mut self) -> Put {
+    fn finish(&mut self, context: &Context) -> Put {
         match &self.state {
             State::Open(_) => {}
             State::Taken => return Put::Exists,
             State::Over(error) => return Put::Failed(error.clone()),
         }
-        let turn = match self.shared.enter(Callback::PutFinish, &self.key) {
-            Ok(turn) => turn,
+        let entered = match self.shared.enter(context, Callback::PutFinish, &self.key) {
+            Ok(entered) => entered,
             // It was not called: the upload is as it was.
             Err(error) => return Put::Failed(error),
         };
@@ -375,7 +384,7 @@ impl Upload for CallbackUpload {
             return Put::Failed(broken(Callback::PutFinish, &self.key, format_args!("has no upload")));
         };
         let answer = staged.finish();
-        drop(turn);
+        drop(entered);
         let Err(refusal) = answer else { return Put::Done };
         if named(refusal.code) == Some(Status::PathExists) {
             return Put::Exists;
@@ -389,7 +398,7 @@ impl Upload for CallbackUpload {
 impl Drop for CallbackUpload {
     fn drop(&mut self) {
         if let State::Open(staged) = std::mem::replace(&mut self.state, State::Taken) {
-            self.shared.turns.abort(staged);
+            self.shared.guard.abort(staged);
         }
     }
 }
@@ -405,10 +414,10 @@ impl Object for CallbackObject {
         self.size
     }
 
-    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+    fn read_at(&mut self, context: &Context, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let left = self.size.saturating_sub(offset);
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-        match read(&self.shared, &self.key, offset, &mut buffer[..most])? {
+        match read(context, &self.shared, &self.key, offset, &mut buffer[..most])? {
             Some(0) if most > 0 => {
                 let what = format_args!("ends at byte {offset}, but its stat answered {} bytes", self.size);
                 Err(broken(Callback::Read, &self.key, what).with_offset(offset))

@@ -1,0 +1,226 @@
+//! Stores of tests that stand before another store, and differ from it in a few operations.
+
+use std::time::Duration;
+
+use super::{Backend, Capabilities, Durability, Head, LockWait, Object, Put, Swap, Upload};
+use crate::context::Context;
+use crate::error::Result;
+
+/// What stands before a store: each operation goes through unless it is overridden. [`Layered`] makes a backend of it.
+pub(crate) trait Layer: Send + Sync {
+    /// The store behind it.
+    fn inner(&self) -> &dyn Backend;
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner().capabilities()
+    }
+
+    fn upload(&self, context: &Context, key: &str, durability: Durability) -> Result<Box<dyn Upload>> {
+        self.inner().upload(context, key, durability)
+    }
+
+    fn put_if_absent(&self, context: &Context, key: &str, data: &[u8], durability: Durability) -> Put {
+        self.inner().put_if_absent(context, key, data, durability)
+    }
+
+    fn head(&self, context: &Context, key: &str) -> Result<Option<Head>> {
+        self.inner().head(context, key)
+    }
+
+    fn open(&self, context: &Context, key: &str) -> Result<Option<Box<dyn Object>>> {
+        self.inner().open(context, key)
+    }
+
+    fn get(&self, context: &Context, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        self.inner().get(context, key, limit)
+    }
+
+    fn list(
+        &self,
+        context: &Context,
+        prefix: &str,
+        start_after: Option<&str>,
+        each: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<()> {
+        self.inner().list(context, prefix, start_after, each)
+    }
+
+    fn list_names(&self, context: &Context, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+        self.inner().list_names(context, prefix, each)
+    }
+
+    fn delete(&self, context: &Context, key: &str) -> Result<()> {
+        self.inner().delete(context, key)
+    }
+
+    fn compare_and_swap(
+        &self,
+        context: &Context,
+        key: &str,
+        expected: &[u8],
+        value: &[u8],
+        durability: Durability,
+        wait: LockWait,
+    ) -> Swap {
+        self.inner().compare_and_swap(context, key, expected, value, durability, wait)
+    }
+
+    fn age(&self, context: &Context, key: &str) -> Result<Option<Duration>> {
+        self.inner().age(context, key)
+    }
+
+    fn check_folder(&self, context: &Context, prefix: &str) -> Result<()> {
+        self.inner().check_folder(context, prefix)
+    }
+
+    fn persist(&self, context: &Context, key: &str) -> Result<()> {
+        self.inner().persist(context, key)
+    }
+}
+
+/// The backend that a layer and the store behind it make.
+pub(crate) struct Layered<L>(pub L);
+
+impl<L: Layer> Backend for Layered<L> {
+    fn describe(&self) -> String {
+        self.0.inner().describe()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    fn location(&self, key: &str) -> Option<String> {
+        self.0.inner().location(key)
+    }
+
+    fn upload(&self, context: &Context, key: &str, durability: Durability) -> Result<Box<dyn Upload>> {
+        self.0.upload(context, key, durability)
+    }
+
+    fn put_if_absent(&self, context: &Context, key: &str, data: &[u8], durability: Durability) -> Put {
+        self.0.put_if_absent(context, key, data, durability)
+    }
+
+    fn head(&self, context: &Context, key: &str) -> Result<Option<Head>> {
+        self.0.head(context, key)
+    }
+
+    fn open(&self, context: &Context, key: &str) -> Result<Option<Box<dyn Object>>> {
+        self.0.open(context, key)
+    }
+
+    fn get(&self, context: &Context, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        self.0.get(context, key, limit)
+    }
+
+    fn list(
+        &self,
+        context: &Context,
+        prefix: &str,
+        start_after: Option<&str>,
+        each: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<()> {
+        self.0.list(context, prefix, start_after, each)
+    }
+
+    fn list_names(&self, context: &Context, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+        self.0.list_names(context, prefix, each)
+    }
+
+    fn delete(&self, context: &Context, key: &str) -> Result<()> {
+        self.0.delete(context, key)
+    }
+
+    fn compare_and_swap(
+        &self,
+        context: &Context,
+        key: &str,
+        expected: &[u8],
+        value: &[u8],
+        durability: Durability,
+        wait: LockWait,
+    ) -> Swap {
+        self.0.compare_and_swap(context, key, expected, value, durability, wait)
+    }
+
+    fn age(&self, context: &Context, key: &str) -> Result<Option<Duration>> {
+        self.0.age(context, key)
+    }
+
+    fn check_folder(&self, context: &Context, prefix: &str) -> Result<()> {
+        self.0.check_folder(context, prefix)
+    }
+
+    fn persist(&self, context: &Context, key: &str) -> Result<()> {
+        self.0.persist(context, key)
+    }
+}
+
+/// A store of which nothing may be asked: every operation is a failed test.
+pub(crate) struct Refusing;
+
+impl Backend for Refusing {
+    fn describe(&self) -> String {
+        "a store that must not be asked".to_owned()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    fn upload(&self, _context: &Context, key: &str, _durability: Durability) -> Result<Box<dyn Upload>> {
+        panic!("{key} is written")
+    }
+
+    fn head(&self, _context: &Context, key: &str) -> Result<Option<Head>> {
+        panic!("{key} is asked for")
+    }
+
+    fn open(&self, _context: &Context, key: &str) -> Result<Option<Box<dyn Object>>> {
+        panic!("{key} is opened")
+    }
+
+    fn get(&self, _context: &Context, key: &str, _limit: u64) -> Result<Option<Vec<u8>>> {
+        panic!("{key} is read")
+    }
+
+    fn list(
+        &self,
+        _context: &Context,
+        prefix: &str,
+        _start_after: Option<&str>,
+        _each: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<()> {
+        panic!("{prefix} is listed")
+    }
+
+    fn list_names(
+        &self,
+        _context: &Context,
+        prefix: &str,
+        _each: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<()> {
+        panic!("{prefix} is listed")
+    }
+
+    fn delete(&self, _context: &Context, key: &str) -> Result<()> {
+        panic!("{key} is deleted")
+    }
+
+    fn compare_and_swap(
+        &self,
+        _context: &Context,
+        key: &str,
+        _expected: &[u8],
+        _value: &[u8],
+        _durability: Durability,
+        _wait: LockWait,
+    ) -> Swap {
+        panic!("{key} is swapped")
+    }
+
+    fn persist(&self, _context: &Context, key: &str) -> Result<()> {
+        panic!("{key} is persisted")
+    }
+}

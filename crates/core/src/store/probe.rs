@@ -1,0 +1,255 @@
+//! Trying a store's conditions before the first write (`docs/commit-protocol.md`, section "Probing a store"):
+//! a store that takes every write would lose commits without a word.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::{Backend, Capabilities, Durability, Head, LockWait, Object, Put, Swap, Upload, key};
+use crate::context::{Context, Retry};
+use crate::error::{Error, Result, Status};
+use crate::id;
+
+/// How often a probe that the store gave no clear answer to is begun anew.
+const TRIES: u32 = 3;
+
+const FIRST: &[u8] = b"lode probes whether a second writer is refused\n";
+const OTHER: &[u8] = b"this must never be read back\n";
+
+/// What is known of a store's conditions.
+enum Verdict {
+    Untried,
+    Kept,
+    Ignored(Error),
+}
+
+/// A decorator over any backend: its first write tries whether the store keeps the conditions that commits rest on,
+/// and a store that ignores one can be read, but not written to (`Unsupported`).
+///
+/// A probe writes one small object beside the commit slots of the dataset that is about to be written, and removes
+/// it. One that could not be finished is begun anew by the next write.
+pub struct Probed {
+    backend: Arc<dyn Backend>,
+    verdict: Mutex<Verdict>,
+}
+
+impl Probed {
+    /// The same store, probed before its first write.
+    #[must_use]
+    pub fn new(backend: Arc<dyn Backend>) -> Self {
+        Probed { backend, verdict: Mutex::new(Verdict::Untried) }
+    }
+
+    /// Refuses to write where a commit would not be safe. Threads that come first together each try for themselves:
+    /// no lock is held during requests.
+    fn admit(&self, context: &Context, key: &str) -> Result<()> {
+        key::check(key)?;
+        match &*self.verdict.lock().unwrap_or_else(PoisonError::into_inner) {
+            Verdict::Kept => return Ok(()),
+            Verdict::Ignored(error) => return Err(error.clone()),
+            Verdict::Untried => {}
+        }
+        let tried = probe(context, &*self.backend, key);
+        let verdict = match &tried {
+            Ok(()) => Verdict::Kept,
+            Err(error) if error.status() == Status::Unsupported => Verdict::Ignored(error.clone()),
+            // It could not be tried; the next write tries again.
+            Err(_) => return tried,
+        };
+        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = verdict;
+        tried
+    }
+}
+
+impl Backend for Probed {
+    fn describe(&self) -> String {
+        self.backend.describe()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.backend.capabilities()
+    }
+
+    fn location(&self, key: &str) -> Option<String> {
+        self.backend.location(key)
+    }
+
+    fn upload(&self, context: &Context, key: &str, durability: Durability) -> Result<Box<dyn Upload>> {
+        self.admit(context, key)?;
+        self.backend.upload(context, key, durability)
+    }
+
+    fn put_if_absent(&self, context: &Context, key: &str, data: &[u8], durability: Durability) -> Put {
+        match self.admit(context, key) {
+            Ok(()) => self.backend.put_if_absent(context, key, data, durability),
+            Err(error) => Put::Failed(error),
+        }
+    }
+
+    fn head(&self, context: &Context, key: &str) -> Result<Option<Head>> {
+        self.backend.head(context, key)
+    }
+
+    fn open(&self, context: &Context, key: &str) -> Result<Option<Box<dyn Object>>> {
+        self.backend.open(context, key)
+    }
+
+    fn get(&self, context: &Context, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        self.backend.get(context, key, limit)
+    }
+
+    fn list(
+        &self,
+        context: &Context,
+        prefix: &str,
+        start_after: Option<&str>,
+        each: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<()> {
+        self.backend.list(context, prefix, start_after, each)
+    }
+
+    fn list_names(&self, context: &Context, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+        self.backend.list_names(context, prefix, each)
+    }
+
+    fn delete(&self, context: &Context, key: &str) -> Result<()> {
+        self.backend.delete(context, key)
+    }
+
+    fn compare_and_swap(
+        &self,
+        context: &Context,
+        key: &str,
+        expected: &[u8],
+        value: &[u8],
+        durability: Durability,
+        wait: LockWait,
+    ) -> Swap {
+        match self.admit(context, key) {
+            Ok(()) => self.backend.compare_and_swap(context, key, expected, value, durability, wait),
+            Err(error) => Swap::Failed(error),
+        }
+    }
+
+    fn age(&self, context: &Context, key: &str) -> Result<Option<Duration>> {
+        self.backend.age(context, key)
+    }
+
+    fn check_folder(&self, context: &Context, prefix: &str) -> Result<()> {
+        self.backend.check_folder(context, prefix)
+    }
+
+    fn persist(&self, context: &Context, key: &str) -> Result<()> {
+        self.backend.persist(context, key)
+    }
+}
+
+/// Whether the store keeps its conditions; `key` is what is about to be written.
+///
+/// # Errors
+/// `Unsupported` if it does not; the store's failure; `Deadline`, `Cancelled`, `Aborted`.
+fn probe(context: &Context, backend: &dyn Backend, key: &str) -> Result<()> {
+    let pause = Duration::from_millis(1);
+    let context = context.clone().with_retry(Retry { attempts: 8, base: pause, cap: pause });
+    let directory = probe_directory(key);
+    for _ in 0..TRIES {
+        let key = format!("{directory}.probe-{:032x}", id::fresh_nonce());
+        let verdict = conditions(&context, backend, &key);
+        clean(backend, &key);
+        match verdict {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let message = format!(
+        "the {} gave no clear answer to a probe of its conditions under {directory:?}, {TRIES} times",
+        backend.describe()
+    );
+    Err(Error::new(Status::Store, message).with_path(directory))
+}
+
+/// Removes the probe, whatever the deadline. A store that cannot remove keeps it, and so does one that fails twice:
+/// no reader ever asks for it.
+fn clean(backend: &dyn Backend, key: &str) {
+    if backend.delete(Context::unlimited(), key).is_err() {
+        let _ = backend.delete(Context::unlimited(), key);
+    }
+}
+
+/// Where the dataset that `key` belongs to keeps its slots.
+fn probe_directory(key: &str) -> String {
+    let mut parts = key.split('/');
+    let depth = match parts.next() {
+        Some("datasets" | "volumes") => 2,
+        _ => 1,
+    };
+    let segments: Vec<&str> = key.split('/').collect();
+    // The last segment names the object itself.
+    let root = &segments[..depth.min(segments.len() - 1)];
+    let mut directory = root.join("/");
+    if !directory.is_empty() {
+        directory.push('/');
+    }
+    directory.push_str("_commits/");
+    directory
+}
+
+/// Whether every answer was clear.
+fn conditions(context: &Context, backend: &dyn Backend, key: &str) -> Result<bool> {
+    let refuse = |what: &str| {
+        let store = backend.describe();
+        let message = format!("the {store} cannot be written to safely: {what} (probed with {key:?})");
+        Err(Error::new(Status::Unsupported, message).with_path(key))
+    };
+    match backend.put_if_absent(context, key, FIRST, Durability::Full) {
+        Put::Done => {}
+        Put::Exists => return refuse("its put answers that a key exists which was never written"),
+        Put::Failed(error) | Put::Doubtful(error) => return Err(error),
+        Put::Unknown(_) => return Ok(false),
+    }
+    match backend.put_if_absent(context, key, OTHER, Durability::Full) {
+        Put::Exists => {}
+        Put::Done => return refuse("its put ignores if_absent and writes over an object that exists"),
+        Put::Failed(error) | Put::Doubtful(error) => return Err(error),
+        Put::Unknown(_) => return Ok(false),
+    }
+    for (expected, which) in [(OTHER, "another value than the object's"), (b"".as_slice(), "no object")] {
+        let wait = LockWait::Attempts;
+        match backend.compare_and_swap(context, key, expected, OTHER, Durability::Full, wait) {
+            Swap::Mismatch(_) => {}
+            Swap::Done => {
+                return refuse(&format!(
+                    "its compare_and_swap ignores the expected value: it swaps although {which} was expected"
+                ));
+            }
+            Swap::Busy(error) | Swap::Failed(error) => return Err(error),
+            Swap::Unknown(_) => return Ok(false),
+        }
+    }
+    match backend.get(context, key, FIRST.len() as u64 + OTHER.len() as u64)? {
+        Some(bytes) if bytes == FIRST => Ok(true),
+        Some(_) => {
+            refuse("an object has other bytes than those of the one put that was answered with success")
+        }
+        None => refuse("an object is absent although its put was answered with success"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::probe_directory;
+
+    #[test]
+    fn probes_lie_beside_the_datasets_slots() {
+        for (key, directory) in [
+            ("datasets/events/snapshots/1/data/data.jsonl", "datasets/events/_commits/"),
+            ("datasets/events/_commits/root", "datasets/events/_commits/"),
+            ("volumes/v/latest", "volumes/v/_commits/"),
+            ("events/1/data.jsonl", "events/_commits/"),
+            ("datasets/x", "datasets/_commits/"),
+            ("x", "_commits/"),
+        ] {
+            assert_eq!(probe_directory(key), directory, "{key}");
+        }
+    }
+}
