@@ -142,6 +142,9 @@ package_paths() {
 
 install_all() {
     set -e
+    # Not below BUILD: what root leaves there would be in the way of the user who builds.
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
     install -d "$destdir$pkgconfigdir" "$destdir$cmakedir" "$destdir$includedir"
     package_paths
     install -m 755 "$BUILD/lib/$SHARED_FILE" "$destdir$libdir/"
@@ -160,8 +163,8 @@ install_all() {
 
 # Fills the template of the file $1 into the directory $2.
 install_filled() {
-    fill "packaging/$1.in" > "$BUILD/$1"
-    install -m 644 "$BUILD/$1" "$2/"
+    fill "packaging/$1.in" > "$work/$1"
+    install -m 644 "$work/$1" "$2/"
 }
 
 case $action in

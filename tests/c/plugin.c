@@ -17,7 +17,7 @@ const void *plugin_commit(const char *root, const char *dataset_id, int *committ
     options.compressor = LODE_COMPRESSOR_ZSTD;
     *committed = lode_store_open_filesystem(root, NULL, &store, NULL) == LODE_OK &&
                  lode_dataset_open(store, dataset_id, &options, &dataset, NULL) == LODE_OK &&
-                 lode_dataset_record_writer(dataset, NULL, &writer, NULL) == LODE_OK &&
+                 lode_dataset_open_record_writer(dataset, NULL, &writer, NULL) == LODE_OK &&
                  lode_record_writer_append(writer, "{\"a\":1}", 7, NULL, NULL) == LODE_OK &&
                  lode_record_writer_commit(writer, "{}", NULL, NULL, NULL) == LODE_OK;
     lode_record_writer_free(writer);

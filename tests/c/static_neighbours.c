@@ -53,7 +53,7 @@ static lode_record_writer *filled_writer(lode_dataset *dataset)
 {
     lode_error *error = NULL;
     lode_record_writer *writer = NULL;
-    REQUIRE(lode_dataset_record_writer(dataset, NULL, &writer, &error) == LODE_OK, "no writer");
+    REQUIRE(lode_dataset_open_record_writer(dataset, NULL, &writer, &error) == LODE_OK, "no writer");
     for (int i = 0; i < RECORDS; i++) {
         char record[64];
         int len = snprintf(record, sizeof record, "{\"id\":%d,\"half\":%d}", i, i / 2);
@@ -78,7 +78,7 @@ static void round_trip(lode_store *store, int32_t compressor)
     REQUIRE(lode_record_writer_commit(writer, "{}", NULL, &snapshot, &error) == LODE_OK, "commit");
     lode_record_writer_free(writer);
 
-    REQUIRE(lode_dataset_read(dataset, snapshot, NULL, &reader, &error) == LODE_OK, "read");
+    REQUIRE(lode_dataset_open_record_reader(dataset, snapshot, NULL, &reader, &error) == LODE_OK, "read");
     int records = 0;
     lode_bytes record;
     while (lode_record_reader_next(reader, &record, &error) == LODE_ITEM) {

@@ -147,6 +147,33 @@ consume_cmake() {
         runs "$project/build/shared" shared && runs "$project/build/static" static
 }
 
+# A tree without one of its libraries serves the other; without both, or the header, it is not found, and says why.
+incomplete_package() {
+    need cmake cmake
+    local project=$OUT/cmake-incomplete
+    rm -rf "$project" && mkdir "$project" && plain_make install PREFIX="$ROOT/p" || return 1
+    cat > "$project/CMakeLists.txt" <<- 'EOF'
+		cmake_minimum_required(VERSION 3.16)
+		project(consumer C)
+		find_package(lode CONFIG REQUIRED)
+		foreach(target lode::lode lode::lode_static)
+		  if(TARGET ${target})
+		    message(STATUS "has ${target}")
+		  endif()
+		endforeach()
+	EOF
+    finds_targets() { # TARGET...
+        rm -rf "$project/build"
+        cmake -S "$project" -B "$project/build" -Dlode_DIR="$ROOT/p/lib/cmake/lode" > "$OUT/cmake.log" 2>&1 &&
+            [ "$(sed -n 's/^-- has //p' "$OUT/cmake.log" | xargs)" = "$*" ] || { cat "$OUT/cmake.log" && return 1; }
+    }
+    finds_targets lode::lode lode::lode_static || return 1
+    mv "$ROOT/p/lib/liblode.a" "$ROOT/liblode.a" && finds_targets lode::lode || return 1
+    mv "$ROOT/p/lib/liblode.so"* "$ROOT" && ! finds_targets > "$OUT/ran" && grep -q 'neither liblode.so' "$OUT/ran" || return 1
+    mv "$ROOT/liblode.a" "$ROOT/p/lib/" && finds_targets lode::lode_static || return 1
+    rm "$ROOT/p/include/lode.h" && ! finds_targets > "$OUT/ran" && grep -q 'lode.h is missing' "$OUT/ran"
+}
+
 # consumers FUNCTION: installs in every way, and has the function build against each.
 consumers() {
     LIB_PART=lib
@@ -231,4 +258,5 @@ check install_refuses in_fresh_root refuses install_refuses
 check install_only_installs in_fresh_root only install_only_installs
 check pkg_config_consumer pkg_config_consumer
 check cmake_consumer cmake_consumer
+check incomplete_package in_fresh_root incomplete incomplete_package
 check version_policy version_policy

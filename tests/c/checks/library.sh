@@ -62,6 +62,7 @@ static_link() {
 static_neighbours() {
     need rustc rustc
     local order
+    [ -e "$($CC -print-file-name=libzstd.a)" ] || { echo "libzstd.a is missing" && exit "$SKIP"; }
     rustc --edition 2024 -O --crate-type staticlib -o "$OUT/librust_neighbour.a" tests/c/rust_neighbour.rs || return 1
     for order in "$LIB/liblode.a $OUT/librust_neighbour.a" "$OUT/librust_neighbour.a $LIB/liblode.a"; do
         # shellcheck disable=SC2086
