@@ -7,6 +7,8 @@ CFLAGS ?= -O2
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+BINDIR ?= $(PREFIX)/bin
+DATADIR ?= $(PREFIX)/share
 DESTDIR ?=
 
 VERSION := $(shell sed -n 's/^version = "\([0-9.]*\)"/\1/p' Cargo.toml | head -n 1)
@@ -42,11 +44,12 @@ HEADERS := $(wildcard include/*.h include/*.hpp)
 export CC CXX CFLAGS CARGO BUILD STATIC_LIBS LODE_SETUP
 
 .DEFAULT_GOAL := help
-.PHONY: help tools demo lib examples check soak fuzz bench header show-static-libs show-version install uninstall clean
+.PHONY: help tools demo lib tool examples check soak fuzz bench header show-static-libs show-version install uninstall clean
 
 help:
 	@echo 'make demo       build, and show records going through the library and back'
 	@echo 'make lib        the libraries, in $(BUILD)/lib'
+	@echo 'make tool       the command line tool lode, in $(BUILD)/bin, its manual and completions, in $(BUILD)/share'
 	@echo 'make examples   the example programs, in $(BUILD)/bin'
 	@echo 'make check      every check there is; LODE_STRICT=1 fails on one that had to be skipped'
 	@echo 'make soak       the checks that take minutes: the model in depth, writers killed at random (SOAK_SECONDS=300)'
@@ -78,17 +81,39 @@ $(CARGO) build --release --lib
 @touch $(BUILT)
 endef
 
+define BUILD_TOOL
+$(CARGO) build --release --package lode-cli
+@mkdir -p $(BUILD)/bin $(BUILD)/share
+@cmp -s $(TARGET_DIR)/release/lode $(BUILD)/bin/lode || \
+	{ cp $(TARGET_DIR)/release/lode $(BUILD)/bin/lode.new && mv $(BUILD)/bin/lode.new $(BUILD)/bin/lode; }
+@$(TARGET_DIR)/release/lode-pages $(BUILD)/share
+@touch $(BUILT_TOOL)
+endef
+
 # The libraries, always by cargo, which knows best what has changed.
 lib: tools
 	$(BUILD_LIBRARIES)
 
+# The tool, its manual pages and the completions of shells.
+tool: tools
+	$(BUILD_TOOL)
+
+define SAY_WHAT_IS_MISSING
+@echo '$@ is older than the sources: building' >&2
+@$(MAKE) --no-print-directory -s tools LODE_SETUP=no || \
+	{ echo 'it cannot be built, and this target installs no packages; `make lib` does where it can' >&2; exit 1; }
+endef
+
 # The libraries, by cargo only if a source is newer: for `install`, whose user may have no cargo.
 BUILT := $(BUILD)/lib/.built
 $(BUILT): $(shell find Cargo.toml Cargo.lock build.rs src crates -name '*.rs' -o -name 'Cargo.*') packaging/static_library.sh
-	@echo '$(BUILD)/lib has no libraries of these sources: building them' >&2
-	@$(MAKE) --no-print-directory -s tools LODE_SETUP=no || \
-		{ echo 'they cannot be built, and this target installs no packages; `make lib` does where it can' >&2; exit 1; }
+	$(SAY_WHAT_IS_MISSING)
 	$(BUILD_LIBRARIES)
+
+BUILT_TOOL := $(BUILD)/share/.built
+$(BUILT_TOOL): $(shell find Cargo.toml Cargo.lock crates -name '*.rs' -o -name 'Cargo.*')
+	$(SAY_WHAT_IS_MISSING)
+	$(BUILD_TOOL)
 
 # An empty recipe: the file's own time decides what is built again.
 $(BUILD)/lib/$(SHARED_FILE): lib ;
@@ -103,27 +128,29 @@ $(BUILD)/bin/%: examples-c/%.c $(HEADERS) $(BUILD)/lib/$(SHARED_FILE)
 
 DEMO := $(BUILD)/demo
 
-demo: examples
+demo: examples tool
 	@echo; echo '---- stream_write_records: from an iterator to a snapshot, and back ----'; echo
 	@$(BUILD)/bin/stream_write_records
 	@rm -rf $(DEMO)
 	@for table in airports planes; do for compress in none gzip zstd; do \
 		echo; \
-		echo "---- ingest and cat: $$(wc -l < tests/data/$$table.jsonl) $$table, compressed with $$compress ----"; \
-		id=$$($(BUILD)/bin/ingest --compress $$compress $(DEMO) $$table-$$compress tests/data/$$table.jsonl) || exit 1; \
-		echo "ingest $(DEMO) $$table-$$compress: committed snapshot $$id"; \
-		ls -l $(DEMO)/datasets/$$table-$$compress/snapshots/$$id/data | awk 'NF > 5 { print "stored: " $$NF ", " $$5 " bytes" }'; \
-		$(BUILD)/bin/cat $(DEMO) $$table-$$compress $$id > $(DEMO)/out.jsonl || exit 1; \
+		echo "---- lode ingest and lode cat: $$(wc -l < tests/data/$$table.jsonl) $$table, compressed with $$compress ----"; \
+		id=$$($(BUILD)/bin/lode ingest --compress $$compress $(DEMO) $$table-$$compress tests/data/$$table.jsonl) || exit 1; \
+		echo "lode ingest $(DEMO) $$table-$$compress: committed snapshot $$id"; \
+		$(BUILD)/bin/lode cat $(DEMO) $$table-$$compress $$id > $(DEMO)/out.jsonl || exit 1; \
 		cmp $(DEMO)/out.jsonl tests/data/$$table.jsonl || exit 1; \
-		echo "cat: $$(wc -l < $(DEMO)/out.jsonl) records, $$(wc -c < $(DEMO)/out.jsonl) bytes: equal to what went in"; \
+		echo "lode cat: $$(wc -l < $(DEMO)/out.jsonl) records, $$(wc -c < $(DEMO)/out.jsonl) bytes: equal to what went in"; \
 	done; done
-	@echo; echo 'The first record of each:'; head -qn 1 tests/data/airports.jsonl tests/data/planes.jsonl
 	@rm -f $(DEMO)/out.jsonl
-	@echo; echo 'The store stays in $(DEMO). Now try: $(BUILD)/bin/ingest $(DEMO) mine FILE'
+	@echo; echo '---- lode ls and lode show: what is there now ----'; echo
+	@$(BUILD)/bin/lode ls $(DEMO)
+	@echo; $(BUILD)/bin/lode show $(DEMO) airports-zstd
+	@echo; echo 'The first record of each:'; head -qn 1 tests/data/airports.jsonl tests/data/planes.jsonl
+	@echo; echo 'The store stays in $(DEMO). Now try: $(BUILD)/bin/lode ingest $(DEMO) mine FILE'
 
 # ---- Checks ----
 
-check: examples
+check: examples tool
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
@@ -156,6 +183,8 @@ show-version:
 install uninstall: export INSTALL_PREFIX = $(PREFIX)
 install uninstall: export INSTALL_LIBDIR = $(LIBDIR)
 install uninstall: export INSTALL_INCLUDEDIR = $(INCLUDEDIR)
+install uninstall: export INSTALL_BINDIR = $(BINDIR)
+install uninstall: export INSTALL_DATADIR = $(DATADIR)
 install uninstall: export INSTALL_DESTDIR = $(DESTDIR)
 install uninstall: export HEADERS := $(HEADERS)
 install uninstall: export VERSION := $(VERSION)
@@ -164,7 +193,7 @@ install uninstall: export SONAME := $(SONAME)
 install uninstall: export CMAKE_SONAME := $(CMAKE_SONAME)
 install uninstall: export LINK_NAME := $(LINK_NAME)
 
-install: $(BUILT)
+install: $(BUILT) $(BUILT_TOOL)
 	@sh packaging/install.sh install
 
 uninstall:

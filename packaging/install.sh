@@ -1,10 +1,11 @@
 #!/bin/sh
-# Installs the built library, or removes an installed one. `make install` and `make uninstall` call it.
+# Installs the built library and tool, or removes installed ones. `make install` and `make uninstall` call it.
 #
 #   install.sh install|uninstall
 #
 # Everything comes by environment variables, so that no path passes through make's or a shell's quoting:
 #   INSTALL_PREFIX, INSTALL_LIBDIR, INSTALL_INCLUDEDIR   absolute paths, as they are for those who use the library
+#   INSTALL_BINDIR, INSTALL_DATADIR                      the same for the tool, its manual and completions
 #   INSTALL_DESTDIR                                      what comes before them while installing, or nothing
 #   BUILD, HEADERS, VERSION, SHARED_FILE, SONAME, LINK_NAME, CMAKE_SONAME, STATIC_LIBS, STRIP
 #
@@ -38,9 +39,15 @@ set_path() {
 set_path prefix "$INSTALL_PREFIX" PREFIX
 set_path libdir "$INSTALL_LIBDIR" LIBDIR
 set_path includedir "$INSTALL_INCLUDEDIR" INCLUDEDIR
+set_path bindir "$INSTALL_BINDIR" BINDIR
+set_path datadir "$INSTALL_DATADIR" DATADIR
 destdir=$INSTALL_DESTDIR
 pkgconfigdir=$libdir/pkgconfig
 cmakedir=$libdir/cmake/lode
+mandir=$datadir/man/man1
+bashdir=$datadir/bash-completion/completions
+zshdir=$datadir/zsh/site-functions
+fishdir=$datadir/fish/vendor_completions.d
 
 # What of the path $1 comes below PREFIX, without a slash at its beginning; fails if it is not below.
 below_prefix() {
@@ -66,7 +73,7 @@ remove_empty() {
     directory=$1
     while :; do
         case $directory in
-        "" | /usr | /usr/local | /opt | /lib | /include | /usr/lib | /usr/include | /usr/local/lib | /usr/local/include) return 0 ;;
+        "" | /usr | /usr/local | /opt | /lib | /include | /usr/lib | /usr/include | /usr/bin | /usr/share | /usr/share/man | /usr/share/man/man1 | /usr/local/lib | /usr/local/include | /usr/local/bin | /usr/local/share | /usr/local/share/man | /usr/local/share/man/man1) return 0 ;;
         esac
         [ ! -e "$destdir$directory" ] || rmdir "$destdir$directory" 2> /dev/null || return 0
         [ "$directory" != "$prefix" ] || return 0
@@ -84,6 +91,13 @@ uninstall() {
     for header in $HEADERS; do
         rm -f "$destdir$includedir/${header##*/}" || exit 1
     done
+    rm -f "$destdir$bindir/lode" "$destdir$mandir/lode.1" "$destdir$mandir"/lode-*.1 "$destdir$bashdir/lode" \
+        "$destdir$zshdir/_lode" "$destdir$fishdir/lode.fish" || exit 1
+    remove_empty "$bindir" "$bindir"
+    remove_empty "$mandir" "$datadir"
+    remove_empty "$bashdir" "$datadir"
+    remove_empty "$zshdir" "$datadir"
+    remove_empty "$fishdir" "$datadir"
     remove_empty "$cmakedir" "$libdir"
     remove_empty "$pkgconfigdir" "$libdir"
     remove_empty "$includedir" "$includedir"
@@ -156,6 +170,13 @@ install_all() {
     # The names of headers are ours and hold no space.
     # shellcheck disable=SC2086
     install -m 644 $HEADERS "$destdir$includedir/"
+    install -d "$destdir$bindir" "$destdir$mandir" "$destdir$bashdir" "$destdir$zshdir" "$destdir$fishdir"
+    install -m 755 "$BUILD/bin/lode" "$destdir$bindir/"
+    "$STRIP" "$destdir$bindir/lode" || echo "make install: lode keeps its symbol table: $STRIP did not work" >&2
+    install -m 644 "$BUILD"/share/man1/lode*.1 "$destdir$mandir/"
+    install -m 644 "$BUILD/share/completions/lode.bash" "$destdir$bashdir/lode"
+    install -m 644 "$BUILD/share/completions/_lode" "$destdir$zshdir/_lode"
+    install -m 644 "$BUILD/share/completions/lode.fish" "$destdir$fishdir/lode.fish"
     install_filled lode.pc "$destdir$pkgconfigdir"
     install_filled lodeConfig.cmake "$destdir$cmakedir"
     install_filled lodeConfigVersion.cmake "$destdir$cmakedir"

@@ -32,6 +32,9 @@ install_layout() {
     (cd "$ROOT/p" && find . ! -type d | LC_ALL=C sort) > "$OUT/installed"
     {
         for header in include/*.h*; do echo "./$header"; done
+        printf './share/man/man1/%s\n' $(cd "$BUILD/share/man1" && ls)
+        printf '%s\n' ./bin/lode ./share/bash-completion/completions/lode ./share/fish/vendor_completions.d/lode.fish \
+            ./share/zsh/site-functions/_lode
         printf '%s\n' ./lib/cmake/lode/lodeConfig.cmake ./lib/cmake/lode/lodeConfigVersion.cmake ./lib/liblode.a \
             ./lib/liblode.so "./lib/liblode.so.${version%%.*}" "./lib/liblode.so.$version" ./lib/pkgconfig/lode.pc
     } | LC_ALL=C sort | diff - "$OUT/installed" || return 1
@@ -197,6 +200,20 @@ consumers() {
     plain_make install PREFIX="$PLACE" && "$1"
 }
 
+# The tool, its manual pages and the completions of shells, below $ROOT.
+installed_tool() {
+    plain_make install PREFIX="$ROOT/p" || return 1
+    local lode=$ROOT/p/bin/lode page id
+    id=$(printf '{"n":1}\n' | "$lode" ingest "$ROOT/store" events) || return 1
+    [ "$("$lode" cat "$ROOT/store" events "$id")" = '{"n":1}' ] || return 1
+    for page in lode $("$lode" help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/lode-\1/p' | grep -v help); do
+        grep -q '^.TH lode' "$ROOT/p/share/man/man1/$page.1" || { echo "no manual page $page(1)" && return 1; }
+    done
+    bash -n "$ROOT/p/share/bash-completion/completions/lode" || return 1
+    grep -q '^#compdef lode' "$ROOT/p/share/zsh/site-functions/_lode" || return 1
+    grep -q 'complete -c lode' "$ROOT/p/share/fish/vendor_completions.d/lode.fish" || return 1
+}
+
 consumers_pkg_config() { consumers consume_pkg_config; }
 consumers_cmake() { consumers consume_cmake; }
 pkg_config_consumer() { need pkg-config pkg-config && in_fresh_root pkg-config consumers_pkg_config; }
@@ -256,6 +273,7 @@ version_policy() {
 check install_layout in_fresh_root layout install_layout
 check install_refuses in_fresh_root refuses install_refuses
 check install_only_installs in_fresh_root only install_only_installs
+check installed_tool in_fresh_root tool installed_tool
 check pkg_config_consumer pkg_config_consumer
 check cmake_consumer cmake_consumer
 check incomplete_package in_fresh_root incomplete incomplete_package
