@@ -11,7 +11,7 @@
                                                      what is newer than the one ten before it; each timed
 
    SETTING: checksum=xxh3|none|md5|sha256 (xxh3), compress=none|gzip|zstd (none), level=N (0: the library's),
-   durability=full|process (full), verify=0|1|2 (0), warmup=N (0; commits through the same handle that are not timed one by one).
+   durability=full|process (full), early=0|1 (0; whether a push writer starts its data for the disk early), verify=0|1|2 (0), warmup=N (0; commits through the same handle that are not timed one by one).
 
    Each prints one JSON object on a line. Times are in nanoseconds, from before the store is opened until the commit has
    returned or the last record is read, and leave out reading INPUT and finding its lines. */
@@ -26,6 +26,7 @@
 
 typedef struct settings {
     lode_dataset_options dataset;
+    lode_record_writer_options writer;
     int32_t verify;
     int64_t warmup;
 } settings;
@@ -55,6 +56,7 @@ static settings parse_settings(int count, char **arguments) {
     static const char *const durabilities[] = {"full", "process"};
     settings set = {.verify = 0, .warmup = 0};
     lode_dataset_options_init(&set.dataset, sizeof set.dataset);
+    lode_record_writer_options_init(&set.writer, sizeof set.writer);
     set.dataset.codec = LODE_CODEC_JSONL;
     for (int i = 0; i < count; i++) {
         const char *value;
@@ -62,6 +64,7 @@ static settings parse_settings(int count, char **arguments) {
         else if ((value = value_of(arguments[i], "compress")) != NULL) set.dataset.compressor = choice(value, compressors, 3);
         else if ((value = value_of(arguments[i], "level")) != NULL) set.dataset.compression_level = (int32_t)parse_count(value, "level");
         else if ((value = value_of(arguments[i], "durability")) != NULL) set.dataset.durability = choice(value, durabilities, 2);
+        else if ((value = value_of(arguments[i], "early")) != NULL) set.writer.early_writeback = (int32_t)parse_count(value, "early");
         else if ((value = value_of(arguments[i], "verify")) != NULL) set.verify = (int32_t)parse_count(value, "verify");
         else if ((value = value_of(arguments[i], "warmup")) != NULL) set.warmup = parse_count(value, "warmup");
         else die("lode_bench: unknown setting '%s'", arguments[i]);
@@ -190,7 +193,7 @@ static void write_input(const char *form, const char *from, const char *root, co
     } else {
         lode_error *error = NULL;
         lode_record_writer *writer = NULL;
-        check(lode_dataset_open_record_writer(dataset, NULL, &writer, &error), error, "open a writer");
+        check(lode_dataset_open_record_writer(dataset, &set->writer, &writer, &error), error, "open a writer");
         if (batched) push_batches(writer, &batches, in.count);
         else if (strcmp(form, "append") == 0) push_each(writer, &in);
         else push_lines(writer, &in);

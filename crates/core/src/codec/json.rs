@@ -19,6 +19,7 @@ mod range;
 mod scan;
 #[cfg(test)]
 mod tests;
+pub mod text;
 
 use crate::error::{Error, Result, Status};
 use keys::Keys;

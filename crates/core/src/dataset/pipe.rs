@@ -20,6 +20,10 @@ pub(super) const CHUNK: usize = 256 << 10;
 /// How many bytes start for the disk at once before the commit syncs them: few large pieces cost least.
 const WRITEBACK: u64 = 8 << 20;
 
+/// The same of compressed bytes, which come so slowly that the disk is idle between them: what is left for the commit
+/// counts more.
+const WRITEBACK_COMPRESSED: u64 = 1 << 20;
+
 /// Room for the record with which the gathered bytes become enough; a longer one widens the buffer.
 const SLACK: usize = CHUNK / 4;
 
@@ -41,7 +45,8 @@ pub(super) struct Pipe {
     /// Compressed bytes that the store has not taken yet.
     compressed: Vec<u8>,
     hasher: Option<Hasher>,
-    early_writeback: bool,
+    /// How many bytes start for the disk at once before the commit; `None`: none do.
+    early_writeback: Option<u64>,
     /// Up to where write-back has been started.
     writeback: u64,
     /// Encoder and compressor have given their last bytes.
@@ -107,10 +112,14 @@ impl Pipe {
             encoder,
             buffer,
             piece,
+            early_writeback: early_writeback.then_some(if compressor.is_some() {
+                WRITEBACK_COMPRESSED
+            } else {
+                WRITEBACK
+            }),
             compressor,
             compressed,
             hasher: options.checksum.hasher(),
-            early_writeback,
             writeback: 0,
             complete: false,
             stored: 0,
@@ -241,7 +250,7 @@ impl Pipe {
 
     /// Lets what is stored start for the disk, once that is enough.
     fn start_early_writeback(&mut self) {
-        if self.early_writeback && self.stored - self.writeback >= WRITEBACK {
+        if self.early_writeback.is_some_and(|piece| self.stored - self.writeback >= piece) {
             self.upload.start_writeback();
             self.writeback = self.stored;
         }

@@ -48,31 +48,30 @@ impl crate::codec::Encoder for Encoder {
         if out.capacity() - out.len() <= record.len() {
             grow(out, record.len())?;
         }
+        if let Some(statistics) = &mut self.statistics {
+            statistics.take(record).map_err(|_| Rejection::NoMemory { len: record.len() as u64 })?;
+        }
         if checked.has_line_breaks {
             append_without_line_breaks(record, out);
         } else {
             out.extend_from_slice(record);
         }
         out.push(b'\n');
-        if let Some(statistics) = &mut self.statistics {
-            statistics.take(record);
-        }
         Ok(())
     }
 
     #[inline(always)]
     fn encode_line(&mut self, data: &[u8], out: &mut Vec<u8>) -> Option<(usize, usize)> {
+        if self.statistics.is_some() {
+            return None;
+        }
         let len = self.checker.check_line(data)?;
         if len as u64 > self.max_record_bytes || out.capacity() - out.len() <= len {
             return None;
         }
         let line_break = if data[len] == b'\n' { 1 } else { 2 };
-        let record = &data[..len];
-        out.extend_from_slice(record);
+        out.extend_from_slice(&data[..len]);
         out.push(b'\n');
-        if let Some(statistics) = &mut self.statistics {
-            statistics.take(record);
-        }
         Some((len, len + line_break))
     }
 

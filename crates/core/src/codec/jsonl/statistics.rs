@@ -1,16 +1,19 @@
 //! Statistics of a data file's columns (`docs/format.md`, section "File statistics"), gathered while it is
 //! written.
 //!
-//! A column of a JSONL file is a key at the top of its records. Its null count is the number of objects in which the
-//! key is missing or null, as the reference counts for Parquet; records that are no objects belong to no column. Its
-//! least and greatest value are there if all its other values are of one kind: numbers, strings (in the order of their
-//! UTF-8 bytes) or booleans. If a key occurs twice in a record, the last counts. Memory is bounded: by the number of
-//! columns, and by the length of names and values, beyond which a column is left out, or has no least and greatest.
+//! A column of a JSON lines file is a key at the top of its records. Its null count is the number of records in which
+//! the key is missing or null, those that are no objects included. Its least and greatest value are there if all its
+//! other values are of one kind: numbers, strings (in the order of their UTF-8 bytes) or booleans. If a key occurs
+//! twice in a record, the last counts. Memory is bounded: by the number of columns, and by the length of names and
+//! values, beyond which a column is left out, or has no least and greatest. A column takes its memory when it is first
+//! met, and only that can fail.
 
 use std::cmp::Ordering;
+use std::collections::TryReserveError;
 
 use crate::codec::json::members::Members;
-use crate::manifest::json::{push_string, unescape};
+use crate::codec::json::text::{overrun, push_text};
+use crate::manifest::json::push_string;
 use crate::manifest::{ColumnStats, FileStats};
 
 /// The most columns that are followed: the first so many keys that occur.
@@ -25,40 +28,48 @@ const VALUE_MAX: usize = 64;
 /// What is gathered of one file.
 #[derive(Default)]
 pub(super) struct Statistics {
-    objects: u64,
+    records: u64,
     columns: Vec<Column>,
     /// The columns that the current record has, each with its last value's place.
     current: Vec<usize>,
+    /// Room for a text that a string stands for.
+    text: String,
 }
 
 struct Column {
     name: String,
     /// The key as it was written first, escapes and all.
-    key: Box<[u8]>,
-    /// In how many objects it had a value that is not null.
+    key: Vec<u8>,
+    /// In how many records it had a value that is not null.
     values: u64,
-    range: Range,
+    /// The kind of the values so far; `least` and `greatest` are of it.
+    kind: Kind,
+    least: Bound,
+    greatest: Bound,
     /// The record that set `last`, counted from 1.
     seen: u64,
     /// Where in that record its last value is.
     last: (usize, usize),
 }
 
-/// Least and greatest of the values so far.
-enum Range {
-    /// No value yet.
-    Empty,
-    Numbers(Number, Number),
-    /// As JSON text, and what it stands for.
-    Strings(Text, Text),
-    Booleans(bool, bool),
-    /// Values of several kinds, or one too long to be kept.
-    None,
+/// Of which kind the values of a column are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// There is no value yet.
+    Unknown,
+    Number,
+    String,
+    Boolean,
+    /// Several kinds, containers, or a value too long to be kept.
+    Unordered,
 }
 
-struct Text {
-    json: String,
-    plain: String,
+/// The least or the greatest value: a number's JSON text, the text that a string stands for, or a boolean's name. It
+/// has room for `VALUE_MAX` bytes from the beginning.
+struct Bound {
+    text: String,
+    /// The number, if it is written as a small whole one.
+    whole: Option<i64>,
 }
 
 /// A JSON number (RFC 8259, section 6) as its text, and as a whole number where it is written as a small one.
@@ -134,176 +145,182 @@ impl<'a> Decimal<'a> {
     }
 }
 
-/// The least or the greatest number.
-struct Number {
-    json: String,
-    whole: Option<i64>,
-}
-
-impl Number {
-    fn value(&self) -> Value<'_> {
-        Value { json: &self.json, whole: self.whole }
+impl Bound {
+    fn new() -> Result<Self, TryReserveError> {
+        let mut text = String::new();
+        text.try_reserve_exact(VALUE_MAX)?;
+        Ok(Bound { text, whole: None })
     }
 
-    fn set(&mut self, value: Value<'_>) {
-        self.json.clear();
-        self.json.push_str(value.json);
-        self.whole = value.whole;
+    fn set(&mut self, text: &str, whole: Option<i64>) {
+        self.text.clear();
+        self.text.push_str(text);
+        self.whole = whole;
+    }
+
+    fn number(&self) -> Value<'_> {
+        Value { json: &self.text, whole: self.whole }
+    }
+
+    /// The value as JSON.
+    fn json(self, kind: Kind) -> Option<String> {
+        match kind {
+            Kind::Unknown | Kind::Unordered => None,
+            Kind::Number | Kind::Boolean => Some(self.text),
+            Kind::String => {
+                let mut json = String::new();
+                push_string(&mut json, &self.text);
+                Some(json)
+            }
+        }
     }
 }
 
 impl Statistics {
     /// Takes a record that is valid.
-    pub fn take(&mut self, record: &[u8]) {
-        let Some(members) = Members::of(record) else { return };
-        self.objects += 1;
+    pub fn take(&mut self, record: &[u8]) -> Result<(), TryReserveError> {
+        self.records += 1;
+        let Some(members) = Members::of(record) else { return Ok(()) };
         for (place, member) in members.enumerate() {
-            let Some(index) = self.column(place, member.key) else { continue };
+            let Some(index) = self.column(place, member.key)? else { continue };
             let column = &mut self.columns[index];
             column.last = (member.offset, member.value.len());
-            if column.seen != self.objects {
-                column.seen = self.objects;
+            if column.seen != self.records {
+                column.seen = self.records;
                 self.current.push(index);
             }
         }
         for index in self.current.drain(..) {
             let column = &mut self.columns[index];
             let (offset, len) = column.last;
-            column.take(&record[offset..offset + len]);
+            column.take(&record[offset..offset + len], &mut self.text);
         }
+        Ok(())
     }
 
     /// The column of a key, which most often stands in the same place as in the records before.
-    fn column(&mut self, place: usize, key: &[u8]) -> Option<usize> {
+    fn column(&mut self, place: usize, key: &[u8]) -> Result<Option<usize>, TryReserveError> {
         if self.columns.get(place).is_some_and(|column| *column.key == *key) {
-            return Some(place);
+            return Ok(Some(place));
         }
-        let name = unescape(std::str::from_utf8(key).ok()?);
+        let Ok(key) = std::str::from_utf8(key) else { return Ok(None) };
+        self.text.clear();
+        self.text.try_reserve(NAME_MAX + 1 + overrun())?;
+        push_text(key, NAME_MAX + 1, &mut self.text);
+        let name = &*self.text;
         if let Some(index) = self.columns.iter().position(|column| column.name == name) {
-            return Some(index);
+            return Ok(Some(index));
         }
         if self.columns.len() == COLUMNS_MAX || name.len() > NAME_MAX {
-            return None;
+            return Ok(None);
         }
+        let column = Column::new(name, key)?;
         let index = self.columns.len();
-        self.columns.push(Column {
-            name: name.into_owned(),
-            key: key.into(),
-            values: 0,
-            range: Range::Empty,
-            seen: 0,
-            last: (0, 0),
-        });
-        Some(index)
+        self.columns.try_reserve(1)?;
+        self.current.try_reserve(index + 1)?;
+        self.columns.push(column);
+        Ok(Some(index))
     }
 
     /// The statistics of a file of so many records; columns in the order of their names.
     pub fn finish(mut self, row_count: u64) -> FileStats {
         self.columns.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        let objects = self.objects;
-        let columns = self.columns.into_iter().map(|column| {
-            let (min, max) = match column.range {
-                Range::Empty | Range::None => (None, None),
-                Range::Numbers(min, max) => (Some(min.json), Some(max.json)),
-                Range::Strings(min, max) => (Some(min.json), Some(max.json)),
-                Range::Booleans(min, max) => (Some(min.to_string()), Some(max.to_string())),
-            };
-            ColumnStats {
-                name: column.name,
-                min,
-                max,
-                null_count: objects - column.values,
-                distinct_count: 0,
-            }
+        let columns = self.columns.into_iter().map(|column| ColumnStats {
+            name: column.name,
+            min: column.least.json(column.kind),
+            max: column.greatest.json(column.kind),
+            null_count: self.records - column.values,
+            distinct_count: 0,
         });
         FileStats { row_count, columns: columns.collect() }
     }
 }
 
 impl Column {
+    fn new(name: &str, key: &str) -> Result<Self, TryReserveError> {
+        let mut column = Column {
+            name: String::new(),
+            key: Vec::new(),
+            values: 0,
+            kind: Kind::Unknown,
+            least: Bound::new()?,
+            greatest: Bound::new()?,
+            seen: 0,
+            last: (0, 0),
+        };
+        column.name.try_reserve_exact(name.len())?;
+        column.name.push_str(name);
+        column.key.try_reserve_exact(key.len())?;
+        column.key.extend_from_slice(key.as_bytes());
+        Ok(column)
+    }
+
     /// Takes the value that a record has for it.
-    fn take(&mut self, json: &[u8]) {
+    fn take(&mut self, json: &[u8], room: &mut String) {
         let first = json.first().copied().unwrap_or_default();
         if first == b'n' {
             return;
         }
         self.values += 1;
-        let Ok(json) = std::str::from_utf8(json) else { return };
-        match first {
-            b'"' => self.range.take_string(json),
-            b't' | b'f' => self.range.take_boolean(first == b't'),
-            // Arrays and objects have no order.
-            b'{' | b'[' => self.range = Range::None,
-            _ => self.range.take_number(json),
-        }
-    }
-}
-
-impl Range {
-    fn take_boolean(&mut self, value: bool) {
-        *self = match self {
-            Range::Empty => Range::Booleans(value, value),
-            Range::Booleans(min, max) => Range::Booleans(*min & value, *max | value),
-            _ => Range::None,
+        let kind = match first {
+            b'"' => Kind::String,
+            b't' | b'f' => Kind::Boolean,
+            b'{' | b'[' => Kind::Unordered,
+            _ => Kind::Number,
         };
-    }
-
-    fn take_number(&mut self, json: &str) {
-        let value = Value::of(json);
-        match self {
-            Range::Empty if json.len() <= VALUE_MAX => {
-                let number = || Number { json: json.to_owned(), whole: value.whole };
-                *self = Range::Numbers(number(), number());
-            }
-            Range::Numbers(min, max) => {
-                let (below, above) = (value.cmp(min.value()).is_lt(), value.cmp(max.value()).is_gt());
-                if !below && !above {
-                    return;
+        if self.kind != Kind::Unknown && self.kind != kind {
+            self.kind = Kind::Unordered;
+        }
+        let Ok(json) = std::str::from_utf8(json) else { return };
+        match (self.kind, kind) {
+            (Kind::Unordered, _) => {}
+            (_, Kind::Unknown | Kind::Unordered) => self.kind = Kind::Unordered,
+            (_, Kind::Number) => self.take_number(Value::of(json)),
+            (_, Kind::Boolean) => self.take_text(kind, json),
+            (_, Kind::String) => {
+                let inner = &json[1..json.len() - 1];
+                if !inner.contains('\\') {
+                    return self.take_text(kind, inner);
                 }
-                if json.len() > VALUE_MAX {
-                    *self = Range::None;
-                    return;
-                }
-                if below { min } else { max }.set(value);
+                // A bound has `VALUE_MAX` bytes at most, so that a byte more decides every comparison. The names of
+                // columns take more room than this.
+                room.clear();
+                push_text(inner, VALUE_MAX + 1, room);
+                self.take_text(kind, room);
             }
-            _ => *self = Range::None,
         }
     }
 
-    fn take_string(&mut self, json: &str) {
-        let plain = unescape(&json[1..json.len() - 1]);
-        match self {
-            Range::Empty if plain.len() <= VALUE_MAX => {
-                *self = Range::Strings(Text::of(&plain), Text::of(&plain));
-            }
-            Range::Strings(min, max) => {
-                let (below, above) = (*plain < *min.plain, *plain > *max.plain);
-                if !below && !above {
-                    return;
-                }
-                if plain.len() > VALUE_MAX {
-                    *self = Range::None;
-                    return;
-                }
-                if below { min } else { max }.set(&plain);
-            }
-            _ => *self = Range::None,
+    fn take_number(&mut self, value: Value<'_>) {
+        let first = self.kind == Kind::Unknown;
+        let below = first || value.cmp(self.least.number()).is_lt();
+        let above = first || value.cmp(self.greatest.number()).is_gt();
+        self.widen(Kind::Number, below, above, value.json, value.whole);
+    }
+
+    /// Takes a string by what it stands for, or a boolean by its name.
+    fn take_text(&mut self, kind: Kind, text: &str) {
+        let first = self.kind == Kind::Unknown;
+        let below = first || *text < *self.least.text;
+        let above = first || *text > *self.greatest.text;
+        self.widen(kind, below, above, text, None);
+    }
+
+    fn widen(&mut self, kind: Kind, below: bool, above: bool, text: &str, whole: Option<i64>) {
+        if !below && !above {
+            return;
         }
-    }
-}
-
-impl Text {
-    fn of(plain: &str) -> Text {
-        let mut text = Text { json: String::new(), plain: String::new() };
-        text.set(plain);
-        text
-    }
-
-    fn set(&mut self, plain: &str) {
-        self.plain.clear();
-        self.plain.push_str(plain);
-        self.json.clear();
-        push_string(&mut self.json, plain);
+        if text.len() > VALUE_MAX {
+            self.kind = Kind::Unordered;
+            return;
+        }
+        self.kind = kind;
+        if below {
+            self.least.set(text, whole);
+        }
+        if above {
+            self.greatest.set(text, whole);
+        }
     }
 }
 
@@ -314,7 +331,7 @@ mod tests {
     fn statistics(records: &[&str]) -> FileStats {
         let mut statistics = Statistics::default();
         for record in records {
-            statistics.take(record.as_bytes());
+            statistics.take(record.as_bytes()).unwrap();
         }
         statistics.finish(records.len() as u64)
     }
@@ -345,15 +362,21 @@ mod tests {
                 "7",
             ]),
             [
-                "a -1.5 1e1 1",
-                "b \"\\u003c\" \"é\" 1",
-                "c false true 1",
-                "d - - 4",
-                "e - - 2",
-                "late \"x\" \"x\" 3"
+                "a -1.5 1e1 3",
+                "b \"\\u003c\" \"é\" 3",
+                "c false true 3",
+                "d - - 6",
+                "e - - 4",
+                "late \"x\" \"x\" 5"
             ]
         );
         assert_eq!(told(&[]), [""; 0]);
+    }
+
+    #[test]
+    fn a_record_without_the_key_counts_as_missing_whatever_it_is() {
+        assert_eq!(told(&["[]", "null", "\"a\"", "7", "{}", r#"{"a":1}"#, "true"]), ["a 1 1 6"]);
+        assert_eq!(told(&["1", "[2]"]), [""; 0], "there is no key at all");
     }
 
     #[test]
@@ -423,12 +446,19 @@ mod tests {
         assert_eq!(told(&[&long]), ["a - - 0"]);
         assert_eq!(told(&[r#"{"a":"y"}"#, &long]), ["a - - 0"], "it would be the least");
         assert_eq!(told(&[r#"{"a":"a"}"#, r#"{"a":"z"}"#, &long]), ["a \"a\" \"z\" 0"], "it lies between");
+        // By what they stand for, not by how they are written.
+        let escaped = format!(r#"{{"a":"{}"}}"#, "\\u0078".repeat(64));
+        assert_eq!(told(&[&escaped]), [format!("a \"{0}\" \"{0}\" 0", "x".repeat(64))]);
+        let escaped = format!(r#"{{"a":"{}"}}"#, "\\u0078".repeat(65));
+        assert_eq!(told(&[r#"{"a":"y"}"#, &escaped]), ["a - - 0"]);
+        assert_eq!(told(&[r#"{"a":"a"}"#, r#"{"a":"z"}"#, &escaped]), ["a \"a\" \"z\" 0"]);
         let digits = format!(r#"{{"a":{}}}"#, "9".repeat(65));
         assert_eq!(told(&[&digits]), ["a - - 0"]);
         assert_eq!(told(&[&format!(r#"{{"{}":1,"a":1}}"#, "k".repeat(129))]), ["a 1 1 0"]);
         let mut statistics = Statistics::default();
         for number in 0..100_000 {
-            statistics.take(format!(r#"{{"k{number}":1,"\u006b{number}":1}}"#).as_bytes());
+            let record = format!(r#"{{"k{number}":1,"\u006b{number}":1}}"#);
+            statistics.take(record.as_bytes()).unwrap();
         }
         assert!(statistics.columns.len() <= COLUMNS_MAX && statistics.current.capacity() <= 2 * COLUMNS_MAX);
         let stats = statistics.finish(100_000);

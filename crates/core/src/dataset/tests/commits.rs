@@ -1,10 +1,12 @@
 //! Commits, by pull and by push: what they leave in the store, and what a failure means.
 
+use super::faults::store_of;
 use super::*;
 use crate::context::CancelToken;
 use crate::error::{Action, Status};
 use crate::options::Producer;
 use crate::store::Durability;
+use crate::store::sim::{Op, SimDisk};
 use std::time::Duration;
 
 #[test]
@@ -358,6 +360,40 @@ fn the_snapshot_that_a_commit_gives_is_the_one_that_is_read() {
                 assert_eq!(snapshot.manifest(), read.manifest(), "{layout:?} {codec:?}");
                 assert_eq!(snapshot.manifest_json(), read.manifest_json());
             }
+        }
+    }
+}
+
+#[test]
+fn data_start_for_the_disk_before_the_commit_only_where_the_caller_allows_it() {
+    let mut random = 1_u64;
+    let mut noise = || {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        format!("{:016x}", random.rotate_left(32))
+    };
+    let record = format!("\"{}\"", std::iter::repeat_with(&mut noise).take(4096).collect::<String>());
+    let records: Vec<String> = (0..160).map(|_| record.replace(&noise()[..2], &noise()[..2])).collect();
+    for compressor in [Compressor::None, Compressor::Gzip, Compressor::Zstd] {
+        for early_writeback in [false, true] {
+            let process = SimDisk::new().process();
+            let options = DatasetOptions { compressor, compression_level: 1, ..options() };
+            let options = if compressor == Compressor::None {
+                DatasetOptions { compression_level: 0, ..options }
+            } else {
+                options
+            };
+            let dataset = Dataset::open(&store_of(&process), "events", options).unwrap();
+            let options = WriterOptions { early_writeback, ..WriterOptions::default() };
+            let mut writer = dataset.record_writer(options).unwrap();
+            let opened = process.trace().len();
+            for record in &records {
+                writer.append(record.as_bytes(), None).unwrap();
+            }
+            let appends: Vec<Op> = process.trace()[opened..].iter().map(|step| step.op).collect();
+            let others = appends.iter().filter(|op| !matches!(op, Op::Write | Op::Writeback)).count();
+            assert_eq!(others, 0, "{compressor:?}: {appends:?}");
+            assert_eq!(appends.contains(&Op::Writeback), early_writeback, "{compressor:?}: {appends:?}");
+            writer.commit(Metadata::empty(), CommitOptions::default()).unwrap();
         }
     }
 }
