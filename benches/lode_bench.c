@@ -11,7 +11,8 @@
                                                      what is newer than the one ten before it; each timed
 
    SETTING: checksum=xxh3|none|md5|sha256 (xxh3), compress=none|gzip|zstd (none), level=N (0: the library's),
-   durability=full|process (full), early=0|1 (0; whether a push writer starts its data for the disk early), verify=0|1|2 (0), warmup=N (0; commits through the same handle that are not timed one by one).
+   durability=full|process (full), early=0|1 (0; whether a push writer starts its data for the disk before the commit),
+   verify=0|1|2 (0), warmup=N (0; commits through the same handle that are not timed one by one).
 
    Each prints one JSON object on a line. Times are in nanoseconds, from before the store is opened until the commit has
    returned or the last record is read, and leave out reading INPUT and finding its lines. */

@@ -49,7 +49,8 @@ pub struct Fault {
     pub reason: &'static str,
 }
 
-/// Checks documents; one is kept for many, since it owns the memory that deep nesting needs and remembers keys.
+/// Checks documents; one is kept for many, since it owns the memory that deep nesting needs and remembers
+/// keys.
 #[derive(Debug)]
 pub struct Checker {
     /// Outer levels, one bit each (1: object, 0: array), `LEVELS_PER_WORD` a word, outermost first. The
@@ -94,9 +95,9 @@ impl Checker {
         Ok(Document { has_line_breaks: found.has_line_breaks })
     }
 
-    /// The length of the JSON document that `bytes` begin with, if it has no line break in it or before it, and one
-    /// (`\n` or `\r\n`) follows it at once; `None` does not tell what else there is. It looks no further than the first
-    /// line.
+    /// The length of the JSON document that `bytes` begin with, if it has no line break in it or before it,
+    /// and one (`\n` or `\r\n`) follows it at once; `None` does not tell what else there is. It looks no
+    /// further than the first line.
     #[inline(always)]
     pub fn check_line(&mut self, bytes: &[u8]) -> Option<usize> {
         let found = document(bytes, true, self).ok()?;
@@ -114,7 +115,7 @@ struct Found {
     may_hold_non_ascii: bool,
 }
 
-/// Finds one document, valid but for its UTF-8. What follows it is not looked at.
+/// Finds one document, valid but for its UTF-8. What follows it is not checked.
 #[inline(never)]
 fn document(bytes: &[u8], is_line: bool, checker: &mut Checker) -> std::result::Result<Found, Fault> {
     let Checker { outer, keys, tail } = checker;
@@ -175,7 +176,7 @@ fn document(bytes: &[u8], is_line: bool, checker: &mut Checker) -> std::result::
             break;
         }
 
-        // A value is complete: what follows it, in whatever it stands in?
+        // A value is complete: what follows it in the container that it stands in?
         loop {
             if depth == 0 {
                 return Ok(Found {

@@ -1,8 +1,8 @@
 //! Codecs: how records become the bytes of a data file, and how they are found in them again.
 //!
-//! A codec is a folder here with an [`Encoder`] and a [`Decoder`], and one line in `codecs!` below. Pipe, writers and
-//! readers know none by name: batching, statistics and what a data file is called are the codec's. Whatever the codec,
-//! a record comes in as one JSON document, which [`json`] checks.
+//! A codec is a folder here with an [`Encoder`] and a [`Decoder`], and one line in `codecs!` below. Pipe,
+//! writers and readers know none by name: batching, statistics and what a data file is called are the
+//! codec's. A record of any codec comes in as one JSON document, which [`json`] checks.
 //!
 //! Encoders are called for each record, so they are dispatched by a `match` that the compiler inlines, in
 //! [`FileEncoder`]; decoders are called for each batch, through `dyn Decoder`.
@@ -42,8 +42,8 @@ pub struct Checked {
 
 /// Turns records into the bytes of one data file.
 ///
-/// What it has ready it appends to `out`, from where the pipe sends it on; how many records it gathers before that is
-/// its own affair. JSON lines are ready at once; a columnar codec holds back a group of rows.
+/// What it has ready it appends to `out`, from where the pipe sends it on; how many records it gathers before
+/// that it decides itself. JSON lines are ready at once; a columnar codec holds back a group of rows.
 pub trait Encoder: Sized + Send {
     /// The codec's name in a manifest.
     const NAME: &'static str;
@@ -83,9 +83,9 @@ pub trait Encoder: Sized + Send {
         self.encode_checked(record, checked, out)
     }
 
-    /// Takes the record on the first line of `data` where checking it and finding its end is one pass: gives the
-    /// record's length and, with its line break, the line's. `None`: nothing was taken, and the line is to be found
-    /// first and given to [`Encoder::encode`].
+    /// Takes the record on the first line of `data` where checking it and finding its end is one pass: gives
+    /// the record's length and, with its line break, the line's. `None`: nothing was taken, and the line is
+    /// to be found first and given to [`Encoder::encode`].
     fn encode_line(&mut self, _data: &[u8], _out: &mut Vec<u8>) -> Option<(usize, usize)> {
         None
     }
@@ -96,14 +96,15 @@ pub trait Encoder: Sized + Send {
     /// `NoMemory`, after which the encoder is of no use.
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<()>;
 
-    /// What the codec has counted of the file, which has `records` records. Asked once, after [`Encoder::finish`].
+    /// What the codec has counted of the file, which has `records` records. Asked once, after
+    /// [`Encoder::finish`].
     fn statistics(&mut self, records: u64) -> Option<FileStats>;
 }
 
 /// A data file that is being read, checked on the way against what its manifest says.
 pub trait Input {
-    /// The next decompressed bytes into `room`, which is not empty; 0 once, when the file has ended and all that was
-    /// to be checked has been found right.
+    /// The next decompressed bytes into `room`, which is not empty; 0 once, when the file has ended and all
+    /// that was to be checked has been found right.
     ///
     /// # Errors
     /// `Corrupt`, after all bytes before the damage; `Deadline`, `Cancelled`, `Aborted`; the store's failure.
@@ -112,8 +113,8 @@ pub trait Input {
 
 /// Finds the records in one data file.
 pub trait Decoder: Send {
-    /// Replaces the batch's records by the next ones, at least one and at most `most`; by none at the file's end only.
-    /// The batch keeps its bytes from call to call, and comes with those of the file before.
+    /// Replaces the batch's records by the next ones, at least one and at most `most`; by none at the file's
+    /// end only. The batch keeps its bytes from call to call, and comes with those of the file before.
     ///
     /// # Errors
     /// Those of `input`; `RecordTooLarge`; `NoMemory`. The records before the failure come first.
@@ -177,8 +178,8 @@ macro_rules! codecs {
                 }
             }
 
-            /// A decoder for one data file that hands out no record longer than `max_record_bytes`; none for a raw
-            /// blob.
+            /// A decoder for one data file that hands out no record longer than `max_record_bytes`; none for
+            /// a raw blob.
             pub(crate) fn decoder(self, max_record_bytes: u64) -> Option<Box<dyn Decoder>> {
                 match self {
                     Codec::None => None,

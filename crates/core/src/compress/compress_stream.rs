@@ -12,13 +12,13 @@ use crate::error::{Error, Result, Status};
 /// Bytes that a stream is best given at a time, and room that is made for its output.
 const CHUNK: usize = 256 * 1024;
 
-/// Bytes that become one frame of zstd's fast levels. A frame that is compressed as a whole, out of the caller's own
-/// buffer, takes a tenth less time than a part of a stream; that no frame knows the one before it makes the file half
-/// a percent larger.
+/// Bytes that become one frame of zstd's fast levels. A frame that is compressed as a whole, out of the
+/// caller's own buffer, takes a tenth less time than a part of a stream; that no frame knows the one before
+/// it makes the file half a percent larger.
 const FRAME: usize = 4 << 20;
 
-/// The highest level whose frames are compressed as a whole. The higher ones are for those who want the smallest file,
-/// and take so long that a frame would keep the caller waiting.
+/// The highest level whose frames are compressed as a whole. The higher ones aim at the smallest file, and
+/// take so long that a frame would keep the caller waiting.
 const FRAMED_LEVEL: i32 = 4;
 
 /// Base-2 logarithm of gzip's window, the largest that the format has.
@@ -96,11 +96,12 @@ impl CompressStream {
         }
     }
 
-    /// Compresses `input`, and adds to `out` what comes of it by now. At zstd's levels up to 4 each call makes frames
-    /// of its own: give it [`CompressStream::piece`] bytes or some more at a time.
+    /// Compresses `input`, and adds to `out` what comes of it by now. At zstd's levels up to 4 each call
+    /// makes frames of its own: give it [`CompressStream::piece`] bytes or some more at a time.
     ///
     /// # Errors
-    /// [`Status::NoMemory`], after which the encoder is of no use; [`Status::State`] after [`CompressStream::finish`].
+    /// [`Status::NoMemory`], after which the encoder is of no use; [`Status::State`] after
+    /// [`CompressStream::finish`].
     pub fn write(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
         if self.ended {
             return Err(Error::new(
@@ -126,8 +127,8 @@ impl CompressStream {
         Ok(())
     }
 
-    /// Ends the stream and adds the rest of it to `out`; a stream of no bytes becomes an empty member or frame. Once it
-    /// succeeded it does nothing.
+    /// Ends the stream and adds the rest of it to `out`; a stream of no bytes becomes an empty member or
+    /// frame. Once it succeeded it does nothing.
     ///
     /// # Errors
     /// [`Status::NoMemory`], after which the encoder is of no use.

@@ -24,8 +24,8 @@ pub struct Decompressed {
 
 /// Decompresses a data file: all its gzip members or zstd frames, one after another.
 ///
-/// A zstd frame may ask for a window of up to 128 MiB; gzip's is 32 KiB. After gzip's last member zero bytes may
-/// follow, as the program `gzip` allows them.
+/// A zstd frame may ask for a window of up to 128 MiB; gzip's is 32 KiB. After gzip's last member zero bytes
+/// may follow, as the program `gzip` allows them.
 pub struct DecompressStream {
     state: State,
     place: Place,
@@ -92,9 +92,9 @@ impl DecompressStream {
     /// until all of it was consumed and `output` was not filled to its end; only then it wants more input.
     ///
     /// # Errors
-    /// [`Status::Corrupt`] for bytes that are no member or frame, before or after the first, or that contradict their
-    /// checksum; [`Status::Unsupported`] for a window too large; [`Status::NoMemory`]. All that could be decompressed
-    /// before the failure is given first, and a failure stays.
+    /// [`Status::Corrupt`] for bytes that are no member or frame, before or after the first, or that
+    /// contradict their checksum; [`Status::Unsupported`] for a window too large; [`Status::NoMemory`]. All
+    /// that could be decompressed before the failure is given first, and a failure stays.
     pub fn decompress(&mut self, input: &[u8], output: &mut [u8]) -> Result<Decompressed> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
@@ -252,9 +252,9 @@ impl DecompressStream {
 impl Frames {
     /// Goes on in the frame, or begins the next one. Gives what was done, and whether the frame has ended.
     ///
-    /// A call of zstd that fails does not tell what it has put out before. So each block is a call of its own, and so
-    /// is the checksum after the last one: a call gets no more input than it asks for, and none while there is output
-    /// of the call before.
+    /// A call of zstd that fails does not tell what it has put out before. So each block is a call of its
+    /// own, and so is the checksum after the last one: a call gets no more input than it asks for, and none
+    /// while there is output of the call before.
     fn step(
         &mut self,
         input: &[u8],

@@ -1,8 +1,8 @@
 //! Compressors of data files (`docs/format.md`, section "Compression"): streaming, bytes in, bytes out.
 //!
 //! A [`CompressStream`] takes bytes as they come and adds what is to be stored to a buffer of the caller's. A
-//! [`DecompressStream`] fills the caller's buffer from stored bytes. Both keep their state on the heap, so that they
-//! run on a small stack, and start no thread.
+//! [`DecompressStream`] fills the caller's buffer from stored bytes. Both keep their state on the heap, so
+//! that they run on a small stack, and start no thread.
 
 mod compress_stream;
 mod decompress_stream;

@@ -11,7 +11,7 @@ use crate::error::{Error, Result, Status};
 use crate::manifest::FileRef;
 use crate::store::{Store, key};
 
-/// Between two looks at deadline and cancel token no more than this is read.
+/// The most bytes that are read between two checks of deadline and cancel token.
 const PIECE: usize = 1 << 20;
 
 /// Reads the bytes of a raw blob, or of one object. It belongs to one thread at a time.
@@ -32,14 +32,14 @@ pub struct BlobReader {
     ranges: Option<Ranges>,
 }
 
-/// A second way through a compressed file, at its own place.
+/// A compressed file that is decoded a second time, for ranges.
 struct Ranges {
     file: FileReader,
     /// How many decoded bytes it has given.
     offset: u64,
     /// It has given them all.
     ended: bool,
-    /// Where bytes go that nobody asked for.
+    /// Room for the bytes between two ranges.
     skipped: Box<[u8]>,
 }
 
@@ -64,8 +64,8 @@ impl BlobReader {
         }
     }
 
-    /// Reads one object of a store as it is stored. Nothing says what is right but its size when it is opened here;
-    /// `verify` is of no concern.
+    /// Reads one object of a store as it is stored. Nothing says what is right but its size when it is opened
+    /// here; `verify` is of no concern.
     ///
     /// # Errors
     /// `InvalidPath` for what is no key; `NotFound`; the store's failure.
@@ -92,12 +92,12 @@ impl BlobReader {
         })
     }
 
-    /// The next bytes: as many as `buffer` holds, unless the end or a fault comes first. 0 at the end, once all that
-    /// was to be checked has been found right.
+    /// The next bytes: as many as `buffer` holds, unless the end or a fault comes first. 0 at the end, once
+    /// all that was to be checked has been found right.
     ///
     /// # Errors
-    /// `Corrupt`, naming path, expected and found; `Deadline`, `Cancelled`; the store's failure; `InvalidArgument`
-    /// for an empty buffer. The bytes before the fault come first; a failure stays.
+    /// `Corrupt`, naming path, expected and found; `Deadline`, `Cancelled`; the store's failure;
+    /// `InvalidArgument` for an empty buffer. The bytes before the fault come first; a failure stays.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         check_room(buffer)?;
         if let Some(end) = &self.end {
@@ -141,11 +141,13 @@ impl BlobReader {
         self.stream.as_mut().ok_or_else(|| Error::new(Status::Internal, "a blob was not opened"))
     }
 
-    /// The bytes from `offset` on: as many as `buffer` holds, unless the end comes first; 0 at the end and beyond.
+    /// The bytes from `offset` on: as many as `buffer` holds, unless the end comes first; 0 at the end and
+    /// beyond.
     ///
-    /// They are checked by the file's size only, unless the whole file is verified first ([`Verify::First`]). Of an
-    /// uncompressed file the bytes are read where they are. A compressed one is decoded from its beginning, or on from
-    /// where the last range ended if that is not behind `offset`: the cost is that of all bytes up to there.
+    /// They are checked by the file's size only, unless the whole file is verified first ([`Verify::First`]).
+    /// Of an uncompressed file the bytes are read where they are. A compressed one is decoded from its
+    /// beginning, or on from where the last range ended if that is not behind `offset`: the cost is that of
+    /// all bytes up to there.
     ///
     /// # Errors
     /// As [`BlobReader::read`], but a failure is that of this call alone.
@@ -181,7 +183,7 @@ impl BlobReader {
         if self.options.verify == Verify::First {
             self.open(context)?;
         }
-        // Taken: after a failure nobody knows where it stands, and the next range begins anew.
+        // Taken: after a failure its place is unknown, and the next range begins anew.
         let mut ranges = match self.ranges.take() {
             Some(ranges) if ranges.offset <= offset => ranges,
             _ => Ranges::begin(FileReader::open(&self.store, self.file.clone(), self.compressor, context)?)?,

@@ -12,16 +12,16 @@ use crate::error::{Error, Result, Status};
 use crate::manifest::Metadata;
 use crate::options::CommitOptions;
 
-/// A source's buffer goes on its way once less than this is free in it: no read is asked for less.
+/// A source's buffer is sent on once less than this is free in it: no read is asked for less.
 const LEAST_ROOM: usize = CHUNK / 4;
 
 /// Gives the bytes of a blob, some at a time.
 pub trait BlobSource {
-    /// Fills the beginning of `buffer`, which is never empty, and gives how many bytes; 0 at the end. It is not
-    /// asked again after that, or after a failure.
+    /// Fills the beginning of `buffer`, which is never empty, and gives how many bytes; 0 at the end. It is
+    /// not asked again after that, or after a failure.
     ///
     /// # Errors
-    /// Whatever the source wants the writing call to fail with.
+    /// Those that the writing call is to fail with.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize>;
 }
 
@@ -34,12 +34,12 @@ impl Dataset {
         self.commit_blob(Blob::Memory(data), metadata, options)
     }
 
-    /// Pulls the bytes of a blob from `source` into one new snapshot: all of them and a manifest, or nothing. What
-    /// is in memory at a time does not grow with the blob.
+    /// Pulls the bytes of a blob from `source` into one new snapshot: all of them and a manifest, or nothing.
+    /// What is in memory at a time does not grow with the blob.
     ///
     /// # Errors
-    /// `InvalidArgument` if the dataset has a codec; what the source fails with; `IteratorContract` if it says that
-    /// it gave more than there was room for; otherwise as [`Dataset::stream_write_records`].
+    /// `InvalidArgument` if the dataset has a codec; what the source fails with; `IteratorContract` if it
+    /// says that it gave more than there was room for; otherwise as [`Dataset::stream_write_records`].
     pub fn stream_write(
         &self,
         source: &mut dyn BlobSource,
@@ -60,11 +60,12 @@ impl Dataset {
         Ok(BlobWriter { transaction, bytes: 0, partial: None })
     }
 
-    /// Begins to read a snapshot that is a raw blob, by what its manifest says, whatever this dataset's options are.
+    /// Begins to read a snapshot that is a raw blob, by what its manifest says; this dataset's options do
+    /// not matter.
     ///
     /// # Errors
-    /// `InvalidArgument` for a snapshot of records, or of another dataset; `ManifestInvalid` if its manifest does not
-    /// name exactly one file; `Unsupported` for a compressor or checksum that this build lacks.
+    /// `InvalidArgument` for a snapshot of records, or of another dataset; `ManifestInvalid` if its manifest
+    /// does not name exactly one file; `Unsupported` for a compressor or checksum that this build lacks.
     pub fn read_blob(&self, snapshot: &Snapshot, options: ReadOptions) -> Result<BlobReader> {
         self.check_own(snapshot)?;
         let manifest = snapshot.manifest();
@@ -159,13 +160,14 @@ fn pull(pipe: &mut Pipe, source: &mut dyn BlobSource, terms: &mut Terms<'_>) -> 
 /// How a blob writer behaves.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BlobWriterOptions {
-    /// Whether the bytes start for the disk as they are written, some megabytes at a time, and not only with the commit,
-    /// which they make shorter. A write then makes a system call more, which may wait while the disk is busy.
+    /// Whether the bytes start for the disk as they are written, some megabytes at a time, and not only with
+    /// the commit, which they make shorter. A write then makes a system call more, which may wait while the
+    /// disk is busy.
     pub early_writeback: bool,
 }
 
-/// Takes the bytes of a blob as the caller has them; they become a snapshot by [`BlobWriter::commit`], or nothing.
-/// It belongs to one thread at a time. Dropped before its commit, it discards the bytes.
+/// Takes the bytes of a blob as the caller has them; they become a snapshot by [`BlobWriter::commit`], or
+/// nothing. It belongs to one thread at a time. Dropped before its commit, it discards the bytes.
 pub struct BlobWriter {
     transaction: Transaction,
     bytes: u64,
@@ -183,9 +185,9 @@ impl BlobWriter {
     /// Adds bytes at the end. It never syncs and never waits for another writer.
     ///
     /// # Errors
-    /// `NoSpace`: the writer stays usable. Of up to 256 KiB nothing was taken; of more, perhaps a part: give the same
-    /// bytes again, and it goes on where it was, which must be done before anything else is written or committed.
-    /// `State`. Anything else sticks.
+    /// `NoSpace`: the writer stays usable. Of up to 256 KiB nothing was taken; of more, perhaps a part: give
+    /// the same bytes again, and it goes on where it was, which must be done before anything else is written
+    /// or committed. `State`. Anything else sticks.
     pub fn write(&mut self, data: &[u8]) -> Result<()> {
         let mut taken = 0;
         let wrote = match (self.transaction.pipe(), self.partial) {
@@ -227,7 +229,8 @@ impl BlobWriter {
         self.bytes
     }
 
-    /// Commits the bytes as one snapshot, with all that [`super::RecordWriter::commit`] says of success and failure.
+    /// Commits the bytes as one snapshot, with all that [`super::RecordWriter::commit`] says of success and
+    /// failure.
     ///
     /// # Errors
     /// As [`Dataset::stream_write`]; `State`, also while a write is in half.
@@ -243,8 +246,8 @@ impl BlobWriter {
     /// Gives the bytes up. A second time it does nothing.
     ///
     /// # Errors
-    /// `State` after a commit. `CommitUnknown` if a commit was tried and nobody knows whether it happened: its data
-    /// are kept.
+    /// `State` after a commit. `CommitUnknown` if a commit was tried and it is unknown whether it happened:
+    /// its data are kept.
     pub fn abort(&mut self) -> Result<()> {
         self.transaction.abort()
     }
@@ -252,7 +255,7 @@ impl BlobWriter {
 
 /// Adds to the pipe the bytes of `data` after the first `taken`, and counts them there.
 fn gather(pipe: &mut Pipe, data: &[u8], taken: &mut usize) -> Result<()> {
-    // A write that fits into an empty pipe goes in whole, lest it be taken in part.
+    // A write that fits into an empty pipe is taken whole or not at all.
     let least = if data.len() <= CHUNK { data.len() } else { 1 };
     while *taken < data.len() {
         if pipe.room() < least {

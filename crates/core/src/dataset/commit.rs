@@ -15,7 +15,8 @@ pub enum Outcome {
     Unpublished,
     /// Committed, but a writer that ignores the slots was seen.
     BesideForeign,
-    /// The producer's sequence was committed before; nothing was written. The snapshot is the newest one that tells.
+    /// The producer's sequence was committed before; nothing was written. The snapshot is the newest one that
+    /// tells.
     AlreadyCommitted,
 }
 
@@ -42,8 +43,8 @@ impl Dataset {
     /// makes it impossible for good (`docs/commit-protocol.md`, section "Resolving a commit").
     ///
     /// # Errors
-    /// `CommitUnknown` if that stays unknown; `InvalidArgument` for what no id can be; what stands in the way of
-    /// walking the history.
+    /// `CommitUnknown` if that stays unknown; `InvalidArgument` for what no id can be; what stands in the way
+    /// of walking the history.
     pub fn resolve_commit(&self, snapshot_id: &str, options: &CallOptions) -> Result<Resolution> {
         id::check_snapshot_id(snapshot_id)?;
         if !matches!(form(snapshot_id), Form::Ours { .. }) {

@@ -1,5 +1,5 @@
-//! Reading one data file: its stored bytes are hashed and decompressed as they stream, and checked against what its
-//! manifest says. Records and blobs are read through it.
+//! Reading one data file: its stored bytes are hashed and decompressed as they stream, and checked against
+//! what its manifest says. Records and blobs are read through it.
 
 use crate::checksum::{Checksum, Hasher};
 use crate::compress::{Compressor, DecompressStream};

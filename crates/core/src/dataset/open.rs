@@ -29,17 +29,18 @@ pub struct DatasetOptions {
     pub checksum: Checksum,
     /// Where the objects lie.
     pub layout: Layout,
-    /// The keys of the records that the hive layout partitions by, in the order of its paths; empty for the others.
+    /// The keys of the records that the hive layout partitions by, in the order of its paths; empty for the
+    /// others.
     pub partition_keys: Vec<String>,
-    /// Whether the manifest tells of each file its records and, of each column, the least and greatest value and how
-    /// many are null.
+    /// Whether the manifest tells of each file its records and, of each column, the least and greatest value
+    /// and how many are null.
     pub file_statistics: bool,
     /// What a commit must survive.
     pub durability: Durability,
     /// How often to try again.
     pub retry: Retry,
-    /// The longest record that is written or read, in bytes, its line break not counted. The Go library reads no
-    /// longer ones than the default.
+    /// The longest record that is written or read, in bytes, its line break not counted. The Go library reads
+    /// no longer ones than the default.
     pub max_record_bytes: u64,
 }
 
@@ -154,7 +155,7 @@ impl Dataset {
     }
 
     pub(super) fn knowledge(&self) -> Knowledge {
-        // Each state of the value is a right one, whoever panicked beside it.
+        // Each state of the value is valid, so that a panic elsewhere while it was locked does no harm.
         self.inner.knowledge.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -1,6 +1,6 @@
-//! The one way into a data file: records are encoded into a buffer, which is compressed, hashed and handed to the store
-//! (`docs/format.md`, section "Data files"). One pass over the bytes, one copy, no allocation for each record. The bytes
-//! of a blob take the same way, but for the encoding.
+//! The one way into a data file: records are encoded into a buffer, which is compressed, hashed and handed to
+//! the store (`docs/format.md`, section "Data files"). One pass over the bytes, one copy, no allocation for
+//! each record. The bytes of a blob take the same way, but for the encoding.
 
 use super::Dataset;
 use crate::checksum::Hasher;
@@ -20,8 +20,8 @@ pub(super) const CHUNK: usize = 256 << 10;
 /// How many bytes start for the disk at once before the commit syncs them: few large pieces cost least.
 const WRITEBACK: u64 = 8 << 20;
 
-/// The same of compressed bytes, which come so slowly that the disk is idle between them: what is left for the commit
-/// counts more.
+/// The same of compressed bytes, which come so slowly that the disk is idle between them: what is left for
+/// the commit counts more.
 const WRITEBACK_COMPRESSED: u64 = 1 << 20;
 
 /// Room for the record with which the gathered bytes become enough; a longer one widens the buffer.
@@ -72,8 +72,8 @@ pub(super) struct DataFile {
 }
 
 impl Pipe {
-    /// A pipe into a new data file under the id `home`. `early_writeback`: the bytes may start for the disk before
-    /// the commit.
+    /// A pipe into a new data file under the id `home`. `early_writeback`: the bytes may start for the disk
+    /// before the commit.
     pub fn open(dataset: &Dataset, home: &Dated, early_writeback: bool, context: &Context) -> Result<Pipe> {
         Self::open_partition(dataset, "", home, early_writeback, context)
     }
@@ -164,8 +164,8 @@ impl Pipe {
         }
     }
 
-    /// Takes the record on the first line of `data`, if the encoder does that in one pass: gives the record's length
-    /// and the line's. `None`: nothing was taken, and the line is to be found first.
+    /// Takes the record on the first line of `data`, if the encoder does that in one pass: gives the record's
+    /// length and the line's. `None`: nothing was taken, and the line is to be found first.
     #[inline(always)]
     pub fn append_line(&mut self, data: &[u8]) -> Result<Option<(usize, usize)>> {
         if self.is_full() {
@@ -220,8 +220,8 @@ impl Pipe {
         Ok(())
     }
 
-    /// Sends bytes of a blob on from the caller's buffer; only for a compressor they are gathered. After a failure the
-    /// pipe can only be dropped.
+    /// Sends bytes of a blob on from the caller's buffer; only for a compressor they are gathered. After a
+    /// failure the pipe can only be dropped.
     pub fn pass(&mut self, bytes: &[u8]) -> Result<()> {
         if self.compressor.is_none() {
             put(&self.context, &mut *self.upload, &mut self.hasher, &mut self.stored, bytes)?;
@@ -288,8 +288,8 @@ impl Pipe {
         )
     }
 
-    /// Hands all that was taken to the store, after which nothing more can be taken. After `NoSpace` it may be called
-    /// again.
+    /// Hands all that was taken to the store, after which nothing more can be taken. After `NoSpace` it may
+    /// be called again.
     pub fn close(&mut self) -> Result<()> {
         if !self.complete {
             self.send_on()?;

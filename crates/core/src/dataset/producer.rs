@@ -31,7 +31,8 @@ impl From<&Entry> for ProducerState {
 }
 
 impl Snapshot {
-    /// How far this producer had come with this snapshot; `None` if it had committed nothing that is remembered.
+    /// How far this producer had come with this snapshot; `None` if it had committed nothing that is
+    /// remembered.
     ///
     /// # Errors
     /// `Corrupt` if the manifest's map of producers is none.
@@ -50,11 +51,13 @@ impl Snapshot {
 }
 
 impl Dataset {
-    /// The newest snapshot, if it tells of this producer: [`Snapshot::producer`] then says where the producer is to go
-    /// on. It counts commits that are decided but not published yet, and is durable before it is given.
+    /// The newest snapshot, if it tells of this producer: [`Snapshot::producer`] then says where the producer
+    /// is to go on. It counts commits that are decided but not published yet, and is durable before it is
+    /// given.
     ///
     /// # Errors
-    /// `InvalidArgument` for an empty id; otherwise as [`Dataset::latest`], but an empty dataset gives `None`.
+    /// `InvalidArgument` for an empty id; otherwise as [`Dataset::latest`], but an empty dataset gives
+    /// `None`.
     pub fn producer_position(&self, producer: &str, options: &CallOptions) -> Result<Option<Snapshot>> {
         if producer.is_empty() {
             return Err(self.named(Error::new(Status::InvalidArgument, "the producer id is empty")));

@@ -1,5 +1,5 @@
-//! Reading a snapshot's records: streamed in bounded memory, by what its own manifest says, and checked against it
-//! (`docs/format.md`, section "Data files"; `docs/commit-protocol.md`, section "Reading").
+//! Reading a snapshot's records: streamed in bounded memory, by what its own manifest says, and checked
+//! against it (`docs/format.md`, section "Data files"; `docs/commit-protocol.md`, section "Reading").
 
 use super::file_reader::FileReader;
 use super::{Dataset, Snapshot};
@@ -88,12 +88,13 @@ impl<'a> RecordBatch<'a> {
 }
 
 impl Dataset {
-    /// Begins to read a snapshot's records, with the codec and compressor that its manifest names, whatever this
-    /// dataset's options say. Records longer than `max_record_bytes` of the options are not read.
+    /// Begins to read a snapshot's records, with the codec and compressor that its manifest names; this
+    /// dataset's codec and compressor do not matter. Records longer than `max_record_bytes` of the options
+    /// are not read.
     ///
     /// # Errors
-    /// `Unsupported` for a codec, compressor or checksum that this build lacks; `CodecRequired` for a raw blob;
-    /// `InvalidArgument` for a snapshot of another dataset; `NoMemory`.
+    /// `Unsupported` for a codec, compressor or checksum that this build lacks; `CodecRequired` for a raw
+    /// blob; `InvalidArgument` for a snapshot of another dataset; `NoMemory`.
     pub fn read(&self, snapshot: &Snapshot, options: ReadOptions) -> Result<RecordReader> {
         self.check_own(snapshot)?;
         let Some(name) = snapshot.manifest().codec.as_deref() else {
@@ -159,8 +160,8 @@ impl RecordReader {
     /// The next record, borrowed until the next call; `None` at the end, once all has been found right.
     ///
     /// # Errors
-    /// `Corrupt`, naming path, expected and found; `RecordTooLarge`; `Deadline`, `Cancelled`; the store's failure.
-    /// The records before the fault come first; a failure stays.
+    /// `Corrupt`, naming path, expected and found; `RecordTooLarge`; `Deadline`, `Cancelled`; the store's
+    /// failure. The records before the fault come first; a failure stays.
     #[allow(clippy::should_implement_trait)]
     #[inline]
     pub fn next(&mut self) -> Result<Option<&[u8]>> {

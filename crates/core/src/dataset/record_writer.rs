@@ -24,8 +24,9 @@ pub enum BadRecords {
 pub struct WriterOptions {
     /// What to do with invalid records.
     pub bad_records: BadRecords,
-    /// Whether the data start for the disk as they are appended, some megabytes at a time, and not only with the
-    /// commit, which they make shorter. An append then makes a system call more, which may wait while the disk is busy.
+    /// Whether the data start for the disk as they are appended, some megabytes at a time, and not only with
+    /// the commit, which they make shorter. An append then makes a system call more, which may wait while the
+    /// disk is busy.
     pub early_writeback: bool,
 }
 
@@ -58,8 +59,8 @@ impl RecordWriter {
     /// Appends one record. It never syncs and never waits for another writer.
     ///
     /// # Errors
-    /// `InvalidRecord`, `RecordTooLarge`, `NoSpace`: nothing of it was taken, and the writer stays usable. `State`.
-    /// Anything else sticks.
+    /// `InvalidRecord`, `RecordTooLarge`, `NoSpace`: nothing of it was taken, and the writer stays usable.
+    /// `State`. Anything else sticks.
     #[inline]
     pub fn append(&mut self, data: &[u8], unix_nanos: Option<i64>) -> Result<()> {
         let result = self.transaction.pipe().and_then(|pipe| pipe.append(data, unix_nanos));
@@ -85,9 +86,9 @@ impl RecordWriter {
         Err(self.dataset().named(error))
     }
 
-    /// Appends the records that stand one after another in `data`, each of the length that `lengths` gives, with
-    /// their times (`i64::MIN`: none) if there are as many. Gives how many were dealt with: on failure the record of
-    /// that number is the bad one, and those before it are in.
+    /// Appends the records that stand one after another in `data`, each of the length that `lengths` gives,
+    /// with their times (`i64::MIN`: none) if there are as many. Gives how many were dealt with: on failure
+    /// the record of that number is the bad one, and those before it are in.
     ///
     /// # Errors
     /// As [`RecordWriter::append`]; `InvalidArgument` if lengths, times and data do not fit.
@@ -117,9 +118,9 @@ impl RecordWriter {
         (lengths.len(), Ok(()))
     }
 
-    /// Appends the whole lines of `data`; blank ones (nothing but white space) are skipped, and `\r\n` ends a line as well. Gives how many
-    /// bytes were dealt with: what follows the last line break is the beginning of the next buffer; on failure the
-    /// bad line begins there.
+    /// Appends the whole lines of `data`; blank ones (nothing but white space) are skipped, and `\r\n` ends a
+    /// line as well. Gives how many bytes were dealt with: what follows the last line break is the beginning
+    /// of the next buffer; on failure the bad line begins there.
     ///
     /// # Errors
     /// As [`RecordWriter::append`].
@@ -167,10 +168,10 @@ impl RecordWriter {
         self.bytes
     }
 
-    /// Commits all records taken so far as one snapshot (`docs/commit-protocol.md`, section "Committing"). After a
-    /// success the writer is done, and every call on it gives `State`. After a failure the data are kept, and the
-    /// commit may be repeated; after `CommitUnknown` the repetition first finds out what became of the earlier one,
-    /// with its own metadata.
+    /// Commits all records taken so far as one snapshot (`docs/commit-protocol.md`, section "Committing").
+    /// After a success the writer is done, and every call on it gives `State`. After a failure the data are
+    /// kept, and the commit may be repeated; after `CommitUnknown` the repetition first finds out what became
+    /// of the earlier one, with its own metadata.
     ///
     /// # Errors
     /// As [`Dataset::stream_write_records`]; `State`.
@@ -183,8 +184,8 @@ impl RecordWriter {
     /// Gives all records up. A second time it does nothing.
     ///
     /// # Errors
-    /// `State` after a commit. `CommitUnknown` if a commit was tried and nobody knows whether it happened: its data
-    /// are kept.
+    /// `State` after a commit. `CommitUnknown` if a commit was tried and it is unknown whether it happened:
+    /// its data are kept.
     pub fn abort(&mut self) -> Result<()> {
         self.transaction.abort()
     }

@@ -28,13 +28,14 @@ pub trait RecordSource {
 
 impl Dataset {
     /// Pulls all records from `records` into one new snapshot: all of them and a manifest, or nothing
-    /// (`docs/commit-protocol.md`, section "Committing"). One record is in memory at a time, on the calling thread.
+    /// (`docs/commit-protocol.md`, section "Committing"). One record is in memory at a time, on the calling
+    /// thread.
     ///
     /// # Errors
     /// `CodecRequired`; `PartitioningNotSupported` before anything is done; what the source fails with;
-    /// `InvalidRecord`, `RecordTooLarge` (number and offset in the error); `Conflict`; `Deadline`, `Cancelled`,
-    /// `Aborted`; `NeedsRepair`; the store's failures. All of these mean: certainly not committed. `CommitUnknown`:
-    /// perhaps committed; the data are kept.
+    /// `InvalidRecord`, `RecordTooLarge` (number and offset in the error); `Conflict`; `Deadline`,
+    /// `Cancelled`, `Aborted`; `NeedsRepair`; the store's failures. All of these mean: certainly not
+    /// committed. `CommitUnknown`: perhaps committed; the data are kept.
     pub fn stream_write_records(
         &self,
         records: &mut dyn RecordSource,

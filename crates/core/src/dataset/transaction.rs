@@ -1,5 +1,5 @@
-//! What all kinds of commit share: data files that are staged, and the commit that makes them one snapshot. Records
-//! and blobs, pulled, pushed or given as arrays, differ in their [`Source`] only.
+//! What all kinds of commit share: data files that are staged, and the commit that makes them one snapshot.
+//! Records and blobs, pulled, pushed or given as arrays, differ in their [`Source`] only.
 
 use std::sync::Arc;
 
@@ -60,8 +60,8 @@ impl<'p> Terms<'p> {
 
 /// Where a transaction's data come from, once the protocol has found the head and wants them.
 pub(super) trait Source {
-    /// Writes the data: leaves the pipe of the one data file open in the transaction, or adds data files that are
-    /// durable and then calls [`Transaction::complete`].
+    /// Writes the data: leaves the pipe of the one data file open in the transaction, or adds data files that
+    /// are durable and then calls [`Transaction::complete`].
     fn fill(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()>;
 }
 
@@ -74,8 +74,8 @@ impl Source for Staged {
     }
 }
 
-/// Data files on their way into one snapshot. Dropped before its commit, it removes them, unless a commit that may have
-/// happened needs them.
+/// Data files on their way into one snapshot. Dropped before its commit, it removes them, unless a commit
+/// that may have happened needs them.
 pub(super) struct Transaction {
     dataset: Dataset,
     /// In another one nothing may be added, committed or removed.
@@ -176,8 +176,8 @@ impl Transaction {
         }
     }
 
-    /// Commits the data as one snapshot. After a failure they are kept, and the commit may be repeated; if its outcome
-    /// is unknown, the repetition first finds out what became of it.
+    /// Commits the data as one snapshot. After a failure they are kept, and the commit may be repeated; if
+    /// its outcome is unknown, the repetition first finds out what became of it.
     pub fn commit(&mut self, source: &mut dyn Source, mut terms: Terms<'_>) -> Result<Commit> {
         let dataset = self.dataset.clone();
         let mut knowledge = dataset.knowledge();

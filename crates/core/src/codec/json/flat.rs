@@ -1,10 +1,11 @@
-//! Objects in which nothing is nested or escaped, as most records are: a key is found as bytes, without a look at each
-//! member.
+//! Objects in which nothing is nested or escaped, as most records are: a key is found as bytes, without a
+//! look at each member.
 
 use super::block::{self, Block};
 
-/// A document that a [`super::Checker`] has accepted, and that is an object without containers in it and without
-/// escapes. Wherever a key stands between quotes there, with a colon after it, it is a key of the object.
+/// A document that a [`super::Checker`] has accepted, and that is an object without containers in it and
+/// without escapes. Wherever a key stands between quotes there, with a colon after it, it is a key of the
+/// object.
 #[derive(Clone, Copy, Debug)]
 pub struct Flat<'a>(&'a [u8]);
 
@@ -60,8 +61,8 @@ impl<'a> Flat<'a> {
     }
 }
 
-/// Where a text between quotes is next, from `from` on: where its first two bytes and its last but one are, looked for
-/// in sixteen places at once, the others are compared.
+/// Where a text between quotes is next, from `from` on: where its first two bytes and its last but one are,
+/// looked for in sixteen places at once, the others are compared.
 fn find(bytes: &[u8], quoted: &[u8], mut from: usize) -> Option<usize> {
     let Some(gap) = quoted.len().checked_sub(3) else {
         return bytes.windows(2).skip(from).position(|pair| pair == quoted).map(|at| from + at);

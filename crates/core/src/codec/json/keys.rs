@@ -1,5 +1,5 @@
-//! The keys of the document before, which the next one most often has again, in the same order, and with the same
-//! separators and white space around them.
+//! The keys of the document before, which the next one most often has again, in the same order, and with the
+//! same separators and white space around them.
 //!
 //! Where a key ends depends on its bytes, and all that follows waits for it. A key that equals one that was
 //! checked before needs no look at its bytes, and the processor goes on at once on the guess that it does.
@@ -20,11 +20,11 @@ const MOST_MISSES: u32 = 12;
 /// How many documents are left alone then.
 const PAUSE: u32 = 63;
 
-/// Bytes looked at for a remembered text, which is shorter.
+/// Bytes that are compared with a remembered text, which is shorter.
 pub(super) const LOOK: usize = 2 * block::LEN;
 
-/// What comes before a value: the text from the separator (`{` or `,`) before its key to the first byte of the
-/// value. It is ASCII without line breaks, and known to be valid.
+/// What comes before a value: the text from the separator (`{` or `,`) before its key to the first byte of
+/// the value. It is ASCII without line breaks, and known to be valid.
 #[derive(Clone, Copy, Debug)]
 struct Key {
     text: Text,

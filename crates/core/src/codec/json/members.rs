@@ -2,8 +2,8 @@
 
 use super::block::{self, Block};
 
-/// The members of a document that a [`super::Checker`] has accepted. What nests in them is stepped over, without
-/// recursion and without memory. An iterator over nothing if the document is no object.
+/// The members of a document that a [`super::Checker`] has accepted. What nests in them is stepped over,
+/// without recursion and without memory. An iterator over nothing if the document is no object.
 pub struct Members<'a> {
     document: &'a [u8],
     at: usize,

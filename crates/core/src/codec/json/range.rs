@@ -1,7 +1,7 @@
 //! Whether a number is within the range of a float64, told from its digits alone.
 
-/// The least number that rounds to infinity, 2^1024 - 2^970: halfway between the greatest float64 and the power
-/// of two after it.
+/// The least number that rounds to infinity, 2^1024 - 2^970: halfway between the greatest float64 and the
+/// power of two after it.
 const LIMIT: &[u8; 309] = b"\
     1797693134862315807937289714053034150799341327100378269361737789804449682927647509466490179775872070963\
     3028641669288791094655554785194040263065748867150582068190890200070838367627385484581771153176447573027\
@@ -17,7 +17,8 @@ pub fn beyond_float64(text: &[u8]) -> bool {
     let integer_digits = mantissa.iter().position(|byte| *byte == b'.').unwrap_or(mantissa.len());
     let zeros = mantissa.iter().take_while(|byte| matches!(byte, b'0' | b'.')).count();
     let digits = mantissa[zeros..].iter().filter(|byte| **byte != b'.');
-    // How many digits stand before the decimal point once the exponent has moved it, leading zeros not counted.
+    // How many digits stand before the decimal point once the exponent has moved it, leading zeros not
+    // counted.
     let leading = if zeros > integer_digits { zeros - 1 } else { zeros };
     let places = integer_digits as i64 - leading as i64 + exponent_of(exponent);
     if mantissa.len() == zeros || places != LIMIT.len() as i64 {

@@ -1,22 +1,22 @@
 //! Scanning of tokens, sixteen bytes at a time (see [`super::block`]).
 //!
-//! What is usual has a short way, without a look at each token: values of at most [`SHORT`] bytes, in an object after
-//! the keys that the documents before had there, in an array after a comma. All else, and all that is wrong, is left
-//! to the general way, from where the short one ended.
+//! What is usual has a short way, without a look at each token: values of at most [`SHORT`] bytes, in an
+//! object after the keys that the documents before had there, in an array after a comma. All else, and all
+//! that is wrong, is left to the general way, from where the short one ended.
 
 use super::block::{self, Block};
 use super::keys::{self, Keys};
 use super::range::beyond_float64;
 use super::{Fault, fault};
 
-/// Integer digits that are finite as a float64, whatever they are: 10^308 is.
+/// Any number of so many integer digits is finite as a float64: 10^308 is.
 const ALWAYS_FINITE_DIGITS: usize = 308;
 
-/// The most bytes looked at together, or more, and as many zeros as are put after a document.
+/// The most bytes that are read together, or more, and as many zeros as are put after a document.
 const LONGEST_LOOK: usize = 3 * block::LEN;
 
-/// A document's last bytes, at most [`LONGEST_LOOK`], with zeros after them. There one may look beyond the document's
-/// end; no token has a zero in it, so that none seems to go on.
+/// A document's last bytes, at most [`LONGEST_LOOK`], with zeros after them. There one may look beyond the
+/// document's end; no token has a zero in it, so that none seems to go on.
 #[derive(Debug)]
 pub(super) struct Tail([u8; 2 * LONGEST_LOOK]);
 
@@ -34,8 +34,8 @@ impl Tail {
         }
     }
 
-    /// The document's last `count` bytes, and the zeros. Out of line, so that where a look is depends on a jump that
-    /// is foreseen, and not on a choice between two places that has to be waited for.
+    /// The document's last `count` bytes, and the zeros. Out of line, so that where a look is depends on a
+    /// jump that is foreseen, and not on a choice between two places that has to be waited for.
     #[cold]
     #[inline(never)]
     fn last(&self, count: usize) -> &[u8] {
@@ -43,8 +43,8 @@ impl Tail {
     }
 }
 
-/// A place in a document under scrutiny. What is rare is done on a copy, out of line, so that the cursor itself
-/// can stay in registers.
+/// A place in a document under scrutiny. What is rare is done on a copy, out of line, so that the cursor
+/// itself can stay in registers.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'a> {
     document: &'a [u8],
@@ -106,7 +106,7 @@ impl<'a> Cursor<'a> {
         self.rest.first_chunk().expect("as many zeros follow the document")
     }
 
-    /// Steps over `count` bytes, no more than were looked at.
+    /// Steps over `count` bytes, no more than were checked.
     #[inline(always)]
     pub(super) fn advance(&mut self, count: usize) {
         self.rest = &self.rest[count..];
@@ -125,8 +125,8 @@ impl<'a> Cursor<'a> {
         if self.is_line && has_line_breaks { 0 } else { self.byte() }
     }
 
-    /// Steps over the separator here, the key after it and the colon after that, if they are those remembered. Tells
-    /// whether they are.
+    /// Steps over the separator here, the key after it and the colon after that, if they are those
+    /// remembered. Tells whether they are.
     #[inline(always)]
     pub(super) fn known_key(&mut self, keys: &mut Keys) -> bool {
         let known = keys.known(self.look());
@@ -134,8 +134,8 @@ impl<'a> Cursor<'a> {
         known != 0
     }
 
-    /// Steps over members of an object, from the comma here, whose keys are remembered and values short. True if a
-    /// value is to follow.
+    /// Steps over members of an object, from the comma here, whose keys are remembered and values short. True
+    /// if a value is to follow.
     #[inline(always)]
     pub(super) fn known_members(&mut self, keys: &mut Keys) -> bool {
         self.short_values(|ahead| keys.known(ahead))
@@ -147,8 +147,8 @@ impl<'a> Cursor<'a> {
         self.short_values(|ahead| usize::from(ahead[0] == b','))
     }
 
-    /// Steps over short values and what is expected before each. The length of that is told by `before` from the bytes
-    /// ahead: 0 where it is something else. True if a value is to follow.
+    /// Steps over short values and what is expected before each. The length of that is told by `before` from
+    /// the bytes ahead: 0 where it is something else. True if a value is to follow.
     #[inline(always)]
     fn short_values(&mut self, mut before: impl FnMut(&[u8; keys::LOOK]) -> usize) -> bool {
         loop {
@@ -185,8 +185,9 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Has the text from `separator` to the value that is to follow remembered, with the white space in it, as
-    /// many programs write it. Line breaks are to be seen each time: a document that has any is left alone.
+    /// Has the text from `separator` to the value that is to follow remembered, with the white space in it,
+    /// as many programs write it. Line breaks are to be seen each time: a document that has any is left
+    /// alone.
     #[inline(never)]
     fn remember(mut self, separator: usize, keys: &mut Keys) {
         self.token();
@@ -391,8 +392,8 @@ fn white_space(bytes: &[u8]) -> (usize, bool) {
     (bytes.len(), has_line_breaks)
 }
 
-/// The length of the escape that `bytes` begin with; 0 if it is none. The surrogates that `\u` may name need not
-/// come in pairs.
+/// The length of the escape that `bytes` begin with; 0 if it is none. The surrogates that `\u` may name need
+/// not come in pairs.
 #[inline(always)]
 fn escape(bytes: &[u8; 6]) -> usize {
     match bytes[1] {
@@ -405,8 +406,8 @@ fn escape(bytes: &[u8; 6]) -> usize {
 /// The most bytes of a short value, not counting a string's opening quote.
 const SHORT: usize = 2 * block::LEN;
 
-/// The length of the string whose opening quote `bytes` begin with, if it is short and none of its bytes is escaped or
-/// wrong; else 0. Its bytes go into `strings`.
+/// The length of the string whose opening quote `bytes` begin with, if it is short and none of its bytes is
+/// escaped or wrong; else 0. Its bytes go into `strings`.
 #[inline(always)]
 fn short_string(bytes: &[u8; 1 + SHORT], strings: &mut Block) -> usize {
     let [first, second] = block::two(bytes.last_chunk().expect("all but the quote"));
@@ -421,8 +422,8 @@ fn short_string(bytes: &[u8; 1 + SHORT], strings: &mut Block) -> usize {
     }
 }
 
-/// The length of the number that `bytes` begin with, if it is shorter than they, has no exponent and nothing is wrong
-/// with it; else 0.
+/// The length of the number that `bytes` begin with, if it is shorter than they, has no exponent and nothing
+/// is wrong with it; else 0.
 #[inline(always)]
 fn short_number(bytes: &[u8; SHORT]) -> usize {
     let minus = usize::from(bytes[0] == b'-');
@@ -456,13 +457,14 @@ fn short_number(bytes: &[u8; SHORT]) -> usize {
     if next | 0x20 == b'e' { 0 } else { len }
 }
 
-/// How many digits `bytes` begin with, up to eight, if the first byte is taken for one. Most numbers are no longer, and
-/// all that follows waits for their end: a word in a general register tells it sooner than a block.
+/// How many digits `bytes` begin with, up to eight, if the first byte is taken for one. Most numbers are no
+/// longer, and all that follows waits for their end: a word in a general register tells it sooner than a
+/// block.
 #[inline(always)]
 fn digits_after_first(bytes: &[u8; SHORT]) -> usize {
     let word = u64::from_le_bytes(*bytes.first_chunk().expect("the first eight"));
-    // In the one the high bit of each byte below '0', in the other of each above '9'. A borrow or carry from the first
-    // such byte may spoil those after it.
+    // In the one the high bit of each byte below '0', in the other of each above '9'. A borrow or carry from
+    // the first such byte may spoil those after it.
     let others = each(0x7f + b'0').wrapping_sub(word) | word.wrapping_add(each(0x7f - b'9'));
     ((others & (each(0x80) ^ 0x80)).trailing_zeros() / 8) as usize
 }

@@ -3,9 +3,9 @@
 /// The longest part of a text that one escape can stand for, in bytes.
 const ESCAPED_MAX: usize = char::MAX.len_utf8();
 
-/// Appends the text that `inner` stands for, which is what a valid document has between a string's quotes, and stops
-/// once `out` has `limit` bytes or more: it then has at most [`overrun`] bytes more than that. Half of a surrogate pair
-/// becomes U+FFFD.
+/// Appends the text that `inner` stands for, which is what a valid document has between a string's quotes,
+/// and stops once `out` has `limit` bytes or more: it then has at most [`overrun`] bytes more than that. Half
+/// of a surrogate pair becomes U+FFFD.
 pub fn push_text(inner: &str, limit: usize, out: &mut String) {
     let mut rest = inner;
     while !rest.is_empty() && out.len() < limit {

@@ -36,8 +36,8 @@ impl crate::codec::Encoder for Encoder {
         }
     }
 
-    /// The record's bytes as they are, but without the line breaks between its tokens, then `\n`. Allocates only where
-    /// `out` has no room left.
+    /// The record's bytes as they are, but without the line breaks between its tokens, then `\n`. Allocates
+    /// only where `out` has no room left.
     #[inline(always)]
     fn encode_checked(
         &mut self,

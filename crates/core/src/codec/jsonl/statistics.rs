@@ -1,12 +1,12 @@
 //! Statistics of a data file's columns (`docs/format.md`, section "File statistics"), gathered while it is
 //! written.
 //!
-//! A column of a JSON lines file is a key at the top of its records. Its null count is the number of records in which
-//! the key is missing or null, those that are no objects included. Its least and greatest value are there if all its
-//! other values are of one kind: numbers, strings (in the order of their UTF-8 bytes) or booleans. If a key occurs
-//! twice in a record, the last counts. Memory is bounded: by the number of columns, and by the length of names and
-//! values, beyond which a column is left out, or has no least and greatest. A column takes its memory when it is first
-//! met, and only that can fail.
+//! A column of a JSON lines file is a key at the top of its records. Its null count is the number of records
+//! in which the key is missing or null, those that are no objects included. Its least and greatest value are
+//! there if all its other values are of one kind: numbers, strings (in the order of their UTF-8 bytes) or
+//! booleans. If a key occurs twice in a record, the last counts. Memory is bounded: by the number of columns,
+//! and by the length of names and values, beyond which a column is left out, or has no least and greatest. A
+//! column takes its memory when it is first met, and only that can fail.
 
 use std::cmp::Ordering;
 use std::collections::TryReserveError;
@@ -64,8 +64,8 @@ enum Kind {
     Unordered,
 }
 
-/// The least or the greatest value: a number's JSON text, the text that a string stands for, or a boolean's name. It
-/// has room for `VALUE_MAX` bytes from the beginning.
+/// The least or the greatest value: a number's JSON text, the text that a string stands for, or a boolean's
+/// name. It has room for `VALUE_MAX` bytes from the beginning.
 struct Bound {
     text: String,
     /// The number, if it is written as a small whole one.
@@ -282,8 +282,8 @@ impl Column {
                 if !inner.contains('\\') {
                     return self.take_text(kind, inner);
                 }
-                // A bound has `VALUE_MAX` bytes at most, so that a byte more decides every comparison. The names of
-                // columns take more room than this.
+                // A bound has `VALUE_MAX` bytes at most, so that a byte more decides every comparison. The
+                // names of columns take more room than this.
                 room.clear();
                 push_text(inner, VALUE_MAX + 1, room);
                 self.take_text(kind, room);

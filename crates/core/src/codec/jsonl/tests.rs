@@ -140,7 +140,8 @@ fn blank_lines_are_consumed_though_no_line_follows() {
     assert_eq!(next_line(b"abc"), (None, 0));
 }
 
-/// A line taken at once is what finding the line first and encoding it then gives, and every plain record is taken so.
+/// A line taken at once is what finding the line first and encoding it then gives, and every plain record is
+/// taken so.
 #[test]
 fn a_line_taken_at_once_is_the_line_that_is_found_and_encoded() {
     const PARTS: [&[u8]; 24] = [

@@ -167,7 +167,8 @@ fn damage_inside_compressed_data_is_corrupt_and_names_the_file() {
     }
 }
 
-/// A snapshot of `data`, which is compressed, and what `damage` makes of its file; the manifest tells the size of that.
+/// A snapshot of `data`, which is compressed, and what `damage` makes of its file; the manifest tells the
+/// size of that.
 fn damaged_inside(
     options: DatasetOptions,
     write: impl Fn(&Dataset) -> Snapshot,

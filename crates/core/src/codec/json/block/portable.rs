@@ -19,8 +19,8 @@ fn first(marks: u64) -> usize {
     (marks.trailing_zeros() / 8) as usize
 }
 
-/// Marks (by its high bit) the first byte that is below `bound`, which is at most 0x80. A borrow may mark bytes
-/// after it as well, never one before it.
+/// Marks (by its high bit) the first byte that is below `bound`, which is at most 0x80. A borrow may mark
+/// bytes after it as well, never one before it.
 #[inline(always)]
 fn first_below(word: u64, bound: u8) -> u64 {
     word.wrapping_sub(each(bound)) & !word
@@ -68,7 +68,8 @@ impl Block {
         })
     }
 
-    /// One bit for each byte whose high bit `others` leaves clear; nothing in it may carry into the next byte.
+    /// One bit for each byte whose high bit `others` leaves clear; nothing in it may carry into the next
+    /// byte.
     #[inline(always)]
     fn bits_of_others(self, others: impl Fn(u64) -> u64) -> u32 {
         // The multiplication brings the bits together at the top.

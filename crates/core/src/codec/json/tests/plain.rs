@@ -1,5 +1,6 @@
-//! The same check written the plain way, byte by byte and by recursion, as the judge of offset and reason: on records
-//! alike, as a stream has them, so that the short ways of the checker are taken and left at every place.
+//! The same check written the plain way, byte by byte and by recursion, as the judge of offset and reason: on
+//! records alike, as a stream has them, so that the short ways of the checker are taken and left at every
+//! place.
 
 use super::differential::{Random, mutate};
 use crate::codec::json::{Checker, Document, Fault, beyond_float64, fault};
@@ -167,8 +168,8 @@ fn judge(bytes: &[u8]) -> Result<Document, Fault> {
     }
 }
 
-/// A record of a stream: always the same keys in the same style, with values around the lengths at which the checker
-/// goes from one way to another.
+/// A record of a stream: always the same keys in the same style, with values around the lengths at which the
+/// checker goes from one way to another.
 fn record(random: &mut Random, style: usize) -> Vec<u8> {
     let [comma, colon] = [[",", ":"], [", ", ": "], [",\t", " : "], [",\n  ", ": "]][style % 4];
     let value = |random: &mut Random| {
