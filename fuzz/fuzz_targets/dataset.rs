@@ -15,7 +15,7 @@ use lode_core::context::{CallOptions, Context, Retry};
 use lode_core::dataset::{Dataset, DatasetOptions, ReadOptions, Resolution, Snapshot, Verify, WriterOptions};
 use lode_core::fuzzing::{Kind, Slot, SlotKey, encode};
 use lode_core::layout::Layout;
-use lode_core::manifest::{Manifest, Metadata};
+use lode_core::manifest::{Manifest, ManifestKey, Metadata};
 use lode_core::options::CommitOptions;
 use lode_core::store::{Durability, Put, Store, StoreOptions};
 
@@ -65,14 +65,16 @@ fn put(store: &Store, key: &str, bytes: &[u8]) {
 /// A manifest with the sizes that its files have.
 fn with_right_sizes(store: &Store, key: &str, bytes: Vec<u8>) -> Vec<u8> {
     let Some(id) = Layout::Default.parse_manifest_path(DATASET, key) else { return bytes };
-    let Ok(mut manifest) = Manifest::parse(&bytes, DATASET, id, key) else { return bytes };
+    let manifest_key =
+        ManifestKey { layout: Layout::Default, dataset_id: DATASET, snapshot_id: id, path: key };
+    let Ok(mut manifest) = Manifest::parse(Context::unlimited(), &bytes, manifest_key) else { return bytes };
     for file in &mut manifest.files {
         if let Ok(Some(object)) = store.backend().head(Context::unlimited(), &file.path) {
             file.size_bytes = object.size;
         }
         file.checksum = None;
     }
-    manifest.encode()
+    manifest.encode().unwrap()
 }
 
 /// The slot of a key, from the child's id on a line and its manifest.

@@ -7,18 +7,21 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use lode_core::Status;
 use lode_core::fuzzing::{INLINE_MAX, Id, Kind, Slot, SlotKey, decode, encode, payload_key};
+use lode_core::context::Context;
 use lode_core::layout::Layout;
-use lode_core::manifest::Manifest;
+use lode_core::manifest::{Manifest, ManifestKey};
 use lode_fuzz::memory::most_held;
 
 const DATASET: &str = "events";
 const PARENT: &str = "1700000000000000000-00000000000000aa";
 const CHILD: &str = "1700000000000000001-00000000000000bb";
+const KEY: ManifestKey<'static> =
+    ManifestKey { layout: Layout::Default, dataset_id: DATASET, snapshot_id: CHILD, path: "the path" };
 const SEPARATOR: &[u8] = b"\n===\n";
 const BYTES_PER_BYTE: usize = 100;
 
 fn read(slot_key: SlotKey<'_>, slot: &[u8], object: Option<&[u8]>) -> lode_core::Result<(Slot, Vec<u8>)> {
-    decode(slot_key, slot)?.with_payload(slot_key, object.map(<[u8]>::to_vec))
+    decode(slot_key, slot)?.with_payload(Context::unlimited(), slot_key, object.map(<[u8]>::to_vec))
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -45,13 +48,13 @@ fuzz_target!(|data: &[u8]| {
             }
             Err(error) => {
                 let known =
-                    matches!(error.status(), Status::Corrupt | Status::Unsupported | Status::LayoutMismatch);
+                    matches!(error.status(), Status::Corrupt | Status::ManifestInvalid | Status::Unsupported | Status::LayoutMismatch);
                 assert!(known && error.message().contains(&slot_key.path()), "{error}");
             }
         }
 
         let payload = object.unwrap_or(slot);
-        if let Ok(manifest) = Manifest::parse(payload, DATASET, CHILD, "the path")
+        if let Ok(manifest) = Manifest::parse(Context::unlimited(), payload, KEY)
             && manifest.parent_snapshot_id.as_deref() == parent
             && payload.len() <= INLINE_MAX
         {
@@ -71,7 +74,7 @@ fuzz_target!(|data: &[u8]| {
                 }
                 // The map of producers is read with the slot, and may be none.
                 Err(error) => {
-                    let stored = String::from_utf8(manifest.encode()).unwrap();
+                    let stored = String::from_utf8(manifest.encode().unwrap()).unwrap();
                     assert!(stored.contains("\"lode.producers\""), "{error}");
                 }
             }

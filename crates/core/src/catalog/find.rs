@@ -9,6 +9,7 @@ use crate::id;
 use crate::iter::Steps;
 use crate::layout::{Layout, SEGMENTS};
 use crate::manifest::Manifest;
+use crate::manifest::ManifestKey;
 use crate::store::Backend;
 use crate::store::pages::{Pages, ROOM};
 
@@ -302,9 +303,13 @@ impl Steps for Found {
             }
             let entry = &self.entry;
             // A folder without a manifest is no snapshot, and one that its writer is in the midst of is none yet.
-            if let ManifestRead::Whole(stored) =
-                read_manifest(context, entry.backend(), &key, &entry.dataset, &id)?
-            {
+            let manifest_key = ManifestKey {
+                layout: entry.catalog.layout,
+                dataset_id: &entry.dataset,
+                snapshot_id: &id,
+                path: &key,
+            };
+            if let ManifestRead::Whole(stored) = read_manifest(context, entry.backend(), manifest_key)? {
                 self.last = id;
                 if self.passes(&stored.manifest) {
                     return Ok(Some(Snapshot::assemble(

@@ -15,6 +15,7 @@ use crate::history::{ManifestRead, read_manifest};
 use crate::id;
 use crate::iter::Keys;
 use crate::layout::Layout;
+use crate::manifest::ManifestKey;
 use crate::store::{Backend, Store, key};
 
 /// A store, looked at as datasets of one layout. Clones are the same catalog, and threads may share it.
@@ -118,7 +119,9 @@ impl Catalog {
         let (dataset, id) = self.parse_manifest_key(key)?;
         let context = Context::start(options);
         context.check("reading a manifest")?;
-        match read_manifest(&context, self.backend(), key, dataset, id)? {
+        let manifest_key =
+            ManifestKey { layout: self.layout, dataset_id: dataset, snapshot_id: id, path: key };
+        match read_manifest(&context, self.backend(), manifest_key)? {
             ManifestRead::Whole(stored) => {
                 Ok(Snapshot::assemble(&self.store, stored.manifest, &stored.bytes))
             }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::*;
+use crate::checksum::Checksum;
 use crate::codec::Codec;
 use crate::context::CancelToken;
 use crate::dataset::tests::counts::Counted;
 use crate::dataset::{Dataset, DatasetOptions};
-use crate::manifest::{FileRef, Manifest, Metadata};
+use crate::manifest::{FileFormat, FileRef, Manifest, Metadata};
 use crate::options::CommitOptions;
 use crate::store::{Durability, Put, StoreOptions};
 
@@ -40,27 +41,12 @@ fn keys_of(store: &Store) -> Vec<String> {
 
 /// A manifest with a file in each of these partitions.
 fn manifest(layout: Layout, dataset: &str, id: &str, partitions: &[&str]) -> Manifest {
-    let file = |partition: &&str| FileRef {
-        path: layout.partition_data_path(dataset, partition, id, "data"),
-        size_bytes: 3,
-        checksum: None,
-        stats: None,
-    };
+    let file = |partition: &&str| FileRef::new(layout.partition_data_path(dataset, partition, id, "data"), 3);
+    let format = FileFormat { codec: Codec::Jsonl, checksum: Checksum::None, ..FileFormat::default() };
     Manifest {
-        dataset_id: dataset.into(),
-        snapshot_id: id.into(),
-        created_at: 1,
-        metadata: Metadata::empty(),
         files: partitions.iter().map(file).collect(),
-        parent_snapshot_id: None,
         row_count: 1,
-        min_timestamp: None,
-        max_timestamp: None,
-        codec: Some("jsonl".into()),
-        compressor: "noop".into(),
-        partitioner: layout.partitioner().into(),
-        checksum_algorithm: None,
-        unknown: Vec::new(),
+        ..Manifest::new(layout, dataset, id, 1, format)
     }
 }
 
@@ -71,10 +57,10 @@ fn plant_manifest(store: &Store, layout: Layout, manifest: &Manifest, canonical:
         manifest.files.iter().filter_map(|file| layout.partition_of(dataset, &file.path)).collect();
     partitions.dedup();
     for partition in partitions {
-        put(store, &layout.partition_manifest_path(dataset, partition, id), &manifest.encode());
+        put(store, &layout.partition_manifest_path(dataset, partition, id), &manifest.encode().unwrap());
     }
     if canonical {
-        put(store, &layout.manifest_path(dataset, id), &manifest.encode());
+        put(store, &layout.manifest_path(dataset, id), &manifest.encode().unwrap());
     }
 }
 
@@ -332,12 +318,20 @@ fn hostile_manifests_are_clear_errors_wherever_they_are_met() {
     let cases = [
         (good(&file("../../etc/passwd", "1"), ""), "field files[0].path"),
         (good(&file("/etc/passwd", "1"), ""), "field files[0].path"),
-        (good(&file("a", "-1"), ""), "field files[0].size_bytes: it must not be negative, found -1"),
-        (good(&file("a", "9223372036854775808"), ""), "expected at most 9223372036854775807"),
+        (good(&file("datasets/other/snapshots/1/data/data", "1"), ""), "is not a file of this dataset"),
+        (good(&file("events/1/data/data", "1"), ""), "is not a file of this dataset"),
+        (
+            good(&file("datasets/events/a", "-1"), ""),
+            "field files[0].size_bytes: it must not be negative, found -1",
+        ),
+        (good(&file("datasets/events/a", "9223372036854775808"), ""), "expected at most 9223372036854775807"),
         (good("[]", ",\"row_count\":1"), "field row_count: it occurs twice"),
         (good("[{\"path\":\"a\",\"path\":\"b\",\"size_bytes\":1}]", ""), "it occurs twice"),
         (good(&nested(200), ""), "field files[0]"),
-        (good(&file("a", &nested(200)), ""), "field files[0].size_bytes: expected a whole number"),
+        (
+            good(&file("datasets/events/a", &nested(200)), ""),
+            "field files[0].size_bytes: expected a whole number",
+        ),
         (good("{}", ""), "field files: expected an array"),
         ("{".repeat(200), "not exactly one JSON object"),
         (good("[]", "").replace("\"events\"", "\"other\""), "field dataset_id"),
@@ -369,7 +363,7 @@ fn hostile_manifests_are_clear_errors_wherever_they_are_met() {
 #[test]
 fn a_manifest_that_its_writer_has_not_finished_is_no_snapshot_yet() {
     let store = memory();
-    let whole = manifest(Layout::Default, "events", GO[1], &[]).encode();
+    let whole = manifest(Layout::Default, "events", GO[1], &[]).encode().unwrap();
     plant(&store, Layout::Default, "events", GO[0], &[]);
     let key = format!("datasets/events/snapshots/{}/manifest.json", GO[1]);
     put(&store, &key, &whole[..whole.len() / 2]);

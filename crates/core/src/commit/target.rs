@@ -4,6 +4,7 @@ use super::go_compat::Sightings;
 use crate::context::Context;
 use crate::history::{History, SlotKey};
 use crate::layout::Layout;
+use crate::manifest::FileFormat;
 use crate::store::{Backend, Durability, Store};
 
 /// The dataset that is committed to, and how.
@@ -17,12 +18,8 @@ pub struct Target<'a> {
     pub layout: Layout,
     /// What a commit must survive.
     pub durability: Durability,
-    /// The codec that a manifest without files names; `None` for a dataset of blobs.
-    pub codec: Option<&'static str>,
-    /// The compressor that it names.
-    pub compressor: &'static str,
-    /// The checksum that it names, if any.
-    pub checksum: Option<&'static str>,
+    /// How data files are written, as a manifest without files says it, too.
+    pub format: FileFormat,
     /// The current Unix time in nanoseconds.
     pub clock: fn() -> i64,
     /// What was seen to stand still, on stores without a clock.

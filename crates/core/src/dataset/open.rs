@@ -14,6 +14,7 @@ use crate::error::{Error, Result, Status};
 use crate::history::History;
 use crate::id;
 use crate::layout::Layout;
+use crate::manifest::FileFormat;
 use crate::store::{Durability, Store};
 
 /// How a dataset is written. What is read follows each snapshot's own manifest.
@@ -58,6 +59,14 @@ impl Default for DatasetOptions {
             retry: Retry::default(),
             max_record_bytes: MAX_RECORD_BYTES_DEFAULT,
         }
+    }
+}
+
+impl DatasetOptions {
+    /// How data files are written.
+    #[must_use]
+    pub fn file_format(&self) -> FileFormat {
+        FileFormat { codec: self.codec, compressor: self.compressor, checksum: self.checksum }
     }
 }
 
@@ -141,9 +150,7 @@ impl Dataset {
             dataset: &self.inner.id,
             layout: options.layout,
             durability: options.durability,
-            codec: options.codec.manifest_name(),
-            compressor: options.compressor.manifest_name(),
-            checksum: options.checksum.name(),
+            format: options.file_format(),
             clock: self.inner.clock,
             sightings: &self.inner.sightings,
         }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result, Status};
 use crate::history::{Decision, Id, Slot};
 use crate::id;
 use crate::manifest::producers::Stamp;
-use crate::manifest::{Manifest, Metadata};
+use crate::manifest::{Manifest, ManifestKey, Metadata};
 use crate::options::{CommitOptions, ProgressFn};
 use crate::process::Process;
 
@@ -221,7 +221,14 @@ impl Transaction {
             Some(manifest) if *manifest.snapshot_id == **child => manifest,
             _ => {
                 let path = self.dataset.options().layout.manifest_path(self.dataset.id(), child);
-                Manifest::parse(&decided.payload, self.dataset.id(), child, &path)?
+                let key = ManifestKey {
+                    layout: self.dataset.options().layout,
+                    dataset_id: self.dataset.id(),
+                    snapshot_id: child,
+                    path: &path,
+                };
+                // The commit is decided: no deadline makes a failure of it any more.
+                Manifest::parse(Context::unlimited(), &decided.payload, key)?
             }
         };
         let snapshot: Snapshot = self.dataset.assemble(manifest, &decided.payload);
@@ -347,20 +354,13 @@ impl Dataset {
         // As the manifest has them.
         files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         let mut manifest = Manifest {
-            dataset_id: self.id().to_owned(),
-            snapshot_id: slot.child.to_string(),
-            created_at: slot.created_at,
             metadata: metadata.clone(),
             files,
             parent_snapshot_id: slot.parent.as_deref().map(str::to_owned),
             row_count: counts.clone().map(|counts| counts.records).sum(),
             min_timestamp: counts.clone().filter_map(|counts| counts.min_timestamp).min(),
             max_timestamp: counts.filter_map(|counts| counts.max_timestamp).max(),
-            codec: options.codec.manifest_name().map(str::to_owned),
-            compressor: options.compressor.manifest_name().to_owned(),
-            partitioner: options.layout.partitioner().to_owned(),
-            checksum_algorithm: options.checksum.name().map(str::to_owned),
-            unknown: Vec::new(),
+            ..Manifest::new(options.layout, self.id(), &slot.child, slot.created_at, options.file_format())
         };
         manifest.set_producers(&slot.producers);
         manifest

@@ -137,7 +137,7 @@ impl History<'_> {
     fn parse_payload(&self, decision: &Decision) -> Result<StoredManifest> {
         let child = &*decision.slot.child;
         let path = self.layout.manifest_path(self.dataset, child);
-        let manifest = Manifest::parse(&decision.payload, self.dataset, child, &path)?;
+        let manifest = Manifest::parse(self.context, &decision.payload, self.manifest_at(&path, child))?;
         Ok(StoredManifest { bytes: decision.payload.to_vec(), manifest })
     }
 

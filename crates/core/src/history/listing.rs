@@ -102,7 +102,7 @@ impl History<'_> {
     pub(super) fn first_canonical_manifest(&self) -> Result<Option<(String, bool)>> {
         self.first_canonical(LISTING_SNAPSHOTS, |id| {
             let key = self.layout.manifest_path(self.dataset, id);
-            match read_manifest(self.context, self.backend(), &key, self.dataset, id) {
+            match read_manifest(self.context, self.backend(), self.manifest_at(&key, id)) {
                 Ok(ManifestRead::Whole(stored)) => {
                     Ok(Some((id.to_owned(), stored.manifest.parent_snapshot_id.is_none())))
                 }

@@ -2,9 +2,9 @@
 
 use super::{History, MANIFEST_MAX};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Result, Status};
 use crate::id::{Form, form};
-use crate::manifest::{Manifest, syntax};
+use crate::manifest::{Manifest, ManifestKey, json};
 use crate::store::Backend;
 
 /// A manifest, as bytes and as a value.
@@ -25,40 +25,41 @@ pub enum ManifestRead {
     Absent,
 }
 
-/// Whether these bytes are the beginning of a JSON document.
-fn is_cut_short(bytes: &[u8]) -> bool {
-    syntax::check(bytes, None).is_err_and(|flaw| flaw.ends_early())
-}
-
-/// What stands under `key`, the key of a manifest of the snapshot `id`.
+/// What stands under a manifest's key.
 ///
 /// # Errors
-/// The store's; `Corrupt` if it is longer than any manifest may be; `ManifestInvalid` for what is whole but wrong.
-pub fn read_manifest(
-    context: &Context,
-    backend: &dyn Backend,
-    key: &str,
-    dataset: &str,
-    id: &str,
-) -> Result<ManifestRead> {
-    let Some(bytes) = backend.get(context, key, MANIFEST_MAX)? else { return Ok(ManifestRead::Absent) };
-    match Manifest::parse(&bytes, dataset, id, key) {
+/// The store's; `Corrupt` if it is longer than any manifest may be; `ManifestInvalid` for what is whole but wrong;
+/// `Deadline`, `Cancelled`, `Aborted`.
+pub fn read_manifest(context: &Context, backend: &dyn Backend, key: ManifestKey<'_>) -> Result<ManifestRead> {
+    let Some(bytes) = backend.get(context, key.path, MANIFEST_MAX)? else { return Ok(ManifestRead::Absent) };
+    match Manifest::parse(context, &bytes, key) {
         Ok(manifest) => Ok(ManifestRead::Whole(Box::new(StoredManifest { bytes, manifest }))),
-        Err(_) if is_cut_short(&bytes) && !matches!(form(id), Form::Ours { .. }) => Ok(ManifestRead::Torn),
+        Err(error)
+            if error.status() == Status::ManifestInvalid
+                && !matches!(form(key.snapshot_id), Form::Ours { .. })
+                && json::is_cut_short(&bytes) =>
+        {
+            Ok(ManifestRead::Torn)
+        }
         Err(error) => Err(error),
     }
 }
 
 impl History<'_> {
+    /// Which manifest lies at `path`: that of the snapshot `id`, or a partition's copy of it.
+    pub(super) fn manifest_at<'b>(&'b self, path: &'b str, id: &'b str) -> ManifestKey<'b> {
+        ManifestKey { layout: self.layout, dataset_id: self.dataset, snapshot_id: id, path }
+    }
+
     /// What stands under a manifest's key, or under that of the partition copy that takes its place.
     ///
     /// # Errors
     /// As [`read_manifest`]; `Deadline`, `Cancelled`, `Aborted`.
     pub fn manifest(&self, id: &str) -> Result<ManifestRead> {
         let canonical = self.layout.manifest_path(self.dataset, id);
-        match read_manifest(self.context, self.backend(), &canonical, self.dataset, id)? {
+        match read_manifest(self.context, self.backend(), self.manifest_at(&canonical, id))? {
             ManifestRead::Absent => match self.copy_of(id)? {
-                Some(copy) => read_manifest(self.context, self.backend(), &copy, self.dataset, id),
+                Some(copy) => read_manifest(self.context, self.backend(), self.manifest_at(&copy, id)),
                 None => Ok(ManifestRead::Absent),
             },
             read => Ok(read),

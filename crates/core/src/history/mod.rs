@@ -13,14 +13,12 @@ use std::sync::Arc;
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::layout::Layout;
+pub use crate::manifest::MANIFEST_MAX;
 use crate::store::{Backend, Store};
 pub(crate) use head::ParentLoop;
 pub(crate) use manifests::{ManifestRead, StoredManifest, read_manifest};
 pub(crate) use partition_copies::copies;
 pub(crate) use slot::{Id, Kind, Slot, SlotKey};
-
-/// The longest manifest that is read, in bytes.
-pub const MANIFEST_MAX: u64 = 256 << 20;
 
 /// The longest pointer that is read, in bytes: it holds one id.
 const POINTER_MAX: u64 = 4 << 10;
@@ -89,7 +87,7 @@ impl<'a> History<'a> {
                 Some(payload.ok_or_else(missing)?)
             }
         };
-        let (slot, payload) = envelope.with_payload(slot_key, object)?;
+        let (slot, payload) = envelope.with_payload(self.context, slot_key, object)?;
         Ok(Some(Decision { slot, payload: Arc::new(payload) }))
     }
 

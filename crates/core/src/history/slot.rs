@@ -4,14 +4,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::id::{Form, form};
 use crate::layout::Layout;
 use crate::manifest::Manifest;
-use crate::manifest::json::{self, ObjectWriter};
 use crate::manifest::producers::Producers;
+use crate::manifest::{ManifestKey, json};
 
 /// A snapshot id.
 pub type Id = Arc<str>;
@@ -74,7 +76,10 @@ pub const PAYLOAD_SUFFIX: &str = ".payload";
 
 const VERSION: u64 = 1;
 
+/// The first line, as JSON has it.
+#[derive(Serialize, Deserialize)]
 struct Header {
+    lode_slot: u64,
     kind: String,
     layout: String,
     child: String,
@@ -82,7 +87,14 @@ struct Header {
     nonce: String,
     len: u64,
     sha256: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<String>,
+}
+
+/// What every version of a header has.
+#[derive(Deserialize)]
+struct Version {
+    lode_slot: u64,
 }
 
 /// What identifies a slot, against which its content is checked.
@@ -131,24 +143,21 @@ pub fn payload_key(slot_key: SlotKey<'_>, slot: &Slot, payload: &[u8]) -> Option
 
 /// The slot's bytes.
 pub fn encode(slot_key: SlotKey<'_>, slot: &Slot, payload: &[u8]) -> Vec<u8> {
-    let payload_key = payload_key(slot_key, slot, payload);
-    let mut text = String::new();
-    let mut header = ObjectWriter::new(&mut text);
-    header.number("lode_slot", VERSION);
-    header.string("kind", kind_name(slot.kind));
-    header.string("layout", slot_key.layout.name());
-    header.string("child", &slot.child);
-    header.string("parent", slot.parent.as_deref().unwrap_or(ROOT));
-    header.string("nonce", &nonce_text(slot.nonce));
-    header.number("len", payload.len() as u64);
-    header.string("sha256", &hex(&Sha256::digest(payload)));
-    if let Some(key) = &payload_key {
-        header.string("payload", key);
-    }
-    header.end();
+    let header = Header {
+        lode_slot: VERSION,
+        kind: kind_name(slot.kind).to_owned(),
+        layout: slot_key.layout.name().to_owned(),
+        child: slot.child.to_string(),
+        parent: slot.parent.as_deref().unwrap_or(ROOT).to_owned(),
+        nonce: nonce_text(slot.nonce),
+        len: payload.len() as u64,
+        sha256: hex(&Sha256::digest(payload)),
+        payload: payload_key(slot_key, slot, payload),
+    };
+    let mut text = json::to_string(&header);
     text.push('\n');
     let mut bytes = text.into_bytes();
-    if payload_key.is_none() {
+    if header.payload.is_none() {
         bytes.extend_from_slice(payload);
     }
     bytes
@@ -160,40 +169,6 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::Noop => "noop",
         Kind::Adopt => "adopt",
     }
-}
-
-/// The values of a header line, by key; or what is wrong with it.
-fn parse_header(line: &[u8]) -> std::result::Result<(u64, Option<Header>, &'static str), String> {
-    let text = std::str::from_utf8(line).map_err(|_| "its header is no UTF-8 text".to_owned())?;
-    let members = json::members(text).map_err(|error| format!("its header is no JSON object: {error}"))?;
-    let value = |key: &str| members.iter().find(|(name, _)| name == key).map(|(_, value)| *value);
-    let string = |key: &str| {
-        let quoted = value(key)?.strip_prefix('"')?.strip_suffix('"')?;
-        Some(json::unescape(quoted).into_owned())
-    };
-    let number = |key: &str| value(key)?.parse::<u64>().ok();
-    let version = number("lode_slot").ok_or("its header has no version")?;
-    let mut missing = "";
-    let mut named = |key: &'static str| {
-        let found = string(key);
-        if found.is_none() {
-            missing = key;
-        }
-        found
-    };
-    let header = (|| {
-        Some(Header {
-            kind: named("kind")?,
-            layout: named("layout")?,
-            child: named("child")?,
-            parent: named("parent")?,
-            nonce: named("nonce")?,
-            sha256: named("sha256")?,
-            len: number("len")?,
-            payload: string("payload"),
-        })
-    })();
-    Ok((version, header, if missing.is_empty() { "len" } else { missing }))
 }
 
 #[cold]
@@ -211,15 +186,17 @@ pub fn decode(slot_key: SlotKey<'_>, bytes: &[u8]) -> Result<Envelope> {
     let corrupt = |what: fmt::Arguments<'_>| wrong(&key, what);
     let end = bytes.iter().take(HEADER_MAX).position(|&byte| byte == b'\n');
     let end = end.ok_or_else(|| corrupt(format_args!("it has no header line")))?;
-    let (version, header, missing) =
-        parse_header(&bytes[..end]).map_err(|what| corrupt(format_args!("{what}")))?;
+    let line = &bytes[..end];
+    let not_one =
+        |error: serde_json::Error| corrupt(format_args!("its header is not one: {error}")).with_source(error);
     // Of another version nothing but the version can be relied on.
+    let Version { lode_slot: version } = serde_json::from_slice(line).map_err(not_one)?;
     if version != VERSION {
         let message =
             format!("slot {key} has version {version}; this library knows version {VERSION}: update it");
         return Err(Error::new(Status::Unsupported, message).with_path(key));
     }
-    let header = header.ok_or_else(|| corrupt(format_args!("its header lacks {missing:?}")))?;
+    let header: Header = serde_json::from_slice(line).map_err(not_one)?;
     if !matches!(&*header.kind, "commit" | "noop" | "adopt") {
         let message = format!(
             "slot {key} is of the kind {:?}, which this library does not know: update it",
@@ -280,8 +257,14 @@ impl Envelope {
     /// Checks the payload (`object`: the bytes of its object, if it has one) and gives slot and payload.
     ///
     /// # Errors
-    /// `Corrupt`, naming what differs.
-    pub fn with_payload(self, slot_key: SlotKey<'_>, object: Option<Vec<u8>>) -> Result<(Slot, Vec<u8>)> {
+    /// `Corrupt`, naming what differs; `ManifestInvalid` if the payload is what was written, but no manifest of the
+    /// child; `Deadline`, `Cancelled`, `Aborted`.
+    pub fn with_payload(
+        self,
+        context: &Context,
+        slot_key: SlotKey<'_>,
+        object: Option<Vec<u8>>,
+    ) -> Result<(Slot, Vec<u8>)> {
         let key = slot_key.path();
         let corrupt = |what: fmt::Arguments<'_>| wrong(&key, what);
         let payload = object.unwrap_or(self.inline);
@@ -318,8 +301,14 @@ impl Envelope {
             return Ok((slot, payload));
         }
         let path = slot_key.layout.manifest_path(slot_key.dataset, &self.header.child);
-        let manifest = Manifest::parse(&payload, slot_key.dataset, &self.header.child, &path)
-            .map_err(|error| corrupt(format_args!("its payload: {}", error.message())))?;
+        let manifest_key = ManifestKey {
+            layout: slot_key.layout,
+            dataset_id: slot_key.dataset,
+            snapshot_id: &self.header.child,
+            path: &path,
+        };
+        let manifest = Manifest::parse(context, &payload, manifest_key)
+            .map_err(|error| error.context(format_args!("slot {key}: its payload")))?;
         if manifest.parent_snapshot_id.as_deref() != slot_key.parent {
             return Err(corrupt(format_args!(
                 "its payload names the parent {:?}, expected {:?}",
@@ -329,7 +318,7 @@ impl Envelope {
         }
         let producers = manifest
             .producers()
-            .map_err(|error| corrupt(format_args!("its payload: {}", error.message())))?;
+            .map_err(|error| error.context(format_args!("slot {key}: its payload")).with_path(&key))?;
         let kind = if self.header.kind == "noop" { Kind::Noop } else { Kind::Commit };
         let slot = Slot {
             kind,
@@ -346,7 +335,7 @@ impl Envelope {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::Metadata;
+    use crate::manifest::{FileFormat, FileRef, Metadata};
 
     const PARENT: &str = "1700000000000000000-00000000000000aa";
     const CHILD: &str = "1700000000000000001-00000000000000bb";
@@ -356,21 +345,11 @@ mod tests {
     }
 
     fn manifest(metadata: Metadata) -> Manifest {
+        let created_at = 1_700_000_000_000_000_001;
         Manifest {
-            dataset_id: "events".into(),
-            snapshot_id: CHILD.into(),
-            created_at: 1_700_000_000_000_000_001,
             metadata,
-            files: Vec::new(),
             parent_snapshot_id: Some(PARENT.into()),
-            row_count: 0,
-            min_timestamp: None,
-            max_timestamp: None,
-            codec: Some("jsonl".into()),
-            compressor: "noop".into(),
-            partitioner: "noop".into(),
-            checksum_algorithm: None,
-            unknown: Vec::new(),
+            ..Manifest::new(Layout::Default, "events", CHILD, created_at, FileFormat::default())
         }
     }
 
@@ -386,12 +365,12 @@ mod tests {
     }
 
     fn read(bytes: &[u8], object: Option<Vec<u8>>) -> Result<(Slot, Vec<u8>)> {
-        decode(slot_key(), bytes)?.with_payload(slot_key(), object)
+        decode(slot_key(), bytes)?.with_payload(Context::unlimited(), slot_key(), object)
     }
 
     #[test]
     fn a_slot_reads_back_as_it_was_written() {
-        let payload = manifest(Metadata::empty()).encode();
+        let payload = manifest(Metadata::empty()).encode().unwrap();
         let bytes = encode(slot_key(), &slot(), &payload);
         let header = std::str::from_utf8(&bytes).unwrap().lines().next().unwrap();
         assert!(
@@ -431,7 +410,7 @@ mod tests {
     #[test]
     fn a_large_payload_stands_in_its_own_object() {
         let text = format!("{{\"note\":\"{}\"}}", "x".repeat(INLINE_MAX));
-        let payload = manifest(Metadata::parse(&text).unwrap()).encode();
+        let payload = manifest(Metadata::parse(&text).unwrap()).encode().unwrap();
         let key = payload_key(slot_key(), &slot(), &payload).unwrap();
         assert_eq!(key, format!("datasets/events/_commits/{CHILD}-00000000000000000000000000000abc.payload"));
         let bytes = encode(slot_key(), &slot(), &payload);
@@ -443,14 +422,14 @@ mod tests {
 
     #[test]
     fn a_slot_that_is_not_right_is_refused_with_what_is_wrong() {
-        let payload = manifest(Metadata::empty()).encode();
+        let payload = manifest(Metadata::empty()).encode().unwrap();
         let good = String::from_utf8(encode(slot_key(), &slot(), &payload)).unwrap();
-        let cases: [(&str, &str, Status, &str); 16] = [
-            ("\n", " ", Status::Corrupt, "its header is no JSON object"),
+        let cases: [(&str, &str, Status, &str); 18] = [
+            ("\n", " ", Status::Corrupt, "its header is not one: trailing characters"),
             ("{\"lode_slot\":1", "{\"lode_slot\":2", Status::Unsupported, "has version 2"),
-            ("\"lode_slot\":1,", "", Status::Corrupt, "no version"),
+            ("\"lode_slot\":1,", "", Status::Corrupt, "its header is not one: missing field `lode_slot`"),
             ("\"nonce\":\"00", "\"nonce\":\"0", Status::Corrupt, "is not 32 hex digits"),
-            ("\"nonce\":", "\"once\":", Status::Corrupt, "its header lacks \"nonce\""),
+            ("\"nonce\":", "\"once\":", Status::Corrupt, "its header is not one: missing field `nonce`"),
             ("\"kind\":\"commit\"", "\"kind\":\"branch\"", Status::Unsupported, "of the kind \"branch\""),
             (
                 "\"layout\":\"default\"",
@@ -487,11 +466,18 @@ mod tests {
             (
                 &format!("\"child\":\"{CHILD}\""),
                 "\"child\":\"1700000000000000001-00000000000000bc\"",
-                Status::Corrupt,
+                Status::ManifestInvalid,
                 "its payload: invalid manifest",
             ),
+            ("\"nonce\":", "\"kind\":\"noop\",\"nonce\":", Status::Corrupt, "duplicate field `kind`"),
+            ("\"len\":", "\"len\":-", Status::Corrupt, "its header is not one: invalid value"),
             ("\"sha256\":", "\"payload\":\"a\",\"sha256\":", Status::Corrupt, "bytes follow its header"),
-            ("{\"lode_slot\"", "{{\"lode_slot\"", Status::Corrupt, "its header is no JSON object"),
+            (
+                "{\"lode_slot\"",
+                "{{\"lode_slot\"",
+                Status::Corrupt,
+                "its header is not one: key must be a string",
+            ),
         ];
         for (from, to, status, message) in cases {
             assert!(good.contains(from), "{from}");
@@ -500,6 +486,31 @@ mod tests {
             assert_eq!(error.status(), status, "{error}");
             assert!(error.message().contains(message), "{error}");
             assert!(error.message().contains("datasets/events/_commits/"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_payload_that_names_a_file_of_another_dataset_is_an_invalid_manifest() {
+        for (path, is_own) in [
+            ("datasets/events/snapshots/1/data/data", true),
+            ("datasets/other/snapshots/1/data/data", false),
+            ("datasets/events", false),
+            ("datasets/eventsx/data", false),
+            ("events/1/data/data", false),
+        ] {
+            let manifest = Manifest { files: vec![FileRef::new(path, 1)], ..manifest(Metadata::empty()) };
+            let bytes = encode(slot_key(), &slot(), &manifest.encode().unwrap());
+            match read(&bytes, None) {
+                Ok(_) => assert!(is_own, "{path}"),
+                Err(error) => {
+                    assert!(!is_own && error.status() == Status::ManifestInvalid, "{error}");
+                    assert!(
+                        error.message().contains("field files[0].path") && error.message().contains(path),
+                        "{error}"
+                    );
+                    assert!(error.message().contains("datasets/events/_commits/"), "{error}");
+                }
+            }
         }
     }
 }

@@ -1,84 +1,158 @@
-//! JSON text as Go's encoding/json writes it, so that equal manifests are equal bytes (`docs/format.md`,
-//! section "Manifest encoding"): string escapes, sorted keys, indentation. Numbers keep the text that they
-//! came with.
+//! JSON as Go's encoding/json writes it, so that equal manifests are equal bytes (`docs/format.md`, section "Manifest
+//! encoding"), and as it reads it. Parsing and writing are `serde_json`'s; here stand the differences.
 //!
-//! Everything here works on text that [`syntax::check`] has found valid, and walks it with a stack of its own: the depth
-//! of the input never becomes depth of the call stack.
+//! Values are split off unparsed, as [`RawValue`]s: a number keeps its digits, and no depth of nesting deepens the call
+//! stack, because `serde_json` passes over a raw value without recursion.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt;
+use std::io::{self, Write};
+use std::ops::ControlFlow;
 
-use super::syntax::{self, Flaw};
-use crate::codec::json::beyond_float64;
+use serde::de::{Deserializer as _, MapAccess, SeqAccess, Visitor};
+use serde::{Serialize, Serializer};
+use serde_json::ser::Formatter;
+use serde_json::value::RawValue;
 
-/// Containers nested deeper than this are written on one line: the white space before each of n nested containers
-/// would otherwise grow with the square of n.
-const DEEPEST_INDENTED: usize = 100;
+/// Containers nested deeper than this are written on one line: the white space before each of n nested containers would
+/// otherwise grow with the square of n. The deepest metadata that a caller may give is written as Go writes it.
+const DEEPEST_INDENTED: usize = super::metadata::DEEPEST + 2;
+
+/// Writes strings with Go's escapes, and, if it was made by [`GoFormatter::indented`], each member and element on a line
+/// of its own, indented by two spaces a level as `json.MarshalIndent` does.
+pub(crate) struct GoFormatter {
+    indented: bool,
+    depth: usize,
+    /// The innermost container has a member or element.
+    has_value: bool,
+}
+
+impl GoFormatter {
+    /// Without white space.
+    pub(crate) fn compact() -> Self {
+        GoFormatter { indented: false, depth: 0, has_value: false }
+    }
+
+    /// With white space.
+    pub(crate) fn indented() -> Self {
+        GoFormatter { indented: true, depth: 0, has_value: false }
+    }
+
+    fn new_line<W: ?Sized + Write>(&self, writer: &mut W) -> io::Result<()> {
+        if self.indented { new_line(writer, self.depth) } else { Ok(()) }
+    }
+
+    fn begin<W: ?Sized + Write>(&mut self, writer: &mut W, bracket: &[u8]) -> io::Result<()> {
+        self.depth += 1;
+        self.has_value = false;
+        writer.write_all(bracket)
+    }
+
+    fn end<W: ?Sized + Write>(&mut self, writer: &mut W, bracket: &[u8]) -> io::Result<()> {
+        self.depth -= 1;
+        if self.has_value {
+            self.new_line(writer)?;
+        }
+        self.has_value = true;
+        writer.write_all(bracket)
+    }
+
+    fn next<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        if !first {
+            writer.write_all(b",")?;
+        }
+        self.has_value = true;
+        self.new_line(writer)
+    }
+}
+
+fn new_line<W: ?Sized + Write>(writer: &mut W, depth: usize) -> io::Result<()> {
+    writer.write_all(b"\n")?;
+    (0..depth).try_for_each(|_| writer.write_all(b"  "))
+}
+
+impl Formatter for GoFormatter {
+    fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.begin(writer, b"[")
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.end(writer, b"]")
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.next(writer, first)
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.begin(writer, b"{")
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.end(writer, b"}")
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.next(writer, first)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.has_value = true;
+        writer.write_all(if self.indented { b": " } else { b":" })
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, _writer: &mut W) -> io::Result<()> {
+        self.has_value = true;
+        Ok(())
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, _writer: &mut W) -> io::Result<()> {
+        self.has_value = true;
+        Ok(())
+    }
+
+    /// What `serde_json` does not escape; Go escapes a little more.
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(['<', '>', '&', '\u{2028}', '\u{2029}']) {
+            let (plain, from) = rest.split_at(at);
+            writer.write_all(plain.as_bytes())?;
+            let escaped = from.chars().next().unwrap_or_default();
+            write!(writer, "\\u{:04x}", u32::from(escaped))?;
+            rest = &from[escaped.len_utf8()..];
+        }
+        writer.write_all(rest.as_bytes())
+    }
+
+    fn write_raw_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        reformat(fragment, self.indented.then_some(self.depth), writer)
+    }
+}
+
+/// JSON text that is put out as it is, but for its white space.
+pub(crate) struct Raw<'a>(pub(crate) &'a str);
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+/// As JSON text without white space.
+///
+/// # Panics
+/// If the value's `Serialize` fails: texts, numbers and containers of them cannot.
+pub(crate) fn to_string(value: &(impl Serialize + ?Sized)) -> String {
+    let mut out = Vec::new();
+    let mut json = serde_json::Serializer::with_formatter(&mut out, GoFormatter::compact());
+    value.serialize(&mut json).expect("texts and numbers can always be written");
+    String::from_utf8(out).expect("JSON is UTF-8")
+}
 
 /// Appends `text` as a JSON string, escaped as Go does.
 pub(crate) fn push_string(out: &mut String, text: &str) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                let written = write!(out, "\\u{:04x}", u32::from(c));
-                debug_assert!(written.is_ok(), "writing into a String cannot fail");
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-}
-
-/// A JSON object being written without white space.
-pub(crate) struct ObjectWriter<'a> {
-    out: &'a mut String,
-    first: bool,
-}
-
-impl<'a> ObjectWriter<'a> {
-    /// Opens the object at the end of `out`.
-    pub(crate) fn new(out: &'a mut String) -> Self {
-        out.push('{');
-        ObjectWriter { out, first: true }
-    }
-
-    /// Writes a key; the caller appends its value to what this gives.
-    pub(crate) fn key(&mut self, key: &str) -> &mut String {
-        if !std::mem::take(&mut self.first) {
-            self.out.push(',');
-        }
-        push_string(self.out, key);
-        self.out.push(':');
-        self.out
-    }
-
-    /// Writes a key with a string.
-    pub(crate) fn string(&mut self, key: &str, value: &str) {
-        push_string(self.key(key), value);
-    }
-
-    /// Writes a key with a number.
-    pub(crate) fn number(&mut self, key: &str, value: u64) {
-        self.raw(key, &value.to_string());
-    }
-
-    /// Writes a key with JSON text without white space.
-    pub(crate) fn raw(&mut self, key: &str, value: &str) {
-        self.key(key).push_str(value);
-    }
-
-    /// Closes the object.
-    pub(crate) fn end(self) {
-        self.out.push('}');
-    }
+    out.push_str(&to_string(text));
 }
 
 /// The index of the byte after the string that begins (with its quote) at `start` of valid JSON.
@@ -90,305 +164,188 @@ fn end_of_string(json: &[u8], start: usize) -> usize {
     at + 1
 }
 
-/// Valid JSON without the white space between its tokens.
-pub(crate) fn compact(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
+/// Writes valid JSON with other white space: none, or, inside of so many containers, as Go indents it.
+fn reformat<W: ?Sized + Write>(json: &str, depth: Option<usize>, out: &mut W) -> io::Result<()> {
     let (bytes, mut at) = (json.as_bytes(), 0);
+    let (indented, mut depth) = (depth.is_some(), depth.unwrap_or(0));
+    let line = |out: &mut W, depth: usize| match indented && depth <= DEEPEST_INDENTED {
+        true => new_line(out, depth),
+        false => Ok(()),
+    };
+    // The byte before, white space left out.
+    let mut before = b' ';
     while at < bytes.len() {
-        let end = match bytes[at] {
+        let byte = bytes[at];
+        let mut end = at + 1;
+        match byte {
             b' ' | b'\t' | b'\n' | b'\r' => {
-                at += 1;
+                at = end;
                 continue;
             }
-            b'"' => end_of_string(bytes, at),
-            _ => {
-                let token = |b: &u8| matches!(b, b'"' | b' ' | b'\t' | b'\n' | b'\r');
-                bytes[at..].iter().position(token).map_or(bytes.len(), |length| at + length)
-            }
-        };
-        out.push_str(&json[at..end]);
-        at = end;
-    }
-    out
-}
-
-/// Valid JSON without white space, indented by two spaces a level as Go's `json.MarshalIndent` does.
-pub(crate) fn indent(compact: &str) -> String {
-    fn new_line(out: &mut String, depth: usize) {
-        if depth <= DEEPEST_INDENTED {
-            out.push('\n');
-            out.extend(std::iter::repeat_n("  ", depth));
-        }
-    }
-
-    let mut out = String::with_capacity(compact.len() * 2);
-    let (bytes, mut at, mut depth) = (compact.as_bytes(), 0, 0_usize);
-    while at < bytes.len() {
-        let mut end = at + 1;
-        match bytes[at] {
-            open @ (b'{' | b'[') => {
-                out.push(open.into());
-                if matches!(bytes[end], b'}' | b']') {
-                    out.push(bytes[end].into());
-                    end += 1;
-                } else {
-                    depth += 1;
-                    new_line(&mut out, depth);
-                }
-            }
-            close @ (b'}' | b']') => {
-                // What was not broken open is not broken closed.
-                if depth <= DEEPEST_INDENTED {
-                    new_line(&mut out, depth - 1);
+            b'}' | b']' => {
+                // What was not broken open is not broken closed, and an empty container has no line.
+                if depth <= DEEPEST_INDENTED && !matches!(before, b'{' | b'[') {
+                    line(out, depth - 1)?;
                 }
                 depth -= 1;
-                out.push(close.into());
             }
-            b',' => {
-                out.push(',');
-                new_line(&mut out, depth);
-            }
-            b':' => out.push_str(": "),
-            b'"' => {
-                end = end_of_string(bytes, at);
-                out.push_str(&compact[at..end]);
-            }
+            _ if matches!(before, b'{' | b'[') => line(out, depth)?,
+            _ => {}
+        }
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'"' => end = end_of_string(bytes, at),
+            b',' | b':' | b'}' | b']' => {}
             _ => {
-                let ends = |b: &u8| matches!(b, b',' | b'}' | b']');
+                let ends = |b: &u8| matches!(b, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
                 end = bytes[at..].iter().position(ends).map_or(bytes.len(), |length| at + length);
-                out.push_str(&compact[at..end]);
             }
         }
-        at = end;
+        out.write_all(&bytes[at..end])?;
+        match byte {
+            b',' => line(out, depth)?,
+            b':' if indented => out.write_all(b" ")?,
+            _ => {}
+        }
+        (before, at) = (byte, end);
     }
-    out
+    Ok(())
+}
+
+/// Valid JSON without the white space between its tokens.
+pub(crate) fn compact(json: &str) -> String {
+    let mut out = Vec::with_capacity(json.len());
+    let written = reformat(json, None, &mut out);
+    debug_assert!(written.is_ok(), "writing into a Vec cannot fail");
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// What the text inside a valid JSON string's quotes stands for; half a surrogate pair becomes U+FFFD, as in Go.
 pub(crate) fn unescape(inner: &str) -> Cow<'_, str> {
-    unescape_whole(inner).0
+    if !inner.contains('\\') {
+        return Cow::Borrowed(inner);
+    }
+    let quoted = format!("\"{inner}\"");
+    let text = serde_json::Deserializer::from_str(&quoted).deserialize_byte_buf(GoText);
+    debug_assert!(text.is_ok(), "{inner:?} is inside of no valid string");
+    text.map_or(Cow::Borrowed(inner), Cow::Owned)
 }
 
-/// What [`unescape`] gives, and whether there was no half of a surrogate pair.
-fn unescape_whole(inner: &str) -> (Cow<'_, str>, bool) {
-    let Some(first) = inner.find('\\') else { return (Cow::Borrowed(inner), true) };
-    let mut whole = true;
-    let mut out = String::with_capacity(inner.len());
-    out.push_str(&inner[..first]);
-    let mut rest = &inner[first..];
-    while let Some(at) = rest.find('\\') {
-        out.push_str(&rest[..at]);
-        let escape = rest.as_bytes()[at + 1];
-        rest = &rest[at + 2..];
-        out.push(match escape {
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => {
-                let unit = code_unit(rest);
-                rest = &rest[4..];
-                let low = rest.strip_prefix("\\u").map(code_unit);
-                match (unit, low) {
-                    (0xD800..=0xDBFF, Some(low @ 0xDC00..=0xDFFF)) => {
-                        rest = &rest[6..];
-                        char::from_u32(0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00))
-                    }
-                    _ => char::from_u32(unit),
-                }
-                .unwrap_or_else(|| {
-                    whole = false;
-                    char::REPLACEMENT_CHARACTER
-                })
+/// A string, which `serde_json` gives as bytes if half of a surrogate pair is to be allowed in it.
+struct GoText;
+
+impl Visitor<'_> for GoText {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<String, E> {
+        let mut text = String::with_capacity(bytes.len());
+        for chunk in bytes.utf8_chunks() {
+            text.push_str(chunk.valid());
+            // Each half is three bytes, the first of which is ED, and each of these is a chunk of its own.
+            if chunk.invalid().first() == Some(&0xED) {
+                text.push(char::REPLACEMENT_CHARACTER);
             }
-            other => other.into(),
-        });
-    }
-    out.push_str(rest);
-    (Cow::Owned(out), whole)
-}
-
-/// The number that the four hex digits at the start of `text` write.
-fn code_unit(text: &str) -> u32 {
-    text.bytes().take(4).fold(0, |unit, b| unit << 4 | char::from(b).to_digit(16).unwrap_or(0))
-}
-
-/// Sorts members by key, and gives a key that occurs twice, if there is one.
-pub(super) fn sort_members(members: &mut [(String, String)]) -> Option<&str> {
-    members.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    members.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| &*pair[0].0)
-}
-
-/// A container of [`canonical_members`] whose end has not been seen yet.
-struct Open {
-    object: bool,
-    /// In an object: the key whose value comes next.
-    key: Option<String>,
-    /// Each value's canonical text; in an object, under its key.
-    values: Vec<(String, String)>,
-}
-
-impl Open {
-    fn put(&mut self, value: String) {
-        self.values.push((self.key.take().unwrap_or_default(), value));
-    }
-
-    /// The members, sorted by key.
-    fn into_members(mut self) -> Result<Vec<(String, String)>, String> {
-        match sort_members(&mut self.values) {
-            Some(key) => Err(format!("the key {key:?} occurs twice in one object")),
-            None => Ok(self.values),
         }
-    }
-
-    fn into_text(self) -> Result<String, String> {
-        let mut out = String::new();
-        if self.object {
-            let mut object = ObjectWriter::new(&mut out);
-            for (key, value) in self.into_members()? {
-                object.raw(&key, &value);
-            }
-            object.end();
-        } else {
-            out.push('[');
-            for (i, (_, value)) in self.values.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                out.push_str(value);
-            }
-            out.push(']');
-        }
-        Ok(out)
+        Ok(text)
     }
 }
 
-/// The members of a valid JSON object in canonical form: sorted bytewise, at every level, strings escaped as Go
-/// does, no white space, numbers as they are.
+/// Calls `each` with every key and value of an object, in order, until it breaks; gives what it broke with.
 ///
 /// # Errors
-/// What is wrong: a key twice in one object, more than `deepest` levels (the object itself is the first), a number
-/// beyond a 64-bit float.
-pub(crate) fn canonical_members(object: &str, deepest: usize) -> Result<Vec<(String, String)>, String> {
-    let (bytes, mut at) = (object.as_bytes(), 0);
-    let mut open: Vec<Open> = Vec::new();
-    loop {
-        match bytes[at] {
-            b' ' | b'\t' | b'\n' | b'\r' | b',' | b':' => at += 1,
-            byte @ (b'{' | b'[') => {
-                if open.len() == deepest {
-                    return Err(format!("they nest deeper than {deepest} levels (at byte {at})"));
-                }
-                open.push(Open { object: byte == b'{', key: None, values: Vec::new() });
-                at += 1;
-            }
-            _ => {
-                let Some(mut top) = open.pop() else { return Err("they are not an object".to_owned()) };
-                match bytes[at] {
-                    b'}' | b']' => {
-                        at += 1;
-                        let Some(parent) = open.last_mut() else { return top.into_members() };
-                        parent.put(top.into_text()?);
-                        continue;
-                    }
-                    b'"' => {
-                        let end = end_of_string(bytes, at);
-                        let text = unescape(&object[at + 1..end - 1]);
-                        if top.object && top.key.is_none() {
-                            top.key = Some(text.into_owned());
-                        } else {
-                            let mut quoted = String::with_capacity(text.len() + 2);
-                            push_string(&mut quoted, &text);
-                            top.put(quoted);
-                        }
-                        at = end;
-                    }
-                    _ => {
-                        let end = end_of_token(bytes, at);
-                        let token = &object[at..end];
-                        if beyond_float64(token.as_bytes()) {
-                            return Err(format!(
-                                "the number {token} (at byte {at}) does not fit a 64-bit float"
-                            ));
-                        }
-                        top.put(token.to_owned());
-                        at = end;
-                    }
-                }
-                open.push(top);
-            }
+/// Why the text, up to the break, is not one JSON object.
+pub(crate) fn members<'a, B>(
+    object: &'a str,
+    each: impl FnMut(Cow<'a, str>, &'a str) -> ControlFlow<B>,
+) -> serde_json::Result<Option<B>> {
+    struct Members<F, B> {
+        each: F,
+        broke: Option<B>,
+    }
+
+    impl<'de, B, F: FnMut(Cow<'de, str>, &'de str) -> ControlFlow<B>> Visitor<'de> for &mut Members<F, B> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
         }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                if let ControlFlow::Break(broke) = (self.each)(key_text(key), value.get()) {
+                    self.broke = Some(broke);
+                    return Err(serde::de::Error::custom("stopped"));
+                }
+            }
+            Ok(())
+        }
+    }
+
+    let mut visitor = Members { each, broke: None };
+    let mut json = serde_json::Deserializer::from_str(object);
+    let outcome = json.deserialize_map(&mut visitor).and_then(|()| json.end());
+    match visitor.broke {
+        Some(broke) => Ok(Some(broke)),
+        None => outcome.map(|()| None),
     }
 }
 
-/// The members of a JSON object in their order, values unread.
+/// Calls `each` with every element of an array, in order, until it breaks; gives what it broke with.
 ///
 /// # Errors
-/// Why it is not exactly one valid object.
-pub(crate) fn members(json: &str) -> Result<Vec<(Cow<'_, str>, &str)>, Flaw> {
-    syntax::check(json.as_bytes(), Some(b'{'))?;
-    let mut members = Vec::new();
-    let mut key = None;
-    for_each_inside(json, |text| match key.take() {
-        None => key = Some(unescape(&text[1..text.len() - 1])),
-        Some(key) => members.push((key, text)),
-    });
-    Ok(members)
-}
-
-/// The elements of a JSON array, unread.
-///
-/// # Errors
-/// Why it is not exactly one valid array.
-pub(crate) fn elements(json: &str) -> Result<Vec<&str>, Flaw> {
-    syntax::check(json.as_bytes(), Some(b'['))?;
-    let mut elements = Vec::new();
-    for_each_inside(json, |text| elements.push(text));
-    Ok(elements)
-}
-
-/// Gives the keys and values directly inside a valid object or array, in their order, as they are written.
-fn for_each_inside<'a>(json: &'a str, mut each: impl FnMut(&'a str)) {
-    let bytes = json.as_bytes();
-    let (mut at, mut depth, mut start) = (0, 0_usize, 0);
-    while at < bytes.len() {
-        let (inside, begin) = (depth == 1, at);
-        match bytes[at] {
-            b' ' | b'\t' | b'\n' | b'\r' | b',' | b':' => {
-                at += 1;
-                continue;
-            }
-            b'{' | b'[' => {
-                at += 1;
-                depth += 1;
-            }
-            b'}' | b']' => {
-                at += 1;
-                depth -= 1;
-            }
-            b'"' => at = end_of_string(bytes, at),
-            _ => at = end_of_token(bytes, at),
-        }
-        if inside {
-            start = begin;
-        }
-        if depth == 1 && (inside || matches!(bytes[begin], b'}' | b']')) {
-            each(&json[start..at]);
-        }
+/// Why the text, up to the break, is not one JSON array.
+pub(crate) fn elements<'a, B>(
+    array: &'a str,
+    each: impl FnMut(&'a str) -> ControlFlow<B>,
+) -> serde_json::Result<Option<B>> {
+    let mut visitor = Elements { each, broke: None };
+    let mut json = serde_json::Deserializer::from_str(array);
+    let outcome = json.deserialize_seq(&mut visitor).and_then(|()| json.end());
+    match visitor.broke {
+        Some(broke) => Ok(Some(broke)),
+        None => outcome.map(|()| None),
     }
 }
 
-/// The index of the byte after the number or literal that begins at `start` of valid JSON.
-fn end_of_token(json: &[u8], start: usize) -> usize {
-    let ends = |b: &u8| matches!(b, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
-    json[start..].iter().position(ends).map_or(json.len(), |length| start + length)
+/// Visits the elements of an array.
+pub(crate) struct Elements<F, B> {
+    /// Called with each.
+    pub(crate) each: F,
+    /// What it broke with.
+    pub(crate) broke: Option<B>,
+}
+
+impl<'de, B, F: FnMut(&'de str) -> ControlFlow<B>> Visitor<'de> for &mut Elements<F, B> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(element) = seq.next_element::<&RawValue>()? {
+            if let ControlFlow::Break(broke) = (self.each)(element.get()) {
+                self.broke = Some(broke);
+                return Err(serde::de::Error::custom("stopped"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a key stands for.
+pub(crate) fn key_text(key: &RawValue) -> Cow<'_, str> {
+    let quoted = key.get();
+    unescape(&quoted[1..quoted.len() - 1])
 }
 
 /// The text that a valid JSON value stands for; none if it is no string, or has half a surrogate pair.
 pub(crate) fn text(json: &str) -> Option<String> {
-    let (text, whole) = unescape_whole(json.strip_prefix('"')?.strip_suffix('"')?);
-    whole.then(|| text.into_owned())
+    serde_json::from_str(json).ok()
 }
 
 /// What kind of value valid JSON text is, for messages.
@@ -404,9 +361,30 @@ pub(crate) fn kind(json: &str) -> &'static str {
     }
 }
 
+/// Whether these bytes are the beginning of a JSON document.
+pub(crate) fn is_cut_short(bytes: &[u8]) -> bool {
+    use serde::de::IgnoredAny;
+
+    let ends_early = |outcome: serde_json::Result<IgnoredAny>| outcome.is_err_and(|error| error.is_eof());
+    if ends_early(serde_json::from_slice(bytes)) {
+        return true;
+    }
+    // A number that lacks its last digit is no end of the document to `serde_json`, but an error.
+    matches!(bytes.last(), Some(b'-' | b'+' | b'.' | b'e' | b'E'))
+        && ends_early(serde_json::from_reader(io::Read::chain(bytes, &b"0"[..])))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn indent(json: &str) -> String {
+        let mut out = Vec::new();
+        Raw(json)
+            .serialize(&mut serde_json::Serializer::with_formatter(&mut out, GoFormatter::indented()))
+            .unwrap();
+        String::from_utf8(out).unwrap()
+    }
 
     #[test]
     fn strings_escape_as_go_does() {
@@ -429,8 +407,10 @@ mod tests {
             (r"\uDC00x", "\u{fffd}x"),
             (r"\ud800\ud83d\ude00", "\u{fffd}😀"),
             (r"\ud800\u0041", "\u{fffd}A"),
+            (r"\ud800\ud800", "\u{fffd}\u{fffd}"),
             (r"\ud800é", "\u{fffd}é"),
             (r"\ud800\n", "\u{fffd}\n"),
+            (r"\uFFFD", "\u{fffd}"),
         ] {
             assert_eq!(unescape(inner), expected, "{inner}");
         }
@@ -444,6 +424,8 @@ mod tests {
         assert_eq!(compact(tight), tight);
         let indented = "{\n  \"a b\": [\n    1,\n    -2.5e+3,\n    \"x\\\" [\",\n    {},\n    []\n  ],\n  \"c\": true\n}";
         assert_eq!(indent(tight), indented);
+        assert_eq!(indent(loose), indented);
+        assert_eq!(indent(indented), indented);
         assert_eq!(compact(indented), tight);
         assert_eq!((indent("{}"), indent("[]"), indent("7")), ("{}".into(), "[]".into(), "7".into()));
     }
@@ -452,23 +434,68 @@ mod tests {
     fn deep_nesting_does_not_multiply_its_size() {
         let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
         let indented = indent(&deep);
-        assert!(indented.len() < deep.len() * 3, "{}", indented.len());
+        assert!(indented.len() < deep.len() * 4, "{}", indented.len());
         assert_eq!(compact(&indented), deep);
     }
 
     #[test]
-    fn members_become_canonical_at_every_level() {
-        let members = canonical_members(
-            "{ \"é\": 1, \"b\": {\"z\": [ {\"y\":1,\"x\":\"<\\u00e9\\/>\"} ], \"a\": null},\n \"B\": 12345678901234567890123, \"a\": -0.0E+00 }",
-            4,
-        );
+    fn members_and_elements_come_unparsed_and_in_order_until_a_break() {
+        let mut seen = Vec::new();
+        let object = "{\"b\" : [ 1.50 ], \"\\u0061\": {\"x\":\"y\"}, \"b\":null, \"\\ud800\": 12345678901234567890123}";
+        let broke = members(object, |key, value| {
+            seen.push((key.into_owned(), value.to_owned()));
+            ControlFlow::<()>::Continue(())
+        });
+        assert!(broke.unwrap().is_none());
         let expected = [
-            ("B", "12345678901234567890123"),
-            ("a", "-0.0E+00"),
-            ("b", r#"{"a":null,"z":[{"x":"\u003cé/\u003e","y":1}]}"#),
-            ("é", "1"),
+            ("b", "[ 1.50 ]"),
+            ("a", "{\"x\":\"y\"}"),
+            ("b", "null"),
+            ("\u{fffd}", "12345678901234567890123"),
         ];
-        assert_eq!(members.unwrap(), expected.map(|(k, v)| (k.to_owned(), v.to_owned())));
-        assert_eq!(canonical_members("{}", 1), Ok(vec![]));
+        assert_eq!(seen, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        let broke =
+            members(
+                object,
+                |key, _| if key == "a" { ControlFlow::Break(7) } else { ControlFlow::Continue(()) },
+            );
+        assert_eq!(broke.unwrap(), Some(7));
+
+        let mut seen = Vec::new();
+        let broke = elements("[1, [2 ,3],\"x\" ]", |value| {
+            seen.push(value);
+            if seen.len() == 3 { ControlFlow::Break("enough") } else { ControlFlow::Continue(()) }
+        });
+        assert_eq!((broke.unwrap(), &*seen), (Some("enough"), &["1", "[2 ,3]", "\"x\""][..]));
+
+        for text in [
+            "",
+            "[]",
+            "7",
+            "{\"a\":1,}",
+            "{\"a\":1} x",
+            "{\"a\n\":1}",
+            "{'a':1}",
+            "{\"a\":01}",
+            "{\"\\x\":1}",
+        ] {
+            assert!(members(text, |_, _| ControlFlow::<()>::Continue(())).is_err(), "{text:?}");
+        }
+        for text in ["", "{}", "7", "[1,]", "[1] x", "[\"\n\"]"] {
+            assert!(elements(text, |_| ControlFlow::<()>::Continue(())).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn every_beginning_of_a_document_is_told_from_what_is_none() {
+        let document = r#"{"a":[1,-2.5e+3,true,null,"\u00e9\n"],"b":{},"c":-0.5E-7}"#;
+        for length in 0..document.len() {
+            assert!(is_cut_short(&document.as_bytes()[..length]), "{:?}", &document[..length]);
+        }
+        for text in [
+            "{}", "7", "{}}", "{\"a\" 1", "{\"a\":}", "nul!", "[1,,", "[--", "[e", "[1e1.", "\u{feff}", "[01",
+        ] {
+            assert!(!is_cut_short(text.as_bytes()), "{text:?}");
+        }
     }
 }

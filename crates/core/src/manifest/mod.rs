@@ -2,23 +2,30 @@
 //! in the store is what makes the snapshot exist, so it is written byte for byte as the format says, and read
 //! whole or not at all.
 
+mod format;
 pub(crate) mod json;
 mod metadata;
-mod parse;
 pub(crate) mod producers;
-pub(crate) mod syntax;
-mod time;
+mod read;
+mod rfc3339;
+mod write;
 
+pub use format::FileFormat;
 pub use metadata::Metadata;
+pub use read::{FieldError, ManifestKey};
+
+use serde::Serialize;
 
 use crate::error::Result;
-use json::ObjectWriter;
 use producers::Producers;
 
 /// The value of `schema_name`.
 const SCHEMA_NAME: &str = "lode-manifest";
 /// The value of `format_version`; a reader accepts every version with the same first number.
 const FORMAT_VERSION: &str = "1.0.0";
+
+/// The longest manifest that is read or written, in bytes.
+pub const MANIFEST_MAX: u64 = 256 << 20;
 
 /// All that is known of one snapshot. Which codecs, compressors and checksums can be read is not decided here:
 /// their names stay text.
@@ -58,80 +65,49 @@ pub struct Manifest {
 }
 
 /// A data file of a snapshot.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FileRef {
     /// Its full store key.
     pub path: String,
     /// Its size as stored (compressed), in bytes.
     pub size_bytes: u64,
     /// The checksum of its stored bytes, in lower-case hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub checksum: Option<String>,
     /// What its codec counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stats: Option<FileStats>,
 }
 
 /// What a codec counted while it wrote a file.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct FileStats {
     /// How many records.
     pub row_count: u64,
     /// By column; may be empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<ColumnStats>,
 }
 
 /// What a codec counted of one column.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ColumnStats {
     /// The column.
     pub name: String,
     /// The least value, as JSON text without white space.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "write::raw")]
     pub min: Option<String>,
     /// The greatest value, as JSON text without white space.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "write::raw")]
     pub max: Option<String>,
     /// How many values were null.
     pub null_count: u64,
     /// About how many values were different; 0: not counted.
+    #[serde(skip_serializing_if = "write::is_zero")]
     pub distinct_count: u64,
 }
 
 impl Manifest {
-    /// The manifest's bytes, as the format wants them: equal manifests are equal bytes.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = String::new();
-        let mut object = ObjectWriter::new(&mut out);
-        object.string("schema_name", SCHEMA_NAME);
-        object.string("format_version", FORMAT_VERSION);
-        object.string("dataset_id", &self.dataset_id);
-        object.string("snapshot_id", &self.snapshot_id);
-        push_time(object.key("created_at"), self.created_at);
-        object.raw("metadata", &self.metadata.json());
-        self.push_files(object.key("files"));
-        if let Some(parent) = &self.parent_snapshot_id {
-            object.string("parent_snapshot_id", parent);
-        }
-        object.number("row_count", self.row_count);
-        if let Some(time) = self.min_timestamp {
-            push_time(object.key("min_timestamp"), time);
-        }
-        if let Some(time) = self.max_timestamp {
-            push_time(object.key("max_timestamp"), time);
-        }
-        if let Some(codec) = &self.codec {
-            object.string("codec", codec);
-        }
-        object.string("compressor", &self.compressor);
-        object.string("partitioner", &self.partitioner);
-        if let Some(algorithm) = &self.checksum_algorithm {
-            object.string("checksum_algorithm", algorithm);
-        }
-        for (key, value) in &self.unknown {
-            object.raw(key, value);
-        }
-        object.end();
-        json::indent(&out).into_bytes()
-    }
-
     /// How many records the file of this number holds, if the manifest tells: by the file's statistics, or because it
     /// is the only file.
     #[must_use]
@@ -160,22 +136,8 @@ impl Manifest {
     /// Writes the map into the metadata, where it is left out while empty.
     pub(crate) fn set_producers(&mut self, producers: &Producers) {
         if !producers.is_empty() {
-            self.metadata.set_reserved(producers::KEY, producers.json());
+            self.metadata.set_reserved(producers::KEY, &producers.json());
         }
-    }
-
-    fn push_files(&self, out: &mut String) {
-        let mut by_path: Vec<(&str, usize)> =
-            self.files.iter().enumerate().map(|(index, file)| (&*file.path, index)).collect();
-        by_path.sort_unstable();
-        out.push('[');
-        for (i, (_, index)) in by_path.into_iter().enumerate() {
-            if i > 0 {
-                out.push(',');
-            }
-            self.files[index].push(out);
-        }
-        out.push(']');
     }
 
     /// The manifest of a snapshot `id` that only repeats this one, on top of it, at this time in nanoseconds
@@ -196,64 +158,6 @@ impl Manifest {
     pub fn is_noop(&self) -> Option<String> {
         self.metadata.noop()
     }
-}
-
-impl FileRef {
-    fn push(&self, out: &mut String) {
-        let mut object = ObjectWriter::new(out);
-        object.string("path", &self.path);
-        object.number("size_bytes", self.size_bytes);
-        if let Some(checksum) = &self.checksum {
-            object.string("checksum", checksum);
-        }
-        if let Some(stats) = &self.stats {
-            stats.push(object.key("stats"));
-        }
-        object.end();
-    }
-}
-
-impl FileStats {
-    fn push(&self, out: &mut String) {
-        let mut object = ObjectWriter::new(out);
-        object.number("row_count", self.row_count);
-        if !self.columns.is_empty() {
-            let columns = object.key("columns");
-            columns.push('[');
-            for (i, column) in self.columns.iter().enumerate() {
-                if i > 0 {
-                    columns.push(',');
-                }
-                column.push(columns);
-            }
-            columns.push(']');
-        }
-        object.end();
-    }
-}
-
-impl ColumnStats {
-    fn push(&self, out: &mut String) {
-        let mut object = ObjectWriter::new(out);
-        object.string("name", &self.name);
-        if let Some(min) = &self.min {
-            object.raw("min", min);
-        }
-        if let Some(max) = &self.max {
-            object.raw("max", max);
-        }
-        object.number("null_count", self.null_count);
-        if self.distinct_count > 0 {
-            object.number("distinct_count", self.distinct_count);
-        }
-        object.end();
-    }
-}
-
-fn push_time(out: &mut String, unix_nanos: i64) {
-    out.push('"');
-    time::push_rfc3339(out, unix_nanos);
-    out.push('"');
 }
 
 #[cfg(test)]

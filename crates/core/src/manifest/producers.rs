@@ -2,7 +2,12 @@
 //! sequences that are committed, the highest one's position, and the snapshot that brought it. Every manifest
 //! carries the map, so that the newest one is enough.
 
-use super::json::{self, ObjectWriter};
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::json;
 use crate::error::{Error, Result, Status};
 
 /// The metadata key that the map stands under.
@@ -156,18 +161,7 @@ impl Producers {
 
     /// As JSON text without white space.
     pub fn json(&self) -> String {
-        let mut out = String::new();
-        let mut object = ObjectWriter::new(&mut out);
-        for (producer, entry) in &self.entries {
-            let mut inner = ObjectWriter::new(object.key(producer));
-            inner.string("position", &entry.position);
-            inner.number("sequence", entry.sequence);
-            inner.string("snapshot", &entry.snapshot);
-            inner.string("window", &format!("{:016x}", entry.window));
-            inner.end();
-        }
-        object.end();
-        out
+        json::to_string(self)
     }
 
     /// Reads what [`Producers::json`] writes, whatever the order and the white space.
@@ -177,39 +171,95 @@ impl Producers {
     /// taken for an empty one.
     pub fn parse(text: &str) -> Result<Producers> {
         let corrupt = |what: String| Error::new(Status::Corrupt, format_args!("metadata {KEY:?}: {what}"));
-        let members = json::members(text).map_err(|error| corrupt(format!("no JSON object: {error}")))?;
         let mut map = Producers::default();
-        for (producer, value) in members {
+        let broke = json::members(text, |producer, value| {
             let Err(at) = map.place(&producer) else {
-                return Err(corrupt(format!("{producer:?} is there twice")));
+                return ControlFlow::Break(corrupt(format!("{producer:?} is there twice")));
             };
-            let entry =
-                parse_entry(value).ok_or_else(|| corrupt(format!("the entry of {producer:?} is not one")))?;
-            map.entries.insert(at, (producer.into_owned(), entry));
+            match serde_json::from_str::<StoredEntry>(value)
+                .map_err(EntryError::from)
+                .and_then(Entry::try_from)
+            {
+                Ok(entry) => {
+                    map.entries.insert(at, (producer.into_owned(), entry));
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    let what = format!("the entry of {producer:?} is not one: {error}");
+                    ControlFlow::Break(corrupt(what).with_source(error))
+                }
+            }
+        });
+        match broke {
+            Ok(None) => Ok(map),
+            Ok(Some(error)) => Err(error),
+            Err(error) => Err(corrupt(format!("no JSON object: {error}")).with_source(error)),
         }
-        Ok(map)
+    }
+}
+
+impl Serialize for Producers {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer
+            .collect_map(self.entries.iter().map(|(producer, entry)| (producer, StoredEntry::from(entry))))
+    }
+}
+
+/// An [`Entry`] as JSON has it.
+#[derive(Serialize, Deserialize)]
+struct StoredEntry<'a> {
+    position: Cow<'a, str>,
+    sequence: u64,
+    snapshot: Cow<'a, str>,
+    /// 16 hex digits.
+    window: Cow<'a, str>,
+}
+
+impl<'a> From<&'a Entry> for StoredEntry<'a> {
+    fn from(entry: &'a Entry) -> Self {
+        StoredEntry {
+            position: Cow::Borrowed(&entry.position),
+            sequence: entry.sequence,
+            snapshot: Cow::Borrowed(&entry.snapshot),
+            window: Cow::Owned(format!("{:016x}", entry.window)),
+        }
+    }
+}
+
+/// Why a producer's entry is none.
+#[derive(Debug, thiserror::Error)]
+enum EntryError {
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    #[error("its sequence is 0")]
+    Sequence,
+    #[error("its window {0:?} is not 16 hex digits, the last bit set")]
+    Window(String),
+}
+
+impl TryFrom<StoredEntry<'_>> for Entry {
+    type Error = EntryError;
+
+    fn try_from(stored: StoredEntry<'_>) -> std::result::Result<Entry, EntryError> {
+        if stored.sequence == 0 {
+            return Err(EntryError::Sequence);
+        }
+        let is_hex = stored.window.len() == 16 && stored.window.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match u64::from_str_radix(&stored.window, 16) {
+            Ok(window) if is_hex && window & 1 == 1 => Ok(Entry {
+                sequence: stored.sequence,
+                window,
+                position: stored.position.into_owned(),
+                snapshot: stored.snapshot.into_owned(),
+            }),
+            _ => Err(EntryError::Window(stored.window.into_owned())),
+        }
     }
 }
 
 /// A distance as a shift that yields 0 where it leaves the window.
 fn shift(distance: u64) -> u32 {
     u32::try_from(distance).unwrap_or(u32::MAX)
-}
-
-fn parse_entry(text: &str) -> Option<Entry> {
-    let members = json::members(text).ok()?;
-    let value = |key: &str| members.iter().find(|(name, _)| name == key).map(|(_, value)| *value);
-    let string =
-        |key: &str| Some(json::unescape(value(key)?.strip_prefix('"')?.strip_suffix('"')?).into_owned());
-    let window = string("window")?;
-    let entry = Entry {
-        sequence: value("sequence")?.parse().ok()?,
-        window: u64::from_str_radix(&window, 16).ok()?,
-        position: string("position")?,
-        snapshot: string("snapshot")?,
-    };
-    let is_hex = window.len() == 16 && window.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (is_hex && entry.sequence > 0 && entry.window & 1 == 1).then_some(entry)
 }
 
 #[cfg(test)]

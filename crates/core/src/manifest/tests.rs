@@ -1,5 +1,11 @@
+use std::error::Error as _;
+
 use super::*;
+use crate::checksum::Checksum;
+use crate::codec::Codec;
+use crate::context::{CallOptions, CancelToken, Context, ProgressListener};
 use crate::error::Status;
+use crate::layout::Layout;
 
 const PATH: &str = "datasets/events/snapshots/1700000000123456789-00ff00ff00ff00ff/manifest.json";
 const ID: &str = "1700000000123456789-00ff00ff00ff00ff";
@@ -64,10 +70,8 @@ const FULL: &str = r#"{
 
 fn full() -> Manifest {
     let data = "datasets/events/snapshots/1700000000123456789-00ff00ff00ff00ff/data";
+    let format = FileFormat { codec: Codec::Jsonl, ..FileFormat::default() };
     Manifest {
-        dataset_id: "events".into(),
-        snapshot_id: ID.into(),
-        created_at: 1_700_000_000_123_456_789,
         metadata: Metadata::parse(r#"{"é":"<tag> \u2028","a":[1,{"x":12345678901234567890123},[],{}]}"#)
             .unwrap(),
         // Not in order: encoding sorts them.
@@ -101,40 +105,29 @@ fn full() -> Manifest {
         row_count: 3,
         min_timestamp: Some(-1),
         max_timestamp: Some(1_700_000_000_000_000_000),
-        codec: Some("jsonl".into()),
-        compressor: "noop".into(),
-        partitioner: "noop".into(),
-        checksum_algorithm: Some("xxh3".into()),
-        unknown: Vec::new(),
+        ..Manifest::new(Layout::Default, "events", ID, 1_700_000_000_123_456_789, format)
     }
 }
 
 /// A manifest with no key that may be left out.
 fn least() -> Manifest {
-    Manifest {
-        dataset_id: "events".into(),
-        snapshot_id: ID.into(),
-        created_at: 0,
-        metadata: Metadata::empty(),
-        files: Vec::new(),
-        parent_snapshot_id: None,
-        row_count: 0,
-        min_timestamp: None,
-        max_timestamp: None,
-        codec: None,
-        compressor: "noop".into(),
-        partitioner: "noop".into(),
-        checksum_algorithm: None,
-        unknown: Vec::new(),
-    }
+    let format = FileFormat { checksum: Checksum::None, ..FileFormat::default() };
+    Manifest::new(Layout::Default, "events", ID, 0, format)
 }
 
 fn encoded(manifest: &Manifest) -> String {
-    String::from_utf8(manifest.encode()).unwrap()
+    String::from_utf8(manifest.encode().unwrap()).unwrap()
+}
+
+const KEY: ManifestKey<'static> =
+    ManifestKey { layout: Layout::Default, dataset_id: "events", snapshot_id: ID, path: PATH };
+
+fn parse_bytes(bytes: &[u8]) -> crate::Result<Manifest> {
+    Manifest::parse(Context::unlimited(), bytes, KEY)
 }
 
 fn parse(text: &str) -> crate::Result<Manifest> {
-    Manifest::parse(text.as_bytes(), "events", ID, PATH)
+    parse_bytes(text.as_bytes())
 }
 
 /// `FULL` with one piece of it replaced.
@@ -264,7 +257,7 @@ fn every_wrong_field_is_named() {
             CREATED,
             "\"created_at\": \"2023-02-29T00:00:00Z\"",
             "created_at",
-            "\"2023-02-29T00:00:00Z\" is no RFC 3339 time: its day is out of range",
+            "\"2023-02-29T00:00:00Z\" is no RFC 3339 time: ",
         ),
         (
             CREATED,
@@ -287,6 +280,16 @@ fn every_wrong_field_is_named() {
         (FILE, "\"path\": \"/etc/passwd\"", "files[1].path", "begins with '/'"),
         (FILE, "\"path\": \"a\\u0000b\"", "files[1].path", "NUL"),
         (FILE, "\"path\": \"a\", \"path\": \"b\"", "files[1].path", "occurs twice"),
+        (
+            FILE,
+            "\"path\": \"datasets/other/snapshots/1/data/data\"",
+            "files[1].path",
+            "not a file of this dataset",
+        ),
+        (FILE, "\"path\": \"datasets/eventsx/data\"", "files[1].path", "lie below \"datasets/events/\""),
+        (FILE, "\"path\": \"events/1/data/data\"", "files[1].path", "not a file of this dataset"),
+        (FILE, "\"path\": \"datasets/events\"", "files[1].path", "not a file of this dataset"),
+        (FILE, "\"Path\": \"a\"", "files[1].Path", "some take it for \"path\""),
         (NUMBER, "\"size_bytes\": -1", "files[0].size_bytes", "must not be negative, found -1"),
         (NUMBER, "\"size_bytes\": -99999999999999999999", "files[0].size_bytes", "must not be negative"),
         (
@@ -365,6 +368,13 @@ fn every_wrong_field_is_named() {
         ("\"partitioner\": \"noop\"", "\"partitioner\": \"\"", "partitioner", "missing or empty"),
         ("\"xxh3\"", "5", "checksum_algorithm", "expected a string"),
         ("\"xxh3\"", "\"xxh3\", \"codec\": \"jsonl\"", "codec", "it occurs twice"),
+        ("\"xxh3\"", "\"xxh3\", \"Codec\": \"jsonl\"", "Codec", "some take it for \"codec\""),
+        (
+            "\"xxh3\"",
+            "\"xxh3\", \"Che\u{212a}sum_algorithm\": 1, \"che\\u0063\u{212a}\u{17f}um_algorithm\": 1",
+            "chec\u{212a}\u{17f}um_algorithm",
+            "readers differ",
+        ),
         ("\"xxh3\"", "\"xxh3\", \"\\u0063odec\": \"jsonl\"", "codec", "it occurs twice"),
     ] {
         let error = parse(&altered(from, to)).unwrap_err();
@@ -373,13 +383,20 @@ fn every_wrong_field_is_named() {
         assert!(error.message().contains(what), "{to}: {error}");
         assert!(error.message().contains(PATH), "{error}");
         assert_eq!((error.path(), error.snapshot_id()), (Some(PATH), Some(ID)));
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<FieldError>()).unwrap();
+        assert_eq!(cause.field(), field);
     }
+    let error = parse(&altered(CREATED, "\"created_at\": \"2023-02-29T00:00:00Z\"")).unwrap_err();
+    let cause = error.source().and_then(|field| field.source()).and_then(|time| time.source());
+    assert!(cause.is_some_and(|cause| cause.is::<time::error::Parse>()), "{cause:?}");
+    let error = parse("{").unwrap_err();
+    assert!(error.source().is_some_and(|cause| cause.is::<serde_json::Error>()));
 }
 
 #[test]
 fn a_manifest_torn_anywhere_or_followed_by_anything_is_refused() {
     for length in 0..FULL.len() {
-        let error = Manifest::parse(&FULL.as_bytes()[..length], "events", ID, PATH).unwrap_err();
+        let error = parse_bytes(&FULL.as_bytes()[..length]).unwrap_err();
         assert_eq!(error.status(), Status::ManifestInvalid, "{length}: {error}");
         assert!(error.message().contains(PATH), "{error}");
         if FULL.is_char_boundary(length) {
@@ -389,22 +406,22 @@ fn a_manifest_torn_anywhere_or_followed_by_anything_is_refused() {
     for (after, what) in [
         ("\n", "followed by white space"),
         (" \t", "followed by white space"),
-        ("\0", "something follows the document"),
-        ("{}", "something follows the document"),
-        (FULL, "something follows the document"),
+        ("\0", "trailing characters"),
+        ("{}", "trailing characters"),
+        (FULL, "trailing characters"),
     ] {
         let error = parse(&format!("{FULL}{after}")).unwrap_err();
         assert_eq!(error.status(), Status::ManifestInvalid);
         assert!(error.message().contains(what), "{error}");
     }
     for (bytes, what) in [
-        (&b"\xef\xbb\xbf{}"[..], "not exactly one JSON object: expected '{'"),
+        (&b"\xef\xbb\xbf{}"[..], "not exactly one JSON object: expected value"),
         (b"[]", "not exactly one JSON object"),
         (b"null", "not exactly one JSON object"),
         (b"{\"a\xff\":1}", "not UTF-8 (at byte 3)"),
         (&[0; 64], "not exactly one JSON object"),
     ] {
-        let error = Manifest::parse(bytes, "events", ID, PATH).unwrap_err();
+        let error = parse_bytes(bytes).unwrap_err();
         assert_eq!(error.status(), Status::ManifestInvalid);
         assert!(error.message().contains(what), "{error}");
     }
@@ -422,18 +439,118 @@ fn hostile_nesting_is_read_on_a_small_stack() {
     let read = std::thread::Builder::new().stack_size(64 * 1024).spawn(move || {
         let manifest = parse(&text).unwrap();
         // Written again, it is about as long as it was.
-        assert!(manifest.encode().len() < text.len() * 2);
+        assert!(manifest.encode().unwrap().len() < text.len() * 2);
         assert_eq!(parse(&encoded(&manifest)).unwrap(), manifest);
         manifest.unknown[0].1.len()
     });
     assert_eq!(read.unwrap().join().unwrap(), 2_000_000);
 }
 
+/// A manifest of this many files, in the order of their paths.
+fn of_files(count: usize) -> Manifest {
+    let path = |number| format!("datasets/events/partitions/p={number:07}/segments/{ID}/data/data");
+    Manifest {
+        files: (0..count)
+            .map(|number| FileRef {
+                checksum: Some("0011223344556677".into()),
+                ..FileRef::new(path(number), 9)
+            })
+            .collect(),
+        ..Manifest::new(Layout::Default, "events", ID, 0, FileFormat::default())
+    }
+}
+
+#[test]
+fn a_long_manifest_is_read_until_the_call_ends() {
+    let columns = r#"{"name":"c"},"#.repeat(1000);
+    let texts = [
+        String::from_utf8(of_files(1000).encode().unwrap()).unwrap(),
+        altered("\"metadata\": {", &format!("\"metadata\": {{{}", numbered("\"%\":0,"))),
+        altered("\"columns\": [", &format!("\"columns\": [{columns}")),
+        altered("\"xxh3\"", &format!("\"xxh3\"{}", numbered(",\"%\":0"))),
+    ];
+    for text in texts {
+        let token = CancelToken::new();
+        let cancelled = token.clone();
+        let progress = Some(ProgressListener::new(move |_| {
+            cancelled.cancel();
+            true
+        }));
+        let options = CallOptions { cancel: Some(token), progress, ..CallOptions::default() };
+        // The first check asks for progress, and thereby cancels; the second ends the call.
+        let error = Manifest::parse(&Context::start(&options), text.as_bytes(), KEY).unwrap_err();
+        assert_eq!((error.status(), error.path()), (Status::Cancelled, Some(PATH)), "{error}");
+        let over = CallOptions { deadline: Some(std::time::Duration::ZERO), ..CallOptions::default() };
+        let error = Manifest::parse(&Context::start(&over), text.as_bytes(), KEY).unwrap_err();
+        assert_eq!((error.status(), error.path()), (Status::Deadline, Some(PATH)), "{error}");
+        parse(&text).unwrap();
+    }
+}
+
+/// A thousand copies of the text, each with a number of its own for `%`, in order.
+fn numbered(text: &str) -> String {
+    (0..1000).map(|number| text.replace('%', &format!("#{number:04}"))).collect()
+}
+
+#[test]
+fn many_files_are_read_in_a_vector_that_is_hardly_larger_than_they_are() {
+    let manifest = of_files(10_000);
+    let again = parse_bytes(&manifest.encode().unwrap()).unwrap();
+    assert!(again.files.capacity() < 10_100, "{}", again.files.capacity());
+    assert_eq!(again, manifest);
+}
+
+#[test]
+fn values_that_would_take_many_times_their_text_are_refused() {
+    let tiny = |value: &str| value.repeat((32 << 20) / value.len());
+    for (from, to, field) in [
+        ("\"files\": [", format!("\"files\": [{}", tiny("{\"path\":\"datasets/events/x\"},")), "files["),
+        ("\"columns\": [", format!("\"columns\": [{}", tiny("{},")), "files[0].stats.columns["),
+        ("\"xxh3\"", format!("\"xxh3\"{}", tiny(",\"\":0")), "field \"\": "),
+    ] {
+        let error = parse(&altered(from, &to)).unwrap_err();
+        assert_eq!(error.status(), Status::ManifestInvalid, "{error}");
+        assert!(error.message().contains(field), "{error}");
+        assert!(error.message().contains("more than three times the manifest's size"), "{error}");
+    }
+}
+
+#[test]
+fn messages_shorten_what_they_quote() {
+    let long = "x".repeat(100_000);
+    for (from, to) in [
+        ("\"lode-manifest\"", format!("\"{long}\"")),
+        ("\"1.0.0\"", format!("\"{long}\"")),
+        ("\"events\"", format!("\"{long}\"")),
+        ("\"2023-11-14T22:13:20Z\"", format!("\"{long}\"")),
+        ("\"size_bytes\": 42", format!("\"size_bytes\": {}", "4".repeat(100_000))),
+        ("\"size_bytes\": 42", format!("\"path\": \"{long}\"")),
+        ("\"size_bytes\": 0", format!("\"size_bytes\": 0, \"path\": \"datasets/{long}\"")),
+    ] {
+        let error = parse(&altered(from, &to)).unwrap_err();
+        assert!(error.message().len() < 1000, "{}", error.message().len());
+    }
+    let path = "\"path\": \"datasets/events/snapshots/1700000000123456789-00ff00ff00ff00ff/data/more\"";
+    let error = parse(&altered(path, &format!("\"path\": \"datasets/events/{long}\""))).unwrap_err();
+    assert!(error.message().contains("files[1].path: it has 100016 bytes"), "{error}");
+}
+
+#[test]
+fn a_manifest_of_another_version_is_told_by_that_whatever_else_it_holds() {
+    for text in [
+        altered("\"1.0.0\"", "\"2.0.0\"").replace("\"path\"", "\"paths\""),
+        altered("\"1.0.0\"", "\"2.0.0\"").replace("\"files\": [", "\"files\": [7,"),
+    ] {
+        let error = parse(&text).unwrap_err();
+        assert!(error.message().contains("format_version: expected 1.x, found \"2.0.0\""), "{error}");
+    }
+}
+
 #[test]
 fn a_noop_repeats_all_but_id_parent_and_time() {
     let mut parent = full();
     parent.unknown.push(("future".into(), "[1]".into()));
-    parent.metadata.set_reserved("lode.producers", "{}".into());
+    parent.metadata.set_reserved("lode.producers", "{}");
     let noop = parent.noop_of("1700000000123456790", ID, 1_700_000_000_123_456_790);
     assert_eq!(parent.is_noop(), None);
     assert_eq!(noop.is_noop().as_deref(), Some(ID));

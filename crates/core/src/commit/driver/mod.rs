@@ -18,8 +18,8 @@ use crate::error::{Error, Result, Status};
 use crate::history::{Decision, History, Id, Kind, MANIFEST_MAX, ManifestRead, Slot, copies, slot};
 use crate::id::{self, Form, TIME_END, form};
 use crate::layout::Layout;
-use crate::manifest::Manifest;
 use crate::manifest::producers::{self, Stamp};
+use crate::manifest::{Manifest, ManifestKey};
 use crate::store::{Backend, Durability, LockWait, LogLevel, Put, Swap};
 
 /// A parent this far ahead of the clock is worth a warning.
@@ -483,7 +483,7 @@ impl<'a> Driver<'a> {
                 noop
             }
         };
-        let payload = Arc::new(manifest.encode());
+        let payload = Arc::new(manifest.encode()?);
         check_length(payload.len() as u64, MANIFEST_MAX)
             .map_err(|error| error.with_snapshot_id(&*slot.child))?;
         self.own = Some(Decision { slot: slot.clone(), payload: payload.clone() });
@@ -535,7 +535,13 @@ impl<'a> Driver<'a> {
         if self.target.layout != Layout::Hive || slot.kind != Kind::Commit {
             return PutAnswer::Done;
         }
-        let manifest = match Manifest::parse(payload, self.target.dataset, &slot.child, canonical) {
+        let key = ManifestKey {
+            layout: self.target.layout,
+            dataset_id: self.target.dataset,
+            snapshot_id: &slot.child,
+            path: canonical,
+        };
+        let manifest = match Manifest::parse(self.context, payload, key) {
             Ok(manifest) => manifest,
             Err(error) => {
                 self.error = Some(error);

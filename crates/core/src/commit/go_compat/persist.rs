@@ -43,21 +43,7 @@ impl Target<'_> {
     pub fn empty_manifest(&self, slot: &Slot) -> Manifest {
         let mut metadata = Metadata::empty();
         metadata.set_noop(ROOT);
-        Manifest {
-            dataset_id: self.dataset.to_owned(),
-            snapshot_id: slot.child.to_string(),
-            created_at: slot.created_at,
-            metadata,
-            files: Vec::new(),
-            parent_snapshot_id: None,
-            row_count: 0,
-            min_timestamp: None,
-            max_timestamp: None,
-            codec: self.codec.map(str::to_owned),
-            compressor: self.compressor.to_owned(),
-            partitioner: self.layout.partitioner().to_owned(),
-            checksum_algorithm: self.checksum.map(str::to_owned),
-            unknown: Vec::new(),
-        }
+        let plain = Manifest::new(self.layout, self.dataset, &slot.child, slot.created_at, self.format);
+        Manifest { metadata, ..plain }
     }
 }

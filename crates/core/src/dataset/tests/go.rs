@@ -8,7 +8,7 @@ use super::*;
 use crate::commit::go_compat::PATIENCE;
 use crate::error::Status;
 use crate::layout::Layout;
-use crate::manifest::{FileRef, Manifest};
+use crate::manifest::{FileFormat, FileRef, Manifest};
 use crate::options::Producer;
 use crate::store::filesystem::Filesystem;
 use crate::store::sim::{Errno, Fault, Op, SimDisk};
@@ -36,21 +36,12 @@ impl Go<'_> {
         let path = Layout::Default.data_path("events", id, "data");
         let data = format!("{text}\n");
         self.put(&path, data.as_bytes());
+        let format = FileFormat { codec: Codec::Jsonl, checksum: Checksum::None, ..FileFormat::default() };
         Manifest {
-            dataset_id: "events".into(),
-            snapshot_id: id.into(),
-            created_at: id.parse().unwrap(),
-            metadata: Metadata::empty(),
-            files: vec![FileRef { path, size_bytes: data.len() as u64, checksum: None, stats: None }],
+            files: vec![FileRef::new(path, data.len() as u64)],
             parent_snapshot_id: parent.map(str::to_owned),
             row_count: 1,
-            min_timestamp: None,
-            max_timestamp: None,
-            codec: Some("jsonl".into()),
-            compressor: "noop".into(),
-            partitioner: "noop".into(),
-            checksum_algorithm: None,
-            unknown: Vec::new(),
+            ..Manifest::new(Layout::Default, "events", id, id.parse().unwrap(), format)
         }
     }
 
@@ -62,7 +53,7 @@ impl Go<'_> {
     pub(super) fn commit(&self, id: &str, parent: Option<&str>) {
         let manifest = self.manifest_of(id, parent, &format!("{{\"go\":{id}}}"));
         self.point(id);
-        self.store_manifest(id, &manifest.encode());
+        self.store_manifest(id, &manifest.encode().unwrap());
     }
 }
 
@@ -293,7 +284,7 @@ fn a_torn_manifest_is_waited_for_then_needs_a_person() {
     let store = on_disk(&disk);
     let go = Go(&store);
     go.commit(G1, None);
-    let whole = go.manifest_of(G2, Some(G1), "2").encode();
+    let whole = go.manifest_of(G2, Some(G1), "2").encode().unwrap();
     go.point(G2);
     go.store_manifest(G2, &whole[..whole.len() / 2]);
     assert_eq!(open(&store).latest(&CallOptions::default()).unwrap().id(), G1, "readers serve what is whole");
@@ -325,7 +316,7 @@ fn a_slow_go_writer_may_forestall_the_noop_that_stands_in_for_it() {
     let disk = SimDisk::new();
     let store = on_disk(&disk);
     noop_in_waiting(&disk, &store);
-    let late = Go(&store).manifest_of(G2, Some(G1), "\"late\"").encode();
+    let late = Go(&store).manifest_of(G2, Some(G1), "\"late\"").encode().unwrap();
     Go(&store).store_manifest(G2, &late[..20]);
     refused(&open(&store), Status::Busy, &[G2]);
     disk.pass(PATIENCE);
@@ -343,7 +334,7 @@ fn a_late_manifest_with_another_parent_needs_a_person() {
     let disk = SimDisk::new();
     let store = on_disk(&disk);
     noop_in_waiting(&disk, &store);
-    let late = Go(&store).manifest_of(G2, None, "\"late\"").encode();
+    let late = Go(&store).manifest_of(G2, None, "\"late\"").encode().unwrap();
     Go(&store).store_manifest(G2, &late);
     refused(&open(&store), Status::NeedsRepair, &[G2, "another parent"]);
 }
@@ -364,7 +355,7 @@ fn the_damaged_forms_that_the_go_library_leaves_are_read_and_built_on() {
     // An empty write.
     let mut manifest = go.manifest_of(G1, None, "1");
     (manifest.files, manifest.row_count) = (Vec::new(), 0);
-    let text = String::from_utf8(manifest.encode()).unwrap();
+    let text = String::from_utf8(manifest.encode().unwrap()).unwrap();
     assert!(text.contains("\"files\": []"));
     go.store_manifest(G1, text.replace("\"files\": []", "\"files\": null").as_bytes());
     // A pointer that was written by hand.
@@ -411,7 +402,7 @@ fn a_head_of_no_known_form_cannot_be_built_on() {
     let store = memory();
     let go = Go(&store);
     let manifest = Manifest { snapshot_id: "first".into(), ..go.manifest_of(G1, None, "1") };
-    go.store_manifest("first", &manifest.encode());
+    go.store_manifest("first", &manifest.encode().unwrap());
     go.point("first");
     refused(&open(&store), Status::UnorderableParent, &["first"]);
     let error = open(&store).adopt("first", &CallOptions::default()).err().unwrap();

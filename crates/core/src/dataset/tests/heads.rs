@@ -16,7 +16,7 @@ fn plant(store: &Store, id: &str, created_at: i64) {
     let manifest = write(&open(&template), &[]).unwrap().snapshot.manifest().clone();
     let manifest =
         crate::manifest::Manifest { snapshot_id: id.to_owned(), created_at, files: Vec::new(), ..manifest };
-    let payload = manifest.encode();
+    let payload = manifest.encode().unwrap();
     let slot = Slot {
         kind: Kind::Commit,
         parent: None,

@@ -463,7 +463,7 @@ pub(super) fn plant_copies(store: &Store, id: &str, parent: Option<&str>, parts:
     for part in parts {
         put(store, &data(part), b"7\n");
         let copy = format!("datasets/events/partitions/{part}/segments/{id}/manifest.json");
-        put(store, &copy, &manifest.encode());
+        put(store, &copy, &manifest.encode().unwrap());
     }
     manifest
 }
@@ -491,7 +491,7 @@ fn a_dataset_with_copies_only_is_read_as_the_reference_reads_it() {
     // Continued by a version that writes canonical manifests: the old snapshots stay.
     let c = format!("{:019}", time + 2);
     let manifest = plant_copies(&store, &c, Some(&b), &["p=1/q=x"]);
-    put(&store, &format!("datasets/events/segments/{c}/manifest.json"), &manifest.encode());
+    put(&store, &format!("datasets/events/segments/{c}/manifest.json"), &manifest.encode().unwrap());
     store.backend().delete(Context::unlimited(), "datasets/events/latest").unwrap();
     let dataset = hive(&store, &["p", "q"]);
     assert_eq!(dataset.latest(&CallOptions::default()).unwrap().id(), c);

@@ -13,6 +13,7 @@ mod heads;
 mod layouts;
 mod neighbour;
 mod obstacles;
+mod own_files;
 mod reading;
 
 use super::*;

@@ -27,7 +27,7 @@ pub(super) fn hive_commit(store: &Store, id: &str, parent: Option<&str>, parts: 
         }
     }
     Go(store).point(id);
-    Go(store).put(&Layout::Hive.manifest_path("events", id), &manifest.encode());
+    Go(store).put(&Layout::Hive.manifest_path("events", id), &manifest.encode().unwrap());
 }
 
 fn hive(store: &Store) -> Dataset {

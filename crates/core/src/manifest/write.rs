@@ -1,0 +1,99 @@
+//! Writing a manifest: byte for byte as the format says (`docs/format.md`, section "Manifest encoding").
+
+use serde::ser::{Error as _, SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
+
+use super::json::{GoFormatter, Raw};
+use super::{FORMAT_VERSION, FileRef, Manifest, SCHEMA_NAME, rfc3339};
+use crate::error::{Error, Result, Status};
+
+/// About how long a manifest is without its files, and one of these without its path and statistics, in bytes.
+const USUAL: (usize, usize) = (1024, 160);
+
+impl Manifest {
+    /// The manifest's bytes, as the format wants them: equal manifests are equal bytes.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if what is to be JSON text is none.
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        let files = self.files.iter().map(|file| USUAL.1 + file.path.len()).sum::<usize>();
+        let mut out = Vec::with_capacity(USUAL.0 + self.metadata.json().len() + files);
+        let mut json = serde_json::Serializer::with_formatter(&mut out, GoFormatter::indented());
+        Encoded(self).serialize(&mut json).map_err(|error| {
+            let message = format!("the manifest of {} cannot be written: {error}", self.snapshot_id);
+            Error::new(Status::InvalidArgument, message)
+                .with_snapshot_id(&*self.snapshot_id)
+                .with_source(error)
+        })?;
+        Ok(out)
+    }
+}
+
+struct Encoded<'a>(&'a Manifest);
+
+impl Serialize for Encoded<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let manifest = self.0;
+        let time = |unix_nanos| rfc3339::format(unix_nanos).map_err(S::Error::custom);
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("schema_name", SCHEMA_NAME)?;
+        map.serialize_entry("format_version", FORMAT_VERSION)?;
+        map.serialize_entry("dataset_id", &manifest.dataset_id)?;
+        map.serialize_entry("snapshot_id", &manifest.snapshot_id)?;
+        map.serialize_entry("created_at", &time(manifest.created_at)?)?;
+        map.serialize_entry("metadata", &Raw(manifest.metadata.json()))?;
+        map.serialize_entry("files", &ByPath(&manifest.files))?;
+        if let Some(parent) = &manifest.parent_snapshot_id {
+            map.serialize_entry("parent_snapshot_id", parent)?;
+        }
+        map.serialize_entry("row_count", &manifest.row_count)?;
+        if let Some(unix_nanos) = manifest.min_timestamp {
+            map.serialize_entry("min_timestamp", &time(unix_nanos)?)?;
+        }
+        if let Some(unix_nanos) = manifest.max_timestamp {
+            map.serialize_entry("max_timestamp", &time(unix_nanos)?)?;
+        }
+        if let Some(codec) = &manifest.codec {
+            map.serialize_entry("codec", codec)?;
+        }
+        map.serialize_entry("compressor", &manifest.compressor)?;
+        map.serialize_entry("partitioner", &manifest.partitioner)?;
+        if let Some(algorithm) = &manifest.checksum_algorithm {
+            map.serialize_entry("checksum_algorithm", algorithm)?;
+        }
+        for (key, value) in &manifest.unknown {
+            map.serialize_entry(key, &Raw(value))?;
+        }
+        map.end()
+    }
+}
+
+/// Files in the order of their paths.
+struct ByPath<'a>(&'a [FileRef]);
+
+impl Serialize for ByPath<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut seq = serializer.serialize_seq(Some(self.0.len()))?;
+        if self.0.is_sorted_by(|a, b| a.path <= b.path) {
+            self.0.iter().try_for_each(|file| seq.serialize_element(file))?;
+        } else {
+            let mut by_path: Vec<&FileRef> = self.0.iter().collect();
+            by_path.sort_by(|a, b| a.path.cmp(&b.path));
+            by_path.into_iter().try_for_each(|file| seq.serialize_element(file))?;
+        }
+        seq.end()
+    }
+}
+
+/// JSON text that a value holds.
+pub(super) fn raw<S: Serializer>(
+    text: &Option<String>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    text.as_deref().map(Raw).serialize(serializer)
+}
+
+/// Whether a count is left out.
+pub(super) fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
