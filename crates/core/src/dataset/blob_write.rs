@@ -68,6 +68,7 @@ impl Dataset {
     /// does not name exactly one file; `Unsupported` for a compressor or checksum that this build lacks.
     pub fn read_blob(&self, snapshot: &Snapshot, options: ReadOptions) -> Result<BlobReader> {
         self.check_own(snapshot)?;
+        self.verify_manifest(snapshot, &options)?;
         let manifest = snapshot.manifest();
         if let Some(codec) = &manifest.codec {
             let message = format!(

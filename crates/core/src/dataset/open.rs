@@ -161,6 +161,16 @@ impl Dataset {
         self.target().history(context)
     }
 
+    /// The same dataset, opened anew, with another clock.
+    #[cfg(test)]
+    pub(super) fn with_clock(self, clock: fn() -> i64) -> Self {
+        let dataset =
+            Dataset::open(self.store(), self.id(), self.options().clone()).expect("it was opened before");
+        let mut inner = Arc::into_inner(dataset.inner).expect("there is no other");
+        inner.clock = clock;
+        Dataset { inner: Arc::new(inner) }
+    }
+
     pub(super) fn knowledge(&self) -> Knowledge {
         // Each state of the value is valid, so that a panic elsewhere while it was locked does no harm.
         self.inner.knowledge.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -76,10 +76,13 @@ impl Dataset {
         let Some((head, is_published)) = history.decided_head()? else { return Ok(None) };
         let holder = history.producer_map_holder(head)?;
         let id = &*holder.manifest.snapshot_id;
+        if is_published {
+            history.check_against_slot(&holder.manifest, &holder.bytes)?;
+        }
         let is_published = is_published || !matches!(form(id), Form::Ours { .. });
         if target.durability == Durability::Full && target.backend().capabilities().persists {
             let slot_key = history.slot_key(holder.manifest.parent_snapshot_id.as_deref());
-            // A history of the Go library has no slots.
+            // A history of the Go library's has no slots.
             if let Some(decision) = history.slot(slot_key.parent)? {
                 if let Some(payload) = slot::payload_key(slot_key, &decision.slot, &decision.payload) {
                     target.backend().persist(context, &payload)?;

@@ -19,7 +19,7 @@ pub enum Verify {
     /// Checksums and row count as the records stream: the verdict comes with the end.
     #[default]
     Streaming,
-    /// Each file's checksum before its first record.
+    /// The manifest against the commit slot that decided it, at once; each file's checksum before its first record.
     First,
     /// Sizes only.
     SizeOnly,
@@ -93,10 +93,12 @@ impl Dataset {
     /// are not read.
     ///
     /// # Errors
-    /// `Unsupported` for a codec, compressor or checksum that this build lacks; `CodecRequired` for a raw
-    /// blob; `InvalidArgument` for a snapshot of another dataset; `NoMemory`.
+    /// `Unsupported` for a codec, compressor or checksum that this build lacks; `CodecRequired` for a raw blob;
+    /// `InvalidArgument` for a snapshot of another dataset; `NoMemory`. With [`Verify::First`] also `Corrupt` for a
+    /// manifest that is not the one that its slot decided, and the store's failure.
     pub fn read(&self, snapshot: &Snapshot, options: ReadOptions) -> Result<RecordReader> {
         self.check_own(snapshot)?;
+        self.verify_manifest(snapshot, &options)?;
         let Some(name) = snapshot.manifest().codec.as_deref() else {
             let message = format!("the snapshot {} is a raw blob and has no records", snapshot.id());
             let error = Error::new(Status::CodecRequired, message).with_snapshot_id(snapshot.id());

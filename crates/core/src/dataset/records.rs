@@ -146,7 +146,7 @@ const AHEAD: usize = 32;
 impl Source for Held<'_> {
     fn fill(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
         let dataset = transaction.dataset().clone();
-        let home = fresh_home();
+        let home = fresh_home(&dataset);
         let mut before = Progress::default();
         let mut begin = 0;
         let mut written: Vec<Pipe> = Vec::new();

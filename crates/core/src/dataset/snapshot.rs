@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::Dataset;
+use super::{Dataset, ReadOptions, Verify};
 use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
 use crate::history::StoredManifest;
@@ -119,6 +119,18 @@ impl Dataset {
 
     pub(super) fn find(&self, id: &str, context: &Context) -> Result<Option<Snapshot>> {
         Ok(self.history(context).snapshot(id)?.map(|found| self.snapshot_of(found)))
+    }
+
+    /// With [`Verify::First`]: compares a snapshot's manifest with the slot that decided it.
+    pub(super) fn verify_manifest(&self, snapshot: &Snapshot, options: &ReadOptions) -> Result<()> {
+        if options.verify != Verify::First {
+            return Ok(());
+        }
+        let context = self.begin(&options.call);
+        let history = self.history(&context);
+        history
+            .check_against_slot(snapshot.manifest(), snapshot.manifest_json().as_bytes())
+            .map_err(|error| self.named(error))
     }
 
     /// A snapshot from its stored manifest.

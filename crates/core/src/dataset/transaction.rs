@@ -131,7 +131,8 @@ impl Transaction {
     pub fn open(&mut self, context: &Context, early_writeback: bool) -> Result<&mut Pipe> {
         if !matches!(self.phase, Phase::Open(_)) {
             driver::check_clock(self.dataset.target())?;
-            let pipe = Pipe::open(&self.dataset, &fresh_home(), early_writeback, context)?;
+            let home = fresh_home(&self.dataset);
+            let pipe = Pipe::open(&self.dataset, &home, early_writeback, context)?;
             self.phase = Phase::Open(Box::new(pipe));
         }
         self.pipe()
@@ -368,8 +369,8 @@ impl Dataset {
 }
 
 /// An id of this moment for data files to lie under.
-pub(super) fn fresh_home() -> Dated {
-    let created_at = id::now();
+pub(super) fn fresh_home(dataset: &Dataset) -> Dated {
+    let created_at = (dataset.target().clock)();
     // A clock before 1970 or after 2286 gives 0: the commit then draws an id above its parent.
     let nanos = u64::try_from(created_at).unwrap_or_default();
     let id = id::compose(nanos, id::fresh_random()).unwrap_or_default();

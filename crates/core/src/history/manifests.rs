@@ -2,7 +2,7 @@
 
 use super::{History, MANIFEST_MAX};
 use crate::context::Context;
-use crate::error::{Result, Status};
+use crate::error::{Error, Result, Status};
 use crate::id::{Form, form};
 use crate::manifest::{Manifest, ManifestKey, json};
 use crate::store::Backend;
@@ -64,6 +64,35 @@ impl History<'_> {
             },
             read => Ok(read),
         }
+    }
+
+    /// Compares a manifest with the slot that decided it. One that no slot names, or that was there before its slot, has
+    /// nothing to be compared with.
+    ///
+    /// # Errors
+    /// `Corrupt` if they differ; as [`History::slot`].
+    pub fn check_against_slot(&self, manifest: &Manifest, bytes: &[u8]) -> Result<()> {
+        let id = &*manifest.snapshot_id;
+        if !matches!(form(id), Form::Ours { .. }) {
+            return Ok(());
+        }
+        let of_parent = self.slot(manifest.parent_snapshot_id.as_deref())?;
+        let naming = match of_parent.filter(|decision| *decision.slot.child == *id) {
+            Some(decision) => Some(decision),
+            // It was adopted, its slot is lost, or it is not the parent's name that it was decided with.
+            None => self.slot_naming(id)?,
+        };
+        match naming.filter(|decision| decision.slot.has_own_payload()) {
+            Some(decision) if *decision.payload != bytes => Err(self.differs(id)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The error for a manifest that is not the one that its slot decided.
+    pub fn differs(&self, id: &str) -> Error {
+        let path = self.layout.manifest_path(self.dataset, id);
+        let message = format!("the manifest {path} is not the one that its commit slot decided");
+        Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(id)
     }
 
     /// The manifest, if it is there and whole.

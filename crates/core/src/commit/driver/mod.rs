@@ -131,6 +131,10 @@ pub fn commit(
             *pending = None;
             Err(driver.refusal(reason))
         }
+        Ok(Outcome::Detached(slot)) => {
+            *pending = None;
+            Err(driver.detached(&slot))
+        }
         Ok(Outcome::Resolved | Outcome::Impossible | Outcome::Undecided | Outcome::Adopted) => {
             Err(Error::new(Status::Internal, "a commit ended as a resolution"))
         }

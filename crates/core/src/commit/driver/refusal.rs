@@ -3,6 +3,7 @@
 use super::super::machine::{Goal, Reason};
 use super::{Driver, clock_too_late};
 use crate::error::{Error, Status};
+use crate::history::Slot;
 
 impl Driver<'_> {
     pub(super) fn unknown(&mut self, id: &str) -> Error {
@@ -14,6 +15,18 @@ impl Driver<'_> {
             self.target.dataset
         );
         Error::new(Status::CommitUnknown, message).with_snapshot_id(id)
+    }
+
+    /// The history was removed or replaced while the slot was put.
+    pub(super) fn detached(&self, slot: &Slot) -> Error {
+        let message = format!(
+            "the snapshot {}, which this commit was built on, has gone while it ran: the dataset was removed or replaced. \
+             Whether the new snapshot {} belongs to what is there now is unknown: its data are kept. Open the dataset \
+             again, and resolve this id",
+            slot.parent.as_deref().unwrap_or("root"),
+            slot.child
+        );
+        self.named(Error::new(Status::CommitUnknown, message).with_snapshot_id(&*slot.child))
     }
 
     pub(super) fn refusal(&mut self, reason: Reason) -> Error {
@@ -65,15 +78,13 @@ impl Driver<'_> {
             }
             Reason::Missing(id) => {
                 let path = self.target.layout.manifest_path(self.target.dataset, &id);
-                let message =
-                    format!("the pointer names the snapshot {id}, but its manifest {path} is missing");
+                let message = format!(
+                    "the pointer names the snapshot {id}, but its manifest {path} is missing; if it is lost, choose \
+                         the snapshot to go on from, and adopt it"
+                );
                 Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(&*id)
             }
-            Reason::Differs(id) => {
-                let path = self.target.layout.manifest_path(self.target.dataset, &id);
-                let message = format!("the manifest {path} is not the one that its commit slot decided");
-                Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(&*id)
-            }
+            Reason::Differs(id) => self.history().differs(&id),
             Reason::Vanished(id) => {
                 let message = format!(
                     "the snapshot {id}, which this handle has committed or read, is gone, and the dataset has others: it \

@@ -144,6 +144,9 @@ impl Machine {
         match read {
             Read::Failed => self.fail(),
             Read::Absent => self.bridge(choice),
+            Read::Found(slot) if self.parent_loop.closes(slot.parent.as_deref(), &slot.child) => {
+                self.needs_repair(Repair::OtherParent(slot.child), vec![choice.id])
+            }
             Read::Found(slot) if choice.line.leads_on(choice.at.as_ref(), &slot.child) => {
                 self.connected_to(choice, slot.child)
             }

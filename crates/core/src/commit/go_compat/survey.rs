@@ -64,12 +64,14 @@ pub struct Line {
 }
 
 impl Line {
-    /// Whether a slot of `at` (`None`: the root) that names `child` leads towards the end of the line.
+    /// Whether a slot of `at` (`None`: the root) that names `child` leads towards the end of the line. Which snapshots
+    /// come before the one that is gone is not known: there the slots alone tell.
     pub(super) fn leads_on(&self, at: Option<&Id>, child: &Id) -> bool {
-        self.after(at).contains(child) || at.is_none() && self.gone.as_ref() == Some(child)
+        let is_before = |gone: &Id| at != Some(gone) && at.is_none_or(|at| !self.ids.contains(at));
+        self.after(at).contains(child) || self.gone.as_ref().is_some_and(is_before)
     }
 
-    /// The snapshots after this one; `None`, or the one that is gone: all.
+    /// The snapshots after this one; all, if it is not on the line.
     pub(super) fn after(&self, at: Option<&Id>) -> &[Id] {
         let place = at.and_then(|at| self.ids.iter().position(|id| id == at));
         place.map_or(&self.ids[..], |place| &self.ids[place + 1..])

@@ -6,9 +6,9 @@ use std::sync::Arc;
 #[cfg(test)]
 use super::Mutant;
 use super::{
-    Dated, Draw, DrawState, Drawn, Goal, Job, Machine, Outcome, Pause, PauseAnswer, PauseState, Pending,
-    PersistSlot, PutAnswer, PutSlot, PutState, Read, ReadSlot, Reason, SlotState, SlotSyncState, SyncAnswer,
-    Then,
+    Dated, Draw, DrawState, Drawn, Goal, Job, Machine, ManifestAnswer, Outcome, Pause, PauseAnswer,
+    PauseState, Pending, PersistSlot, PutAnswer, PutSlot, PutState, Read, ReadSlot, Reason, SlotState,
+    SlotSyncState, SyncAnswer, Then,
 };
 use crate::history::{Id, Kind, Slot};
 use crate::id::{Form, TIME_END, compose, form};
@@ -27,6 +27,19 @@ pub enum Retry {
 }
 
 impl Machine {
+    /// An attempt whose outcome is unknown is sent again only into the history that it was made for.
+    pub(super) fn on_parent_of_attempt(&mut self, answer: ManifestAnswer) -> Pending {
+        let parent = self.slot.as_ref().and_then(|slot| slot.parent.clone());
+        match (answer, parent) {
+            (ManifestAnswer::Absent, Some(parent)) => {
+                self.open = false;
+                self.refuse(Reason::Vanished(parent))
+            }
+            (ManifestAnswer::Failed, _) => self.unknown(),
+            _ => self.read_back(),
+        }
+    }
+
     /// The data are durable, or could not be made so.
     pub(super) fn on_data(&mut self, id: Option<Dated>) -> Pending {
         match id {

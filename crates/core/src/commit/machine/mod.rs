@@ -121,6 +121,8 @@ pub enum Outcome {
     NotCommitted(Reason),
     /// This slot may or may not have been decided.
     Unknown(Slot),
+    /// This slot was put, but its parent has gone meanwhile: another history is there, and does not lead to it.
+    Detached(Slot),
     /// Resolve: the snapshot in doubt is committed.
     Resolved,
     /// Resolve: it is not, and cannot be any more.
@@ -290,7 +292,10 @@ impl Machine {
     /// The first request.
     pub fn start(&mut self) -> Pending {
         match &self.slot {
-            Some(_) => self.read_back(),
+            Some(slot) => match slot.parent.clone() {
+                Some(parent) => self.ask(ReadManifest(parent), ManifestState::Decide),
+                None => self.read_back(),
+            },
             None => self.search(),
         }
     }

@@ -202,15 +202,14 @@ impl Machine {
         }
     }
 
-    /// What was decided in the place of another history is not committed: nothing there leads to it.
+    /// What was decided in the place of another history is not acknowledged: nothing there leads to it.
     pub(super) fn on_parent_read_again(&mut self, job: Job, answer: ManifestAnswer) -> Pending {
         match answer {
             ManifestAnswer::Whole(_) | ManifestAnswer::Torn => self.judge_pointer(job),
             ManifestAnswer::Failed => self.published(job, Publication::Unpublished),
             ManifestAnswer::Absent => {
                 self.mine = false;
-                let parent = job.slot.parent.unwrap_or(job.slot.child);
-                self.refuse(Reason::Vanished(parent))
+                self.finish(Outcome::Detached(job.slot))
             }
         }
     }

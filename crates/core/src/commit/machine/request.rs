@@ -248,6 +248,8 @@ pub struct ReadManifest(pub Id);
 pub enum ManifestState {
     /// While the head is searched.
     Find(find::ManifestState),
+    /// Of the parent of an attempt whose outcome is unknown: whether the history is still the same.
+    Decide,
     /// Whether the parent of what was decided is still there: the pointer says that the history is another.
     Publish(Box<Job>),
     /// The snapshot to resolve.
@@ -264,6 +266,7 @@ impl Request for ReadManifest {
     fn resume(machine: &mut Machine, state: ManifestState, answer: Self::Answer) -> Pending {
         match state {
             ManifestState::Find(state) => machine.find_on_manifest(state, answer),
+            ManifestState::Decide => machine.on_parent_of_attempt(answer),
             ManifestState::Publish(job) => machine.on_parent_read_again(*job, answer),
             ManifestState::Resolve => machine.on_wanted(answer),
             ManifestState::GoCompat(state) => machine.go_on_manifest(state, answer),

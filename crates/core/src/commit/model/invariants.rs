@@ -127,6 +127,7 @@ impl World {
     pub fn check_live(&self, scenario: &Scenario) -> Result<(), String> {
         let mut world = self.clone();
         (world.faults, world.crashes, world.repairs, world.resets) = (0, 0, 0, 0);
+        world.restores = 0;
         world.delayed.clear();
         world.go.end();
         world.reader = Reader::Idle;

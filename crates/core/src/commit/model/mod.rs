@@ -7,6 +7,7 @@ mod foreign;
 mod hive;
 mod invariants;
 mod look;
+mod restore;
 mod world;
 
 use std::collections::HashMap;
@@ -103,6 +104,7 @@ fn base() -> Scenario {
         repairs: 0,
         looks: 0,
         resets: 0,
+        restores: 0,
         hive: false,
         go: GoPlan::default(),
         mutant: None,
@@ -170,6 +172,23 @@ fn scenarios() -> Vec<(&'static str, Scenario)> {
             Scenario { writers: three(), looks: 2, faults: 0, ..base() },
         ),
         ("a reader from the first moment on, a fault", Scenario { looks: 2, ..base() }),
+        (
+            "the dataset is removed, or an older copy of it restored, twice",
+            Scenario {
+                writers: vec![plan(1_000, 2, Doubt::Repeat), plan(5, 2, Doubt::Repeat)],
+                restores: 2,
+                faults: 0,
+                ..base()
+            },
+        ),
+        (
+            "an older copy is restored, and a request is lost",
+            Scenario {
+                writers: vec![plan(1_000, 2, Doubt::Repeat), plan(5, 1, Doubt::Repeat)],
+                restores: 1,
+                ..base()
+            },
+        ),
         ("three writers", Scenario { writers: three(), faults: 0, ..base() }),
     ]
 }
@@ -367,6 +386,7 @@ fn every_seeded_fault_is_caught() {
         Mutant::ManifestBeforeSlot,
         Mutant::ExistsMeansLost,
         Mutant::UnknownMeansFailed,
+        Mutant::MemoryNotChecked,
         Mutant::IdBelowParent,
         Mutant::HeadNotPointedAt,
         Mutant::StaleIdKept,

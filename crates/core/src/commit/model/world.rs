@@ -31,6 +31,9 @@ pub struct Scenario {
     pub looks: u8,
     /// Resets of the pointer, to nothing or to any snapshot.
     pub resets: u8,
+    /// How often the dataset is removed, or replaced by an older copy of itself, while no writer is at work. Their handles
+    /// stay open.
+    pub restores: u8,
     /// The hive layout: a manifest's copies come first, and a writer may get no further. A Go reader takes a copy for
     /// the snapshot.
     pub hive: bool,
@@ -102,6 +105,7 @@ pub struct World {
     pub(super) crashes: u8,
     pub(super) repairs: u8,
     pub(super) resets: u8,
+    pub(super) restores: u8,
     pub(super) disturbed: bool,
     pub(super) acknowledged: Vec<Id>,
     pub(super) refused: Vec<u128>,
@@ -243,6 +247,7 @@ impl World {
             crashes: scenario.crashes,
             repairs: scenario.repairs,
             resets: scenario.resets,
+            restores: scenario.restores,
             disturbed: false,
             acknowledged: Vec::new(),
             refused: Vec::new(),
@@ -279,6 +284,7 @@ impl World {
                 steps.push((label, Ok(next)));
             }
         }
+        self.restore_steps(&mut steps);
         for (_, result) in &mut steps {
             if let Ok(world) = result
                 && let Err(fault) = world.check()
@@ -553,6 +559,7 @@ impl World {
                     Reason::Conflict(_) => scenario.writers[index].expects,
                     Reason::Busy(_) | Reason::Restless => scenario.go.commits > 0,
                     Reason::NeedsRepair { .. } => self.needs_repair(),
+                    Reason::Vanished(id) => !self.manifests.contains_key(id),
                     _ => false,
                 };
                 if !right {
@@ -563,6 +570,11 @@ impl World {
                     let choosing = self.has_choice(index);
                     self.choose(index, &reason);
                     self.writers[index].commits -= u8::from(!choosing && self.has_choice(index));
+                }
+                if let Reason::Vanished(_) = reason {
+                    // Its user opens the dataset again, and makes the commit once more.
+                    self.writers[index].knowledge = Knowledge::default();
+                    self.writers[index].commits -= 1;
                 }
                 if let Reason::Conflict(head) = reason {
                     self.writers[index].last = head;
@@ -577,6 +589,7 @@ impl World {
                 }
             }
             Outcome::Unknown(slot) => self.writers[index].doubt = Some(slot),
+            Outcome::Detached(slot) => return Err(format!("{} is said to be detached", slot.child)),
             Outcome::Impossible => {
                 let Some(Goal::Resolve { id }) = ended.map(|machine| machine.goal().clone()) else {
                     return Err("a commit ended as a resolution".into());

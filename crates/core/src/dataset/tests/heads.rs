@@ -88,3 +88,65 @@ fn a_parent_that_leaves_no_room_is_refused() {
         assert_eq!(keys(&store), before);
     }
 }
+
+/// A dataset whose clock says this.
+fn at(store: &Store, clock: fn() -> i64) -> Dataset {
+    open(store).with_clock(clock)
+}
+
+#[test]
+fn nothing_is_written_by_a_clock_that_ids_cannot_hold() {
+    for clock in [|| 9_214_646_400_000_000_000, || i64::MAX] {
+        let store = memory();
+        let dataset = at(&store, clock);
+        let refusals = [
+            write(&dataset, &["1"]).err().unwrap(),
+            write_held(&dataset, &["1"]).err().unwrap(),
+            dataset.record_writer(WriterOptions::default()).err().unwrap(),
+        ];
+        for error in refusals {
+            assert_eq!(error.status(), Status::Unsupported, "{error}");
+            assert!(error.message().contains("clock") && error.message().contains("2261"), "{error}");
+        }
+        assert_eq!(keys(&store), [""; 0]);
+    }
+    // The last moment before it.
+    let store = memory();
+    let last = write(&at(&store, || 9_214_646_399_999_999_999), &["1"]).unwrap().snapshot;
+    let before = keys(&store);
+    let error = write(&at(&store, || 9_214_646_399_999_999_999), &["1"]).err().unwrap();
+    assert_eq!(
+        (error.status(), error.snapshot_id()),
+        (Status::UnorderableParent, Some(last.id())),
+        "{error}"
+    );
+    assert!(keys(&store).iter().all(|key| before.contains(key) || key.contains("/data/")));
+}
+
+#[test]
+fn an_id_that_no_writer_can_have_made_is_not_sealed() {
+    const DAY: i64 = 24 * 3600 * 1_000_000_000;
+    let store = memory();
+    let head = write(&open(&store), &["1"]).unwrap().snapshot;
+    let before = keys(&store);
+    for time in [now() + DAY + 3600 * 1_000_000_000, 9_214_646_400_000_000_000, i64::MAX] {
+        let id = compose(time.unsigned_abs(), 5).unwrap();
+        let error = open(&store).resolve_commit(&id, &CallOptions::default()).err().unwrap();
+        assert_eq!((error.status(), error.snapshot_id()), (Status::InvalidArgument, Some(&*id)), "{error}");
+        assert!(error.message().contains("24 hours ahead"), "{error}");
+        assert_eq!(keys(&store), before);
+    }
+    // Within the day it is sealed, and the next commit works.
+    let id = compose((now() + DAY - 3600 * 1_000_000_000).unsigned_abs(), 5).unwrap();
+    let resolved = open(&store).resolve_commit(&id, &CallOptions::default()).unwrap();
+    assert!(matches!(resolved, Resolution::NotCommitted));
+    let next = write(&open(&store), &["2"]).unwrap().snapshot;
+    assert!(*next.id() > *id && *next.id() > *head.id());
+    // A head that is ahead itself counts like the clock.
+    let store = memory();
+    let ahead = now() + 10 * DAY;
+    plant(&store, &compose(ahead.unsigned_abs(), 5).unwrap(), ahead);
+    let id = compose((ahead + DAY / 2).unsigned_abs(), 5).unwrap();
+    let resolved = open(&store).resolve_commit(&id, &CallOptions::default()).unwrap();
+    assert!(matches!(resolved, Resolution::NotCommitted));
+}

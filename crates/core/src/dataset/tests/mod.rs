@@ -5,6 +5,7 @@ mod blobs;
 mod changes;
 mod commits;
 pub(crate) mod counts;
+mod damage;
 mod doubt;
 mod exactly_once;
 mod faults;
@@ -15,6 +16,7 @@ mod neighbour;
 mod obstacles;
 mod own_files;
 mod reading;
+mod vanished;
 
 use super::*;
 use crate::checksum::Checksum;

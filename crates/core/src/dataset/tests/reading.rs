@@ -185,6 +185,8 @@ fn damaged_inside(
     assert!(json.contains(&size(file.size_bytes)));
     let json = json.replace(&size(file.size_bytes), &size(bytes.len() as u64));
     let manifest = format!("datasets/events/snapshots/{}/manifest.json", snapshot.id());
+    // It tells of another manifest.
+    store.backend().delete(Context::unlimited(), "datasets/events/_commits/root").unwrap();
     for (path, bytes) in [(&*file.path, &bytes[..]), (&*manifest, json.as_bytes())] {
         store.backend().delete(Context::unlimited(), path).unwrap();
         store.backend().put_if_absent(Context::unlimited(), path, bytes, Durability::Full);
