@@ -413,7 +413,10 @@
 /** Files are checked as they stream, and the verdict on checksum and number of records comes with the end. */
 #define LODE_VERIFY_STREAMING 0
 
-/** The whole file is checked before its first record (or byte) is given. */
+/**
+ * The manifest is compared with the commit slot that decided it, and each file is checked as a whole before its first
+ * record (or byte) is given.
+ */
 #define LODE_VERIFY_FIRST 1
 
 /** Only sizes are checked. */

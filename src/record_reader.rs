@@ -14,7 +14,8 @@ use lode_core::error::Result;
 
 /// Files are checked as they stream, and the verdict on checksum and number of records comes with the end.
 pub const LODE_VERIFY_STREAMING: i32 = 0;
-/// The whole file is checked before its first record (or byte) is given.
+/// The manifest is compared with the commit slot that decided it, and each file is checked as a whole before its first
+/// record (or byte) is given.
 pub const LODE_VERIFY_FIRST: i32 = 1;
 /// Only sizes are checked.
 pub const LODE_VERIFY_SIZES: i32 = 2;
