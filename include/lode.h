@@ -62,14 +62,14 @@
  *           LODE_ERR_INVALID_ARGUMENT. Records are bytes with a length.
  * Structs   A struct that the caller fills begins with `size_t struct_size`, its sizeof as the caller was
  *           compiled. All zero but that is valid and means the defaults: LODE_X_INIT initialises a lode_x so, and
- *           lode_x_init does it for what is in memory already. Structs grow
- *           at their end only: a size below the first version's is LODE_ERR_INVALID_ARGUMENT, a field that
- *           the library does not know must be zero, else the answer is LODE_ERR_UNSUPPORTED.
- * Turns     Any number of writers may commit to a dataset at once, from all threads, processes and machines: who
- *           loses builds on the winner, unseen, unless an expected parent was given (LODE_ERR_CONFLICT). Writers
- *           of the Go library may take turns with them: the first commit after one of theirs takes up what they
+ *           lode_x_init does it for what is in memory already. Structs grow at their end only: a size below the
+ *           first version's is LODE_ERR_INVALID_ARGUMENT, a field that the library does not know must be zero,
+ *           else the answer is LODE_ERR_UNSUPPORTED.
+ * Writers   Any number of writers may commit to a dataset at once, from all threads, processes and machines. One
+ *           that loses builds on the winner, unless it expects a parent (LODE_ERR_CONFLICT). Writers of the Go
+ *           library may alternate with them: the first commit after one of theirs adopts what they
  *           wrote. One that is in the middle of a commit is waited for, retry_attempts times, then comes
- *           LODE_ERR_BUSY: try again later; after a minute it is taken for dead. If it commits beside a commit
+ *           LODE_ERR_BUSY: try again later; after a minute it has timed out. If it commits beside a commit
  *           here, that says LODE_COMMITTED_BESIDE_FOREIGN, and the next one LODE_ERR_NEEDS_REPAIR, whose way
  *           out is lode_dataset_adopt. LODE_ERR_LAYOUT_MISMATCH says that something of another layout is there.
  * Callbacks An exception or a longjmp must not leave a callback. A callback may use any handle but a
@@ -114,8 +114,8 @@
  *   LODE_ERR_NIL_ITERATOR                    -40  GIVE_UP  no iterator, or one without its callbacks
  *   LODE_ERR_ITERATOR                        -41  RETRY    the caller's iterator failed; its code is in the error
  *   LODE_ERR_ITERATOR_CONTRACT               -42  GIVE_UP  the iterator answered what it may not
- *   LODE_ERR_METADATA_REQUIRED               -50  GIVE_UP  metadata are NULL; "{}" will do
- *   LODE_ERR_METADATA_INVALID                -51  GIVE_UP  metadata are not one JSON object
+ *   LODE_ERR_METADATA_REQUIRED               -50  GIVE_UP  metadata is NULL; "{}" will do
+ *   LODE_ERR_METADATA_INVALID                -51  GIVE_UP  metadata is not one JSON object
  *   LODE_ERR_METADATA_RESERVED               -52  GIVE_UP  a metadata key begins with "lode."
  *   LODE_ERR_CODEC_REQUIRED                  -60  GIVE_UP  the call needs a dataset with a codec
  *   LODE_ERR_CODEC_NOT_STREAMABLE            -61  GIVE_UP  the codec cannot write in one pass
@@ -127,7 +127,7 @@
  *   LODE_ERR_DEADLINE                        -82  RETRY    the deadline passed; nothing was committed
  *   LODE_ERR_CANCELLED                       -83  RETRY    the cancel token was cancelled; nothing was committed
  *   LODE_ERR_ABORTED                         -84  RETRY    the progress callback stopped the call; nothing was committed
- *   LODE_ERR_BUSY                            -85  RETRY    another writer's turn did not end within the tries
+ *   LODE_ERR_BUSY                            -85  RETRY    another writer did not end within the tries
  *   LODE_ERR_NEEDS_REPAIR                    -86  GIVE_UP  the history needs a person's decision
  *   LODE_ERR_SEQUENCE_TOO_OLD                -87  GIVE_UP  the sequence is below those that are remembered
  *   LODE_ERR_LAYOUT_MISMATCH                 -88  GIVE_UP  the dataset was written with another layout
@@ -263,10 +263,10 @@
 /** The caller's iterator answered what its contract does not allow. */
 #define LODE_ERR_ITERATOR_CONTRACT (-42)
 
-/** Metadata are NULL; `"{}"` says that there are none. */
+/** Metadata is NULL; `"{}"` says that there is none. */
 #define LODE_ERR_METADATA_REQUIRED (-50)
 
-/** Metadata are not one JSON object. */
+/** Metadata is not one JSON object. */
 #define LODE_ERR_METADATA_INVALID (-51)
 
 /** A metadata key begins with `lode.`, which is reserved. */
@@ -306,14 +306,14 @@
 #define LODE_ERR_ABORTED (-84)
 
 /**
- * Another writer is in the middle of a commit (of the Go library: perhaps it died there less than a minute ago),
- * and its turn did not end within the tries; nothing was committed.
+ * Another writer is in the middle of a commit (of the Go library: perhaps it died there less than a minute
+ * ago), and did not end within the tries; nothing was committed.
  */
 #define LODE_ERR_BUSY (-85)
 
 /**
- * The history needs a decision by a person; the message names the heads, lode_dataset_adopt makes one of them
- * the head.
+ * The history needs a decision by a person; the message names the heads, lode_dataset_adopt makes one of
+ * them the head.
  */
 #define LODE_ERR_NEEDS_REPAIR (-86)
 
@@ -333,8 +333,8 @@
 #define LODE_ACTION_RETRY 1
 
 /**
- * Perhaps committed: settle it with `lode_dataset_resolve_commit`, or repeat the writer's commit, which
- * settles it first. Nothing else is safe.
+ * Perhaps committed: resolve it with `lode_dataset_resolve_commit`, or repeat the writer's commit, which
+ * resolves it first. Nothing else is safe.
  */
 #define LODE_ACTION_RESOLVE 2
 
@@ -351,8 +351,8 @@
 #define LODE_LOG_INFO 2
 
 /**
- * Of a store of callbacks: never call two of them at once. Without it, threads that share the store call them
- * at the same time.
+ * Of a store of callbacks: never call two of them at once. Without it, threads that share the store call
+ * them at the same time.
  */
 #define LODE_STORE_SERIAL 1
 
@@ -423,8 +423,8 @@
 #define LODE_VERIFY_SIZES 2
 
 /**
- * Reads the bytes of a raw blob, as a stream and by range; the two do not move each other. In bounded memory. It
- * belongs to one thread at a time.
+ * Reads the bytes of a raw blob, as a stream and by range; the two do not move each other. In bounded
+ * memory. It belongs to one thread at a time.
  */
 typedef struct lode_blob_reader lode_blob_reader;
 
@@ -432,10 +432,11 @@ typedef struct lode_blob_reader lode_blob_reader;
  * Takes the bytes of a raw blob as the caller has them, and commits them as one snapshot. It belongs to one
  * thread at a time; a call while another one uses it gives LODE_ERR_STATE.
  *
- * After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that failed
- * the bytes are kept and the commit may be repeated; it first settles its own unknown outcome.
- * LODE_ERR_NO_SPACE leaves the writer usable, any other failure of a write stays. (Where the space shows to be too little
- * only as a commit syncs the data, LODE_ERR_NO_SPACE loses them: the calls after it give LODE_ERR_STATE.)
+ * After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that
+ * failed the bytes are kept and the commit may be repeated; it first resolves its own unknown outcome.
+ * LODE_ERR_NO_SPACE leaves the writer usable, any other failure of a write stays. (Where the space shows to
+ * be too little only as a commit syncs the data, LODE_ERR_NO_SPACE loses them: the calls after it give
+ * LODE_ERR_STATE.)
  */
 typedef struct lode_blob_writer lode_blob_writer;
 
@@ -482,10 +483,11 @@ typedef struct lode_record_reader lode_record_reader;
  * of the first, gives LODE_ERR_STATE.
  *
  * After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that
- * failed the records are kept and the commit may be repeated; it first settles its own unknown outcome. A
+ * failed the records are kept and the commit may be repeated; it first resolves its own unknown outcome. A
  * failed append took nothing of its bad record: LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE and
- * LODE_ERR_NO_SPACE leave the writer usable, any other failure stays. (Where the space shows to be too little only as a
- * commit syncs the data, LODE_ERR_NO_SPACE loses them: the calls after it give LODE_ERR_STATE.)
+ * LODE_ERR_NO_SPACE leave the writer usable, any other failure stays. (Where the space shows to be too
+ * little only as a commit syncs the data, LODE_ERR_NO_SPACE loses them: the calls after it give
+ * LODE_ERR_STATE.)
  */
 typedef struct lode_record_writer lode_record_writer;
 
@@ -499,8 +501,8 @@ typedef struct lode_snapshot lode_snapshot;
 typedef struct lode_snapshot_iterator lode_snapshot_iterator;
 
 /**
- * Where objects live: a directory, this process's memory, or the caller's own callbacks. Threads may share it. Datasets opened on it
- * keep what they need of it: it may be freed before them.
+ * Where objects live: a directory, this process's memory, or the caller's own callbacks. Threads may share
+ * it. Datasets opened on it keep what they need of it: it may be freed before them.
  */
 typedef struct lode_store lode_store;
 
@@ -601,8 +603,8 @@ typedef struct lode_store_options {
     /**
      * Told what is worth knowing but fails no call: `level` is one of LODE_LOG_*; `message` is
      * UTF-8, borrowed for the callback. Called on the thread whose call it is about, so on several at once
-     * if threads share the store. It may use any handle but those of the call that it is about. NULL: nobody
-     * is told.
+     * if threads share the store. It may use any handle but those of the call that it is about. NULL: no
+     * log.
      */
     void (*log)(void *ctx, int32_t level, const char *message);
     /**
@@ -621,20 +623,21 @@ typedef struct lode_store_options {
  * A store of the caller's own: objects under keys, written once and whole, and swapped by comparison. All
  * zero but `struct_size`: a store that can do nothing.
  *
- * Every callback is given `ctx`. Keys and prefixes are NUL-terminated UTF-8, borrowed for the callback; a key
- * has no empty, "." or ".." segment between its '/'. Each callback answers 0 or above when it has done what
- * it says, or a LODE_ERR_* and, if it likes, a text by lode_callback_error_set: both are in the error of the
- * call, the number as lode_error_callback_code. A callback that is NULL is not supported: what needs it fails
- * with LODE_ERR_UNSUPPORTED. Reading takes `stat` and `read`, listing `list`; writing takes everything but
- * `remove` and `release`. Before its first write the store is tried under a key of its own beside the dataset's
- * slots, and refused for writing with LODE_ERR_UNSUPPORTED if it ignores a condition; the key is removed again.
+ * Every callback is given `ctx`. Keys and prefixes are NUL-terminated UTF-8, borrowed for the callback; a
+ * key has no empty, "." or ".." segment between its '/'. Each callback answers 0 or above when it has done
+ * what it says, or a LODE_ERR_* and, if it likes, a text by lode_callback_error_set: both are in the error
+ * of the call, the number as lode_error_callback_code. A callback that is NULL is not supported: what needs
+ * it fails with LODE_ERR_UNSUPPORTED. Reading takes `stat` and `read`, listing `list`; writing takes
+ * everything but `remove` and `release`. Before its first write the store is tried under a key of its own
+ * beside the dataset's slots, and refused for writing with LODE_ERR_UNSUPPORTED if it ignores a condition;
+ * the key is removed again.
  *
  * What has answered success must be durable, as far as the store can be, and seen by every call that begins
  * afterwards. The callbacks come on the threads whose calls need them, on several at once unless `flags` say
- * LODE_STORE_SERIAL. Every call that reaches the store may fail with LODE_ERR_STORE, besides what its own comment
- * lists. A callback may use any handle but those over its own store: such a call fails with
- * LODE_ERR_STATE. It must not throw, nor jump out. Between two callbacks a call looks at its deadline and its
- * cancel token; a callback that runs is waited for.
+ * LODE_STORE_SERIAL. Every call that reaches the store may fail with LODE_ERR_STORE, besides what its own
+ * comment lists. A callback may use any handle but those over its own store: such a call fails with
+ * LODE_ERR_STATE. It must not throw, nor jump out. Between two callbacks a call looks at its deadline and
+ * its cancel token; a callback that runs is waited for.
  */
 typedef struct lode_store_callbacks {
     /** sizeof(lode_store_callbacks), as the caller was compiled. */
@@ -644,9 +647,9 @@ typedef struct lode_store_callbacks {
     /** LODE_STORE_SERIAL, or 0. */
     uint32_t flags;
     /**
-     * Begins an object, which nobody sees before `put_finish`. `if_absent` is 1: the object must not replace one
-     * that has its key by then (in this version it is never 0). `upload` is output: what stands for the object
-     * in the next three callbacks; not NULL. A key that is taken already may be answered here with
+     * Begins an object, which is not seen before `put_finish`. `if_absent` is 1: the object must not replace
+     * one that has its key by then (in this version it is never 0). `upload` is output: what stands for the
+     * object in the next three callbacks; not NULL. A key that is taken already may be answered here with
      * LODE_ERR_PATH_EXISTS. An answer below 0 leaves nothing to abort.
      */
     int32_t (*put_begin)(void *ctx,
@@ -655,8 +658,8 @@ typedef struct lode_store_callbacks {
                          void **upload,
                          lode_callback_error *error);
     /**
-     * Adds `len` bytes (at least 1) at the object's end. After LODE_ERR_NO_SPACE, which takes none of them, the
-     * same bytes may come again; after any other failure `put_abort` comes.
+     * Adds `len` bytes (at least 1) at the object's end. After LODE_ERR_NO_SPACE, which takes none of them,
+     * the same bytes may come again; after any other failure `put_abort` comes.
      */
     int32_t (*put_write)(void *ctx,
                          void *upload,
@@ -664,11 +667,11 @@ typedef struct lode_store_callbacks {
                          size_t len,
                          lode_callback_error *error);
     /**
-     * Makes the object appear under its key, whole, and consumes `upload`, whatever the answer. If the key is
-     * taken nothing changes, and the answer is LODE_ERR_PATH_EXISTS. LODE_ERR_COMMIT_UNKNOWN says that the store
-     * cannot tell whether the object appeared (its answer was lost); LODE_ERR_UNKNOWN, LODE_ERR_DEADLINE,
-     * LODE_ERR_CANCELLED and numbers that are no LODE_ERR_* are taken for that, too. Any other failure promises
-     * that it did not, and never will.
+     * Makes the object appear under its key, whole, and consumes `upload` with any answer. If the key is
+     * taken nothing changes, and the answer is LODE_ERR_PATH_EXISTS. LODE_ERR_COMMIT_UNKNOWN says that the
+     * store cannot tell whether the object appeared (its answer was lost); LODE_ERR_UNKNOWN,
+     * LODE_ERR_DEADLINE, LODE_ERR_CANCELLED and numbers that are no LODE_ERR_* are taken for that, too. Any
+     * other failure promises that it did not, and never will.
      */
     int32_t (*put_finish)(void *ctx, void *upload, lode_callback_error *error);
     /** Gives up an object that was begun and not finished; consumes `upload`. */
@@ -676,10 +679,10 @@ typedef struct lode_store_callbacks {
     /** Fills `size` with an object's size in bytes, or answers LODE_ERR_NOT_FOUND. */
     int32_t (*stat)(void *ctx, const char *key, uint64_t *size, lode_callback_error *error);
     /**
-     * Reads at `offset` (in bytes) into `buffer`, which has room for `capacity` bytes, and answers how many it
-     * has read: fewer than there is room for are fine, 0 only at or beyond the object's end. LODE_ERR_NOT_FOUND:
-     * there is no such object. An object that is swapped must be given as it was before or after, not mixed,
-     * where one call has room for all of it.
+     * Reads at `offset` (in bytes) into `buffer`, which has room for `capacity` bytes, and answers how many
+     * it has read: fewer than there is room for are fine, 0 only at or beyond the object's end.
+     * LODE_ERR_NOT_FOUND: there is no such object. An object that is swapped must be given as it was before
+     * or after, not mixed, where one call has room for all of it.
      */
     int64_t (*read)(void *ctx,
                     const char *key,
@@ -688,23 +691,24 @@ typedef struct lode_store_callbacks {
                     size_t capacity,
                     lode_callback_error *error);
     /**
-     * Gives every key that begins with `prefix` (empty, or ending in '/') to lode_key_sink_add, each once, in any
-     * order. No key is no failure.
+     * Gives every key that begins with `prefix` (empty, or ending in '/') to lode_key_sink_add, each once,
+     * in any order. No key is no failure.
      */
     int32_t (*list)(void *ctx,
                     const char *prefix,
                     lode_key_sink *keys,
                     lode_callback_error *error);
     /**
-     * Removes an object. LODE_ERR_NOT_FOUND is as good as success. Without it what was given up stays: data of
-     * commits that failed, and the key of the trial.
+     * Removes an object. LODE_ERR_NOT_FOUND is as good as success. Without it what was given up stays: data
+     * of commits that failed, and the key of the trial.
      */
     int32_t (*remove)(void *ctx, const char *key, lode_callback_error *error);
     /**
      * Replaces the object's bytes by `value` if they are `expected`, compared and replaced in one step;
-     * `expected_len` 0: if there is no object, or an empty one. No pointer is NULL. If they are not, nothing changes, and the answer is
-     * LODE_ERR_CONFLICT (LODE_ERR_PATH_EXISTS and LODE_ERR_NOT_FOUND are taken for that). LODE_ERR_BUSY: try
-     * again a little later. LODE_ERR_COMMIT_UNKNOWN: the store cannot tell, as for `put_finish`.
+     * `expected_len` 0: if there is no object, or an empty one. No pointer is NULL. If they are not, nothing
+     * changes, and the answer is LODE_ERR_CONFLICT (LODE_ERR_PATH_EXISTS and LODE_ERR_NOT_FOUND are taken
+     * for that). LODE_ERR_BUSY: try again a little later. LODE_ERR_COMMIT_UNKNOWN: the store cannot tell, as
+     * for `put_finish`.
      */
     int32_t (*compare_and_swap)(void *ctx,
                                 const char *key,
@@ -714,9 +718,9 @@ typedef struct lode_store_callbacks {
                                 size_t value_len,
                                 lode_callback_error *error);
     /**
-     * Called exactly once, when no callback will be called any more: on the thread that frees the last handle
-     * of the store (datasets, writers, readers and iterators count), or before a lode_store_open_callbacks that
-     * fails returns, once `struct_size` was acceptable. NULL: none.
+     * Called exactly once, when no callback will be called any more: on the thread that frees the last
+     * handle of the store (datasets, writers, readers and iterators count), or before a
+     * lode_store_open_callbacks that fails returns, once `struct_size` was acceptable. NULL: none.
      */
     void (*release)(void *ctx);
 } lode_store_callbacks;
@@ -785,7 +789,8 @@ typedef struct lode_dataset_options {
     {sizeof(lode_dataset_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0}
 
 /**
- * A run of bytes that belongs to whoever gave it; it is not NUL-terminated. `data` may be NULL if `len` is
+ * A run of bytes that belongs to the side that gave it; it is not NUL-terminated. `data` may be NULL if
+ * `len` is
  * 0. This struct is frozen: it never grows.
  */
 typedef struct lode_bytes {
@@ -837,7 +842,7 @@ typedef struct lode_record_iterator {
      */
     int64_t (*next_batch)(void *ctx, lode_bytes *records, int64_t *unix_nanos, size_t capacity);
     /**
-     * Called exactly once, before the call that was given the iterator returns, whatever its outcome; only
+     * Called exactly once, before the call that was given the iterator returns, with any outcome; only
      * if `struct_size` was not acceptable it is not called. NULL: none.
      */
     void (*release)(void *ctx);
@@ -848,8 +853,9 @@ typedef struct lode_record_iterator {
     {sizeof(lode_record_iterator), NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 
 /**
- * A source of bytes, which the caller implements. All callbacks come on the thread of the call that was given
- * the source, never two at once. A callback may use any lode handle; it must not throw or longjmp out of itself.
+ * A source of bytes, which the caller implements. All callbacks come on the thread of the call that was
+ * given the source, never two at once. A callback may use any lode handle; it must not throw or longjmp out
+ * of itself.
  */
 typedef struct lode_byte_source {
     /** sizeof(lode_byte_source), as the caller was compiled. */
@@ -857,9 +863,9 @@ typedef struct lode_byte_source {
     /** Handed to every callback. Borrowed until `release`. */
     void *ctx;
     /**
-     * Fills the beginning of `buffer`, which has room for `capacity` bytes (at least 65536). Answer how many were
-     * filled; 0: there are no more; below 0: it failed, by the caller's own code, and the call ends with
-     * LODE_ERR_ITERATOR. Never called again after 0 or a failure.
+     * Fills the beginning of `buffer`, which has room for `capacity` bytes (at least 65536). Answer how many
+     * were filled; 0: there are no more; below 0: it failed, by the caller's own code, and the call ends
+     * with LODE_ERR_ITERATOR. Never called again after 0 or a failure.
      */
     int64_t (*read)(void *ctx, uint8_t *buffer, size_t capacity);
     /**
@@ -868,7 +874,7 @@ typedef struct lode_byte_source {
      */
     const char *(*err)(void *ctx);
     /**
-     * Called exactly once, before the call that was given the source returns, whatever its outcome; only if
+     * Called exactly once, before the call that was given the source returns, with any outcome; only if
      * `struct_size` was not acceptable it is not called. NULL: none.
      */
     void (*release)(void *ctx);
@@ -885,9 +891,9 @@ typedef struct lode_record_writer_options {
     /** One of LODE_BAD_RECORD_*. */
     int32_t bad_records;
     /**
-     * Whether full pieces of data begin their way to the disk as they are appended, so that the commit has less to
-     * wait for. The append that completes a piece asks the system for it and does not wait, but while the disk's
-     * queue is full the system may make it wait. 0: no, the commit does it all; 1: yes.
+     * Whether full pieces of data begin their way to the disk as they are appended, so that the commit has
+     * less to wait for. The append that completes a piece asks the system for it and does not wait, but
+     * while the disk's queue is full the system may make it wait. 0: no, the commit does it all; 1: yes.
      */
     int32_t early_writeback;
 } lode_record_writer_options;
@@ -896,7 +902,10 @@ typedef struct lode_record_writer_options {
 #define LODE_RECORD_WRITER_OPTIONS_INIT \
     {sizeof(lode_record_writer_options), 0, 0}
 
-/** How a blob writer behaves. All zero but `struct_size`: nothing is written back before the commit asks for it. */
+/**
+ * How a blob writer behaves. All zero but `struct_size`: nothing is written back before the commit asks for
+ * it.
+ */
 typedef struct lode_blob_writer_options {
     /** sizeof(lode_blob_writer_options), as the caller was compiled. */
     size_t struct_size;
@@ -1224,14 +1233,13 @@ void lode_callback_error_set(lode_callback_error *error,
  *
  * @param keys what the `list` callback was given. Not NULL.
  * @param key the key, whole, not only what follows the prefix; NUL-terminated UTF-8, copied. Not NULL.
- * @return 0: go on. 1: enough, the callback may return (whatever it answers then, it is no failure). Below 0: the
+ * @return 0: go on. 1: enough, the callback may return (with any answer, it is no failure). Below 0: the
  *         key is NULL or cannot be one, and the listing fails: LODE_ERR_INVALID_PATH,
  *         LODE_ERR_INVALID_ARGUMENT.
  *
  * Cannot fail but for such a key. Within the callback only, on one thread at a time. Since 0.1.0.
  */
-int32_t lode_key_sink_add(lode_key_sink *keys,
-                          const char *key);
+int32_t lode_key_sink_add(lode_key_sink *keys, const char *key);
 
 /**
  * Fills the struct with the defaults: no callbacks.
@@ -1577,12 +1585,13 @@ lode_status lode_dataset_resolve_commit(lode_dataset *dataset,
                                         lode_error **error);
 
 /**
- * Makes a snapshot the head of its dataset: the exit of LODE_ERR_NEEDS_REPAIR, whose message names the heads to
- * choose from. The snapshot's ancestors stay with it; snapshots that are none of them can still be read by their
- * ids, but nothing is built on them any more. What writers of this library have committed stays: if they have gone
- * on from another snapshot, only the newest of theirs can be chosen, and the error names it. The pointer "latest" is
- * set to the choice, whatever it named; or, where a snapshot that does not stay sorts above it, to a new one that repeats
- * the choice and sorts above all. No writer of the Go library may be at work. The call may be repeated.
+ * Makes a snapshot the head of its dataset: the exit of LODE_ERR_NEEDS_REPAIR, whose message names the heads
+ * to choose from. The snapshot's ancestors stay with it; snapshots that are none of them can still be read
+ * by their ids, but nothing is built on them any more. What writers of this library have committed stays: if
+ * they have gone on from another snapshot, only the newest of theirs can be chosen, and the error names it.
+ * The pointer "latest" is set to the choice, regardless of what it named; or, where a snapshot that does not
+ * stay sorts above it, to a new one that repeats the choice and sorts above all. No writer of the Go library
+ * may be at work. The call may be repeated.
  *
  * @param dataset the dataset. Not NULL.
  * @param snapshot_id the snapshot to be the head; NUL-terminated UTF-8, borrowed for the call. Not NULL.
@@ -1897,9 +1906,9 @@ lode_status lode_record_writer_append_batch(lode_record_writer *writer,
                                             lode_error **error);
 
 /**
- * Adds the whole lines of a buffer, one record each, without times. Blank lines (nothing but white space) are
- * no records. What follows the last line break is left: it is the beginning of the next buffer. (A last line
- * without its break is given to lode_record_writer_append.)
+ * Adds the whole lines of a buffer, one record each, without times. Blank lines (nothing but white space)
+ * are no records. What follows the last line break is left: it is the beginning of the next buffer. (A last
+ * line without its break is given to lode_record_writer_append.)
  *
  * @param writer the writer. Not NULL.
  * @param data the buffer; borrowed for the call. NULL only if `len` is 0.
@@ -1953,7 +1962,7 @@ int64_t lode_record_writer_byte_count(const lode_record_writer *writer);
  * is decided or has failed. No records make an empty snapshot.
  *
  * If it fails the records are kept, and the commit may be repeated, with other options too. A repetition
- * after LODE_ERR_COMMIT_UNKNOWN first settles what became of the commit before.
+ * after LODE_ERR_COMMIT_UNKNOWN first resolves the commit before.
  *
  * @param writer the writer. Not NULL.
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
@@ -2013,7 +2022,8 @@ void lode_record_writer_free(lode_record_writer *writer);
 void lode_blob_writer_options_init(lode_blob_writer_options *options, size_t struct_size);
 
 /**
- * Begins a snapshot, a raw blob, whose bytes will be pushed. Nothing is visible to anybody before the commit.
+ * Begins a snapshot, a raw blob, whose bytes will be pushed. Nothing is visible to anybody before the
+ * commit.
  *
  * @param dataset the dataset, opened with LODE_CODEC_NONE; the writer keeps its own hold of it. Not NULL.
  * @param options how the writer behaves. Borrowed for the call. NULL: the defaults.
@@ -2055,7 +2065,7 @@ lode_status lode_blob_writer_write(lode_blob_writer *writer,
  * decided or has failed. No bytes make an empty blob.
  *
  * If it fails the bytes are kept, and the commit may be repeated, with other options too. A repetition after
- * LODE_ERR_COMMIT_UNKNOWN first settles what became of the commit before.
+ * LODE_ERR_COMMIT_UNKNOWN first resolves the commit before.
  *
  * @param writer the writer. Not NULL.
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
@@ -2501,8 +2511,8 @@ lode_status lode_record_reader_next_batch(lode_record_reader *reader,
 void lode_record_reader_free(lode_record_reader *reader);
 
 /**
- * Begins to read a snapshot that is a raw blob. Compressor and checksum are those of the snapshot's manifest,
- * whatever the dataset's options are. Does no I/O: the file is opened by the first read.
+ * Begins to read a snapshot that is a raw blob. Compressor and checksum are those of the snapshot's
+ * manifest, not of the dataset's options. Does no I/O: the file is opened by the first read.
  *
  * @param dataset the dataset that the snapshot belongs to; the reader keeps its own hold of it. Not NULL.
  * @param snapshot the snapshot; borrowed for the call. Not NULL.
@@ -2524,8 +2534,9 @@ lode_status lode_dataset_open_blob_reader(lode_dataset *dataset,
                                           lode_error **error);
 
 /**
- * Gives the next bytes of the stream: as many as there is room for, unless the end or a fault comes first. Bytes
- * that come before a failure are given first. What a checksum says comes with the end: go on until LODE_OK.
+ * Gives the next bytes of the stream: as many as there is room for, unless the end or a fault comes first.
+ * Bytes that come before a failure are given first. What a checksum says comes with the end: go on until
+ * LODE_OK.
  *
  * @param reader the reader. Not NULL.
  * @param buffer output: room for `capacity` bytes, of which the first `len` are filled. Not NULL.
@@ -2548,13 +2559,13 @@ lode_status lode_blob_reader_read(lode_blob_reader *reader,
                                   lode_error **error);
 
 /**
- * Gives the bytes from an offset on: as many as there is room for, unless the blob's end comes first. The place
- * of the stream, and what has become of it, does not matter, nor does this change it.
+ * Gives the bytes from an offset on: as many as there is room for, unless the blob's end comes first. The
+ * place of the stream, and what has become of it, does not matter, nor does this change it.
  *
- * Bytes of a range are checked by the file's size only, unless the option `verify` is 1: then the whole file is
- * checked before the first byte. An uncompressed blob is read where the bytes are. A compressed one has no such
- * places: it is decoded from its beginning, or on from the end of the last range if that is not beyond `offset`,
- * so ranges in rising order cost as much as one stream, and each step back a new beginning.
+ * Bytes of a range are checked by the file's size only, unless the option `verify` is 1: then the whole file
+ * is checked before the first byte. An uncompressed blob is read where the bytes are. A compressed one has
+ * no such places: it is decoded from its beginning, or on from the end of the last range if that is not
+ * beyond `offset`, so ranges in rising order cost as much as one stream, and each step back a new beginning.
  *
  * @param reader the reader. Not NULL.
  * @param offset the first byte wanted, counted from 0 in the blob as it was given (not as it is stored).

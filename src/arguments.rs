@@ -5,7 +5,8 @@ use std::ffi::{CStr, c_char, c_void};
 use crate::call::Call;
 use lode_core::error::{Result, Status};
 
-/// A run of bytes that belongs to whoever gave it; it is not NUL-terminated. `data` may be NULL if `len` is
+/// A run of bytes that belongs to the side that gave it; it is not NUL-terminated. `data` may be NULL if
+/// `len` is
 /// 0. This struct is frozen: it never grows.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

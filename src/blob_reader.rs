@@ -13,8 +13,8 @@ use crate::status::{LODE_ITEM, LODE_OK, lode_status};
 use lode_core::dataset::BlobReader;
 use lode_core::error::Result;
 
-/// Reads the bytes of a raw blob, as a stream and by range; the two do not move each other. In bounded memory. It
-/// belongs to one thread at a time.
+/// Reads the bytes of a raw blob, as a stream and by range; the two do not move each other. In bounded
+/// memory. It belongs to one thread at a time.
 pub struct lode_blob_reader {
     _opaque: [u8; 0],
 }
@@ -31,7 +31,7 @@ impl Call {
     /// Room of the caller's for bytes.
     ///
     /// # Safety
-    /// `buffer` is NULL or `capacity` bytes may be written there for `'a`, by nobody else.
+    /// `buffer` is NULL or `capacity` bytes may be written there for `'a`, by no other code.
     unsafe fn room<'a>(&self, buffer: *mut c_void, capacity: usize) -> Result<&'a mut [u8]> {
         if capacity == 0 {
             return Err(self.invalid("capacity is 0: there must be room for a byte"));
@@ -51,8 +51,8 @@ fn gave(len: &Out<usize>, read: usize) -> lode_status {
     if read > 0 { LODE_ITEM } else { LODE_OK }
 }
 
-/// Begins to read a snapshot that is a raw blob. Compressor and checksum are those of the snapshot's manifest,
-/// whatever the dataset's options are. Does no I/O: the file is opened by the first read.
+/// Begins to read a snapshot that is a raw blob. Compressor and checksum are those of the snapshot's
+/// manifest, not of the dataset's options. Does no I/O: the file is opened by the first read.
 ///
 /// @param dataset the dataset that the snapshot belongs to; the reader keeps its own hold of it. Not NULL.
 /// @param snapshot the snapshot; borrowed for the call. Not NULL.
@@ -88,8 +88,9 @@ pub unsafe extern "C" fn lode_dataset_open_blob_reader(
     }
 }
 
-/// Gives the next bytes of the stream: as many as there is room for, unless the end or a fault comes first. Bytes
-/// that come before a failure are given first. What a checksum says comes with the end: go on until LODE_OK.
+/// Gives the next bytes of the stream: as many as there is room for, unless the end or a fault comes first.
+/// Bytes that come before a failure are given first. What a checksum says comes with the end: go on until
+/// LODE_OK.
 ///
 /// @param reader the reader. Not NULL.
 /// @param buffer output: room for `capacity` bytes, of which the first `len` are filled. Not NULL.
@@ -124,13 +125,13 @@ pub unsafe extern "C" fn lode_blob_reader_read(
     }
 }
 
-/// Gives the bytes from an offset on: as many as there is room for, unless the blob's end comes first. The place
-/// of the stream, and what has become of it, does not matter, nor does this change it.
+/// Gives the bytes from an offset on: as many as there is room for, unless the blob's end comes first. The
+/// place of the stream, and what has become of it, does not matter, nor does this change it.
 ///
-/// Bytes of a range are checked by the file's size only, unless the option `verify` is 1: then the whole file is
-/// checked before the first byte. An uncompressed blob is read where the bytes are. A compressed one has no such
-/// places: it is decoded from its beginning, or on from the end of the last range if that is not beyond `offset`,
-/// so ranges in rising order cost as much as one stream, and each step back a new beginning.
+/// Bytes of a range are checked by the file's size only, unless the option `verify` is 1: then the whole file
+/// is checked before the first byte. An uncompressed blob is read where the bytes are. A compressed one has
+/// no such places: it is decoded from its beginning, or on from the end of the last range if that is not
+/// beyond `offset`, so ranges in rising order cost as much as one stream, and each step back a new beginning.
 ///
 /// @param reader the reader. Not NULL.
 /// @param offset the first byte wanted, counted from 0 in the blob as it was given (not as it is stored).

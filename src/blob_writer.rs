@@ -16,10 +16,11 @@ use lode_core::error::Result;
 /// Takes the bytes of a raw blob as the caller has them, and commits them as one snapshot. It belongs to one
 /// thread at a time; a call while another one uses it gives LODE_ERR_STATE.
 ///
-/// After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that failed
-/// the bytes are kept and the commit may be repeated; it first settles its own unknown outcome.
-/// LODE_ERR_NO_SPACE leaves the writer usable, any other failure of a write stays. (Where the space shows to be too little
-/// only as a commit syncs the data, LODE_ERR_NO_SPACE loses them: the calls after it give LODE_ERR_STATE.)
+/// After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that
+/// failed the bytes are kept and the commit may be repeated; it first resolves its own unknown outcome.
+/// LODE_ERR_NO_SPACE leaves the writer usable, any other failure of a write stays. (Where the space shows to
+/// be too little only as a commit syncs the data, LODE_ERR_NO_SPACE loses them: the calls after it give
+/// LODE_ERR_STATE.)
 pub struct lode_blob_writer {
     _opaque: [u8; 0],
 }
@@ -32,7 +33,8 @@ impl Handle for lode_blob_writer {
 
 impl Exclusive for lode_blob_writer {}
 
-/// How a blob writer behaves. All zero but `struct_size`: nothing is written back before the commit asks for it.
+/// How a blob writer behaves. All zero but `struct_size`: nothing is written back before the commit asks for
+/// it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct lode_blob_writer_options {
@@ -69,7 +71,8 @@ pub unsafe extern "C" fn lode_blob_writer_options_init(
     unsafe { init(options, struct_size) }
 }
 
-/// Begins a snapshot, a raw blob, whose bytes will be pushed. Nothing is visible to anybody before the commit.
+/// Begins a snapshot, a raw blob, whose bytes will be pushed. Nothing is visible to anybody before the
+/// commit.
 ///
 /// @param dataset the dataset, opened with LODE_CODEC_NONE; the writer keeps its own hold of it. Not NULL.
 /// @param options how the writer behaves. Borrowed for the call. NULL: the defaults.
@@ -134,7 +137,7 @@ pub unsafe extern "C" fn lode_blob_writer_write(
 /// decided or has failed. No bytes make an empty blob.
 ///
 /// If it fails the bytes are kept, and the commit may be repeated, with other options too. A repetition after
-/// LODE_ERR_COMMIT_UNKNOWN first settles what became of the commit before.
+/// LODE_ERR_COMMIT_UNKNOWN first resolves the commit before.
 ///
 /// @param writer the writer. Not NULL.
 /// @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the

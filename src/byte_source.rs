@@ -14,8 +14,9 @@ use crate::status::lode_status;
 use lode_core::dataset::BlobSource;
 use lode_core::error::{Error, Result, Status};
 
-/// A source of bytes, which the caller implements. All callbacks come on the thread of the call that was given
-/// the source, never two at once. A callback may use any lode handle; it must not throw or longjmp out of itself.
+/// A source of bytes, which the caller implements. All callbacks come on the thread of the call that was
+/// given the source, never two at once. A callback may use any lode handle; it must not throw or longjmp out
+/// of itself.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct lode_byte_source {
@@ -23,14 +24,14 @@ pub struct lode_byte_source {
     pub struct_size: usize,
     /// Handed to every callback. Borrowed until `release`.
     pub ctx: *mut c_void,
-    /// Fills the beginning of `buffer`, which has room for `capacity` bytes (at least 65536). Answer how many were
-    /// filled; 0: there are no more; below 0: it failed, by the caller's own code, and the call ends with
-    /// LODE_ERR_ITERATOR. Never called again after 0 or a failure.
+    /// Fills the beginning of `buffer`, which has room for `capacity` bytes (at least 65536). Answer how many
+    /// were filled; 0: there are no more; below 0: it failed, by the caller's own code, and the call ends
+    /// with LODE_ERR_ITERATOR. Never called again after 0 or a failure.
     pub read: Option<unsafe extern "C" fn(ctx: *mut c_void, buffer: *mut u8, capacity: usize) -> i64>,
     /// Says why it failed: asked once, after `read` answered 0 or less. The answer is NUL-terminated UTF-8,
     /// borrowed until `release`; NULL: no error. A text after 0 is a failure, too. NULL: never asked.
     pub err: Option<unsafe extern "C" fn(ctx: *mut c_void) -> *const c_char>,
-    /// Called exactly once, before the call that was given the source returns, whatever its outcome; only if
+    /// Called exactly once, before the call that was given the source returns, with any outcome; only if
     /// `struct_size` was not acceptable it is not called. NULL: none.
     pub release: Option<unsafe extern "C" fn(ctx: *mut c_void)>,
 }
@@ -54,7 +55,7 @@ impl Drop for Owned {
 }
 
 impl Owned {
-    /// Takes over the source; from here on it will be released, whatever happens.
+    /// Takes over the source; from here on it will be released in any case.
     ///
     /// # Safety
     /// `source` is NULL or a struct as lode.h describes it.

@@ -1,8 +1,8 @@
 //! Handles: each C type stands for one Rust type, and the compiler keeps them apart.
 //!
 //! A handle is a [`Held`] on the heap behind a pointer to an opaque C type. Shared ones give `&Value` to any
-//! thread; exclusive ones are leased to one call at a time, in the process that made them. A tag in the first word tells most wrong or freed
-//! pointers from right ones: a courtesy, not a promise.
+//! thread; exclusive ones are leased to one call at a time, in the process that made them. A tag in the first
+//! word tells most wrong or freed pointers from right ones: a courtesy, not a promise.
 
 use std::alloc::Layout;
 use std::cell::UnsafeCell;
@@ -39,7 +39,7 @@ const IDLE: u32 = 0;
 const IN_USE: u32 = 1;
 /// Freed by a callback of the call that uses it: that call's end frees it.
 const FREE_LATER: u32 = 2;
-/// A call on it panicked half-way; nobody knows its state.
+/// A call on it panicked half-way; its state is unknown.
 const BROKEN: u32 = 3;
 
 /// What a handle points to.
@@ -139,8 +139,8 @@ impl Call {
     /// As [`held`].
     ///
     /// # Errors
-    /// `InvalidArgument`; `State` if another call is using it or one has left it broken; `Forked` in a process other
-    /// than the one that made it.
+    /// `InvalidArgument`; `State` if another call is using it or one has left it broken; `Forked` in a
+    /// process other than the one that made it.
     pub(super) unsafe fn exclusive<'a, H: Exclusive>(
         &self,
         pointer: *mut H,
@@ -275,7 +275,7 @@ pub(super) unsafe fn free<H: Handle>(pointer: *mut H) {
 /// `memory` comes from [`give`], and nothing uses it any more.
 unsafe fn destroy<H: Handle>(memory: *mut Held<H::Value>) {
     // SAFETY: `give` allocated it with the layout that a box has. The tag goes first, volatile lest the write
-    // be dropped as dead, so that a second free of memory that nobody has reused is noticed.
+    // be dropped as dead, so that a second free of memory that was not reused is noticed.
     unsafe {
         std::ptr::write_volatile(&raw mut (*memory).tag, FREED);
         drop(Box::from_raw(memory));

@@ -78,8 +78,8 @@ impl Gate {
 
     #[inline(always)]
     fn inside(&self) -> &Cell<u32> {
-        // SAFETY: a thread's variable without a destructor is there as long as the thread, and a pointer stays on its
-        // thread.
+        // SAFETY: a thread's variable without a destructor is there as long as the thread, and a pointer
+        // stays on its thread.
         unsafe { &*self.0 }
     }
 
@@ -97,7 +97,7 @@ impl Gate {
     }
 }
 
-/// Puts a hook before the one that is there: silent inside the fence, else the old one's turn.
+/// Puts a hook before the one that is there: silent inside the fence, else the old one.
 ///
 /// A library must not print, and the standard hook does.
 fn quieten_panics() {

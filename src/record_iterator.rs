@@ -57,7 +57,7 @@ pub struct lode_record_iterator {
             capacity: usize,
         ) -> i64,
     >,
-    /// Called exactly once, before the call that was given the iterator returns, whatever its outcome; only
+    /// Called exactly once, before the call that was given the iterator returns, with any outcome; only
     /// if `struct_size` was not acceptable it is not called. NULL: none.
     pub release: Option<unsafe extern "C" fn(ctx: *mut c_void)>,
 }
@@ -81,7 +81,7 @@ impl Drop for Owned {
 }
 
 impl Owned {
-    /// Takes over the iterator; from here on it will be released, whatever happens.
+    /// Takes over the iterator; from here on it will be released in any case.
     ///
     /// # Safety
     /// `iterator` is NULL or a struct as lode.h describes it.

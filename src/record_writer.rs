@@ -25,10 +25,11 @@ pub const LODE_BAD_RECORD_SKIP: i32 = 1;
 /// of the first, gives LODE_ERR_STATE.
 ///
 /// After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that
-/// failed the records are kept and the commit may be repeated; it first settles its own unknown outcome. A
+/// failed the records are kept and the commit may be repeated; it first resolves its own unknown outcome. A
 /// failed append took nothing of its bad record: LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE and
-/// LODE_ERR_NO_SPACE leave the writer usable, any other failure stays. (Where the space shows to be too little only as a
-/// commit syncs the data, LODE_ERR_NO_SPACE loses them: the calls after it give LODE_ERR_STATE.)
+/// LODE_ERR_NO_SPACE leave the writer usable, any other failure stays. (Where the space shows to be too
+/// little only as a commit syncs the data, LODE_ERR_NO_SPACE loses them: the calls after it give
+/// LODE_ERR_STATE.)
 pub struct lode_record_writer {
     _opaque: [u8; 0],
 }
@@ -49,9 +50,9 @@ pub struct lode_record_writer_options {
     pub struct_size: usize,
     /// One of LODE_BAD_RECORD_*.
     pub bad_records: i32,
-    /// Whether full pieces of data begin their way to the disk as they are appended, so that the commit has less to
-    /// wait for. The append that completes a piece asks the system for it and does not wait, but while the disk's
-    /// queue is full the system may make it wait. 0: no, the commit does it all; 1: yes.
+    /// Whether full pieces of data begin their way to the disk as they are appended, so that the commit has
+    /// less to wait for. The append that completes a piece asks the system for it and does not wait, but
+    /// while the disk's queue is full the system may make it wait. 0: no, the commit does it all; 1: yes.
     pub early_writeback: i32,
 }
 
@@ -224,9 +225,9 @@ pub unsafe extern "C" fn lode_record_writer_append_batch(
     }
 }
 
-/// Adds the whole lines of a buffer, one record each, without times. Blank lines (nothing but white space) are
-/// no records. What follows the last line break is left: it is the beginning of the next buffer. (A last line
-/// without its break is given to lode_record_writer_append.)
+/// Adds the whole lines of a buffer, one record each, without times. Blank lines (nothing but white space)
+/// are no records. What follows the last line break is left: it is the beginning of the next buffer. (A last
+/// line without its break is given to lode_record_writer_append.)
 ///
 /// @param writer the writer. Not NULL.
 /// @param data the buffer; borrowed for the call. NULL only if `len` is 0.
@@ -311,7 +312,7 @@ pub unsafe extern "C" fn lode_record_writer_byte_count(writer: *const lode_recor
 /// is decided or has failed. No records make an empty snapshot.
 ///
 /// If it fails the records are kept, and the commit may be repeated, with other options too. A repetition
-/// after LODE_ERR_COMMIT_UNKNOWN first settles what became of the commit before.
+/// after LODE_ERR_COMMIT_UNKNOWN first resolves the commit before.
 ///
 /// @param writer the writer. Not NULL.
 /// @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the

@@ -64,9 +64,9 @@ pub const LODE_ERR_NIL_ITERATOR: i32 = -40;
 pub const LODE_ERR_ITERATOR: i32 = -41;
 /// The caller's iterator answered what its contract does not allow.
 pub const LODE_ERR_ITERATOR_CONTRACT: i32 = -42;
-/// Metadata are NULL; `"{}"` says that there are none.
+/// Metadata is NULL; `"{}"` says that there is none.
 pub const LODE_ERR_METADATA_REQUIRED: i32 = -50;
-/// Metadata are not one JSON object.
+/// Metadata is not one JSON object.
 pub const LODE_ERR_METADATA_INVALID: i32 = -51;
 /// A metadata key begins with `lode.`, which is reserved.
 pub const LODE_ERR_METADATA_RESERVED: i32 = -52;
@@ -91,11 +91,11 @@ pub const LODE_ERR_DEADLINE: i32 = -82;
 pub const LODE_ERR_CANCELLED: i32 = -83;
 /// The progress callback stopped the call; nothing was committed.
 pub const LODE_ERR_ABORTED: i32 = -84;
-/// Another writer is in the middle of a commit (of the Go library: perhaps it died there less than a minute ago),
-/// and its turn did not end within the tries; nothing was committed.
+/// Another writer is in the middle of a commit (of the Go library: perhaps it died there less than a minute
+/// ago), and did not end within the tries; nothing was committed.
 pub const LODE_ERR_BUSY: i32 = -85;
-/// The history needs a decision by a person; the message names the heads, lode_dataset_adopt makes one of them
-/// the head.
+/// The history needs a decision by a person; the message names the heads, lode_dataset_adopt makes one of
+/// them the head.
 pub const LODE_ERR_NEEDS_REPAIR: i32 = -86;
 /// The exactly-once sequence is below the window of remembered ones: whether it is committed is unknown.
 pub const LODE_ERR_SEQUENCE_TOO_OLD: i32 = -87;
@@ -108,8 +108,8 @@ pub const LODE_ERR_UNORDERABLE_PARENT: i32 = -89;
 pub const LODE_ACTION_NONE: i32 = 0;
 /// Certainly not committed; the same call may work later.
 pub const LODE_ACTION_RETRY: i32 = 1;
-/// Perhaps committed: settle it with `lode_dataset_resolve_commit`, or repeat the writer's commit, which
-/// settles it first. Nothing else is safe.
+/// Perhaps committed: resolve it with `lode_dataset_resolve_commit`, or repeat the writer's commit, which
+/// resolves it first. Nothing else is safe.
 pub const LODE_ACTION_RESOLVE: i32 = 2;
 /// Read the head and decide again.
 pub const LODE_ACTION_REBASE: i32 = 3;

@@ -13,8 +13,8 @@ use crate::strings::c_text;
 use lode_core::error::Result;
 use lode_core::store::{LogLevel, Store, StoreOptions};
 
-/// Where objects live: a directory, this process's memory, or the caller's own callbacks. Threads may share it. Datasets opened on it
-/// keep what they need of it: it may be freed before them.
+/// Where objects live: a directory, this process's memory, or the caller's own callbacks. Threads may share
+/// it. Datasets opened on it keep what they need of it: it may be freed before them.
 pub struct lode_store {
     _opaque: [u8; 0],
 }
@@ -42,8 +42,8 @@ pub struct lode_store_options {
     pub log_ctx: *mut c_void,
     /// Told what is worth knowing but fails no call: `level` is one of LODE_LOG_*; `message` is
     /// UTF-8, borrowed for the callback. Called on the thread whose call it is about, so on several at once
-    /// if threads share the store. It may use any handle but those of the call that it is about. NULL: nobody
-    /// is told.
+    /// if threads share the store. It may use any handle but those of the call that it is about. NULL: no
+    /// log.
     pub log: Option<unsafe extern "C" fn(ctx: *mut c_void, level: i32, message: *const c_char)>,
     /// Called exactly once when `log` will not be called any more: on the thread that frees the last handle
     /// of the store (datasets, writers, readers and iterators count), or before an open that fails returns,
@@ -87,7 +87,7 @@ impl Drop for Log {
 }
 
 impl Call {
-    /// Takes over the log; from here on it will be released, whatever happens.
+    /// Takes over the log; from here on it will be released in any case.
     ///
     /// # Safety
     /// `options` is NULL or a struct as lode.h describes it.
@@ -274,7 +274,7 @@ mod tests {
         // SAFETY: a whole struct.
         let taken = unsafe { call.store_options(&raw const options) }.unwrap();
         if let Some(log) = &taken.log {
-            log(LogLevel::Info, "nobody hears");
+            log(LogLevel::Info, "not heard");
         }
         drop(taken);
         assert_eq!(released, 1);

@@ -17,8 +17,8 @@ use lode_core::error::{Result, Status};
 use lode_core::process::Process;
 use lode_core::store::Store;
 
-/// Of a store of callbacks: never call two of them at once. Without it, threads that share the store call them
-/// at the same time.
+/// Of a store of callbacks: never call two of them at once. Without it, threads that share the store call
+/// them at the same time.
 pub const LODE_STORE_SERIAL: u32 = 1;
 
 /// Takes the text that a callback has to say about its failure. It lives for the callback alone.
@@ -57,20 +57,21 @@ impl Exclusive for lode_key_sink {}
 /// A store of the caller's own: objects under keys, written once and whole, and swapped by comparison. All
 /// zero but `struct_size`: a store that can do nothing.
 ///
-/// Every callback is given `ctx`. Keys and prefixes are NUL-terminated UTF-8, borrowed for the callback; a key
-/// has no empty, "." or ".." segment between its '/'. Each callback answers 0 or above when it has done what
-/// it says, or a LODE_ERR_* and, if it likes, a text by lode_callback_error_set: both are in the error of the
-/// call, the number as lode_error_callback_code. A callback that is NULL is not supported: what needs it fails
-/// with LODE_ERR_UNSUPPORTED. Reading takes `stat` and `read`, listing `list`; writing takes everything but
-/// `remove` and `release`. Before its first write the store is tried under a key of its own beside the dataset's
-/// slots, and refused for writing with LODE_ERR_UNSUPPORTED if it ignores a condition; the key is removed again.
+/// Every callback is given `ctx`. Keys and prefixes are NUL-terminated UTF-8, borrowed for the callback; a
+/// key has no empty, "." or ".." segment between its '/'. Each callback answers 0 or above when it has done
+/// what it says, or a LODE_ERR_* and, if it likes, a text by lode_callback_error_set: both are in the error
+/// of the call, the number as lode_error_callback_code. A callback that is NULL is not supported: what needs
+/// it fails with LODE_ERR_UNSUPPORTED. Reading takes `stat` and `read`, listing `list`; writing takes
+/// everything but `remove` and `release`. Before its first write the store is tried under a key of its own
+/// beside the dataset's slots, and refused for writing with LODE_ERR_UNSUPPORTED if it ignores a condition;
+/// the key is removed again.
 ///
 /// What has answered success must be durable, as far as the store can be, and seen by every call that begins
 /// afterwards. The callbacks come on the threads whose calls need them, on several at once unless `flags` say
-/// LODE_STORE_SERIAL. Every call that reaches the store may fail with LODE_ERR_STORE, besides what its own comment
-/// lists. A callback may use any handle but those over its own store: such a call fails with
-/// LODE_ERR_STATE. It must not throw, nor jump out. Between two callbacks a call looks at its deadline and its
-/// cancel token; a callback that runs is waited for.
+/// LODE_STORE_SERIAL. Every call that reaches the store may fail with LODE_ERR_STORE, besides what its own
+/// comment lists. A callback may use any handle but those over its own store: such a call fails with
+/// LODE_ERR_STATE. It must not throw, nor jump out. Between two callbacks a call looks at its deadline and
+/// its cancel token; a callback that runs is waited for.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct lode_store_callbacks {
@@ -80,9 +81,9 @@ pub struct lode_store_callbacks {
     pub ctx: *mut c_void,
     /// LODE_STORE_SERIAL, or 0.
     pub flags: u32,
-    /// Begins an object, which nobody sees before `put_finish`. `if_absent` is 1: the object must not replace one
-    /// that has its key by then (in this version it is never 0). `upload` is output: what stands for the object
-    /// in the next three callbacks; not NULL. A key that is taken already may be answered here with
+    /// Begins an object, which is not seen before `put_finish`. `if_absent` is 1: the object must not replace
+    /// one that has its key by then (in this version it is never 0). `upload` is output: what stands for the
+    /// object in the next three callbacks; not NULL. A key that is taken already may be answered here with
     /// LODE_ERR_PATH_EXISTS. An answer below 0 leaves nothing to abort.
     pub put_begin: Option<
         unsafe extern "C" fn(
@@ -93,8 +94,8 @@ pub struct lode_store_callbacks {
             error: *mut lode_callback_error,
         ) -> i32,
     >,
-    /// Adds `len` bytes (at least 1) at the object's end. After LODE_ERR_NO_SPACE, which takes none of them, the
-    /// same bytes may come again; after any other failure `put_abort` comes.
+    /// Adds `len` bytes (at least 1) at the object's end. After LODE_ERR_NO_SPACE, which takes none of them,
+    /// the same bytes may come again; after any other failure `put_abort` comes.
     pub put_write: Option<
         unsafe extern "C" fn(
             ctx: *mut c_void,
@@ -104,11 +105,11 @@ pub struct lode_store_callbacks {
             error: *mut lode_callback_error,
         ) -> i32,
     >,
-    /// Makes the object appear under its key, whole, and consumes `upload`, whatever the answer. If the key is
-    /// taken nothing changes, and the answer is LODE_ERR_PATH_EXISTS. LODE_ERR_COMMIT_UNKNOWN says that the store
-    /// cannot tell whether the object appeared (its answer was lost); LODE_ERR_UNKNOWN, LODE_ERR_DEADLINE,
-    /// LODE_ERR_CANCELLED and numbers that are no LODE_ERR_* are taken for that, too. Any other failure promises
-    /// that it did not, and never will.
+    /// Makes the object appear under its key, whole, and consumes `upload` with any answer. If the key is
+    /// taken nothing changes, and the answer is LODE_ERR_PATH_EXISTS. LODE_ERR_COMMIT_UNKNOWN says that the
+    /// store cannot tell whether the object appeared (its answer was lost); LODE_ERR_UNKNOWN,
+    /// LODE_ERR_DEADLINE, LODE_ERR_CANCELLED and numbers that are no LODE_ERR_* are taken for that, too. Any
+    /// other failure promises that it did not, and never will.
     pub put_finish: Option<
         unsafe extern "C" fn(ctx: *mut c_void, upload: *mut c_void, error: *mut lode_callback_error) -> i32,
     >,
@@ -123,10 +124,10 @@ pub struct lode_store_callbacks {
             error: *mut lode_callback_error,
         ) -> i32,
     >,
-    /// Reads at `offset` (in bytes) into `buffer`, which has room for `capacity` bytes, and answers how many it
-    /// has read: fewer than there is room for are fine, 0 only at or beyond the object's end. LODE_ERR_NOT_FOUND:
-    /// there is no such object. An object that is swapped must be given as it was before or after, not mixed,
-    /// where one call has room for all of it.
+    /// Reads at `offset` (in bytes) into `buffer`, which has room for `capacity` bytes, and answers how many
+    /// it has read: fewer than there is room for are fine, 0 only at or beyond the object's end.
+    /// LODE_ERR_NOT_FOUND: there is no such object. An object that is swapped must be given as it was before
+    /// or after, not mixed, where one call has room for all of it.
     pub read: Option<
         unsafe extern "C" fn(
             ctx: *mut c_void,
@@ -137,8 +138,8 @@ pub struct lode_store_callbacks {
             error: *mut lode_callback_error,
         ) -> i64,
     >,
-    /// Gives every key that begins with `prefix` (empty, or ending in '/') to lode_key_sink_add, each once, in any
-    /// order. No key is no failure.
+    /// Gives every key that begins with `prefix` (empty, or ending in '/') to lode_key_sink_add, each once,
+    /// in any order. No key is no failure.
     pub list: Option<
         unsafe extern "C" fn(
             ctx: *mut c_void,
@@ -147,15 +148,16 @@ pub struct lode_store_callbacks {
             error: *mut lode_callback_error,
         ) -> i32,
     >,
-    /// Removes an object. LODE_ERR_NOT_FOUND is as good as success. Without it what was given up stays: data of
-    /// commits that failed, and the key of the trial.
+    /// Removes an object. LODE_ERR_NOT_FOUND is as good as success. Without it what was given up stays: data
+    /// of commits that failed, and the key of the trial.
     pub remove: Option<
         unsafe extern "C" fn(ctx: *mut c_void, key: *const c_char, error: *mut lode_callback_error) -> i32,
     >,
     /// Replaces the object's bytes by `value` if they are `expected`, compared and replaced in one step;
-    /// `expected_len` 0: if there is no object, or an empty one. No pointer is NULL. If they are not, nothing changes, and the answer is
-    /// LODE_ERR_CONFLICT (LODE_ERR_PATH_EXISTS and LODE_ERR_NOT_FOUND are taken for that). LODE_ERR_BUSY: try
-    /// again a little later. LODE_ERR_COMMIT_UNKNOWN: the store cannot tell, as for `put_finish`.
+    /// `expected_len` 0: if there is no object, or an empty one. No pointer is NULL. If they are not, nothing
+    /// changes, and the answer is LODE_ERR_CONFLICT (LODE_ERR_PATH_EXISTS and LODE_ERR_NOT_FOUND are taken
+    /// for that). LODE_ERR_BUSY: try again a little later. LODE_ERR_COMMIT_UNKNOWN: the store cannot tell, as
+    /// for `put_finish`.
     pub compare_and_swap: Option<
         unsafe extern "C" fn(
             ctx: *mut c_void,
@@ -167,9 +169,9 @@ pub struct lode_store_callbacks {
             error: *mut lode_callback_error,
         ) -> i32,
     >,
-    /// Called exactly once, when no callback will be called any more: on the thread that frees the last handle
-    /// of the store (datasets, writers, readers and iterators count), or before a lode_store_open_callbacks that
-    /// fails returns, once `struct_size` was acceptable. NULL: none.
+    /// Called exactly once, when no callback will be called any more: on the thread that frees the last
+    /// handle of the store (datasets, writers, readers and iterators count), or before a
+    /// lode_store_open_callbacks that fails returns, once `struct_size` was acceptable. NULL: none.
     pub release: Option<unsafe extern "C" fn(ctx: *mut c_void)>,
 }
 
@@ -204,7 +206,7 @@ fn said<T: Copy + Into<i64>>(callback: impl FnOnce(*mut lode_callback_error) -> 
     if answer >= 0 {
         return Ok(answer);
     }
-    // SAFETY: it lives, and is shared by nobody any more.
+    // SAFETY: it lives, and is not shared any more.
     let text = unsafe { handle::peek::<lode_callback_error>((&raw const text).cast()) };
     let text = text.map(|text| std::mem::take(&mut *text.lock().unwrap_or_else(PoisonError::into_inner)));
     let code = answer.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
@@ -383,7 +385,7 @@ pub unsafe extern "C" fn lode_callback_error_set(error: *mut lode_callback_error
 ///
 /// @param keys what the `list` callback was given. Not NULL.
 /// @param key the key, whole, not only what follows the prefix; NUL-terminated UTF-8, copied. Not NULL.
-/// @return 0: go on. 1: enough, the callback may return (whatever it answers then, it is no failure). Below 0: the
+/// @return 0: go on. 1: enough, the callback may return (with any answer, it is no failure). Below 0: the
 ///         key is NULL or cannot be one, and the listing fails: LODE_ERR_INVALID_PATH,
 ///         LODE_ERR_INVALID_ARGUMENT.
 ///
@@ -423,7 +425,7 @@ pub unsafe extern "C" fn lode_store_callbacks_init(callbacks: *mut lode_store_ca
     unsafe { init(callbacks, struct_size) }
 }
 
-/// Takes over the callbacks; from here on they will be released, whatever happens.
+/// Takes over the callbacks; from here on they will be released in any case.
 ///
 /// # Safety
 /// `callbacks` is NULL or a struct as lode.h describes it.
@@ -470,7 +472,7 @@ pub unsafe extern "C" fn lode_store_open_callbacks(
     unsafe {
         run("lode_store_open_callbacks", error, |call| {
             let store = Out::reset(store, std::ptr::null_mut());
-            // First of all, so that both are released whatever else is wrong.
+            // First of all, so that both are released even if something else is wrong.
             let callbacks = take(call, callbacks);
             let options = call.store_options(options);
             let (callbacks, verdict) = callbacks?;

@@ -1,4 +1,5 @@
-//! Which thread may call a callback: one that is in none of the same store, and, for a serial store, one at a time.
+//! Which thread may call a callback: one that is in none of the same store, and, for a serial store, one at a
+//! time.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -87,7 +88,7 @@ impl Guard {
             self.given_up.lock().unwrap_or_else(PoisonError::into_inner).push(staged);
             return;
         }
-        // Whatever the deadline, an upload must end.
+        // An upload must end even after the deadline.
         match self.enter(Context::unlimited()) {
             Ok(_entered) => staged.abort(),
             // Too deep for another callback: it waits for the next one's return.

@@ -1,6 +1,7 @@
-/* After a fork a writer, reader or iterator belongs to the process that made it: in the other one each of its calls
- * gives LODE_ERR_FORKED, and its free closes and removes nothing. Stores, datasets, catalogs, snapshots, buffers,
- * tokens and errors go on working in both. The parent's commits are right, whatever the child did. */
+/* After a fork a writer, reader or iterator belongs to the process that made it: in the other one each of its
+ * calls gives LODE_ERR_FORKED, and its free closes and removes nothing. Stores, datasets, catalogs,
+ * snapshots, buffers, tokens and errors go on working in both. The parent's commits are right, regardless of
+ * what the child did. */
 #include "memory_store.h"
 
 #include <fcntl.h>
@@ -237,7 +238,8 @@ static void use_world(const struct world *world, const char *marker)
     lode_snapshot_free(snapshot);
 }
 
-/* Runs a child to its end, through its exit handlers and destructors, and gives how many of its checks failed. */
+/* Runs a child to its end, through its exit handlers and destructors, and gives how many of its checks
+ * failed. */
 static pid_t begin_child(void)
 {
     fflush(NULL);

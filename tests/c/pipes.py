@@ -21,7 +21,7 @@ STORE = os.path.join(DIRECTORY, "pipes")
 
 
 def waiting(fd):
-    """How many bytes of a pipe nobody has read yet."""
+    """How many bytes of a pipe were not read yet."""
     return struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"))[0]
 
 

@@ -92,8 +92,8 @@ fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Makes a directory and those above it, and makes them durable: a snapshot in a directory whose own name is lost with
-/// the power would be lost with it.
+/// Makes a directory and those above it, and makes them durable: a snapshot in a directory whose own name is
+/// lost with the power would be lost with it.
 fn make_durable(path: &Path) -> Result<()> {
     if path.as_os_str().is_empty() || path.exists() {
         return Ok(());
@@ -150,7 +150,7 @@ pub fn find_layout(store: &Store, dataset: &str, choice: LayoutChoice) -> Result
     for layout in candidates(choice) {
         match open_to_read(store, dataset, layout)?.latest(&CallOptions::default()) {
             Err(error) if is_elsewhere(&error) => {}
-            // Whatever is wrong with it is told by what comes next.
+            // What is wrong with it is told by what comes next.
             _ => return Ok(Some(layout)),
         }
     }

@@ -1,9 +1,9 @@
 //! Dataset and snapshot ids (`docs/format.md`, section "Dataset ids" and section "Snapshot ids"): what is
 //! allowed, what form an id has, and how ours are made.
 //!
-//! Bytewise order of snapshot ids is history order, so ours begin with the time, at a fixed width, and an id of
-//! the Go library (the bare 19 digits) sorts below every id of ours with the same or a later time. All but `now` and the two
-//! `fresh_*` functions are pure: the commit protocol is told time and randomness.
+//! Bytewise order of snapshot ids is history order, so ours begin with the time, at a fixed width, and an id
+//! of the Go library (the bare 19 digits) sorts below every id of ours with the same or a later time. All but
+//! `now` and the two `fresh_*` functions are pure: the commit protocol is told time and randomness.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,8 +13,8 @@ use crate::error::{Error, Result, Status};
 const TIME_DIGITS: usize = 19;
 /// The first time that [`TIME_DIGITS`] digits cannot hold, in nanoseconds since the Unix epoch.
 const TIME_LIMIT: u64 = 10_000_000_000_000_000_000;
-/// The first time at which no snapshot is made any more, the beginning of the year 2262, in nanoseconds since the Unix
-/// epoch: before its end the times of manifests leave 64 bits.
+/// The first time at which no snapshot is made any more, the beginning of the year 2262, in nanoseconds since
+/// the Unix epoch: before its end the times of manifests leave 64 bits.
 pub(crate) const TIME_END: i64 = 9_214_646_400_000_000_000;
 /// Width of the randomness in an id, in lower-case hex digits.
 const RANDOM_DIGITS: usize = 16;
@@ -59,8 +59,8 @@ pub fn form(id: &str) -> Form {
     }
 }
 
-/// The snapshot id of this time (nanoseconds since the Unix epoch) and randomness; `None` if the time does not fit
-/// 19 digits, after which ids would no longer be ordered.
+/// The snapshot id of this time (nanoseconds since the Unix epoch) and randomness; `None` if the time does
+/// not fit 19 digits, after which ids would no longer be ordered.
 #[must_use]
 pub fn compose(nanos: u64, random: u64) -> Option<String> {
     (nanos < TIME_LIMIT).then(|| format!("{nanos:019}-{random:016x}"))
@@ -94,7 +94,7 @@ pub fn check_dataset_id(id: &str) -> Result<()> {
     check_segment("dataset id", id)
 }
 
-/// Accepts a snapshot id given by a caller, by the rules of [`check_dataset_id`]: whatever its form, it must be one
+/// Accepts a snapshot id given by a caller, by the rules of [`check_dataset_id`]: of any form, it must be one
 /// path segment.
 ///
 /// # Errors

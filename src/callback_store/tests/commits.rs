@@ -70,8 +70,8 @@ fn a_store_without_removal_is_written_to_and_keeps_the_trials_key() {
     refused(fake.store().verify("", &CallOptions::default()), Status::Unsupported, "has no remove");
 }
 
-/// Cancels a commit after each of its callbacks in turn: nothing is committed before the slot is asked for, all is
-/// afterwards, and the writer's records are kept.
+/// Cancels a commit after each of its callbacks, one after another: nothing is committed before the slot is
+/// asked for, all is afterwards, and the writer's records are kept.
 #[test]
 fn a_call_ends_between_any_two_callbacks() {
     let mut outcomes = Vec::new();
@@ -188,8 +188,8 @@ fn count(dataset: &Dataset) -> usize {
     std::iter::from_fn(|| listed.next().unwrap()).count()
 }
 
-/// Each callback of a commit fails once, without having done its work or, if it answers unclearly, with it done: the
-/// writer does what the error advises, and the records are there once.
+/// Each callback of a commit fails once, without having done its work or, if it answers unclearly, with it
+/// done: the writer does what the error advises, and the records are there once.
 #[test]
 fn whatever_callback_fails_the_records_are_committed_once() {
     let (store_failed, unknown) = (Status::Store as i32, Status::CommitUnknown as i32);

@@ -43,7 +43,7 @@ fn a_go_history_is_adopted_and_continued() {
     let head = events.latest(&CallOptions::default()).unwrap();
     let theirs = format!("{:019}", head.manifest().created_at + 1_000);
     go(&fake, &theirs, Some(head.id()));
-    assert_eq!(parent(&events), Some(theirs), "its turn");
+    assert_eq!(parent(&events), Some(theirs), "its commit");
 }
 
 #[test]

@@ -28,7 +28,7 @@ static_library() {
     readelf -sW "$LIB/liblode.a" | awk '($5 == "GLOBAL" || $5 == "WEAK") && $7 != "UND" { print $5, $6, $8 }' | sort > "$OUT/static.symbols"
     sed 's/^/GLOBAL HIDDEN /' abi/symbols | sort | diff - "$OUT/static.symbols" || return 1
     if readelf -SW "$LIB/liblode.a" | grep -E '\.(debug_|llvmbc|llvmcmd|gnu\.lto_)'; then
-        echo "sections that nobody links" && return 1
+        echo "sections that no program links" && return 1
     fi
     # Unwinding through the library needs its tables: one entry a function at least.
     [ "$(readelf --debug-dump=frames "$LIB/liblode.a" 2> /dev/null | grep -c FDE)" -gt "$(wc -l < "$OUT/static.symbols")" ] ||

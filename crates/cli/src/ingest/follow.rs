@@ -10,7 +10,7 @@ use super::position::Position;
 use crate::failure::{Failure, Result};
 use crate::input::{Filled, Input, wait_for};
 
-/// How often the end of the file is looked at.
+/// How often the end of the file is checked.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Follows the file until a signal comes; what was read by then is committed.
@@ -61,8 +61,8 @@ pub fn run(session: &mut Session<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Goes on where the last run has ended: if the file was rotated since, with the rest of the rotated one, and with
-/// those that came between, the oldest first.
+/// Goes on where the last run has ended: if the file was rotated since, with the rest of the rotated one, and
+/// with those that came between, the oldest first.
 fn catch_up(session: &mut Session<'_>, path: &Path, position: &Position) -> Result<Option<Input>> {
     if position.is_in(path) {
         let mut input = Input::open(path, session.longest)?;
@@ -104,8 +104,8 @@ fn catch_up(session: &mut Session<'_>, path: &Path, position: &Position) -> Resu
     Ok(None)
 }
 
-/// The files beside the one that is followed whose names begin with its name, such as `app.log.1`: the least recently
-/// written first.
+/// The files beside the one that is followed whose names begin with its name, such as `app.log.1`: the least
+/// recently written first.
 fn rotated_files(path: &Path) -> Result<Vec<PathBuf>> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let cannot =
@@ -130,7 +130,7 @@ fn rotated_files(path: &Path) -> Result<Vec<PathBuf>> {
 /// What happened to the file under the name that is followed.
 enum Change {
     None,
-    /// The name is another file's, or nobody's.
+    /// The name is another file's, or no file's.
     Rotated,
     /// It has become shorter than what was read.
     Truncated,

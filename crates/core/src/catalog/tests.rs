@@ -1,4 +1,4 @@
-//! What a catalog shows, of stores as writers leave them and as nobody should.
+//! What a catalog shows, of stores as writers leave them and as none should.
 
 use std::time::Duration;
 

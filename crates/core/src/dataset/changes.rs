@@ -1,5 +1,5 @@
-//! What is new: the snapshots after a given one, found by walking parents from the head. Nothing is listed, so the
-//! cost is that of what is new, whatever the history's length.
+//! What is new: the snapshots after a given one, found by walking parents from the head. Nothing is listed,
+//! so the cost is that of what is new, independent of the history's length.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -10,24 +10,24 @@ use crate::error::{Error, Result, Status};
 use crate::id;
 use crate::iter::Steps;
 
-/// How many bytes of manifests are kept from the walk: those of the oldest snapshots, which are given first. The
-/// others are read again when their turn comes.
+/// How many bytes of manifests are kept from the walk: those of the oldest snapshots, which are given first.
+/// The others are read again when they are reached.
 const KEPT: usize = 1 << 20;
 
 const WALKING: &str = "walking the history";
 
 impl Dataset {
-    /// The snapshots after `since`, oldest first, up to the head of this moment; `None`: from the first one. Those
-    /// that only seal the slot of another (they repeat its content) are left out. `since` being the head, or
-    /// committed but not published yet, there are none.
+    /// The snapshots after `since`, oldest first, up to the head of this moment; `None`: from the first one.
+    /// Those that only seal the slot of another (they repeat its content) are left out. `since` being the
+    /// head, or committed but not published yet, there are none.
     ///
-    /// The walk costs one manifest for each snapshot after `since`, and of more than a few hundred a second one.
-    /// Memory grows with their ids alone, some 40 bytes each.
+    /// The walk costs one manifest for each snapshot after `since`, and of more than a few hundred a second
+    /// one. Memory grows with their ids alone, some 40 bytes each.
     ///
     /// # Errors
-    /// `SnapshotNotFound` if `since` is no ancestor of the head; `InvalidArgument` for what no id can be; `Corrupt`
-    /// if a parent is missing or does not sort below its child; otherwise as [`Dataset::latest`], but a dataset
-    /// without snapshots gives none.
+    /// `SnapshotNotFound` if `since` is no ancestor of the head; `InvalidArgument` for what no id can be;
+    /// `Corrupt` if a parent is missing or does not sort below its child; otherwise as [`Dataset::latest`],
+    /// but a dataset without snapshots gives none.
     pub fn changes_since(&self, since: Option<&str>, options: &CallOptions) -> Result<Snapshots> {
         if let Some(id) = since {
             id::check_snapshot_id(id)?;
@@ -70,8 +70,8 @@ impl Dataset {
         }
     }
 
-    /// The parent's id, which is somebody's text until it proves to be one: it must sort below the child, or the
-    /// walk might never end.
+    /// The parent's id, which is somebody's text until it proves to be one: it must sort below the child, or
+    /// the walk might never end.
     fn parent_of(&self, child: &Snapshot) -> Result<Option<String>> {
         let Some(parent) = &child.manifest().parent_snapshot_id else { return Ok(None) };
         let fault = match id::check_snapshot_id(parent) {

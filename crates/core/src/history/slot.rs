@@ -23,10 +23,11 @@ pub type Id = Arc<str>;
 pub enum Kind {
     /// A snapshot.
     Commit,
-    /// A copy of the parent that seals its slot, or stands in for a snapshot that its Go writer left dangling.
+    /// A copy of the parent that seals its slot, or stands in for a snapshot that its Go writer left
+    /// dangling.
     Noop,
-    /// A snapshot that the Go library wrote, with all of its ancestors back to the parent. There is no payload, so
-    /// that the slot tells neither time nor producers.
+    /// A snapshot that the Go library wrote, with all of its ancestors back to the parent. There is no
+    /// payload, so that the slot tells neither time nor producers.
     Adopt,
 }
 
@@ -48,8 +49,8 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// Whether the child's manifest must be the payload of this slot. An adopted one was there before; and the Go
-    /// writer that a noop stands in for may have put its own first.
+    /// Whether the child's manifest must be the payload of this slot. An adopted one was there before; and
+    /// the Go writer that a noop stands in for may have put its own first.
     pub fn has_own_payload(&self) -> bool {
         match self.kind {
             Kind::Commit => true,
@@ -216,8 +217,8 @@ pub fn decode(slot_key: SlotKey<'_>, bytes: &[u8]) -> Result<Envelope> {
     if header.parent != parent {
         return Err(corrupt(format_args!("its parent is {:?}, expected {parent:?}", header.parent)));
     }
-    // Whoever walks the slots relies on it to come to an end, and looks out for itself where something is adopted: the
-    // Go library's clock may have been behind.
+    // A walk along the slots relies on it to come to an end, and notices a loop by itself where something is
+    // adopted: the Go library's clock may have been behind.
     let above_parent = slot_key.parent.is_none_or(|parent| *header.child > *parent);
     let placed = match form(&header.child) {
         Form::Ours { .. } => above_parent,
@@ -257,8 +258,8 @@ impl Envelope {
     /// Checks the payload (`object`: the bytes of its object, if it has one) and gives slot and payload.
     ///
     /// # Errors
-    /// `Corrupt`, naming what differs; `ManifestInvalid` if the payload is what was written, but no manifest of the
-    /// child; `Deadline`, `Cancelled`, `Aborted`.
+    /// `Corrupt`, naming what differs; `ManifestInvalid` if the payload is what was written, but no manifest
+    /// of the child; `Deadline`, `Cancelled`, `Aborted`.
     pub fn with_payload(
         self,
         context: &Context,

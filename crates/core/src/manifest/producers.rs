@@ -164,7 +164,7 @@ impl Producers {
         json::to_string(self)
     }
 
-    /// Reads what [`Producers::json`] writes, whatever the order and the white space.
+    /// Reads what [`Producers::json`] writes, in any order and with any white space.
     ///
     /// # Errors
     /// `Corrupt`, naming the producer and what is wrong with it: a map that cannot be relied on must not be

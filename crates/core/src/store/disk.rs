@@ -1,6 +1,6 @@
 //! The narrow door to a disk: primitive operations below one root directory, each of them one system call or
-//! nearly so, each able to fail. [`real::RealDisk`] makes the calls; the simulated disk of the tests stands in
-//! its place to fail any of them, to stop before any of them, and to lose what was not synced.
+//! nearly so, each able to fail. [`real::RealDisk`] makes the calls; the simulated disk of the tests stands
+//! in its place to fail any of them, to stop before any of them, and to lose what was not synced.
 //!
 //! Nothing here retries, decides or cleans up: that is [`crate::store::filesystem`]'s.
 
@@ -28,7 +28,8 @@ pub(crate) enum Kind {
 pub(crate) struct Identity {
     pub(crate) device: u64,
     pub(crate) inode: u64,
-    /// When it was made (nanoseconds, low 64 bits; 0 where the system does not say): inode numbers are reused.
+    /// When it was made (nanoseconds, low 64 bits; 0 where the system does not say): inode numbers are
+    /// reused.
     pub(crate) born: u64,
 }
 
@@ -48,7 +49,7 @@ pub(crate) trait Disk: Send + Sync {
     /// Opens a directory for the operations of [`Dir`].
     fn open_dir(&self, path: &str) -> Io<Box<dyn Dir>>;
 
-    /// Opens a file for reading and syncing. Never blocks, whatever lies there.
+    /// Opens a file for reading and syncing. Never blocks, even if no regular file lies there.
     fn open_read(&self, path: &str) -> Io<Box<dyn File>>;
 
     /// Whether the root directory has not been removed.
@@ -111,16 +112,16 @@ pub(crate) trait File: Send {
     fn try_lock(&mut self) -> Io<()>;
     /// Gives the lock back, also for a forked process that has inherited it.
     fn unlock(&mut self) -> Io<()>;
-    /// Closes it. It is closed whatever the answer.
+    /// Closes it. It is closed with any answer.
     fn close(self: Box<Self>) -> Io<()>;
 }
 
-/// The files and directories of which a sync failed in this process. The system reports such a failure once and
-/// then forgets it: a later sync may succeed with the bytes lost, so its success means nothing.
+/// The files and directories of which a sync failed in this process. The system reports such a failure once
+/// and then forgets it: a later sync may succeed with the bytes lost, so its success means nothing.
 #[derive(Debug)]
 pub(crate) struct Doubts {
-    /// Whether there is any. Almost always not, and then no lock is taken, so that a forked child cannot hang on
-    /// one that another thread of its parent held.
+    /// Whether there is any. Almost always not, and then no lock is taken, so that a forked child cannot hang
+    /// on one that another thread of its parent held.
     any: AtomicBool,
     paths: Mutex<Vec<String>>,
 }

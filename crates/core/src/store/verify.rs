@@ -30,12 +30,12 @@ const RULES: &[Rule] = &[
 const LARGE: usize = 300_007;
 
 impl Store {
-    /// Tries every rule that a store must keep; an error names the first that is broken. It works under a folder of
-    /// its own below `prefix`, and leaves nothing there.
+    /// Tries every rule that a store must keep; an error names the first that is broken. It works under a
+    /// folder of its own below `prefix`, and leaves nothing there.
     ///
     /// # Errors
-    /// `Store` if a rule is broken; `Unsupported` if the store lacks what the suite needs; `InvalidPath`; `Deadline`,
-    /// `Cancelled`, `Aborted`; the store's failure.
+    /// `Store` if a rule is broken; `Unsupported` if the store lacks what the suite needs; `InvalidPath`;
+    /// `Deadline`, `Cancelled`, `Aborted`; the store's failure.
     pub fn verify(&self, prefix: &str, options: &CallOptions) -> Result<()> {
         let pause = Duration::from_millis(1);
         let context = Context::start(options).with_retry(Retry { attempts: 8, base: pause, cap: pause });
@@ -52,7 +52,7 @@ impl Store {
                 break;
             }
         }
-        // Whatever came out, and whatever the deadline: nothing is to stay.
+        // With any verdict, and even after the deadline: nothing is to stay.
         let cleaned = clean(backend, &root, named.into_inner());
         verdict.and(cleaned)
     }
@@ -121,7 +121,7 @@ impl Trial<'_> {
     fn write(&self, key: &str, data: &[u8]) -> Result<()> {
         match self.put(key, data)? {
             Put::Exists => {
-                Err(broken(format_args!("the put of {key:?} finds it taken, but nobody has written it")))
+                Err(broken(format_args!("the put of {key:?} finds it taken, but it was never written")))
             }
             _ => Ok(()),
         }
@@ -187,7 +187,7 @@ impl Trial<'_> {
 
 fn nothing_at_first(trial: &Trial<'_>) -> Result<()> {
     let key = trial.key("nothing");
-    trial.expect_absent(&key, "nobody has written it")?;
+    trial.expect_absent(&key, "it was never written")?;
     trial.expect_listed(&trial.root, &[])?;
     // What it has not it removes well.
     trial.backend.delete(trial.context, &key)

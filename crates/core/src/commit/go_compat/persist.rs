@@ -1,5 +1,5 @@
-//! What adoption writes beside its slots: syncs of what the Go library left in the cache, and the manifest of a noop where
-//! there is no snapshot.
+//! What adoption writes beside its slots: syncs of what the Go library left in the cache, and the manifest of
+//! a noop where there is no snapshot.
 
 use crate::commit::Target;
 use crate::context::Context;
@@ -23,7 +23,7 @@ impl Target<'_> {
                 return Err(Error::new(Status::Corrupt, message).with_path(key));
             };
             for file in &stored.manifest.files {
-                // A file that is lost stays lost: whoever reads the snapshot is told.
+                // A file that is lost stays lost: readers of the snapshot are told.
                 if history.exists(&file.path)? {
                     self.backend().persist(context, &file.path)?;
                 }

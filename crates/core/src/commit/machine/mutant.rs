@@ -35,7 +35,7 @@ pub enum Mutant {
     UnpublishedIsKnown,
     /// A publication that failed is reported as complete.
     UnpublishedMeansPublished,
-    /// The map of producers is looked at before the data only, not at each rebase.
+    /// The map of producers is checked before the data only, not at each rebase.
     ProducersNotCheckedAtRebase,
     /// A new snapshot's map is not built on its parent's.
     ProducersNotCarried,
@@ -47,13 +47,13 @@ pub enum Mutant {
     PointerNotReadAgain,
     /// A dangling pointer is filled at once.
     NoopWithoutWaiting,
-    /// The pointer to a Go writer's snapshot that nobody adopted is overwritten.
+    /// The pointer to a Go writer's snapshot that was not adopted is overwritten.
     ForeignPointerOverwritten,
     /// A slot of the kind `adopt` is stepped over like another's commit.
     AdoptedNotRead,
     /// A parent of ours that a Go writer built on is taken for gone, though it is only not published yet.
     DecidedTakenForGone,
-    /// A choice of ours is built on at once, whatever sorts above it.
+    /// A choice of ours is built on at once, even if others sort above it.
     NothingAboveTheChoice,
     /// The producers of a Go head are taken for none.
     ProducersNotSought,

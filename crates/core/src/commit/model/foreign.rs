@@ -1,5 +1,5 @@
-//! The Go library in the model: a writer that moves the pointer first and puts the manifest then, ignores the slots,
-//! and may die or dawdle in between; and what it leaves, as it is read and judged.
+//! The Go library in the model: a writer that moves the pointer first and puts the manifest then, ignores the
+//! slots, and may die or be slow in between; and what it leaves, as it is read and judged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,7 +63,7 @@ impl Stored {
 pub struct GoPlan {
     /// How many commits its writer makes.
     pub commits: u8,
-    /// It begins only when the last commit of ours is complete and nobody is at work.
+    /// It begins only when the last commit of ours is complete and no writer is at work.
     pub turns: bool,
     /// It may take longer than a minute between pointer and manifest.
     pub slow: bool,
@@ -90,9 +90,9 @@ pub struct Go {
     below: bool,
     /// There was a fork at the beginning.
     fork: bool,
-    /// It does not wait for its turn.
+    /// It does not wait for ours to end.
     pub(super) beside: bool,
-    /// Nobody is at work any more, and every minute has passed.
+    /// No writer is at work any more, and every minute has passed.
     over: bool,
 }
 
@@ -223,8 +223,8 @@ impl World {
         Ok(())
     }
 
-    /// Whether somebody has to decide which head is to stay: a parent has two children, written, decided or on their
-    /// way; or something sorts above the pointer.
+    /// Whether somebody has to decide which head is to stay: a parent has two children, written, decided or
+    /// on their way; or something sorts above the pointer.
     pub(super) fn needs_repair(&self) -> bool {
         let mut edges: BTreeSet<(Option<Id>, Id)> = BTreeSet::new();
         edges.extend(self.manifests.iter().map(|(id, stored)| (stored.parent().clone(), id.clone())));

@@ -98,7 +98,7 @@ fn every_kind_of_blob_reads_back_however_it_was_written() {
         let store = memory();
         let options = DatasetOptions { codec: Codec::None, compressor, checksum, ..options() };
         let dataset = Dataset::open(&store, "events", options).unwrap();
-        // The reader goes by the manifest, whatever its own options say: even that of a dataset with a codec.
+        // The reader goes by the manifest, not by its own options: even that of a dataset with a codec.
         let reader = open(&store);
         for len in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK / 2] {
             let data = noise(len);

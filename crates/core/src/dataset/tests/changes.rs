@@ -1,4 +1,5 @@
-//! What is new since a snapshot: which, in what order, at what cost; and what a damaged history is answered with.
+//! What is new since a snapshot: which, in what order, at what cost; and what a damaged history is answered
+//! with.
 
 use std::time::Duration;
 
@@ -174,7 +175,7 @@ fn parents_that_are_missing_or_no_ids_are_corrupt() {
         assert_eq!(error.status(), Status::Corrupt, "{error}");
         assert!(error.message().contains(message), "{error}");
     }
-    // Missing, but nobody has to look at it.
+    // Missing, but it is not needed.
     let dataset = planted(&[("2", Some("1"), "{}")]);
     assert_eq!(new_since(&dataset, Some("1")).unwrap(), ["2"]);
 }

@@ -1,5 +1,5 @@
-//! What a commit costs: requests to the store, whatever the history's length (`docs/commit-protocol.md`,
-//! section "What must hold").
+//! What a commit costs: requests to the store, independent of the history's length
+//! (`docs/commit-protocol.md`, section "What must hold").
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! Commits whose outcome is not known: told as such, kept, settled by repeating or by resolving.
+//! Commits whose outcome is not known: told as such, kept, resolved by repeating or by asking.
 
 use std::sync::{Arc, Mutex};
 

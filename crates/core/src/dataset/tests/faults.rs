@@ -1,5 +1,5 @@
-//! A commit on a simulated disk: each operation fails in each way, the process dies at each, the power is cut after
-//! each; and a sync that is left out is noticed.
+//! A commit on a simulated disk: each operation fails in each way, the process dies at each, the power is cut
+//! after each; and a sync that is left out is noticed.
 
 use super::audit::audit_as;
 use super::go::Go;
@@ -78,7 +78,7 @@ fn half_written(disk: &SimDisk) -> Vec<String> {
     // The links: of two data files, the slot, one copy.
     process.fault_on(Op::Link, 3, Fault::CrashAfter);
     let dataset = open_as(&store_of(&process), Layout::Hive);
-    // Whatever it would have said, nobody heard it.
+    // Its answer was never received.
     let _ = partition(&dataset);
     assert!(process.is_dead());
     let copies = disk.files().into_keys().filter(|path| path.contains("/partitions/"));
@@ -199,7 +199,7 @@ fn choose(dataset: &Dataset) -> Result<Commit> {
 const SCENES: [Scene; 18] = [
     Scene { name: "the first commit", layout: Layout::Default, prepare: |_| Vec::new(), act: pull },
     Scene { name: "a commit on top of Go snapshots", layout: Layout::Default, prepare: by_go, act: pull },
-    Scene { name: "a commit on top of Go's turn", layout: Layout::Default, prepare: by_both, act: pull },
+    Scene { name: "a commit on top of Go's", layout: Layout::Default, prepare: by_both, act: pull },
     Scene {
         name: "a commit on top of a dangling pointer",
         layout: Layout::Default,
@@ -318,7 +318,7 @@ fn whatever_operation_fails_a_commit_ends_as_committed_or_as_a_clear_error() {
                     Err(error) if error.status() == Status::CommitUnknown => {
                         assert_eq!(error.action(), Action::Resolve, "{what}");
                         let id = error.snapshot_id().expect("it names the snapshot").to_owned();
-                        // Another process can settle it.
+                        // Another process can resolve it.
                         let settled = scene.open(&after).resolve_commit(&id, &CallOptions::default());
                         match settled {
                             Ok(Resolution::Committed(snapshot)) => {
@@ -385,8 +385,8 @@ fn a_process_that_dies_at_any_operation_stands_in_nobodys_way() {
     }
 }
 
-/// All states that a power cut may leave, of which at most so many; in each, nothing acknowledged is lost and the
-/// next commit works.
+/// All states that a power cut may leave, of which at most so many; in each, nothing acknowledged is lost and
+/// the next commit works.
 fn survives(
     scene: &Scene,
     disk: &SimDisk,

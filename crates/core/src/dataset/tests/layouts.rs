@@ -421,7 +421,7 @@ fn a_dataset_of_another_layout_is_neither_written_nor_taken_for_an_empty_one() {
 #[test]
 fn a_slot_that_another_layout_takes_meanwhile_is_a_mismatch_and_no_doubt() {
     let store = memory();
-    // The data of ours are there before theirs begin: nobody is asked again.
+    // The data of ours are there before theirs begin: no request is made again.
     let dataset = open(&store);
     let mut writer = dataset.record_writer(WriterOptions::default()).unwrap();
     writer.append(b"1", None).unwrap();

@@ -68,7 +68,8 @@ impl RealDisk {
                 self.whole_paths.store(false, Ordering::Relaxed);
                 self.walk(path, flags)
             }
-            // A sandbox that does not know the call, or a file that may not be opened: the walk tells them apart.
+            // A sandbox that does not know the call, or a file that may not be opened: the walk tells them
+            // apart.
             Err(Errno::PERM) => {
                 let walked = self.walk(path, flags);
                 if walked.is_ok() {
@@ -96,7 +97,7 @@ impl RealDisk {
     }
 }
 
-/// Opens one segment, no symbolic link, whatever error number this system has for one.
+/// Opens one segment, no symbolic link, with the error number that this system has for one.
 fn open_segment(dir: BorrowedFd<'_>, name: &str, flags: OFlags) -> Io<OwnedFd> {
     if name == ".." {
         return Err(Errno::XDEV);
@@ -109,8 +110,8 @@ fn open_segment(dir: BorrowedFd<'_>, name: &str, flags: OFlags) -> Io<OwnedFd> {
     })
 }
 
-/// Keeps the descriptors 0 to 2 free of our files: where a program began with one of them closed, what it prints
-/// would go into whichever file of ours had got that number.
+/// Keeps the descriptors 0 to 2 free of our files: where a program began with one of them closed, what it
+/// prints would go into whichever file of ours had got that number.
 fn above_standard(fd: OwnedFd) -> Io<OwnedFd> {
     if fd.as_raw_fd() > 2 { Ok(fd) } else { rustix::io::fcntl_dupfd_cloexec(&fd, 3) }
 }
@@ -120,7 +121,8 @@ fn is_symlink(dir: BorrowedFd<'_>, name: &str) -> bool {
         .is_ok_and(|stat| kind(FileType::from_raw_mode(stat.st_mode)) == Kind::Symlink)
 }
 
-/// Opens for reading; where a lease held by a file server forbids opening at once, waits for it to be given up.
+/// Opens for reading; where a lease held by a file server forbids opening at once, waits for it to be given
+/// up.
 fn open_to_read(open: impl Fn(OFlags) -> Io<OwnedFd>) -> Io<Box<dyn File>> {
     let fd = match open(READ) {
         Err(Errno::WOULDBLOCK) => open(READ.difference(OFlags::NONBLOCK))?,

@@ -86,8 +86,8 @@ impl Core {
         Error::new(status(errno), message).with_path(path).with_errno(errno.raw_os_error())
     }
 
-    /// Another program has removed what was written of an object: a cleaner of temporary files, or whoever removed
-    /// the whole store.
+    /// Another program has removed what was written of an object: a cleaner of temporary files, or one that
+    /// removed the whole store.
     pub(super) fn staged_file_lost(&self, key: &str, temporary: &str) -> Error {
         let staged = Self::beside(key, temporary);
         let cause = if self.disk.root_exists() { "another program has removed it" } else { ROOT_REMOVED };

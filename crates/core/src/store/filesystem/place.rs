@@ -24,8 +24,8 @@ pub(super) enum Placed {
 }
 
 impl Core {
-    /// Opens a key's directory, making it and those above it if need be, and does `operation` in it. A directory
-    /// that vanishes in between (its last object deleted, or an upload given up) is made again.
+    /// Opens a key's directory, making it and those above it if need be, and does `operation` in it. A
+    /// directory that vanishes in between (its last object deleted, or an upload given up) is made again.
     pub(super) fn in_directory<T>(
         &self,
         doing: &str,
@@ -89,8 +89,8 @@ impl Core {
             let name = temporary_name();
             match retry(|| dir.create(&name)) {
                 Ok(file) => return Ok((name, file)),
-                // Nobody else draws this name: a call of ours that was interrupted, or whose answer was lost
-                // on a network, made it after all.
+                // No other process draws this name: a call of ours that was interrupted, or whose answer was
+                // lost on a network, made it after all.
                 Err(Errno::EXIST) if tries < 2 => {
                     tries += 1;
                     let _ = retry(|| dir.unlink(&name));
@@ -123,8 +123,8 @@ impl Core {
         Ok(())
     }
 
-    /// Compares a written file's size with what was written: a program that closes a descriptor of ours, or begins
-    /// with its standard ones closed, may have written into it.
+    /// Compares a written file's size with what was written: a program that closes a descriptor of ours, or
+    /// begins with its standard ones closed, may have written into it.
     pub(super) fn check_size(&self, key: &str, file: &dyn File, written: u64) -> Result<()> {
         match retry(|| file.info()) {
             Ok((_, size)) if size == written => Ok(()),
@@ -143,8 +143,8 @@ impl Core {
         }
     }
 
-    /// Gives the file `temporary` its name, if that is free. Unless there is no space for the name, the outcome is
-    /// `Unknown`, or a removal failed twice, the temporary name is gone afterwards.
+    /// Gives the file `temporary` its name, if that is free. Unless there is no space for the name, the
+    /// outcome is `Unknown`, or a removal failed twice, the temporary name is gone afterwards.
     pub(super) fn place(&self, key: &str, dir: &dyn Dir, temporary: &str) -> Placed {
         let (_, name) = split(key);
         let mut refused = None;
@@ -190,8 +190,8 @@ impl Core {
     }
 
     /// What a failed link or rename has done. It may have been carried out all the same: interrupted and
-    /// repeated, or its answer lost on a network. Once the temporary name is removed there is nothing left that a
-    /// late request could give the name to, so that what then stands under the name is final.
+    /// repeated, or its answer lost on a network. Once the temporary name is removed there is nothing left
+    /// that a late request could give the name to, so that what then stands under the name is final.
     /// `renamed`: the file's identity, if a rename was tried; that one takes the temporary name away.
     fn examine(
         &self,
@@ -206,7 +206,7 @@ impl Core {
         let removed = Self::unlink(dir, temporary);
         let there = retry(|| dir.stat(name)).map(|(_, identity)| identity);
         let sourceless = matches!(removed, Ok(()) | Err(Errno::NOENT));
-        // Should it be ours all the same, under an identity that does not keep: whoever puts something that
+        // Should it be ours all the same, under an identity that does not keep: a caller to whom it
         // matters reads what is there.
         let refused = errno == Errno::EXIST;
         match there {
@@ -228,8 +228,8 @@ impl Core {
     }
 }
 
-/// Whether the system says that files get no second name here: file systems without hard links have many words for
-/// it, and one that keeps projects apart calls a link from one into another a link across devices.
+/// Whether the system says that files get no second name here: file systems without hard links have many
+/// words for it, and one that keeps projects apart calls a link from one into another a link across devices.
 fn refuses_links(errno: Errno) -> bool {
     is_unsupported(errno) || matches!(errno, Errno::PERM | Errno::ACCESS | Errno::MLINK | Errno::XDEV)
 }

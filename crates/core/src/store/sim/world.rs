@@ -31,7 +31,7 @@ pub(super) struct DirNode {
     pub(super) synced: BTreeMap<String, u64>,
     /// What names have meant since then, the present meaning last; `None`: nothing.
     pub(super) changes: BTreeMap<String, Vec<Option<u64>>>,
-    /// Names that were unsynced when a sync failed: no later sync settles them.
+    /// Names that were unsynced when a sync failed: no later sync makes them durable.
     pub(super) stuck: BTreeSet<String>,
     pub(super) removed: bool,
 }
@@ -201,7 +201,7 @@ impl World {
         Ok(())
     }
 
-    /// What a sync was to keep may now be lost whatever later syncs say.
+    /// What a sync was to keep may now be lost, although later syncs succeed.
     pub(super) fn fail_sync(&mut self, inode: u64) {
         match self.nodes.get_mut(&inode) {
             Some(Node::File(file)) => file.stuck |= file.synced != file.data,

@@ -1,5 +1,5 @@
-//! A fault at each primitive operation in turn: what the caller is told is true, nothing is left, and the next
-//! try works.
+//! A fault at each primitive operation, one after another: what the caller is told is true, nothing is left,
+//! and the next try works.
 
 use super::super::sim::{Errno, Fault, Op, SimDisk, SimProcess};
 use super::*;
