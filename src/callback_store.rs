@@ -173,7 +173,7 @@ fn refused(callback: Callback, key: &str, refusal: &Refusal) -> Error {
     let known = named(*code);
     let mut message = format!("the callback store's {} of {key:?} failed with ", callback.name());
     match known {
-        Some(status) => message.push_str(&format!("{} ({code})", status.name())),
+        Some(status) => message.push_str(&format!("LODE_ERR_{} ({code})", status.name())),
         None => message.push_str(&format!("{code}, which is no LODE_ERR_*")),
     }
     if !text.is_empty() {

@@ -164,7 +164,7 @@ impl Backend for CallbackStore {
 
     /// In what order it lists is not known, and what has answered success is durable.
     fn capabilities(&self) -> Capabilities {
-        Capabilities::default()
+        Capabilities { has_conditional_uploads: true, ..Capabilities::default() }
     }
 
     fn upload(&self, context: &Context, key: &str, _durability: Durability) -> Result<Box<dyn Upload>> {

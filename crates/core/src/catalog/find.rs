@@ -11,7 +11,7 @@ use crate::layout::{Layout, SEGMENTS};
 use crate::manifest::Manifest;
 use crate::manifest::ManifestKey;
 use crate::store::Backend;
-use crate::store::pages::{Pages, ROOM};
+use crate::store::pages::{Order, Pages, ROOM};
 
 /// No dataset has as many partition keys; what lies deeper is no partition.
 const DEEPEST: usize = 256;
@@ -111,7 +111,7 @@ pub(super) struct Datasets {
 
 impl Datasets {
     pub(super) fn new(catalog: &Catalog) -> Self {
-        Datasets { catalog: catalog.clone(), names: Pages::new(ROOM) }
+        Datasets { catalog: catalog.clone(), names: Pages::new(ROOM, Order::Ascending) }
     }
 }
 
@@ -152,7 +152,7 @@ pub(super) struct Partitions {
 impl Partitions {
     pub(super) fn new(entry: Entry) -> Self {
         let folders = match entry.layout() {
-            Layout::Hive => vec![(String::new(), Pages::new(ROOM))],
+            Layout::Hive => vec![(String::new(), Pages::new(ROOM, Order::Ascending))],
             Layout::Default | Layout::Flat => Vec::new(),
         };
         Partitions { entry, folders }
@@ -163,7 +163,7 @@ impl Partitions {
         let layout = entry.layout();
         let prefix = format!("{}{partition}/{SEGMENTS}/", layout.partitions_prefix(&entry.dataset));
         let history = entry.history(context);
-        let mut ids = Pages::new(ROOM);
+        let mut ids = Pages::new(ROOM, Order::Ascending);
         while let Some(id) =
             ids.next(context, doing, |_, each| entry.backend().list_names(context, &prefix, each))?
         {
@@ -212,7 +212,7 @@ impl Steps for Partitions {
                     "" => name,
                     partition => format!("{partition}/{name}"),
                 };
-                self.folders.push((below, Pages::new(ROOM)));
+                self.folders.push((below, Pages::new(ROOM, Order::Ascending)));
             }
         }
     }
@@ -230,7 +230,7 @@ pub(super) struct Found {
 
 impl Found {
     pub(super) fn new(entry: Entry, filter: SnapshotFilter) -> Self {
-        Found { entry, filter, names: Pages::new(ROOM), last: String::new() }
+        Found { entry, filter, names: Pages::new(ROOM, Order::Ascending), last: String::new() }
     }
 
     /// The next id with the key of its manifest.

@@ -11,6 +11,7 @@ use crate::id;
 use crate::iter::{Iter, Steps};
 use crate::manifest::Manifest;
 use crate::store::Store;
+use crate::store::pages::{Order, Pages, ROOM};
 
 /// A committed snapshot; clones are cheap, threads may share it.
 #[derive(Clone)]
@@ -95,22 +96,18 @@ impl Dataset {
     /// As [`Dataset::latest`], but a dataset without snapshots gives none.
     pub fn snapshots(&self, options: &CallOptions) -> Result<Snapshots> {
         let context = self.begin(options);
-        let ids = self.list(&context).map_err(|error| self.named(error))?;
-        Ok(Snapshots::new(Listed { dataset: self.clone(), ids }, options))
+        let listed = self.list(&context).map_err(|error| self.named(error))?;
+        Ok(Snapshots::new(listed, options))
     }
 
-    fn list(&self, context: &Context) -> Result<Vec<String>> {
-        let Some(head) = self.find_latest(context)? else { return Ok(Vec::new()) };
-        context.check("listing snapshots")?;
-        let mut ids = self.history(context).listed_ids()?;
-        ids.retain(|id| **id <= *head.id());
-        if !ids.iter().any(|id| id == head.id()) {
-            ids.push(head.id().to_owned());
+    fn list(&self, context: &Context) -> Result<Listed> {
+        let head = self.find_latest(context)?.map(|head| head.id().to_owned());
+        let mut ids = Pages::new(ROOM, Order::Ascending);
+        if head.is_some() {
+            context.check("listing snapshots")?;
+            self.history(context).fill_ids(&mut ids)?;
         }
-        // Taken from the end.
-        ids.sort_unstable();
-        ids.reverse();
-        Ok(ids)
+        Ok(Listed { dataset: self.clone(), ids, head })
     }
 
     pub(super) fn find_latest(&self, context: &Context) -> Result<Option<Snapshot>> {
@@ -150,8 +147,31 @@ pub type Snapshots = Iter<Snapshot>;
 /// All snapshots up to a head.
 struct Listed {
     dataset: Dataset,
-    /// The ids still to come, the next at the end.
-    ids: Vec<String>,
+    /// The ids still to come.
+    ids: Pages,
+    /// The head, until it has been given.
+    head: Option<String>,
+}
+
+impl Listed {
+    fn next_stored(&mut self, context: &Context) -> Result<Option<StoredManifest>> {
+        let history = self.dataset.history(context);
+        while let Some(head) = self.head.take() {
+            context.step("reading snapshots")?;
+            let found = match history.next_id(&mut self.ids)? {
+                Some(id) if id < head => {
+                    self.head = Some(head);
+                    history.whole_manifest(&id)?
+                }
+                // The head may be decided but not published.
+                _ => history.snapshot(&head)?,
+            };
+            if let Some(stored) = found.filter(|stored| stored.manifest.is_noop().is_none()) {
+                return Ok(Some(stored));
+            }
+        }
+        Ok(None)
+    }
 }
 
 impl Steps for Listed {
@@ -162,20 +182,7 @@ impl Steps for Listed {
     }
 
     fn next(&mut self, context: &Context) -> Result<Option<Snapshot>> {
-        while let Some(id) = self.ids.pop() {
-            context.step(self.doing())?;
-            let found = match self.ids.is_empty() {
-                // The head may be decided but not published.
-                true => self.dataset.history(context).snapshot(&id),
-                false => self.dataset.history(context).whole_manifest(&id),
-            };
-            match found.map_err(|error| self.dataset.named(error))? {
-                Some(stored) if stored.manifest.is_noop().is_none() => {
-                    return Ok(Some(self.dataset.snapshot_of(stored)));
-                }
-                _ => {}
-            }
-        }
-        Ok(None)
+        let stored = self.next_stored(context).map_err(|error| self.dataset.named(error))?;
+        Ok(stored.map(|stored| self.dataset.snapshot_of(stored)))
     }
 }

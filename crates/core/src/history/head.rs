@@ -7,6 +7,7 @@ use crate::error::{Error, Result, Status};
 use crate::id::{self, Form, form};
 use crate::manifest::Manifest;
 use crate::manifest::producers;
+use crate::store::pages::{Order, Pages, ROOM};
 
 /// How often a manifest is looked for that the pointer names.
 const TRIES: u32 = 4;
@@ -103,8 +104,8 @@ impl History<'_> {
 
     /// The greatest snapshot that is listed and whole, but for `except`.
     fn greatest_whole(&self, except: Option<&str>) -> Result<Option<StoredManifest>> {
-        let mut ids = self.listed_ids()?;
-        while let Some(id) = ids.pop() {
+        let mut ids = Pages::new(ROOM, Order::Descending);
+        while let Some(id) = self.next_id(&mut ids)? {
             self.context.step(FINDING_HEAD)?;
             if except != Some(&*id)
                 && let Some(found) = self.whole_manifest(&id)?

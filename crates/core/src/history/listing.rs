@@ -6,7 +6,7 @@ use crate::error::{Error, Result, Status};
 use crate::id;
 use crate::iter::Watch;
 use crate::layout::Layout;
-use crate::store::pages::{Pages, ROOM};
+use crate::store::pages::{Order, Pages, ROOM};
 
 const LISTING_SLOTS: &str = "listing commit slots";
 const LISTING_SNAPSHOTS: &str = "listing snapshots";
@@ -47,16 +47,44 @@ impl History<'_> {
     pub fn listed_ids(&self) -> Result<Vec<String>> {
         let mut ids = Vec::new();
         let mut watch = Watch::new(self.context, LISTING_SNAPSHOTS);
-        self.list_canonical(&mut |id| {
+        self.list_ids(&mut |id| {
             ids.push(id.to_owned());
             watch.goes_on()
         })?;
         watch.verdict()?;
         ids.sort_unstable();
-        if self.layout == Layout::Hive {
-            self.add_ids_without_canonical(&mut ids)?;
-        }
+        ids.dedup();
         Ok(ids)
+    }
+
+    /// The next of the ids that may have a manifest, in the order of `ids`; `None` at the end. Memory stays bounded.
+    ///
+    /// # Errors
+    /// As [`History::listed_ids`].
+    pub fn next_id(&self, ids: &mut Pages) -> Result<Option<String>> {
+        ids.next(self.context, LISTING_SNAPSHOTS, |_, each| self.list_ids(each))
+    }
+
+    /// Lists what [`History::next_id`] gives first, if it is not at hand.
+    ///
+    /// # Errors
+    /// As [`History::listed_ids`].
+    pub fn fill_ids(&self, ids: &mut Pages) -> Result<()> {
+        ids.fill(self.context, LISTING_SNAPSHOTS, |_, each| self.list_ids(each))
+    }
+
+    /// Calls `each` for every id that may have a manifest, in no order, until it answers `false`; some may come twice.
+    /// The caller watches the context.
+    fn list_ids(&self, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+        let mut goes_on = true;
+        self.list_canonical(&mut |id| {
+            goes_on = each(id);
+            goes_on
+        })?;
+        match goes_on && self.layout == Layout::Hive {
+            true => self.list_ids_without_canonical(each),
+            false => Ok(()),
+        }
     }
 
     /// The greatest id whose manifest is there.
@@ -64,8 +92,8 @@ impl History<'_> {
     /// # Errors
     /// As [`History::listed_ids`].
     pub fn greatest_manifest(&self) -> Result<Option<String>> {
-        let mut ids = self.listed_ids()?;
-        while let Some(id) = ids.pop() {
+        let mut ids = Pages::new(ROOM, Order::Descending);
+        while let Some(id) = self.next_id(&mut ids)? {
             self.context.check("looking for the newest manifest")?;
             if self.exists(&self.manifest_key(&id)?)? {
                 return Ok(Some(id));
@@ -84,7 +112,7 @@ impl History<'_> {
         doing: &'static str,
         inspect: impl Fn(&str) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
-        let mut pages = Pages::new(ROOM);
+        let mut pages = Pages::new(ROOM, Order::Ascending);
         while let Some(id) = pages.next(self.context, doing, |_, each| self.list_canonical(each))? {
             self.context.step(doing)?;
             if let Some(found) = inspect(&id)? {

@@ -84,36 +84,27 @@ impl History<'_> {
         Ok(found)
     }
 
-    /// Adds to `ids`, which may have canonical manifests, those that have copies alone. The result is sorted. Partitions
-    /// are searched only if there can be any.
+    /// Calls `each` for the ids that copies alone may make exist, in no order, until it answers `false`; each comes once
+    /// for every partition that has a copy. Partitions are searched only if there can be any. The caller watches the
+    /// context.
     ///
     /// # Errors
     /// The store's; `Deadline`, `Cancelled`, `Aborted`.
-    pub(super) fn add_ids_without_canonical(&self, ids: &mut Vec<String>) -> Result<()> {
+    pub(super) fn list_ids_without_canonical(&self, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
         let first = match self.first_canonical_manifest()? {
             Some((_, true)) => return Ok(()),
             Some((first, false)) => Some(first),
             None => None,
         };
         let is_older = |name: &str| first.as_deref().is_none_or(|first| *name < *first);
-        let mut watch = Watch::new(self.context, "listing the copies of manifests");
-        let mut more = Vec::new();
         self.for_each_partition(&mut |snapshots| {
             let mut goes_on = true;
             self.backend().list_names(self.context, snapshots, &mut |name| {
-                if self.may_lack_canonical(name) && is_older(name) {
-                    more.push(name.to_owned());
-                }
-                goes_on = watch.goes_on();
+                goes_on = !self.may_lack_canonical(name) || !is_older(name) || each(name);
                 goes_on
             })?;
             Ok(goes_on)
-        })?;
-        watch.verdict()?;
-        ids.append(&mut more);
-        ids.sort_unstable();
-        ids.dedup();
-        Ok(())
+        })
     }
 
     /// Whether the dataset may have had no canonical manifests when this snapshot was written. Otherwise a copy is all

@@ -122,7 +122,7 @@ impl Store {
         let context = Context::start(options);
         context.check(LISTING)?;
         let prefix = key::folder(prefix)?;
-        let mut keys = Pages::new(PAGE);
+        let mut keys = Pages::ascending(PAGE, self.backend().capabilities().is_ordered);
         keys.fill(&context, LISTING, |after, each| self.backend().list(&context, &prefix, after, each))?;
         Ok(Keys::new(Listing { store: self.clone(), prefix, keys }, options))
     }

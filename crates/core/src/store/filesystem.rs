@@ -206,7 +206,13 @@ impl Backend for Filesystem {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { is_ordered: false, has_clock: true, persists: true, has_locations: true }
+        Capabilities {
+            is_ordered: false,
+            has_clock: true,
+            persists: true,
+            has_locations: true,
+            has_conditional_uploads: true,
+        }
     }
 
     fn location(&self, key: &str) -> Option<String> {

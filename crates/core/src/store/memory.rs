@@ -106,7 +106,7 @@ impl Backend for Memory {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { is_ordered: true, ..Capabilities::default() }
+        Capabilities { is_ordered: true, has_conditional_uploads: true, ..Capabilities::default() }
     }
 
     fn upload(&self, _context: &Context, key: &str, _durability: Durability) -> Result<Box<dyn Upload>> {

@@ -3,6 +3,7 @@
 //!
 //! [`Store`] is the caller's handle; [`Backend`] is what an implementation gives.
 
+pub mod conformance;
 mod direct;
 pub(crate) mod disk;
 pub(crate) mod filesystem;
@@ -18,7 +19,6 @@ pub(crate) mod sim;
 pub(crate) mod sys;
 #[cfg(test)]
 mod tests;
-mod verify;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,6 +94,8 @@ pub struct Capabilities {
     pub persists: bool,
     /// Another program finds the objects: [`Backend::location`] answers.
     pub has_locations: bool,
+    /// [`Upload::finish`] refuses a key that is taken, too, and not only [`Backend::put_if_absent`].
+    pub has_conditional_uploads: bool,
 }
 
 /// What a store tells of an object without reading it.
@@ -162,7 +164,7 @@ pub trait Backend: Send + Sync {
 
     /// Writes a whole object if its key is free, as one step.
     ///
-    /// The default goes through an upload, which is right where [`Upload::finish`] refuses a key that is taken.
+    /// The default goes through an upload, which is right with [`Capabilities::has_conditional_uploads`] alone.
     fn put_if_absent(&self, context: &Context, key: &str, data: &[u8], durability: Durability) -> Put {
         let mut upload = match self.upload(context, key, durability) {
             Ok(upload) => upload,

@@ -1,4 +1,4 @@
-//! Sorted listings in bounded memory. A store lists in any order, and all at once; a page is the least names after
+//! Sorted listings in bounded memory. Most stores list in any order, and all at once; a page is the first names after
 //! those that were given, as many as there is room for. When it is used up the store is listed again.
 
 use crate::context::Context;
@@ -11,23 +11,51 @@ pub(crate) const ROOM: usize = 4 << 20;
 /// What a name takes besides its text, about.
 const OVERHEAD: usize = 48;
 
+/// In which order names are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// The least first.
+    Ascending,
+    /// The greatest first.
+    Descending,
+}
+
+impl Order {
+    fn precedes(self, a: &str, b: &str) -> bool {
+        match self {
+            Order::Ascending => a < b,
+            Order::Descending => a > b,
+        }
+    }
+}
+
 /// Names of one listing, each once.
 pub(crate) struct Pages {
     room: usize,
-    /// The greatest name that was given.
+    order: Order,
+    /// The listing is in ascending order, so that it need not go on beyond a full page.
+    is_sorted: bool,
+    /// The last name that was given.
     after: Option<String>,
-    /// The next names, the least at the end.
+    /// The next names, the first at the end.
     page: Vec<String>,
     /// No name follows those of the page.
     is_last: bool,
 }
 
 impl Pages {
-    pub(crate) fn new(room: usize) -> Self {
-        Pages { room, after: None, page: Vec::new(), is_last: false }
+    /// The names in this order, of a listing in any.
+    pub(crate) fn new(room: usize, order: Order) -> Self {
+        Pages { room, order, is_sorted: false, after: None, page: Vec::new(), is_last: false }
     }
 
-    /// The next name of what `list` lists; `None` at the end.
+    /// The names in ascending order; `is_sorted`: in which they are listed, too.
+    pub(crate) fn ascending(room: usize, is_sorted: bool) -> Self {
+        Pages { is_sorted, ..Pages::new(room, Order::Ascending) }
+    }
+
+    /// The next name of what `list` lists; `None` at the end. `list` is given a name: of an ascending listing those up
+    /// to it may be left out.
     ///
     /// # Errors
     /// Those of `list`; `NoMemory`, `Deadline`, `Cancelled`, `Aborted`.
@@ -45,7 +73,7 @@ impl Pages {
         Ok(next)
     }
 
-    /// Looks for the next names, if there may be any and none is at hand.
+    /// Lists the next names, if there may be any and none is at hand.
     ///
     /// # Errors
     /// Those of [`Pages::next`].
@@ -58,40 +86,44 @@ impl Pages {
         if self.is_last || !self.page.is_empty() {
             return Ok(());
         }
-        let mut least = Least { room: self.room, names: Vec::new(), taken: 0, bound: None, no_memory: false };
+        let (order, after) = (self.order, self.after.as_deref());
+        let mut first =
+            First { room: self.room, order, names: Vec::new(), taken: 0, bound: None, no_memory: false };
         let mut watch = Watch::new(context, doing);
-        list(self.after.as_deref(), &mut |name| {
-            if self.after.as_deref().is_none_or(|after| name > after) {
-                least.take(name);
+        list(after.filter(|_| order == Order::Ascending), &mut |name| {
+            if after.is_none_or(|after| order.precedes(after, name)) {
+                first.take(name);
             }
-            !least.no_memory && watch.goes_on()
+            let is_enough = first.no_memory || (self.is_sorted && first.bound.is_some());
+            !is_enough && watch.goes_on()
         })?;
         watch.verdict()?;
-        if least.no_memory {
+        if first.no_memory {
             return Err(Error::new(Status::NoMemory, format_args!("no memory for the names, {doing}")));
         }
-        least.settle();
-        self.is_last = least.bound.is_none();
-        self.page = least.names;
+        first.trim();
+        self.is_last = first.bound.is_none();
+        self.page = first.names;
         self.page.reverse();
         Ok(())
     }
 }
 
-/// The least names of a listing: once they take twice the room, those beyond it are dropped.
-struct Least {
+/// The first names of a listing: once they take twice the room, those beyond it are dropped.
+struct First {
     room: usize,
+    order: Order,
     names: Vec<String>,
     taken: usize,
-    /// The greatest name that is kept, once any was dropped.
+    /// The last name that is kept, once any was dropped.
     bound: Option<String>,
     no_memory: bool,
 }
 
-impl Least {
+impl First {
     fn take(&mut self, name: &str) {
-        // A name above one that there was no room for must not come before it.
-        if self.bound.as_deref().is_some_and(|bound| name >= bound) {
+        // A name beyond one that there was no room for must not come before it.
+        if self.bound.as_deref().is_some_and(|bound| !self.order.precedes(name, bound)) {
             return;
         }
         let mut copy = String::new();
@@ -103,13 +135,16 @@ impl Least {
         self.names.push(copy);
         self.taken += name.len() + OVERHEAD;
         if self.taken / 2 > self.room {
-            self.settle();
+            self.trim();
         }
     }
 
-    /// Sorts the names, and drops what is twice or has no room.
-    fn settle(&mut self) {
-        self.names.sort_unstable();
+    /// Sorts the names, and drops those that are twice or have no room.
+    fn trim(&mut self) {
+        match self.order {
+            Order::Ascending => self.names.sort_unstable(),
+            Order::Descending => self.names.sort_unstable_by(|a, b| b.cmp(a)),
+        }
         self.names.dedup();
         self.taken = 0;
         for (index, name) in self.names.iter().enumerate() {
@@ -129,9 +164,9 @@ mod tests {
     use super::*;
     use crate::context::{CallOptions, CancelToken};
 
-    fn all(room: usize, names: &[String]) -> (Vec<String>, usize) {
+    fn all(room: usize, order: Order, names: &[String]) -> (Vec<String>, usize) {
         let context = Context::start(&CallOptions::default());
-        let mut pages = Pages::new(room);
+        let mut pages = Pages::new(room, order);
         let (mut given, mut listings, mut most) = (Vec::new(), 0, 0);
         loop {
             let next = pages.next(&context, "testing", |_, each| {
@@ -154,10 +189,32 @@ mod tests {
         // 7919 has no divisor in common with 1000: a shuffle. Each name is listed twice.
         let names: Vec<String> = (0..2000_u32).map(|i| format!("{:03}", i * 7919 % 1000)).collect();
         let expected: Vec<String> = (0..1000).map(|i| format!("{i:03}")).collect();
+        let mut reversed = expected.clone();
+        reversed.reverse();
         for (room, listings) in [(0, 1000), (10 * 51, 100), (1000 * 51, 1), (ROOM, 1)] {
-            assert_eq!(all(room, &names), (expected.clone(), listings), "{room}");
+            assert_eq!(all(room, Order::Ascending, &names), (expected.clone(), listings), "{room}");
+            assert_eq!(all(room, Order::Descending, &names), (reversed.clone(), listings), "{room}");
         }
-        assert_eq!(all(0, &[]), (Vec::new(), 1));
+        assert_eq!(all(0, Order::Ascending, &[]), (Vec::new(), 1));
+    }
+
+    #[test]
+    fn a_sorted_listing_ends_with_a_full_page_and_goes_on_behind_it() {
+        let context = Context::start(&CallOptions::default());
+        let names: Vec<String> = (0..1000).map(|i| format!("{i:03}")).collect();
+        let (mut pages, mut listed, mut given) = (Pages::ascending(10 * 51, true), 0, Vec::new());
+        while let Some(name) = pages
+            .next(&context, "testing", |after, each| {
+                let rest = names.iter().filter(|name| after.is_none_or(|after| ***name > *after));
+                rest.inspect(|_| listed += 1).all(|name| each(name));
+                Ok(())
+            })
+            .unwrap()
+        {
+            given.push(name);
+        }
+        assert_eq!(given, names);
+        assert!(listed < 3 * names.len(), "{listed} names were listed for pages of ten, in twice their room");
     }
 
     #[test]
@@ -169,7 +226,7 @@ mod tests {
             ..CallOptions::default()
         });
         let mut seen = 0;
-        let stopped = Pages::new(ROOM).next(&context, "testing", |_, each| {
+        let stopped = Pages::new(ROOM, Order::Ascending).next(&context, "testing", |_, each| {
             while each("x") {
                 seen += 1;
                 if seen == 5 {

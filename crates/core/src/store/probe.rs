@@ -237,7 +237,121 @@ fn conditions(context: &Context, backend: &dyn Backend, key: &str) -> Result<boo
 
 #[cfg(test)]
 mod tests {
-    use super::probe_directory;
+    use super::*;
+    use crate::store::layer::{Layer, Layered};
+    use crate::store::memory::Memory;
+
+    /// What a store does wrong.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Wrong {
+        Nothing,
+        Overwrites,
+        Swaps,
+        Forgets,
+        /// It answers so many conditional puts with "unknown".
+        Unclear(u32),
+    }
+
+    struct Careless {
+        memory: Memory,
+        wrong: Mutex<Wrong>,
+    }
+
+    impl Layer for Careless {
+        fn inner(&self) -> &dyn Backend {
+            &self.memory
+        }
+
+        fn put_if_absent(&self, context: &Context, key: &str, data: &[u8], durability: Durability) -> Put {
+            let mut wrong = self.wrong.lock().unwrap();
+            match &mut *wrong {
+                Wrong::Unclear(left) if *left > 0 => {
+                    *left -= 1;
+                    return Put::Unknown(Error::new(Status::Io, "the connection was lost"));
+                }
+                Wrong::Overwrites => self.memory.delete(context, key).unwrap(),
+                Wrong::Forgets => return Put::Done,
+                _ => {}
+            }
+            self.memory.put_if_absent(context, key, data, durability)
+        }
+
+        fn compare_and_swap(
+            &self,
+            context: &Context,
+            key: &str,
+            expected: &[u8],
+            value: &[u8],
+            durability: Durability,
+            wait: LockWait,
+        ) -> Swap {
+            if *self.wrong.lock().unwrap() == Wrong::Swaps {
+                return Swap::Done;
+            }
+            self.memory.compare_and_swap(context, key, expected, value, durability, wait)
+        }
+    }
+
+    fn probed(wrong: Wrong) -> Probed {
+        let memory = Memory::new();
+        memory.put_if_absent(Context::unlimited(), "there", b"x", Durability::Full);
+        Probed::new(Arc::new(Layered(Careless { memory, wrong: Mutex::new(wrong) })))
+    }
+
+    fn keys(store: &Probed) -> Vec<String> {
+        let mut keys = Vec::new();
+        let all = &mut |key: &str| {
+            keys.push(key.to_owned());
+            true
+        };
+        store.list(Context::unlimited(), "", None, all).unwrap();
+        keys
+    }
+
+    #[test]
+    fn a_store_that_ignores_a_condition_is_read_but_not_written_to() {
+        let context = Context::unlimited();
+        for (wrong, why) in [
+            (Wrong::Overwrites, "writes over an object that exists"),
+            (Wrong::Forgets, "writes over an object that exists"),
+            (Wrong::Swaps, "ignores the expected value"),
+        ] {
+            let store = probed(wrong);
+            for _ in 0..2 {
+                let put = store.put_if_absent(context, "a/k", b"x", Durability::Full);
+                let swap =
+                    store.compare_and_swap(context, "a/p", b"", b"x", Durability::Full, LockWait::Attempts);
+                let upload = store.upload(context, "a/u", Durability::Full).map(drop);
+                let (Put::Failed(put), Swap::Failed(swap), Err(upload)) = (put, swap, upload) else {
+                    panic!("{wrong:?} is written to")
+                };
+                for error in [put, swap, upload] {
+                    assert_eq!(error.status(), Status::Unsupported, "{error}");
+                    assert!(error.message().contains(why), "{error}");
+                }
+            }
+            assert_eq!(store.get(context, "there", 9).unwrap().as_deref(), Some(&b"x"[..]));
+            assert_eq!(keys(&store), ["there"], "the probe leaves nothing");
+        }
+    }
+
+    #[test]
+    fn a_store_that_keeps_its_conditions_is_probed_once_and_one_without_clear_answers_again() {
+        let context = Context::unlimited();
+        for wrong in [Wrong::Nothing, Wrong::Unclear(2)] {
+            let store = probed(wrong);
+            let put = store.put_if_absent(context, "a/k", b"x", Durability::Full);
+            assert!(matches!(put, Put::Done), "{wrong:?}: {put:?}");
+            assert_eq!(keys(&store), ["a/k", "there"]);
+        }
+        let dark = probed(Wrong::Unclear(TRIES));
+        let Put::Failed(error) = dark.put_if_absent(context, "a/k", b"x", Durability::Full) else {
+            panic!("written without a verdict")
+        };
+        assert!(error.message().contains("no clear answer"), "{error}");
+        // It answers again: the next write tries anew.
+        assert!(matches!(dark.put_if_absent(context, "a/k", b"x", Durability::Full), Put::Done));
+    }
 
     #[test]
     fn probes_lie_beside_the_datasets_slots() {

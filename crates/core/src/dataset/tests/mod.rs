@@ -11,6 +11,7 @@ mod exactly_once;
 mod faults;
 mod go;
 mod heads;
+mod junk_names;
 mod layouts;
 mod neighbour;
 mod obstacles;

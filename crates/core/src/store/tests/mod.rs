@@ -6,8 +6,8 @@ mod interference;
 mod power;
 mod races;
 mod real;
-mod same;
 mod simulated;
+mod statements;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

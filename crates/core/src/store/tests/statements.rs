@@ -6,6 +6,7 @@ use super::super::disk::real::RealDisk;
 use super::super::memory::Memory;
 use super::super::sim::SimDisk;
 use super::*;
+use crate::store::conformance;
 
 type Statement = (&'static str, fn(&dyn Backend));
 
@@ -218,6 +219,9 @@ fn all_hold(kind: &str, make: impl Fn() -> (Box<dyn Backend>, Option<TempDir>)) 
         let (store, _dir) = make();
         holds(&*store);
     }
+    let (store, _dir) = make();
+    conformance::check(&*store, Context::unlimited(), "").expect(kind);
+    assert_eq!(list(&*store, ""), Vec::<String>::new(), "{kind}: the conformance suite leaves nothing");
 }
 
 #[test]

@@ -1,18 +1,16 @@
-//! The conformance suite of stores: every rule that commits and readers rely on (`docs/commit-protocol.md`,
-//! section "What a store must give"), tried on a store that works, and named when it is broken.
+//! The rules, one by one.
 
-use std::cell::RefCell;
-use std::time::Duration;
+use std::ops::ControlFlow;
 
-use super::{Backend, Durability, LockWait, Object, Put, Store, Swap, key};
-use crate::context::{CallOptions, Context, Retry};
+use super::{Trial, broken, differ, pattern};
+use crate::context::Context;
 use crate::error::{Error, Result, Status};
-use crate::id;
+use crate::store::{Durability, LockWait, Object, Put, Swap, key};
 
 /// A rule: what it says, and how it is tried.
 type Rule = (&'static str, fn(&Trial<'_>) -> Result<()>);
 
-const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     ("an object that was never written is absent, everywhere", nothing_at_first),
     ("an object whose put answered success is there", a_put_is_there),
     ("an object reads back byte for byte", whole_objects),
@@ -24,166 +22,17 @@ const RULES: &[Rule] = &[
     ("a listing has every object below its prefix at once, each once, and no others", listings),
     ("keys are texts: what another system would escape or cut is kept", odd_keys),
     ("a removed object is gone at once, its neighbours are not, and its key is free again", removals),
+    ("a listing begins after the key that it is told, in the order that the store promises", listing_starts),
+    ("a listing ends when its caller has enough", listing_stops),
+    ("temporary files are objects that no listing shows", temporary_files),
+    ("an object longer than a reader's limit is corrupt", limits),
+    ("an object that need not survive a power cut is an object", process_durability),
+    ("what a store says that it can do, it can", capabilities),
+    ("a key that breaks the rules for keys is refused by every operation", invalid_keys),
 ];
 
 /// A size that takes several reads and writes and is no power of two.
 const LARGE: usize = 300_007;
-
-impl Store {
-    /// Tries every rule that a store must keep; an error names the first that is broken. It works under a
-    /// folder of its own below `prefix`, and leaves nothing there.
-    ///
-    /// # Errors
-    /// `Store` if a rule is broken; `Unsupported` if the store lacks what the suite needs; `InvalidPath`;
-    /// `Deadline`, `Cancelled`, `Aborted`; the store's failure.
-    pub fn verify(&self, prefix: &str, options: &CallOptions) -> Result<()> {
-        let pause = Duration::from_millis(1);
-        let context = Context::start(options).with_retry(Retry { attempts: 8, base: pause, cap: pause });
-        let backend = self.bare();
-        let root = format!("{}.verify-{:032x}/", key::folder(prefix)?, id::fresh_nonce());
-        let (mut verdict, named) = (Ok(()), RefCell::default());
-        for (number, (rule, holds)) in RULES.iter().enumerate() {
-            let trial = Trial { backend, context: &context, root: format!("{root}{number}/"), named: &named };
-            verdict = context
-                .check("verifying a store")
-                .and_then(|()| holds(&trial))
-                .map_err(|error| error.context(format_args!("{}: {rule}", backend.describe())));
-            if verdict.is_err() {
-                break;
-            }
-        }
-        // With any verdict, and even after the deadline: nothing is to stay.
-        let cleaned = clean(backend, &root, named.into_inner());
-        verdict.and(cleaned)
-    }
-}
-
-/// What one rule is tried with.
-struct Trial<'a> {
-    backend: &'a dyn Backend,
-    context: &'a Context,
-    /// The folder that is this rule's alone.
-    root: String,
-    /// Every key that may have been written: a broken listing may hide some.
-    named: &'a RefCell<Vec<String>>,
-}
-
-fn broken(what: impl std::fmt::Display) -> Error {
-    Error::new(Status::Store, what)
-}
-
-/// Bytes that differ from place to place, so that a shift or a repetition shows.
-fn pattern(len: usize) -> Vec<u8> {
-    let mut state = 0x9E37_79B9_u32;
-    let step = |_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    (0..len).map(step).collect()
-}
-
-/// Where two texts of bytes part.
-fn differ(found: &[u8], expected: &[u8]) -> String {
-    let at = found.iter().zip(expected).take_while(|(a, b)| a == b).count();
-    if found.len() == expected.len() {
-        format!("differs from what was written at byte {at} of {}", expected.len())
-    } else {
-        format!(
-            "has {} bytes, but {} were written (they are equal up to byte {at})",
-            found.len(),
-            expected.len()
-        )
-    }
-}
-
-impl Trial<'_> {
-    fn key(&self, name: &str) -> String {
-        let key = format!("{}{name}", self.root);
-        if !key.ends_with('/') {
-            self.named.borrow_mut().push(key.clone());
-        }
-        key
-    }
-
-    fn check(&self) -> Result<()> {
-        self.context.step("verifying a store")
-    }
-
-    fn put(&self, key: &str, data: &[u8]) -> Result<Put> {
-        self.check()?;
-        match self.backend.put_if_absent(self.context, key, data, Durability::Full) {
-            Put::Failed(error) | Put::Unknown(error) | Put::Doubtful(error) => Err(error),
-            put => Ok(put),
-        }
-    }
-
-    /// A put that must succeed.
-    fn write(&self, key: &str, data: &[u8]) -> Result<()> {
-        match self.put(key, data)? {
-            Put::Exists => {
-                Err(broken(format_args!("the put of {key:?} finds it taken, but it was never written")))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        self.check()?;
-        self.backend.get(self.context, key, u64::MAX)
-    }
-
-    /// The object must be this.
-    fn expect(&self, key: &str, data: &[u8]) -> Result<()> {
-        match self.get(key)? {
-            None => Err(broken(format_args!("{key:?} was written, but is absent"))),
-            Some(found) if found != data => Err(broken(format_args!("{key:?} {}", differ(&found, data)))),
-            Some(_) => Ok(()),
-        }
-    }
-
-    fn expect_absent(&self, key: &str, why: &str) -> Result<()> {
-        if self.get(key)?.is_some() || self.backend.open(self.context, key)?.is_some() {
-            return Err(broken(format_args!("{key:?} is there, but {why}")));
-        }
-        Ok(())
-    }
-
-    fn swap(&self, key: &str, expected: &[u8], value: &[u8]) -> Result<Swap> {
-        self.check()?;
-        let wait = LockWait::Deadline;
-        match self.backend.compare_and_swap(self.context, key, expected, value, Durability::Full, wait) {
-            Swap::Busy(error) | Swap::Failed(error) | Swap::Unknown(error) => Err(error),
-            swap => Ok(swap),
-        }
-    }
-
-    fn list(&self, prefix: &str) -> Result<Vec<String>> {
-        self.check()?;
-        let mut keys = Vec::new();
-        self.backend.list(self.context, prefix, None, &mut |key| {
-            keys.push(key.to_owned());
-            true
-        })?;
-        keys.sort_unstable();
-        Ok(keys)
-    }
-
-    fn expect_listed(&self, prefix: &str, expected: &[String]) -> Result<()> {
-        let found = self.list(prefix)?;
-        if let Some(twice) = found.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(broken(format_args!("the listing of {prefix:?} has {:?} twice", twice[0])));
-        }
-        if let Some(missing) = expected.iter().find(|key| !found.contains(key)) {
-            return Err(broken(format_args!("the listing of {prefix:?} lacks {missing:?}, which is there")));
-        }
-        match found.iter().find(|key| !expected.contains(key)) {
-            Some(more) => {
-                Err(broken(format_args!("the listing of {prefix:?} has {more:?}, which is not there")))
-            }
-            None => Ok(()),
-        }
-    }
-}
 
 fn nothing_at_first(trial: &Trial<'_>) -> Result<()> {
     let key = trial.key("nothing");
@@ -206,6 +55,13 @@ fn a_put_is_there(trial: &Trial<'_>) -> Result<()> {
                 return Err(broken(what));
             }
             Some(_) => trial.expect(&key, data)?,
+        }
+        match trial.backend.head(trial.context, &key)? {
+            Some(head) if head.size == data.len() as u64 => {}
+            head => {
+                let what = format!("the head of {key:?} is {head:?}, expected {} bytes", data.len());
+                return Err(broken(what));
+            }
         }
     }
     Ok(())
@@ -310,6 +166,9 @@ fn put_if_absent(trial: &Trial<'_>) -> Result<()> {
 }
 
 fn overlapping_puts(trial: &Trial<'_>) -> Result<()> {
+    if !trial.backend.capabilities().has_conditional_uploads {
+        return Ok(());
+    }
     let key = trial.key("k");
     let mut one = trial.backend.upload(trial.context, &key, Durability::Full)?;
     let mut two = trial.backend.upload(trial.context, &key, Durability::Full)?;
@@ -430,52 +289,145 @@ fn removals(trial: &Trial<'_>) -> Result<()> {
     trial.expect(&key, b"three")
 }
 
-/// Removes what the suite may have written, and what is listed besides.
-fn clean(backend: &dyn Backend, root: &str, mut keys: Vec<String>) -> Result<()> {
-    let _ = backend.list(Context::unlimited(), root, None, &mut |key| {
-        keys.push(key.to_owned());
-        true
-    });
-    keys.sort_unstable();
-    keys.dedup();
-    let mut failure = Ok(());
-    for key in keys {
-        if let Err(error) = backend.delete(Context::unlimited(), &key) {
-            failure = Err(error.context(format_args!("{}: what the suite wrote stays", backend.describe())));
+fn listing_starts(trial: &Trial<'_>) -> Result<()> {
+    // '-' sorts before '/', and '0' after it.
+    let names = ["a", "b-c", "b/c", "b/d", "b0", "c/d/e"];
+    let keys: Vec<String> = names.iter().map(|name| trial.key(name)).collect();
+    for key in &keys {
+        trial.write(key, b"")?;
+    }
+    let between = trial.key("b/cc");
+    let starts = keys.iter().chain([&between]).map(|key| Some(&**key)).chain([None]);
+    for start in starts {
+        trial.check()?;
+        let mut found = Vec::new();
+        trial.backend.list(trial.context, &trial.root, start, &mut |key| {
+            found.push(key.to_owned());
+            true
+        })?;
+        let expected: Vec<String> =
+            keys.iter().filter(|key| start.is_none_or(|start| ***key > *start)).cloned().collect();
+        if !trial.backend.capabilities().is_ordered {
+            found.sort_unstable();
+        }
+        if found != expected {
+            let what = format!("the listing after {start:?} gives {found:?}, expected {expected:?}");
+            return Err(broken(what));
         }
     }
-    failure
+    Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::StoreOptions;
+fn listing_stops(trial: &Trial<'_>) -> Result<()> {
+    for name in ["a/1", "a/2", "b/3"] {
+        trial.write(&trial.key(name), b"")?;
+    }
+    let (context, root) = (trial.context, &*trial.root);
+    let mut heard = 0;
+    let once = &mut |_: &str| {
+        heard += 1;
+        false
+    };
+    trial.backend.list(context, root, None, once)?;
+    trial.backend.list_names(context, root, once)?;
+    match heard {
+        2 => Ok(()),
+        _ => Err(broken(format_args!("two listings that were stopped at their first key gave {heard} keys"))),
+    }
+}
 
-    #[test]
-    fn the_stores_of_this_library_keep_every_rule_and_nothing_stays() {
-        let root = std::env::temp_dir().join(format!("lode-verify-{}", uuid::Uuid::new_v4().simple()));
-        std::fs::create_dir(&root).unwrap();
-        let disk = Store::open_filesystem(root.to_str().unwrap(), StoreOptions::default()).unwrap();
-        for store in [disk, Store::open_memory(StoreOptions::default())] {
-            store.put("p/mine", b"x", &CallOptions::default()).unwrap();
-            for prefix in ["", "p", "p/"] {
-                store.verify(prefix, &CallOptions::default()).unwrap();
-            }
-            let mut left = store.list("", &CallOptions::default()).unwrap();
-            assert_eq!(left.next().unwrap().as_deref(), Some("p/mine"));
-            assert_eq!(left.next().unwrap(), None);
+fn temporary_files(trial: &Trial<'_>) -> Result<()> {
+    let (hidden, shown) = (trial.key(&key::temporary_name()), trial.key("x.tmp"));
+    for key in [&hidden, &shown] {
+        trial.write(key, b"x")?;
+        trial.expect(key, b"x")?;
+    }
+    trial.expect_listed(&trial.root, std::slice::from_ref(&shown))?;
+    trial.backend.delete(trial.context, &hidden)
+}
+
+fn limits(trial: &Trial<'_>) -> Result<()> {
+    let key = trial.key("k");
+    trial.write(&key, b"12345")?;
+    let read = |limit| trial.backend.get(trial.context, &key, limit);
+    if read(5)?.as_deref() != Some(b"12345") {
+        return Err(broken(format_args!("a read of the 5 bytes of {key:?} with a limit of 5 gives others")));
+    }
+    match read(4) {
+        Err(error) if error.status() == Status::Corrupt => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => Err(broken(format_args!("a read of the 5 bytes of {key:?} with a limit of 4 succeeds"))),
+    }
+}
+
+fn process_durability(trial: &Trial<'_>) -> Result<()> {
+    let key = trial.key("k");
+    let put = |data| trial.backend.put_if_absent(trial.context, &key, data, Durability::Process);
+    for (data, is_there) in [(&b"one"[..], false), (b"two", true)] {
+        match put(data) {
+            Put::Done if !is_there => {}
+            Put::Exists if is_there => {}
+            Put::Failed(error) | Put::Unknown(error) | Put::Doubtful(error) => return Err(error),
+            put => return Err(broken(format_args!("a put of {key:?} answers {put:?}"))),
         }
-        std::fs::remove_dir_all(&root).unwrap();
     }
+    trial.expect(&key, b"one")
+}
 
-    #[test]
-    fn a_prefix_that_is_none_and_a_deadline_that_is_over_are_told() {
-        let store = Store::open_memory(StoreOptions::default());
-        let error = store.verify("a//b", &CallOptions::default()).unwrap_err();
-        assert_eq!(error.status(), Status::InvalidPath);
-        let over = CallOptions { deadline: Some(Duration::ZERO), cancel: None, ..CallOptions::default() };
-        let error = store.verify("", &over).unwrap_err();
-        assert_eq!(error.status(), Status::Deadline);
+fn capabilities(trial: &Trial<'_>) -> Result<()> {
+    let (backend, context) = (trial.backend, trial.context);
+    let (there, absent) = (trial.key("there"), trial.key("absent"));
+    trial.write(&there, b"x")?;
+    let says = backend.capabilities();
+    if says.has_locations != backend.location(&there).is_some() {
+        return Err(broken(format_args!("it says {says:?}, and gives the location of an object otherwise")));
     }
+    if says.has_clock {
+        let (age, of_none) = (backend.age(context, &there)?, backend.age(context, &absent)?);
+        if age.is_none() || of_none.is_some() {
+            return Err(broken(format_args!(
+                "an object's age is {age:?}, that of an absent one {of_none:?}"
+            )));
+        }
+    }
+    backend.persist(context, &there)?;
+    match backend.persist(context, &absent) {
+        Err(error) if error.status() == Status::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => Err(broken(format_args!("{absent:?} is made durable, but is absent"))),
+    }
+}
+
+fn invalid_keys(trial: &Trial<'_>) -> Result<()> {
+    let (backend, context) = (trial.backend, trial.context);
+    for key in ["", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a/..", "a\0b"] {
+        let refused = |answer: Result<()>| match answer {
+            Err(error) if error.status() == Status::InvalidPath => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+            Ok(()) => ControlFlow::Break(broken(format_args!("the key {key:?} is taken for one"))),
+        };
+        let put = match backend.put_if_absent(context, key, b"x", Durability::Full) {
+            Put::Failed(error) => Err(error),
+            _ => Ok(()),
+        };
+        let swap =
+            match backend.compare_and_swap(context, key, b"", b"x", Durability::Full, LockWait::Attempts) {
+                Swap::Failed(error) => Err(error),
+                _ => Ok(()),
+            };
+        let answers = [
+            put,
+            swap,
+            backend.upload(context, key, Durability::Full).map(drop),
+            backend.head(context, key).map(drop),
+            backend.open(context, key).map(drop),
+            backend.get(context, key, 9).map(drop),
+            backend.delete(context, key),
+            backend.persist(context, key),
+        ];
+        if let ControlFlow::Break(error) = answers.into_iter().try_for_each(refused) {
+            return Err(error);
+        }
+    }
+    Ok(())
 }
