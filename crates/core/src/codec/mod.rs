@@ -109,6 +109,18 @@ pub trait Input {
     /// # Errors
     /// `Corrupt`, after all bytes before the damage; `Deadline`, `Cancelled`, `Aborted`; the store's failure.
     fn read(&mut self, room: &mut [u8]) -> Result<usize>;
+
+    /// How many bytes the file has as it is stored, or `None` if it is compressed: it can then only be read
+    /// from front to back.
+    fn size(&self) -> Option<u64>;
+
+    /// Stored bytes from `offset` on into `room`, at least one unless `offset` is at the end, for a codec
+    /// whose files have a directory of their own. They are not checked: such a decoder reads the file to its
+    /// end by [`Input::read`], which does not move with this, before it reports the end.
+    ///
+    /// # Errors
+    /// `Unsupported` for a file without a size; otherwise as [`Input::read`].
+    fn read_at(&mut self, offset: u64, room: &mut [u8]) -> Result<usize>;
 }
 
 /// Finds the records in one data file.

@@ -61,6 +61,11 @@ impl FileReader {
         &self.file.path
     }
 
+    /// Its size as it is stored, unless it is compressed.
+    pub fn size(&self) -> Option<u64> {
+        self.decompression.is_none().then_some(self.file.size_bytes)
+    }
+
     /// Says what is checked while it is read; with [`Verify::First`] it is checked at once.
     pub fn check_by(&mut self, checksum: Option<Checksum>, verify: Verify, context: &Context) -> Result<()> {
         if let (Some(checksum), Some(_)) = (checksum, &self.file.checksum) {

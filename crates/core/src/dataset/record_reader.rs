@@ -297,4 +297,85 @@ impl Input for Watched<'_> {
         self.context.check("reading records")?;
         self.file.read(room, self.context)
     }
+
+    fn size(&self) -> Option<u64> {
+        self.file.size()
+    }
+
+    fn read_at(&mut self, offset: u64, room: &mut [u8]) -> Result<usize> {
+        self.context.check("reading records")?;
+        if self.file.size().is_none() {
+            return Err(Error::new(
+                Status::Unsupported,
+                "a compressed data file can only be read from its beginning to its end",
+            ));
+        }
+        self.file.read_stored(offset, room, self.context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compress::CompressStream;
+    use crate::store::{Durability, Put, Store, StoreOptions};
+
+    /// The parts of a data file of these bytes that a decoder asks for, and then all of it.
+    fn read(compressor: Compressor, stored: &[u8]) -> (Option<u64>, Vec<Result<Vec<u8>>>, Result<Vec<u8>>) {
+        let store = Store::open_memory(StoreOptions::default());
+        let context = Context::default();
+        let put = store.backend().put_if_absent(&context, "file", stored, Durability::Process);
+        assert!(matches!(put, Put::Done), "{put:?}");
+        let checksum = Checksum::Xxh3;
+        let mut hasher = checksum.hasher().expect("it has a hasher");
+        hasher.update(stored);
+        let file = FileRef {
+            path: "file".to_owned(),
+            size_bytes: stored.len() as u64,
+            checksum: Some(hasher.finish()),
+            stats: None,
+        };
+        let mut file = FileReader::open(&store, file, compressor, &context).unwrap();
+        file.check_by(Some(checksum), Verify::Streaming, &context).unwrap();
+        let mut input = Watched { file: &mut file, context: &context };
+        let mut room = vec![0; 100];
+        let parts = [(stored.len() as u64 - 3, 100), (2, 4), (stored.len() as u64, 100)];
+        let parts = parts
+            .map(|(offset, most)| input.read_at(offset, &mut room[..most]).map(|read| room[..read].to_vec()));
+        let mut whole = Vec::new();
+        let whole = loop {
+            match input.read(&mut room) {
+                Ok(0) => break Ok(whole),
+                Ok(read) => whole.extend_from_slice(&room[..read]),
+                Err(error) => break Err(error),
+            }
+        };
+        (input.size(), parts.into(), whole)
+    }
+
+    #[test]
+    fn a_decoder_reads_parts_of_a_file_and_still_has_all_of_it_checked() {
+        let stored: Vec<u8> = (0..1000_u32).map(|byte| byte as u8).collect();
+        let (size, parts, whole) = read(Compressor::None, &stored);
+        assert_eq!(size, Some(1000));
+        let parts: Vec<_> = parts.into_iter().map(Result::unwrap).collect();
+        assert_eq!(parts, [stored[997..].to_vec(), stored[2..6].to_vec(), Vec::new()]);
+        assert_eq!(whole.unwrap(), stored, "the parts have not moved it, and its checksum is right");
+    }
+
+    #[test]
+    fn of_a_compressed_file_no_part_can_be_read() {
+        let mut compressed = Vec::new();
+        let mut stream = CompressStream::new(Compressor::Gzip, 0).unwrap().unwrap();
+        stream.write(b"content", &mut compressed).unwrap();
+        stream.finish(&mut compressed).unwrap();
+        let (size, parts, whole) = read(Compressor::Gzip, &compressed);
+        assert_eq!(size, None);
+        for part in parts {
+            let error = part.unwrap_err();
+            assert_eq!(error.status(), Status::Unsupported);
+            assert!(error.message().contains("from its beginning"), "{error}");
+        }
+        assert_eq!(whole.unwrap(), b"content");
+    }
 }
