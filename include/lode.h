@@ -588,11 +588,23 @@ typedef struct lode_commit_options {
      * most 4,096 bytes, borrowed for the call. NULL: "".
      */
     const char *position;
+    /**
+     * How often the whole commit is tried, the first try included, while its failure advises LODE_ACTION_RETRY or
+     * LODE_ACTION_RESOLVE (which the next try settles), within the deadline; the error is then that of the last try.
+     * Never tried again: a commit whose iterator or source had begun to give, unless all its data were stored; one
+     * that is over by deadline, token or progress callback; a conflict, since `expected_parent` is the caller's to
+     * choose anew. 0 or 1: once.
+     */
+    int32_t attempts;
+    /** Milliseconds before the second try; the pauses double and are jittered. 0: a few. */
+    int32_t attempt_base_ms;
+    /** The longest pause, in milliseconds. 0: half a second. */
+    int32_t attempt_cap_ms;
 } lode_commit_options;
 
 /** Initialises a lode_commit_options with the defaults, as lode_commit_options_init does. */
 #define LODE_COMMIT_OPTIONS_INIT \
-    {sizeof(lode_commit_options), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL}
+    {sizeof(lode_commit_options), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0}
 
 /** How to open a store. All zero but `struct_size`: no log. */
 typedef struct lode_store_options {
@@ -2461,6 +2473,52 @@ lode_status lode_dataset_open_record_reader(lode_dataset *dataset,
                                             lode_error **error);
 
 /**
+ * Begins to read the records of all snapshots that were committed after a position, oldest first, as one stream. Its end
+ * is the end of the snapshot that is the head as this call runs; a reader made with the position of the end gives what
+ * is committed later. Every snapshot read must hold records.
+ *
+ * @param dataset the dataset; the reader keeps its own hold of it. Not NULL.
+ * @param position where to begin, as lode_record_reader_get_position gave it, or a snapshot's id, whose records, and
+ *        those of all before it, are known; NUL-terminated UTF-8, borrowed for the call. NULL or "": nothing is known,
+ *        begin with the first snapshot.
+ * @param options deadline of this call and of each call on the reader, cancel token and what to verify. Borrowed for the
+ *        call, but for the token, which the reader keeps its own hold of. NULL: the defaults.
+ * @param reader output: the reader, which the caller owns and frees with lode_record_reader_free. Its memory is that of a
+ *        reader of one snapshot, and some 40 bytes for each new snapshot. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND (the position's snapshot is no ancestor of the head),
+ *         LODE_ERR_INVALID_ARGUMENT (also if `position` is none), LODE_ERR_CODEC_REQUIRED (a raw blob),
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID,
+ *         LODE_ERR_CORRUPT, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_STORE, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_open_record_reader_since(lode_dataset *dataset,
+                                                  const char *position,
+                                                  const lode_read_options *options,
+                                                  lode_record_reader **reader,
+                                                  lode_error **error);
+
+/**
+ * Tells where a reader has come to. lode_dataset_open_record_reader_since goes on there: with the record after the last
+ * one that was given, in the midst of a snapshot too. A consumer that stores the position together with what it made of
+ * the records takes each of them once.
+ *
+ * @param reader the reader. Not NULL.
+ * @param position output: the position; NUL-terminated UTF-8 of at most 300 bytes, owned by the reader, until its next
+ *        call or free; "" before the first record of all. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call is using the reader), LODE_ERR_NO_MEMORY.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_record_reader_get_position(lode_record_reader *reader,
+                                            const char **position,
+                                            lode_error **error);
+
+/**
  * Gives the next record.
  *
  * @param reader the reader. Not NULL.
@@ -2595,6 +2653,88 @@ lode_status lode_blob_reader_read_at(lode_blob_reader *reader,
  * Cannot fail. One thread at a time. Since 0.1.0.
  */
 void lode_blob_reader_free(lode_blob_reader *reader);
+
+/**
+ * Adds the lines that a file descriptor gives until its end, one record each, without times. Blank lines are no records,
+ * and the last line needs no line break. Files, pipes, sockets and terminals will do; interruptions by signals are seen
+ * to, and a descriptor that does not block is waited for.
+ *
+ * What was read and is not in yet stays with the writer: after a failure the same call goes on where it was, without a
+ * line that was refused. A commit leaves it out.
+ *
+ * @param writer the writer. Not NULL.
+ * @param fd the descriptor, open for reading; it stays the caller's, who closes it.
+ * @param call deadline, cancel token and progress, of which the bytes read count. Borrowed for the call. NULL: the
+ *        defaults, which wait for as long as the descriptor gives nothing.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: all lines up to the end are in, or were skipped by the writer's option. LODE_ERR_INVALID_RECORD,
+ *         LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED and
+ *         failures of the descriptor (LODE_ERR_IO): the writer stays usable. LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_STATE, LODE_ERR_NO_MEMORY.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_record_writer_append_from_fd(lode_record_writer *writer,
+                                              int32_t fd,
+                                              const lode_call_options *call,
+                                              lode_error **error);
+
+/**
+ * Adds the bytes that a file descriptor gives until its end, as lode_record_writer_append_from_fd adds lines.
+ *
+ * @param writer the writer. Not NULL.
+ * @param fd the descriptor, open for reading; it stays the caller's, who closes it.
+ * @param call deadline, cancel token and progress, of which the bytes read count. Borrowed for the call. NULL: the
+ *        defaults, which wait for as long as the descriptor gives nothing.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: all bytes up to the end are in. LODE_ERR_NO_SPACE, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_ABORTED and failures of the descriptor (LODE_ERR_IO): the writer stays usable, and the same call goes
+ *         on where it was. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_STATE, LODE_ERR_NO_MEMORY.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_blob_writer_write_from_fd(lode_blob_writer *writer,
+                                           int32_t fd,
+                                           const lode_call_options *call,
+                                           lode_error **error);
+
+/**
+ * Writes the records that are left to a file descriptor, each with a line break, until the end. Partial writes and
+ * interruptions by signals are seen to, and a descriptor that does not block is waited for. If nobody reads a pipe or
+ * socket any more, that is LODE_ERR_IO with EPIPE, and no signal.
+ *
+ * @param reader the reader; the deadline and cancel token of its options hold for this call. Not NULL.
+ * @param fd the descriptor, open for writing; it stays the caller's, who closes it.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: the end; all that was to be verified is. Failures as lode_record_reader_next; and, which do not stay,
+ *         LODE_ERR_IO and LODE_ERR_NO_SPACE of the descriptor, and LODE_ERR_DEADLINE and LODE_ERR_CANCELLED while it was
+ *         waited for: what it has not taken is kept, and the same call goes on with it, in the midst of a record too.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_record_reader_read_to_fd(lode_record_reader *reader,
+                                          int32_t fd,
+                                          lode_error **error);
+
+/**
+ * Writes the bytes that are left of a blob to a file descriptor, as lode_record_reader_read_to_fd writes records.
+ *
+ * @param reader the reader; the deadline and cancel token of its options hold for this call. Not NULL.
+ * @param fd the descriptor, open for writing; it stays the caller's, who closes it.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: the end; all that was to be verified is. Failures as lode_blob_reader_read; and, which do not stay,
+ *         LODE_ERR_IO and LODE_ERR_NO_SPACE of the descriptor, and LODE_ERR_DEADLINE and LODE_ERR_CANCELLED while it was
+ *         waited for: what it has not taken is kept, and the same call goes on with it.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_blob_reader_read_to_fd(lode_blob_reader *reader,
+                                        int32_t fd,
+                                        lode_error **error);
 
 /**
  * Fills the options with the defaults: datasets of the default layout.

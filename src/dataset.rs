@@ -152,7 +152,7 @@ impl Call {
     }
 
     /// A count; `None`: the default.
-    fn count(&self, field: &str, value: i32) -> Result<Option<u32>> {
+    pub(super) fn count(&self, field: &str, value: i32) -> Result<Option<u32>> {
         match u32::try_from(value) {
             Ok(0) => Ok(None),
             Ok(count) => Ok(Some(count)),

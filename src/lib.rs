@@ -48,6 +48,8 @@ mod record_reader;
 
 mod blob_reader;
 
+mod descriptor;
+
 mod catalog;
 
 mod call;
@@ -63,6 +65,7 @@ pub use byte_source::*;
 pub use cancel::*;
 pub use catalog::*;
 pub use dataset::*;
+pub use descriptor::*;
 pub use error::*;
 pub use objects::*;
 pub use options::*;

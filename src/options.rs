@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::call::Call;
 use crate::cancel::lode_cancel_token;
 use crate::panic::outside;
-use lode_core::context::{CallOptions, CancelToken, Progress, ProgressListener};
+use lode_core::context::{CallOptions, CancelToken, Progress, ProgressListener, Retry};
 use lode_core::error::{Error, Result, Status};
 use lode_core::options::{CommitOptions, Producer, ProgressFn};
 
@@ -68,6 +68,16 @@ pub struct lode_commit_options {
     /// Where the producer is to go on after a restart, for lode_snapshot_find_producer; opaque NUL-terminated UTF-8, at
     /// most 4,096 bytes, borrowed for the call. NULL: "".
     pub position: *const c_char,
+    /// How often the whole commit is tried, the first try included, while its failure advises LODE_ACTION_RETRY or
+    /// LODE_ACTION_RESOLVE (which the next try settles), within the deadline; the error is then that of the last try.
+    /// Never tried again: a commit whose iterator or source had begun to give, unless all its data were stored; one
+    /// that is over by deadline, token or progress callback; a conflict, since `expected_parent` is the caller's to
+    /// choose anew. 0 or 1: once.
+    pub attempts: i32,
+    /// Milliseconds before the second try; the pauses double and are jittered. 0: a few.
+    pub attempt_base_ms: i32,
+    /// The longest pause, in milliseconds. 0: half a second.
+    pub attempt_cap_ms: i32,
 }
 
 /// A struct of the caller's that begins with `size_t struct_size`.
@@ -254,6 +264,7 @@ impl Call {
                 limits: self.limits(options.deadline_ms, options.cancel)?,
                 expected_parent: self.optional_text(options.expected_parent, "options.expected_parent")?,
                 producer: self.producer(&options)?,
+                retry: self.attempts(&options)?,
                 progress: options.progress.map(|function| Listener { function, ctx: options.progress_ctx }),
             })
         }
@@ -261,6 +272,17 @@ impl Call {
 }
 
 impl Call {
+    /// Decodes how often a commit is tried.
+    fn attempts(&self, options: &lode_commit_options) -> Result<Option<Retry>> {
+        let defaults = Retry::default();
+        let milliseconds = |ms: u32| Duration::from_millis(ms.into());
+        let attempts = self.count("attempts", options.attempts)?;
+        let base =
+            self.count("attempt_base_ms", options.attempt_base_ms)?.map_or(defaults.base, milliseconds);
+        let cap = self.count("attempt_cap_ms", options.attempt_cap_ms)?.map_or(defaults.cap, milliseconds);
+        Ok(attempts.map(|attempts| Retry { attempts, base, cap }))
+    }
+
     /// Decodes the producer of commit options.
     ///
     /// # Safety
@@ -292,6 +314,7 @@ pub(super) struct Committing<'a> {
     limits: CallOptions,
     expected_parent: Option<&'a str>,
     producer: Option<Producer<'a>>,
+    retry: Option<Retry>,
     progress: Option<Listener>,
 }
 
@@ -324,6 +347,7 @@ impl Committing<'_> {
             call: self.limits,
             progress: report.as_mut().map(|report| report as ProgressFn<'_>),
             producer: self.producer,
+            retry: self.retry,
             expected_parent: self.expected_parent,
         })
     }

@@ -1,6 +1,8 @@
 //! `lode_record_reader`: a snapshot's records, streamed.
 
 use crate::arguments::{Out, lode_bytes, slice_fault};
+use std::ffi::{CString, c_char};
+
 use crate::call::{Call, run};
 use crate::cancel::lode_cancel_token;
 use crate::dataset::lode_dataset;
@@ -9,7 +11,8 @@ use crate::handle::{self, Exclusive, Handle};
 use crate::options::{Versioned, init};
 use crate::snapshot::lode_snapshot;
 use crate::status::{LODE_ITEM, LODE_OK, lode_status};
-use lode_core::dataset::{ReadOptions, RecordReader, Verify};
+use crate::strings::c_text;
+use lode_core::dataset::{ReadOptions, RecordBatch, RecordFeed, RecordReader, Verify};
 use lode_core::error::Result;
 
 /// Files are checked as they stream, and the verdict on checksum and number of records comes with the end.
@@ -26,12 +29,53 @@ pub struct lode_record_reader {
 }
 
 impl Handle for lode_record_reader {
-    type Value = RecordReader;
+    type Value = Reading;
     const NAME: &'static str = "lode_record_reader";
     const TAG: u32 = u32::from_le_bytes(*b"Lrea");
 }
 
 impl Exclusive for lode_record_reader {}
+
+/// What lies behind the handle.
+pub struct Reading {
+    pub(super) records: Records,
+    /// The position asked for last, which C may still be reading.
+    position: CString,
+}
+
+/// The records of one snapshot, or of all since a position.
+pub(super) enum Records {
+    Snapshot(RecordReader),
+    Feed(RecordFeed),
+}
+
+impl Reading {
+    fn new(records: Records) -> Self {
+        Reading { records, position: CString::default() }
+    }
+
+    fn next(&mut self) -> Result<Option<&[u8]>> {
+        match &mut self.records {
+            Records::Snapshot(reader) => reader.next(),
+            Records::Feed(feed) => feed.next(),
+        }
+    }
+
+    fn next_batch(&mut self, capacity: usize) -> Result<RecordBatch<'_>> {
+        match &mut self.records {
+            Records::Snapshot(reader) => reader.next_batch(capacity),
+            Records::Feed(feed) => feed.next_batch(capacity),
+        }
+    }
+
+    fn position(&mut self) -> Result<*const c_char> {
+        self.position = match &self.records {
+            Records::Snapshot(reader) => c_text(&reader.position())?,
+            Records::Feed(feed) => c_text(&feed.position())?,
+        };
+        Ok(self.position.as_ptr())
+    }
+}
 
 /// How to read a snapshot. All zero but `struct_size`: no limits, verified as the records stream.
 #[repr(C)]
@@ -119,7 +163,80 @@ pub unsafe extern "C" fn lode_dataset_open_record_reader(
             let options = call.options(options, "options")?;
             let options = call.read_options(&options)?;
             let reader = reader.required(call, "reader")?;
-            reader.set(handle::give(dataset.read(&snapshot.snapshot, options)?)?);
+            let records = Records::Snapshot(dataset.read(&snapshot.snapshot, options)?);
+            reader.set(handle::give(Reading::new(records))?);
+            Ok(LODE_OK)
+        })
+    }
+}
+
+/// Begins to read the records of all snapshots that were committed after a position, oldest first, as one stream. Its end
+/// is the end of the snapshot that is the head as this call runs; a reader made with the position of the end gives what
+/// is committed later. Every snapshot read must hold records.
+///
+/// @param dataset the dataset; the reader keeps its own hold of it. Not NULL.
+/// @param position where to begin, as lode_record_reader_get_position gave it, or a snapshot's id, whose records, and
+///        those of all before it, are known; NUL-terminated UTF-8, borrowed for the call. NULL or "": nothing is known,
+///        begin with the first snapshot.
+/// @param options deadline of this call and of each call on the reader, cancel token and what to verify. Borrowed for the
+///        call, but for the token, which the reader keeps its own hold of. NULL: the defaults.
+/// @param reader output: the reader, which the caller owns and frees with lode_record_reader_free. Its memory is that of a
+///        reader of one snapshot, and some 40 bytes for each new snapshot. Not NULL.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND (the position's snapshot is no ancestor of the head),
+///         LODE_ERR_INVALID_ARGUMENT (also if `position` is none), LODE_ERR_CODEC_REQUIRED (a raw blob),
+///         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID,
+///         LODE_ERR_CORRUPT, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_STORE, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_dataset_open_record_reader_since(
+    dataset: *mut lode_dataset,
+    position: *const c_char,
+    options: *const lode_read_options,
+    reader: *mut *mut lode_record_reader,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        run("lode_dataset_open_record_reader_since", error, |call| {
+            let reader = Out::reset(reader, std::ptr::null_mut());
+            let dataset = call.shared(dataset.cast_const(), "dataset")?;
+            let position = call.optional_text(position, "position")?;
+            let options = call.options(options, "options")?;
+            let options = call.read_options(&options)?;
+            let reader = reader.required(call, "reader")?;
+            let records = Records::Feed(dataset.read_since(position, options)?);
+            reader.set(handle::give(Reading::new(records))?);
+            Ok(LODE_OK)
+        })
+    }
+}
+
+/// Tells where a reader has come to. lode_dataset_open_record_reader_since goes on there: with the record after the last
+/// one that was given, in the midst of a snapshot too. A consumer that stores the position together with what it made of
+/// the records takes each of them once.
+///
+/// @param reader the reader. Not NULL.
+/// @param position output: the position; NUL-terminated UTF-8 of at most 300 bytes, owned by the reader, until its next
+///        call or free; "" before the first record of all. Not NULL.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call is using the reader), LODE_ERR_NO_MEMORY.
+///
+/// One thread at a time. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_record_reader_get_position(
+    reader: *mut lode_record_reader,
+    position: *mut *const c_char,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        run("lode_record_reader_get_position", error, |call| {
+            let position = Out::reset(position, std::ptr::null());
+            let mut reader = call.exclusive(reader, "reader")?;
+            let position = position.required(call, "position")?;
+            position.set(reader.position()?);
             Ok(LODE_OK)
         })
     }

@@ -258,6 +258,14 @@ impl Context {
         self.deadline.is_some() || self.cancel.is_some() || self.meter.is_some()
     }
 
+    /// How long the system may be asked to wait at once, so that the call ends when it should: `None`: any time.
+    pub(crate) fn longest_wait(&self) -> Option<Duration> {
+        let left = self.deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        let watched = self.cancel.is_some() || self.meter.is_some();
+        let step = watched.then_some(Duration::from_millis(20));
+        left.into_iter().chain(step).min()
+    }
+
     /// Whether there is a deadline.
     #[must_use]
     pub fn has_deadline(&self) -> bool {

@@ -43,6 +43,7 @@ mod commit;
 pub mod compress;
 pub mod context;
 pub mod dataset;
+mod descriptor;
 pub mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]

@@ -2,7 +2,10 @@
 //! section "Data files"). In memory there is only what the caller gives and, of a compressed file, the
 //! decoder's state and one buffer.
 
+use std::os::fd::BorrowedFd;
+
 use super::file_reader::{CHUNK, FileReader, buffer};
+use super::to_descriptor::Unsent;
 use super::{Dataset, ReadOptions, Verify};
 use crate::checksum::Checksum;
 use crate::compress::Compressor;
@@ -30,6 +33,8 @@ pub struct BlobReader {
     end: Option<Result<()>>,
     /// For ranges of a compressed file.
     ranges: Option<Ranges>,
+    /// Bytes for a descriptor that has not taken them yet.
+    unsent: Unsent,
 }
 
 /// A compressed file that is decoded a second time, for ranges.
@@ -61,6 +66,7 @@ impl BlobReader {
             stream: None,
             end: None,
             ranges: None,
+            unsent: Unsent::default(),
         }
     }
 
@@ -89,7 +95,22 @@ impl BlobReader {
             stream: Some(stream),
             end: None,
             ranges: None,
+            unsent: Unsent::default(),
         })
+    }
+
+    /// Writes the bytes that are left to a descriptor, until the end, once all has been found right. The descriptor may
+    /// be one that does not block; what it has not taken when the call fails is kept, and the next call begins with it.
+    ///
+    /// # Errors
+    /// As [`BlobReader::read`]; `Io` (with EPIPE if nobody reads any more) or `NoSpace` if the descriptor cannot be
+    /// written, which does not stay.
+    pub fn read_to_fd(&mut self, fd: BorrowedFd<'_>) -> Result<()> {
+        let context = Context::start(&self.options.call);
+        let mut unsent = std::mem::take(&mut self.unsent);
+        let outcome = unsent.send_bytes(fd, &context, |room| self.read(room));
+        self.unsent = unsent;
+        outcome
     }
 
     /// The next bytes: as many as `buffer` holds, unless the end or a fault comes first. 0 at the end, once

@@ -4,6 +4,7 @@
 
 use super::commit::Commit;
 use super::file_reader::buffer;
+use super::ingest::Pending;
 use super::pipe::{CHUNK, Pipe};
 use super::transaction::{Source, Staged, Terms, Transaction};
 use super::{BlobReader, Dataset, ReadOptions, Snapshot};
@@ -57,7 +58,7 @@ impl Dataset {
         self.require_no_codec("writing a blob")?;
         let mut transaction = Transaction::new(self.clone());
         transaction.open(Context::unlimited(), options.early_writeback).map_err(|error| self.named(error))?;
-        Ok(BlobWriter { transaction, bytes: 0, partial: None })
+        Ok(BlobWriter { transaction, bytes: 0, partial: None, pending: Pending::default() })
     }
 
     /// Begins to read a snapshot that is a raw blob, by what its manifest says; this dataset's options do
@@ -174,6 +175,8 @@ pub struct BlobWriter {
     bytes: u64,
     /// A write for which the space ran out half-way.
     partial: Option<Partial>,
+    /// Read from a descriptor, and not in yet.
+    pub(super) pending: Pending,
 }
 
 #[derive(Clone, Copy)]
@@ -183,6 +186,10 @@ struct Partial {
 }
 
 impl BlobWriter {
+    pub(super) fn named(&self, error: Error) -> Error {
+        self.transaction.dataset().named(error)
+    }
+
     /// Adds bytes at the end. It never syncs and never waits for another writer.
     ///
     /// # Errors

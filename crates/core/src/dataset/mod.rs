@@ -6,15 +6,18 @@ mod blob_write;
 mod changes;
 mod commit;
 mod file_reader;
+mod ingest;
 mod open;
 mod partition;
 mod pipe;
 mod producer;
+mod record_feed;
 mod record_reader;
 mod record_writer;
 mod records;
 mod snapshot;
 mod stream_write;
+mod to_descriptor;
 mod transaction;
 
 #[cfg(test)]
@@ -25,6 +28,7 @@ pub use blob_write::{BlobSource, BlobWriter, BlobWriterOptions};
 pub use commit::{Commit, Outcome, Resolution};
 pub use open::{Dataset, DatasetOptions};
 pub use producer::ProducerState;
+pub use record_feed::RecordFeed;
 pub use record_reader::{ReadOptions, RecordBatch, RecordReader, Verify};
 pub use record_writer::{BadRecords, RecordWriter, WriterOptions};
 pub use snapshot::{Snapshot, Snapshots};

@@ -1,7 +1,10 @@
 //! Reading a snapshot's records: streamed in bounded memory, by what its own manifest says, and checked
 //! against it (`docs/format.md`, section "Data files"; `docs/commit-protocol.md`, section "Reading").
 
+use std::os::fd::BorrowedFd;
+
 use super::file_reader::FileReader;
+use super::to_descriptor::{Records, Unsent};
 use super::{Dataset, Snapshot};
 use crate::checksum::Checksum;
 use crate::codec::{Batch, Codec, Decoder, Input};
@@ -51,6 +54,8 @@ pub struct RecordReader {
     /// How many records the caller has been given.
     rows: u64,
     end: Option<Result<()>>,
+    /// Records for a descriptor that has not taken them yet.
+    unsent: Unsent,
 }
 
 /// The file being read.
@@ -60,7 +65,7 @@ struct OpenFile {
 }
 
 /// Some records, valid until the reader's next call.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct RecordBatch<'a> {
     data: &'a [u8],
     /// Where each begins in `data`, and how long it is.
@@ -120,6 +125,7 @@ impl Dataset {
             handed_out: 0,
             rows: 0,
             end: None,
+            unsent: Unsent::default(),
         })
     }
 
@@ -176,6 +182,42 @@ impl RecordReader {
         Ok(Some(&self.batch.bytes[start..start + len]))
     }
 
+    /// Writes the records that are left to a descriptor, each with a line break, until the end, once all has been found
+    /// right. The descriptor may be one that does not block; what it has not taken when the call fails is kept, and the
+    /// next call begins with it.
+    ///
+    /// # Errors
+    /// As [`RecordReader::next`]; `Io` (with EPIPE if nobody reads any more) or `NoSpace` if the descriptor cannot be
+    /// written, which does not stay.
+    pub fn read_to_fd(&mut self, fd: BorrowedFd<'_>) -> Result<()> {
+        let context = Context::start(&self.options.call);
+        let mut unsent = std::mem::take(&mut self.unsent);
+        let outcome = unsent.send_records(fd, &context, self);
+        self.unsent = unsent;
+        outcome.map_err(|error| self.dataset.named(error))
+    }
+
+    /// How many records were given.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The snapshot that is read.
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Where the reader has come to, as [`Dataset::read_since`] takes it: the snapshot's id, and how many of its records
+    /// were given; the id alone after the end, and its parent's before the first record.
+    #[must_use]
+    pub fn position(&self) -> String {
+        match (&self.end, self.rows) {
+            (Some(Ok(())), _) => self.snapshot.id().to_owned(),
+            (_, 0) => self.snapshot.manifest().parent_snapshot_id.clone().unwrap_or_default(),
+            _ => format!("{}/{}", self.snapshot.id(), self.rows),
+        }
+    }
+
     /// Up to `capacity` records, perhaps fewer, all borrowed until the next call; none at the end only.
     ///
     /// # Errors
@@ -197,7 +239,7 @@ impl RecordReader {
 
     /// Whether there is a record to hand out, decoding up to `most` if there is none yet.
     #[inline(always)]
-    fn has_more(&mut self, most: usize) -> Result<bool> {
+    pub(super) fn has_more(&mut self, most: usize) -> Result<bool> {
         // Once the caller wants no more, what is decoded is not handed out either.
         if self.handed_out < self.batch.spans.len() && !self.options.call.is_over() {
             return Ok(true);
@@ -283,6 +325,24 @@ impl RecordReader {
         let message =
             format!("its manifest {path} counts {expected} records, but its files hold {}", self.rows);
         Err(Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(self.snapshot.id()))
+    }
+}
+
+impl Records for RecordReader {
+    fn has_more(&mut self) -> Result<bool> {
+        RecordReader::has_more(self, AT_ONCE)
+    }
+
+    fn first(&self) -> &[u8] {
+        self.batch
+            .spans
+            .get(self.handed_out)
+            .map_or(&[], |&(start, len)| &self.batch.bytes[start..start + len])
+    }
+
+    fn hand_out(&mut self) {
+        self.handed_out += 1;
+        self.rows += 1;
     }
 }
 

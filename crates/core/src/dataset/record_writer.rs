@@ -2,6 +2,7 @@
 
 use super::Dataset;
 use super::commit::Commit;
+use super::ingest::Pending;
 use super::transaction::{Staged, Terms, Transaction};
 use crate::codec::lines::next_line;
 use crate::context::Context;
@@ -39,6 +40,8 @@ pub struct RecordWriter {
     /// What has gone in, kept for when the pipe is closed.
     records: u64,
     bytes: u64,
+    /// Read from a descriptor, and not in yet.
+    pub(super) pending: Pending,
 }
 
 impl Dataset {
@@ -51,7 +54,14 @@ impl Dataset {
         self.require_one_file("writing records")?;
         let mut transaction = Transaction::new(self.clone());
         transaction.open(Context::unlimited(), options.early_writeback).map_err(|error| self.named(error))?;
-        Ok(RecordWriter { transaction, options, skipped: 0, records: 0, bytes: 0 })
+        Ok(RecordWriter {
+            transaction,
+            options,
+            skipped: 0,
+            records: 0,
+            bytes: 0,
+            pending: Pending::default(),
+        })
     }
 }
 
@@ -188,6 +198,15 @@ impl RecordWriter {
     /// its data are kept.
     pub fn abort(&mut self) -> Result<()> {
         self.transaction.abort()
+    }
+
+    pub(super) fn named(&self, error: Error) -> Error {
+        self.dataset().named(error)
+    }
+
+    /// The longest record that is taken.
+    pub(super) fn max_record_bytes(&self) -> u64 {
+        self.dataset().options().max_record_bytes
     }
 
     fn dataset(&self) -> &Dataset {

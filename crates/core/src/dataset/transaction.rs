@@ -8,8 +8,8 @@ use super::pipe::{DataFile, Pipe};
 use super::{Dataset, Snapshot};
 use crate::commit::driver::{self, Content, Ended};
 use crate::commit::machine::{Dated, Publication};
-use crate::context::{CallOptions, Context, Progress};
-use crate::error::{Error, Result, Status};
+use crate::context::{CallOptions, Context, Progress, Retry};
+use crate::error::{Action, Error, Result, Status};
 use crate::history::{Decision, Id, Slot};
 use crate::id;
 use crate::manifest::producers::Stamp;
@@ -23,6 +23,7 @@ pub(super) struct Terms<'p> {
     metadata: Metadata,
     expected: Option<Option<Id>>,
     stamp: Option<Stamp>,
+    retry: Option<Retry>,
     progress: Option<ProgressFn<'p>>,
 }
 
@@ -40,7 +41,8 @@ impl<'p> Terms<'p> {
         };
         let producer = options.producer;
         let stamp = producer.map(|producer| Stamp::new(producer.id, producer.sequence, producer.position));
-        Ok(Terms { context, metadata, expected, stamp: stamp.transpose()?, progress: options.progress })
+        let (stamp, retry, progress) = (stamp.transpose()?, options.retry, options.progress);
+        Ok(Terms { context, metadata, expected, stamp, retry, progress })
     }
 
     /// Tells the caller how far the call has come.
@@ -63,6 +65,11 @@ pub(super) trait Source {
     /// Writes the data: leaves the pipe of the one data file open in the transaction, or adds data files that
     /// are durable and then calls [`Transaction::complete`].
     fn fill(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()>;
+
+    /// Whether `fill` may be asked again after a failure that came in the midst of it.
+    fn is_repeatable(&self) -> bool {
+        false
+    }
 }
 
 /// The data were written before, by a writer.
@@ -71,6 +78,10 @@ pub(super) struct Staged;
 impl Source for Staged {
     fn fill(&mut self, _transaction: &mut Transaction, _terms: &mut Terms<'_>) -> Result<()> {
         Ok(())
+    }
+
+    fn is_repeatable(&self) -> bool {
+        true
     }
 }
 
@@ -177,15 +188,49 @@ impl Transaction {
         }
     }
 
-    /// Commits the data as one snapshot. After a failure they are kept, and the commit may be repeated; if
-    /// its outcome is unknown, the repetition first finds out what became of it.
+    /// Commits the data as one snapshot, as often as the terms' policy of retries says. After a failure they are kept,
+    /// and the commit may be repeated; if its outcome is unknown, the repetition first finds out what became of it.
     pub fn commit(&mut self, source: &mut dyn Source, mut terms: Terms<'_>) -> Result<Commit> {
+        let mut tries = 1;
+        loop {
+            let failure = match self.commit_once(source, &mut terms) {
+                Ok(commit) => return Ok(commit),
+                Err(failure) => failure,
+            };
+            let Some(retry) = terms.retry.filter(|retry| tries < retry.attempts) else { return Err(failure) };
+            if !self.can_repeat(source, &failure) {
+                return Err(failure);
+            }
+            // A deadline that ends the pause leaves the failure that the caller can do something about.
+            let pause = retry.pause(tries, id::fresh_random());
+            if terms.context.sleep(pause, "waiting to commit again").is_err() {
+                return Err(failure);
+            }
+            tries += 1;
+        }
+    }
+
+    /// Whether to commit again is right after this failure. An expected parent that is not the head is the caller's to
+    /// decide, so a conflict is not.
+    fn can_repeat(&self, source: &dyn Source, failure: &Error) -> bool {
+        let over = [Status::Deadline, Status::Cancelled, Status::Aborted, Status::Iterator];
+        if !matches!(failure.action(), Action::Retry | Action::Resolve) || over.contains(&failure.status()) {
+            return false;
+        }
+        match self.phase {
+            Phase::Empty | Phase::Closed(_) | Phase::Durable(_) => true,
+            Phase::Open(_) => source.is_repeatable(),
+            Phase::Failed(_) | Phase::Committed | Phase::Aborted => false,
+        }
+    }
+
+    fn commit_once(&mut self, source: &mut dyn Source, terms: &mut Terms<'_>) -> Result<Commit> {
         let dataset = self.dataset.clone();
         let mut knowledge = dataset.knowledge();
         let mut pending = self.pending.take();
-        let (expected, stamp) = (terms.expected.take(), terms.stamp.take());
+        let (expected, stamp) = (terms.expected.clone(), terms.stamp.clone());
         let context = terms.context.clone();
-        let mut attempt = Attempt { transaction: self, source, terms: &mut terms };
+        let mut attempt = Attempt { transaction: self, source, terms };
         let ended = driver::commit(
             dataset.target(),
             &context,

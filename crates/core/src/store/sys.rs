@@ -1,5 +1,5 @@
-//! The calls of the system that no safe crate wraps: a close that tells how it went, the start of write-back, and
-//! news of a fork.
+//! The calls of the system that no safe crate wraps: a close that tells how it went, the start of write-back, a write
+//! that raises no signal, and news of a fork.
 
 use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 
@@ -41,6 +41,38 @@ pub(crate) fn close(fd: OwnedFd) -> Result<(), Errno> {
     let raw = fd.into_raw_fd();
     // SAFETY: `into_raw_fd` gave up the only owner of this open descriptor, and nothing uses it after this call.
     if unsafe { libc::close(raw) } == 0 { Ok(()) } else { Err(last_errno()) }
+}
+
+/// Writes what a descriptor takes at once. Nobody reading any more is an error and no signal: SIGPIPE, which would end
+/// the process, is held back on this thread and taken away again.
+pub(crate) fn write(fd: BorrowedFd<'_>, data: &[u8]) -> Result<usize, Errno> {
+    use std::mem::MaybeUninit;
+    use std::os::fd::AsRawFd;
+
+    // SAFETY: the sets are filled by the calls that begin with them before they are read, the other pointers may be
+    // NULL, and the descriptor and the data live for the call. Only this thread's mask changes, and it is set back.
+    unsafe {
+        let (mut pipe, mut before, mut pending) =
+            (MaybeUninit::uninit(), MaybeUninit::uninit(), MaybeUninit::uninit());
+        libc::sigemptyset(pipe.as_mut_ptr());
+        libc::sigaddset(pipe.as_mut_ptr(), libc::SIGPIPE);
+        libc::sigemptyset(pending.as_mut_ptr());
+        libc::sigpending(pending.as_mut_ptr());
+        let pended = libc::sigismember(pending.as_ptr(), libc::SIGPIPE) == 1;
+        libc::sigemptyset(before.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_BLOCK, pipe.as_ptr(), before.as_mut_ptr());
+        let written = libc::write(fd.as_raw_fd(), data.as_ptr().cast(), data.len());
+        let outcome = usize::try_from(written).map_err(|_| last_errno());
+        if outcome == Err(Errno::PIPE) && !pended {
+            libc::sigpending(pending.as_mut_ptr());
+            if libc::sigismember(pending.as_ptr(), libc::SIGPIPE) == 1 {
+                let mut signal = 0;
+                libc::sigwait(pipe.as_ptr(), &raw mut signal);
+            }
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
+        outcome
+    }
 }
 
 /// Asks for the write-back of a part of a file to begin, where the system can do that; a failure is ignored,
