@@ -380,8 +380,16 @@ mod tests {
     use crate::compress::CompressStream;
     use crate::store::{Durability, Put, Store, StoreOptions};
 
-    /// The parts of a data file of these bytes that a decoder asks for, and then all of it.
-    fn read(compressor: Compressor, stored: &[u8]) -> (Option<u64>, Vec<Result<Vec<u8>>>, Result<Vec<u8>>) {
+    /// What a decoder sees of a data file.
+    struct Seen {
+        size: Option<u64>,
+        /// Its last 3 bytes, 4 from the third on, and those beyond its end.
+        parts: Vec<Result<Vec<u8>>>,
+        /// All of it, read after the parts.
+        whole: Vec<u8>,
+    }
+
+    fn see(compressor: Compressor, stored: &[u8]) -> Seen {
         let store = Store::open_memory(StoreOptions::default());
         let context = Context::default();
         let put = store.backend().put_if_absent(&context, "file", stored, Durability::Process);
@@ -403,24 +411,22 @@ mod tests {
         let parts = parts
             .map(|(offset, most)| input.read_at(offset, &mut room[..most]).map(|read| room[..read].to_vec()));
         let mut whole = Vec::new();
-        let whole = loop {
-            match input.read(&mut room) {
-                Ok(0) => break Ok(whole),
-                Ok(read) => whole.extend_from_slice(&room[..read]),
-                Err(error) => break Err(error),
+        loop {
+            match input.read(&mut room).unwrap() {
+                0 => return Seen { size: input.size(), parts: parts.into(), whole },
+                read => whole.extend_from_slice(&room[..read]),
             }
-        };
-        (input.size(), parts.into(), whole)
+        }
     }
 
     #[test]
     fn a_decoder_reads_parts_of_a_file_and_still_has_all_of_it_checked() {
         let stored: Vec<u8> = (0..1000_u32).map(|byte| byte as u8).collect();
-        let (size, parts, whole) = read(Compressor::None, &stored);
+        let Seen { size, parts, whole } = see(Compressor::None, &stored);
         assert_eq!(size, Some(1000));
         let parts: Vec<_> = parts.into_iter().map(Result::unwrap).collect();
         assert_eq!(parts, [stored[997..].to_vec(), stored[2..6].to_vec(), Vec::new()]);
-        assert_eq!(whole.unwrap(), stored, "the parts have not moved it, and its checksum is right");
+        assert_eq!(whole, stored, "the parts have not moved it, and its checksum is right");
     }
 
     #[test]
@@ -429,13 +435,13 @@ mod tests {
         let mut stream = CompressStream::new(Compressor::Gzip, 0).unwrap().unwrap();
         stream.write(b"content", &mut compressed).unwrap();
         stream.finish(&mut compressed).unwrap();
-        let (size, parts, whole) = read(Compressor::Gzip, &compressed);
+        let Seen { size, parts, whole } = see(Compressor::Gzip, &compressed);
         assert_eq!(size, None);
         for part in parts {
             let error = part.unwrap_err();
             assert_eq!(error.status(), Status::Unsupported);
             assert!(error.message().contains("from its beginning"), "{error}");
         }
-        assert_eq!(whole.unwrap(), b"content");
+        assert_eq!(whole, b"content");
     }
 }
