@@ -63,7 +63,7 @@ impl View {
         for (index, file) in manifest.files.iter().enumerate() {
             files.push(File {
                 path: texts.add(&file.path)?,
-                location: texts.add_some(snapshot.location(index))?,
+                location: texts.add_some(snapshot.location(index).as_deref())?,
                 checksum: texts.add_some(file.checksum.as_deref())?,
                 size: file.size_bytes,
                 row_count: manifest.file_row_count(index),

@@ -65,7 +65,7 @@ fn add(files: &mut Vec<File>, snapshot: &Snapshot, layout: Layout, options: &Fil
             }
         }
         files.push(File {
-            location: snapshot.location(index).unwrap_or(&file.path).to_owned(),
+            location: snapshot.location(index).unwrap_or_else(|| file.path.clone()),
             compressor: manifest.compressor.clone(),
             described: json!({
                 "snapshot": snapshot.id(),

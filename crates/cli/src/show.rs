@@ -56,7 +56,7 @@ fn print(snapshot: &Snapshot, output: &mut Output) -> Result<()> {
     let mut rows = vec![row(&["FILE", "STORED", "RECORDS", "CHECKSUM"])];
     for (index, file) in manifest.files.iter().enumerate() {
         rows.push(vec![
-            snapshot.location(index).unwrap_or(&file.path).to_owned(),
+            snapshot.location(index).unwrap_or_else(|| file.path.clone()),
             output::bytes(file.size_bytes),
             manifest.file_row_count(index).map_or("unknown".to_owned(), output::number),
             file.checksum.clone().unwrap_or_default(),

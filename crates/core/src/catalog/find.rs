@@ -315,7 +315,7 @@ impl Steps for Found {
                     return Ok(Some(Snapshot::assemble(
                         &self.entry.catalog.store,
                         stored.manifest,
-                        &stored.bytes,
+                        stored.bytes,
                     )));
                 }
             }

@@ -122,9 +122,7 @@ impl Catalog {
         let manifest_key =
             ManifestKey { layout: self.layout, dataset_id: dataset, snapshot_id: id, path: key };
         match read_manifest(&context, self.backend(), manifest_key)? {
-            ManifestRead::Whole(stored) => {
-                Ok(Snapshot::assemble(&self.store, stored.manifest, &stored.bytes))
-            }
+            ManifestRead::Whole(stored) => Ok(Snapshot::assemble(&self.store, stored.manifest, stored.bytes)),
             ManifestRead::Absent => {
                 let message = format!("there is no manifest {key:?} in {}", self.backend().describe());
                 Err(Error::new(Status::NotFound, message).with_path(key).with_snapshot_id(id))

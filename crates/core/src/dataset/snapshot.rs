@@ -9,7 +9,7 @@ use crate::error::{Error, Result, Status};
 use crate::history::StoredManifest;
 use crate::id;
 use crate::iter::{Iter, Steps};
-use crate::manifest::Manifest;
+use crate::manifest::{FileRef, Manifest};
 use crate::store::Store;
 use crate::store::pages::{Order, Pages, ROOM};
 
@@ -22,15 +22,44 @@ pub struct Snapshot {
 struct Inner {
     manifest: Manifest,
     json: String,
-    locations: Vec<Option<String>>,
+    locations: Locations,
+}
+
+/// Where the files of a snapshot are found by other programs.
+enum Locations {
+    /// Below this: the location is the key, appended to it.
+    Below(String),
+    /// Each where the store says.
+    Each(Vec<Option<String>>),
+}
+
+impl Locations {
+    fn new(store: &Store, manifest: &Manifest) -> Locations {
+        let backend = store.backend();
+        let location = |file: &FileRef| backend.location(&file.path);
+        let root = manifest.files.first().and_then(|first| {
+            let mut location = location(first)?;
+            location.ends_with(&first.path).then(|| location.truncate(location.len() - first.path.len()))?;
+            Some(location)
+        });
+        let is_below = |root: &str, file: &FileRef| {
+            location(file).is_some_and(|there| there.strip_prefix(root) == Some(&*file.path))
+        };
+        match root {
+            // A manifest may name very many files.
+            Some(root) if manifest.files.iter().all(|file| is_below(&root, file)) => Locations::Below(root),
+            _ => Locations::Each(manifest.files.iter().map(location).collect()),
+        }
+    }
 }
 
 impl Snapshot {
     /// A snapshot from its manifest.
-    pub(crate) fn assemble(store: &Store, manifest: Manifest, bytes: &[u8]) -> Snapshot {
-        let backend = store.backend();
-        let locations = manifest.files.iter().map(|file| backend.location(&file.path)).collect();
-        let json = String::from_utf8_lossy(bytes).into_owned();
+    pub(crate) fn assemble(store: &Store, manifest: Manifest, bytes: Vec<u8>) -> Snapshot {
+        let locations = Locations::new(store, &manifest);
+        // A manifest that was read is UTF-8.
+        let json = String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         Snapshot { inner: Arc::new(Inner { manifest, json, locations }) }
     }
 
@@ -55,8 +84,11 @@ impl Snapshot {
     /// Where another program finds the file of this number, as an absolute path; `None` if the store has no such
     /// place, or the number is out of range.
     #[must_use]
-    pub fn location(&self, index: usize) -> Option<&str> {
-        self.inner.locations.get(index)?.as_deref()
+    pub fn location(&self, index: usize) -> Option<String> {
+        match &self.inner.locations {
+            Locations::Below(root) => Some(format!("{root}{}", self.inner.manifest.files.get(index)?.path)),
+            Locations::Each(locations) => locations.get(index)?.clone(),
+        }
     }
 }
 
@@ -132,11 +164,11 @@ impl Dataset {
 
     /// A snapshot from its stored manifest.
     pub(super) fn snapshot_of(&self, stored: StoredManifest) -> Snapshot {
-        self.assemble(stored.manifest, &stored.bytes)
+        self.assemble(stored.manifest, stored.bytes)
     }
 
     /// A snapshot from its manifest.
-    pub(super) fn assemble(&self, manifest: Manifest, bytes: &[u8]) -> Snapshot {
+    pub(super) fn assemble(&self, manifest: Manifest, bytes: Vec<u8>) -> Snapshot {
         Snapshot::assemble(self.store(), manifest, bytes)
     }
 }

@@ -277,7 +277,7 @@ impl Transaction {
                 Manifest::parse(Context::unlimited(), &decided.payload, key)?
             }
         };
-        let snapshot: Snapshot = self.dataset.assemble(manifest, &decided.payload);
+        let snapshot: Snapshot = self.dataset.assemble(manifest, decided.payload.to_vec());
         Ok(Commit { outcome, snapshot })
     }
 

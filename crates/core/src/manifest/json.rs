@@ -212,11 +212,16 @@ fn reformat<W: ?Sized + Write>(json: &str, depth: Option<usize>, out: &mut W) ->
     Ok(())
 }
 
+/// Appends valid JSON without the white space between its tokens.
+pub(crate) fn push_compact(out: &mut Vec<u8>, json: &str) {
+    let written = reformat(json, None, out);
+    debug_assert!(written.is_ok(), "writing into a Vec cannot fail");
+}
+
 /// Valid JSON without the white space between its tokens.
 pub(crate) fn compact(json: &str) -> String {
     let mut out = Vec::with_capacity(json.len());
-    let written = reformat(json, None, &mut out);
-    debug_assert!(written.is_ok(), "writing into a Vec cannot fail");
+    push_compact(&mut out, json);
     String::from_utf8(out).unwrap_or_default()
 }
 

@@ -80,7 +80,7 @@ impl Metadata {
         let mut out = ObjectText::with_capacity(object.len());
         let stopped = json::members(object, |key, value| {
             sorted = last.as_ref().is_none_or(|last| *last < key);
-            out.member(&key, &json::compact(value));
+            out.member(&key, value);
             last = Some(key);
             match check(0) {
                 Ok(()) if sorted => ControlFlow::Continue(()),
@@ -110,7 +110,7 @@ impl Metadata {
             Some(key) => Err(E::from(format!("the key {key:?} occurs twice"))),
             None => {
                 let mut out = ObjectText::with_capacity(object.len());
-                members.iter().for_each(|(key, value)| out.member(key, &json::compact(value)));
+                members.iter().for_each(|(key, value)| out.member(key, value));
                 Ok(Metadata { json: out.end() })
             }
         }
@@ -196,28 +196,28 @@ impl Metadata {
     }
 }
 
-/// A JSON object, written member by member from keys and JSON text.
-struct ObjectText(String);
+/// A JSON object, written member by member from keys and JSON text, whose white space it leaves out.
+struct ObjectText(Vec<u8>);
 
 impl ObjectText {
     fn with_capacity(bytes: usize) -> Self {
-        let mut text = String::with_capacity(bytes.max(2));
-        text.push('{');
+        let mut text = Vec::with_capacity(bytes.max(2));
+        text.push(b'{');
         ObjectText(text)
     }
 
     fn member(&mut self, key: &str, value: &str) {
         if self.0.len() > 1 {
-            self.0.push(',');
+            self.0.push(b',');
         }
-        push_string(&mut self.0, key);
-        self.0.push(':');
-        self.0.push_str(value);
+        self.0.extend_from_slice(json::to_string(key).as_bytes());
+        self.0.push(b':');
+        json::push_compact(&mut self.0, value);
     }
 
     fn end(mut self) -> String {
-        self.0.push('}');
-        self.0
+        self.0.push(b'}');
+        String::from_utf8(self.0).expect("JSON is UTF-8")
     }
 }
 

@@ -157,6 +157,8 @@ impl Manifest {
             json.end()?;
             Ok(fields)
         });
+        // Its scratch space may be as large as the text nests deep.
+        drop(json);
         let manifest = match (reading.stop.take(), visited) {
             (Some(stop), _) => Err(stop),
             (None, Ok(_)) if !text.ends_with('}') => {
