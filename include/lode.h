@@ -494,6 +494,10 @@ typedef struct lode_record_writer lode_record_writer;
 /**
  * A committed snapshot: what its manifest says. It never changes. Threads may share it; it needs neither
  * dataset nor store to live on. The texts that it gives out live until it is freed.
+ *
+ * A manifest has at most 256 MiB. A longer one is LODE_ERR_CORRUPT where it is read, and LODE_ERR_INVALID_ARGUMENT
+ * where it would be written. One that would take more than three times its size in memory to read, and more than
+ * 16 MiB beyond its size, is LODE_ERR_MANIFEST_INVALID.
  */
 typedef struct lode_snapshot lode_snapshot;
 
@@ -1680,7 +1684,8 @@ lode_status lode_snapshot_find_producer(const lode_snapshot *snapshot,
  * @param data the bytes; borrowed for the call. NULL only if `len` is 0.
  * @param len how many bytes; 0 makes an empty blob.
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
- *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
+ *        most 128 levels, the object itself included.
  * @param options deadline, cancel token, progress (a blob counts as one record), expected parent. Borrowed for
  *        the call. NULL: the defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
@@ -1726,7 +1731,8 @@ lode_status lode_dataset_write_blob(lode_dataset *dataset,
  *        LODE_NO_TIMESTAMP: none. Borrowed for the call. NULL: no record has one.
  * @param count how many records. 0 is allowed: an empty snapshot.
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
- *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
+ *        most 128 levels, the object itself included.
  * @param options deadline, cancel token, progress, expected parent, exactly-once key. Borrowed for the call.
  *        NULL: the defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
@@ -1773,7 +1779,8 @@ void lode_record_iterator_init(lode_record_iterator *iterator, size_t struct_siz
  * @param records the iterator; the struct is borrowed for the call, which calls `release` before it returns.
  *        Not NULL.
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
- *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
+ *        most 128 levels, the object itself included.
  * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
  *        defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
@@ -1818,7 +1825,8 @@ void lode_byte_source_init(lode_byte_source *source, size_t struct_size);
  * @param source the source; the struct is borrowed for the call, which calls `release` before it returns. Not
  *        NULL.
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
- *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
+ *        most 128 levels, the object itself included.
  * @param options deadline (also between two calls of `read`), cancel token, progress (a blob counts as one
  *        record), expected parent. Borrowed for the call. NULL: the defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
@@ -1978,7 +1986,8 @@ int64_t lode_record_writer_byte_count(const lode_record_writer *writer);
  *
  * @param writer the writer. Not NULL.
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
- *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
+ *        most 128 levels, the object itself included.
  * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
  *        defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
@@ -2081,7 +2090,8 @@ lode_status lode_blob_writer_write(lode_blob_writer *writer,
  *
  * @param writer the writer. Not NULL.
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
- *        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
+ *        most 128 levels, the object itself included.
  * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
  *        defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:

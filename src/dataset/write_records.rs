@@ -74,7 +74,8 @@ impl Call {
 ///        LODE_NO_TIMESTAMP: none. Borrowed for the call. NULL: no record has one.
 /// @param count how many records. 0 is allowed: an empty snapshot.
 /// @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
-///        call. Not NULL: "{}" says that there are none. Keys that begin with "lode." are reserved.
+///        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
+///        most 128 levels, the object itself included.
 /// @param options deadline, cancel token, progress, expected parent, exactly-once key. Borrowed for the call.
 ///        NULL: the defaults.
 /// @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
