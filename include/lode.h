@@ -1574,7 +1574,7 @@ lode_status lode_dataset_open(lode_store *store,
 void lode_dataset_free(lode_dataset *dataset);
 
 /**
- * Settles a commit that ended in LODE_ERR_COMMIT_UNKNOWN, in this process or an earlier one: finds that it
+ * Resolves a commit that ended in LODE_ERR_COMMIT_UNKNOWN, in this process or an earlier one: finds that it
  * happened, or makes certain that it cannot any more.
  *
  * @param dataset the dataset. Not NULL.
@@ -2461,7 +2461,7 @@ void lode_read_options_init(lode_read_options *options, size_t struct_size);
 
 /**
  * Begins to read a snapshot's records, in the order in which they were written. Codec, compressor and
- * checksum are those of the snapshot's manifest, whatever the dataset's options are.
+ * checksum are those of the snapshot's manifest, not of the dataset's options.
  *
  * @param dataset the dataset that the snapshot belongs to; the reader keeps its own hold of it. Not NULL.
  * @param snapshot the snapshot; the reader keeps its own hold of it. Not NULL.

@@ -101,7 +101,7 @@ pub(crate) trait Callbacks: Send + Sync {
 pub(crate) enum Hearing {
     /// With the next.
     More,
-    /// Not at all: nobody wants more.
+    /// Not at all: no more is wanted.
     Enough,
     /// Not at all: the key cannot be one.
     Wrong(Status),
@@ -202,7 +202,7 @@ fn broken(callback: Callback, key: &str, what: std::fmt::Arguments<'_>) -> Error
 }
 
 /// Whether the store cannot say if a write with this answer has happened. What was not said clearly is taken for
-/// that: reading back settles it, and a wrong "no" would lose a commit.
+/// that: reading back resolves it, and a wrong "no" would lose a commit.
 fn is_unclear(code: i32) -> bool {
     matches!(
         named(code),

@@ -339,7 +339,7 @@ pub unsafe extern "C" fn lode_dataset_free(dataset: *mut lode_dataset) {
     unsafe { handle::free(dataset) }
 }
 
-/// Settles a commit that ended in LODE_ERR_COMMIT_UNKNOWN, in this process or an earlier one: finds that it
+/// Resolves a commit that ended in LODE_ERR_COMMIT_UNKNOWN, in this process or an earlier one: finds that it
 /// happened, or makes certain that it cannot any more.
 ///
 /// @param dataset the dataset. Not NULL.

@@ -133,7 +133,7 @@ pub unsafe extern "C" fn lode_read_options_init(options: *mut lode_read_options,
 }
 
 /// Begins to read a snapshot's records, in the order in which they were written. Codec, compressor and
-/// checksum are those of the snapshot's manifest, whatever the dataset's options are.
+/// checksum are those of the snapshot's manifest, not of the dataset's options.
 ///
 /// @param dataset the dataset that the snapshot belongs to; the reader keeps its own hold of it. Not NULL.
 /// @param snapshot the snapshot; the reader keeps its own hold of it. Not NULL.

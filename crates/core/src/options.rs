@@ -25,7 +25,7 @@ pub struct CommitOptions<'a> {
     pub call: CallOptions,
     /// Told about progress after every chunk of output.
     pub progress: Option<ProgressFn<'a>>,
-    /// Whose commit it is, for it to happen exactly once whatever is repeated.
+    /// Whose commit it is, for it to happen exactly once however often it is repeated.
     pub producer: Option<Producer<'a>>,
     /// How often the whole commit is tried while a failure says that another try can help, with which pauses; `None`:
     /// once. What is repeated is the commit, never the pulling of records: one that failed while records were pulled

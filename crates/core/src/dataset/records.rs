@@ -15,7 +15,7 @@ use crate::error::{Error, Result, Status};
 use crate::manifest::Metadata;
 use crate::options::CommitOptions;
 
-/// How many records are looked at between two looks at the deadline.
+/// How many records are checked between two checks of the deadline.
 const STRIDE: usize = 256;
 
 impl Dataset {

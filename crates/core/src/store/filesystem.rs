@@ -40,7 +40,7 @@ pub(crate) struct Core {
 
 impl Filesystem {
     /// The tree below `root`, which must exist; it may be reached through symbolic links. The directory that it
-    /// is now stays the root, whatever its name comes to mean.
+    /// is now stays the root, even if its name comes to mean another.
     ///
     /// # Errors
     /// `NotFound`, `InvalidArgument` (no directory, or no path at all), `Io`.

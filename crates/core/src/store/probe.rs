@@ -168,7 +168,7 @@ fn probe(context: &Context, backend: &dyn Backend, key: &str) -> Result<()> {
     Err(Error::new(Status::Store, message).with_path(directory))
 }
 
-/// Removes the probe, whatever the deadline. A store that cannot remove keeps it, and so does one that fails twice:
+/// Removes the probe, even after the deadline. A store that cannot remove keeps it, and so does one that fails twice:
 /// no reader ever asks for it.
 fn clean(backend: &dyn Backend, key: &str) {
     if backend.delete(Context::unlimited(), key).is_err() {

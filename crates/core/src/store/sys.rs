@@ -36,7 +36,7 @@ fn last_errno() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
-/// Closes a descriptor. It is closed whatever the answer, and must not be closed again.
+/// Closes a descriptor. It is closed with any answer, and must not be closed again.
 pub(crate) fn close(fd: OwnedFd) -> Result<(), Errno> {
     let raw = fd.into_raw_fd();
     // SAFETY: `into_raw_fd` gave up the only owner of this open descriptor, and nothing uses it after this call.

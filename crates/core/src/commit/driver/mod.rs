@@ -34,7 +34,7 @@ pub trait Content {
     /// that failed, it answers the same.
     ///
     /// # Errors
-    /// Whatever went wrong; nothing is committed then.
+    /// What went wrong; nothing is committed then.
     fn finish_data(&mut self) -> Result<Dated>;
 
     /// The manifest for this slot's child.
@@ -86,7 +86,7 @@ struct Driver<'a> {
     error: Option<Error>,
 }
 
-/// Commits `content`; learns into `knowledge`; leaves in `pending` what nobody knows the outcome of.
+/// Commits `content`; learns into `knowledge`; leaves in `pending` the attempt whose outcome is unknown.
 ///
 /// # Errors
 /// Certainly not committed, but for `CommitUnknown`.
@@ -233,7 +233,7 @@ impl<'a> Driver<'a> {
             let reads_own = matches!((&pending, &self.own), (Pending::ReadSlot(ask), Some(own))
                 if own.slot.parent == ask.request.0);
             let answered = self.perform(pending);
-            // Our slot's place is taken by one of another layout, for good: whatever became of our request, it is not
+            // Our slot's place is taken by one of another layout, for good: however our request ended, it is not
             // committed.
             if reads_own
                 && let Some(error) = self.error.take_if(|error| error.status() == Status::LayoutMismatch)
@@ -277,7 +277,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// The context of requests: one that asks what became of a request in doubt is made whatever the deadline.
+    /// The context of requests: one that asks what became of a request in doubt is made even after the deadline.
     fn request_context(&self) -> &'a Context {
         if self.machine.is_in_doubt() { Context::unlimited() } else { self.context }
     }
@@ -533,7 +533,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Puts the copies of a hive snapshot's manifest, all of them before the canonical one: whoever sees that one sees
+    /// Puts the copies of a hive snapshot's manifest, all of them before the canonical one: a reader that sees that one sees
     /// the others, too. A noop has the files of its parent, and no copies.
     fn put_copies(&mut self, slot: &Slot, payload: &[u8], canonical: &str) -> PutAnswer {
         if self.target.layout != Layout::Hive || slot.kind != Kind::Commit {
@@ -553,7 +553,7 @@ impl<'a> Driver<'a> {
             }
         };
         for (number, key) in copies(self.target.layout, self.target.dataset, &manifest).iter().enumerate() {
-            // A few are put whatever the time, as any manifest is; thousands are left to the next writer.
+            // A few are put even after the deadline, as any manifest is; thousands are left to the next writer.
             if number >= COPIES
                 && let Err(error) = self.context.check("publishing the copies of a manifest")
             {
@@ -653,7 +653,7 @@ impl<'a> Driver<'a> {
 
     fn swap(&mut self, expected: Option<&[u8]>, value: &str) -> SwapAnswer {
         let key = self.target.layout.latest_path(self.target.dataset);
-        // Another's pointer can be left to whoever comes next: it must not cost our own commit its time.
+        // Another's pointer can be left to the next writer: it must not cost our own commit its time.
         let is_own = self.own.as_ref().is_some_and(|own| *own.slot.child == *value);
         let is_help = matches!(self.machine.goal(), Goal::Commit { .. }) && !is_own;
         let wait = if is_help { LockWait::Attempts } else { LockWait::Deadline };

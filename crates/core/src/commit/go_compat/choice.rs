@@ -183,7 +183,7 @@ impl Machine {
         }
     }
 
-    /// The choice, or what only repeats it, has its slot: moves the pointer there, whatever it named.
+    /// The choice, or what only repeats it, has its slot: moves the pointer there, regardless of what it named.
     pub(in crate::commit) fn point_at(&mut self, id: Id, above: Option<Id>) -> Pending {
         let chosen = Chosen { id: id.clone(), above };
         match self.pointer.clone() {

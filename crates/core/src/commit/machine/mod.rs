@@ -4,7 +4,7 @@
 //!
 //! The machine makes one [`Pending`] request at a time. The request carries the state that waits for its answer, and
 //! its type says which answers there are. [`find`] finds the snapshot to build on, [`decide`] puts the slot and learns
-//! whose it became, [`publish`] makes manifest and pointer follow a decided snapshot, [`resolve`] settles what became
+//! whose it became, [`publish`] makes manifest and pointer follow a decided snapshot, [`resolve`] finds out what became
 //! of a commit in doubt; [`go_compat`](super::go_compat) does what the Go library's writers make necessary.
 
 pub(super) mod decide;
@@ -284,7 +284,7 @@ impl Machine {
         !self.open && !self.mine
     }
 
-    /// Whether our slot may be there without our knowing: one more read is due, whatever the deadline.
+    /// Whether our slot may be there without our knowing: one more read is due, even after the deadline.
     pub fn is_in_doubt(&self) -> bool {
         self.open
     }

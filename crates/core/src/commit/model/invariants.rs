@@ -9,13 +9,13 @@ fn is_go_text(raw: &[u8]) -> bool {
     std::str::from_utf8(raw).is_ok_and(is_go)
 }
 
-/// Whether a Go writer that was taken for dead has come late, with another parent: a person has to take its manifest away.
+/// Whether a Go writer that had timed out has come late, with another parent: a person has to take its manifest away.
 fn path_is_late(world: &World) -> bool {
     world.path().iter().any(|(id, _)| world.is_late(id))
 }
 
 impl World {
-    /// Whether this is the place of a noop, taken by a Go writer that worked beside ours, not in turns.
+    /// Whether this is the place of a noop, taken by a Go writer that worked beside ours, not alternating.
     fn is_late(&self, id: &Id) -> bool {
         let noop = self.slots.values().find(|slot| slot.child == *id && slot.kind == Kind::Noop);
         let stored = self.manifests.get(id);
@@ -36,7 +36,7 @@ impl World {
         }
     }
 
-    /// Nobody of ours is at work, and the last commit is complete.
+    /// No writer of ours is at work, and the last commit is complete.
     pub(super) fn is_quiet(&self) -> bool {
         let path = self.path();
         let last = path.last().map(|(id, _)| id.as_bytes().to_vec());
@@ -122,7 +122,7 @@ impl World {
         Ok(())
     }
 
-    /// A dead writer blocks nobody: a fresh one, undisturbed, commits and publishes all; or is told what a person has
+    /// A dead writer blocks no other: a fresh one, undisturbed, commits and publishes all; or is told what a person has
     /// to decide.
     pub fn check_live(&self, scenario: &Scenario) -> Result<(), String> {
         let mut world = self.clone();

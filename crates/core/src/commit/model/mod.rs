@@ -227,11 +227,11 @@ fn with_go() -> Vec<(&'static str, Scenario)> {
     let one = || vec![plan(7, 2, Doubt::Repeat)];
     vec![
         (
-            "a Go writer in turns with one of ours",
+            "a Go writer alternating with one of ours",
             Scenario { writers: one(), go: GoPlan { commits: 2, ..turns() }, ..base() },
         ),
         (
-            "a Go writer in turns with two of ours, a crash",
+            "a Go writer alternating with two of ours, a crash",
             Scenario { go: turns(), crashes: 1, faults: 0, ..base() },
         ),
         (
@@ -248,9 +248,9 @@ fn with_go() -> Vec<(&'static str, Scenario)> {
                 ..base()
             },
         ),
-        ("a Go writer that dawdles", Scenario { go: GoPlan { slow: true, ..turns() }, faults: 0, ..base() }),
+        ("a slow Go writer", Scenario { go: GoPlan { slow: true, ..turns() }, faults: 0, ..base() }),
         (
-            "a Go writer that dawdles, and a lost request",
+            "a slow Go writer, and a lost request",
             Scenario { writers: one(), go: GoPlan { slow: true, ..turns() }, ..base() },
         ),
         (
@@ -271,7 +271,7 @@ fn with_go() -> Vec<(&'static str, Scenario)> {
                 ..base()
             },
         ),
-        ("a Go writer in turns with two of ours, and a lost request", Scenario { go: turns(), ..base() }),
+        ("a Go writer alternating with two of ours, and a lost request", Scenario { go: turns(), ..base() }),
         (
             "a fork of Go writers, and two who choose",
             Scenario { writers: choosers(), go: GoPlan { commits: 0, fork: true, ..turns() }, ..base() },
@@ -299,7 +299,7 @@ fn with_go() -> Vec<(&'static str, Scenario)> {
             },
         ),
         (
-            "hive: a Go writer in turns with two of ours that stop after the copies",
+            "hive: a Go writer alternating with two of ours that stop after the copies",
             Scenario { hive: true, go: turns(), crashes: 1, faults: 0, ..base() },
         ),
         (

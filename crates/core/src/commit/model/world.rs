@@ -1,4 +1,4 @@
-//! The world that the machines run in: a store whose requests may be lost, delayed or answered by nobody,
+//! The world that the machines run in: a store whose requests may be lost, delayed or never answered,
 //! writers that crash, a Go reader that repairs the pointer, somebody who resets the pointer.
 
 use std::collections::BTreeMap;
@@ -622,7 +622,7 @@ impl World {
 }
 
 impl Writer {
-    /// One that nobody has seen before.
+    /// One that was not seen before.
     pub(super) fn fresh() -> Self {
         Writer { draws: 90, ..Writer::new(u8::MAX) }
     }
@@ -640,7 +640,7 @@ impl Writer {
     }
 }
 
-/// The producer's, whoever it is that carries the commit of this number out.
+/// The producer's, whichever writer carries the commit of this number out.
 fn stamp(number: u8) -> Stamp {
     Stamp { producer: "p".into(), sequence: u64::from(number), position: String::new() }
 }

@@ -45,7 +45,7 @@ fn a_file_in_place_of_a_folder_is_named_and_not_taken_for_an_empty_dataset() {
             ("a commit", write_held(&dataset, &["{\"p\":1}"]).map(drop)),
         ] {
             let error = answer.expect_err(what);
-            // That one snapshot is missing is true whatever stands there.
+            // That one snapshot is missing is true in any case.
             if what == "snapshot" && error.status() == Status::SnapshotNotFound {
                 continue;
             }

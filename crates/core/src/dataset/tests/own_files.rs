@@ -75,7 +75,7 @@ fn it_is_refused_in_the_payload_of_a_slot() {
     let error = dataset.snapshot(CHILD, &CallOptions::default()).err().unwrap();
     assert_refused(&error, &path);
     assert!(error.message().contains("datasets/events/_commits/root"), "{error}");
-    // What decided the first commit cannot be read, so that nobody can tell that it is not this one.
+    // What decided the first commit cannot be read, so that it is unknown whether it is this one.
     let error = write(&dataset, &["1"]).err().unwrap();
     assert_eq!(error.status(), Status::CommitUnknown, "{error}");
     assert!(error.message().contains("field files[0].path") && error.message().contains(&path), "{error}");

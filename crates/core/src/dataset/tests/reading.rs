@@ -31,7 +31,7 @@ fn every_kind_of_data_file_reads_back_as_it_was_written() {
         let manifest = commit.snapshot.manifest();
         assert_eq!((manifest.row_count, manifest.files.len()), (5000, 1));
         assert_eq!(manifest.files[0].checksum.is_some(), checksum != Checksum::None);
-        // The reader goes by the manifest, whatever its own options say.
+        // The reader goes by the manifest, not by its own options.
         let reader = Dataset::open(&store, "events", DatasetOptions::default()).unwrap();
         let latest = reader.latest(&CallOptions::default()).unwrap();
         assert_eq!(latest.id(), commit.snapshot.id());

@@ -183,7 +183,7 @@ fn a_directory_made_anew_is_not_taken_for_the_durable_one() {
     });
 }
 
-/// Data, slot, manifest, pointer: whatever the cut leaves, each is there whole if a later one is, and what was
+/// Data, slot, manifest, pointer: after any cut each is there whole if a later one is, and what was
 /// acknowledged is there. Two commits through one handle: the second finds directories that it knows.
 #[test]
 fn the_order_of_a_commits_objects_holds_at_every_cut() {
