@@ -101,7 +101,7 @@ pub(crate) trait Callbacks: Send + Sync {
 pub(crate) enum Hearing {
     /// With the next.
     More,
-    /// Not at all: no more is wanted.
+    /// Not at all: the caller has enough.
     Enough,
     /// Not at all: the key cannot be one.
     Wrong(Status),
@@ -201,8 +201,8 @@ fn broken(callback: Callback, key: &str, what: std::fmt::Arguments<'_>) -> Error
     Error::new(Status::Store, message).with_path(key)
 }
 
-/// Whether the store cannot say if a write with this answer has happened. What was not said clearly is taken for
-/// that: reading back resolves it, and a wrong "no" would lose a commit.
+/// Whether the store cannot say if a write with this answer has happened. An answer that is not clear counts as one:
+/// reading back resolves it, and a wrong "no" would lose a commit.
 fn is_unclear(code: i32) -> bool {
     matches!(
         named(code),

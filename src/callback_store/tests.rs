@@ -475,7 +475,7 @@ fn a_serial_store_has_one_callback_at_a_time() {
 }
 
 #[test]
-fn a_thread_that_waits_for_its_turn_ends_with_its_token() {
+fn a_thread_that_waits_for_another_threads_callback_ends_with_its_deadline() {
     let (entered, inside) = std::sync::mpsc::channel();
     let (leave, left) = std::sync::mpsc::channel::<()>();
     let left = Mutex::new(left);

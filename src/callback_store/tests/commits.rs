@@ -125,7 +125,7 @@ fn a_call_ends_between_any_two_callbacks() {
 }
 
 #[test]
-fn a_commit_whose_slot_nobody_can_answer_for_is_unknown_then_settled() {
+fn a_commit_whose_slot_has_no_answer_is_unknown_then_resolved() {
     // The slot arrives, its answer does not, and reading it fails: as a network that breaks just then.
     let dark = Arc::new(AtomicUsize::new(1));
     let (put_dark, read_dark) = (Arc::clone(&dark), Arc::clone(&dark));
@@ -191,7 +191,7 @@ fn count(dataset: &Dataset) -> usize {
 /// Each callback of a commit fails once, without having done its work or, if it answers unclearly, with it
 /// done: the writer does what the error advises, and the records are there once.
 #[test]
-fn whatever_callback_fails_the_records_are_committed_once() {
+fn the_records_are_committed_once_when_any_callback_fails() {
     let (store_failed, unknown) = (Status::Store as i32, Status::CommitUnknown as i32);
     for (code, done) in [(store_failed, false), (unknown, false), (unknown, true), (-4242, true)] {
         for nth in 1.. {

@@ -92,7 +92,7 @@ fn a_producers_sequence_is_committed_once_across_go_snapshots() {
 
 /// Each callback fails once while a Go history is adopted: afterwards the next commit finishes it.
 #[test]
-fn whatever_callback_fails_an_adoption_is_finished() {
+fn an_adoption_is_finished_when_any_callback_fails() {
     let failed = Status::Store as i32;
     for nth in 1.. {
         let fake = Fake::default();

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_comes_once_and_in_order_whatever_the_room() {
+    fn every_name_comes_once_and_in_order_in_any_room() {
         // 7919 has no divisor in common with 1000: a shuffle. Each name is listed twice.
         let names: Vec<String> = (0..2000_u32).map(|i| format!("{:03}", i * 7919 % 1000)).collect();
         let expected: Vec<String> = (0..1000).map(|i| format!("{i:03}")).collect();

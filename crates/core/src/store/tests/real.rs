@@ -238,7 +238,7 @@ fn a_held_lock_makes_a_swap_busy() {
 }
 
 #[test]
-fn a_lock_is_given_back_whatever_came_of_the_swap() {
+fn a_lock_is_given_back_after_any_swap() {
     let dir = TempDir::new();
     let store = dir.store();
     assert!(matches!(swap(&store, "p", b"", b"one", 1), Swap::Done));
