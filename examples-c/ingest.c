@@ -52,7 +52,8 @@ static void on_signal(int number)
     errno = kept;
 }
 
-/* Catches SIGINT and SIGTERM, but what the caller of the program has ignored stays ignored. Gives 0, or -1. */
+/* Catches SIGINT and SIGTERM, but what the caller of the program has ignored stays ignored. Gives 0, or
+ * -1. */
 static int catch_interrupts(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM};

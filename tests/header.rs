@@ -1,5 +1,6 @@
-//! `include/lode.h` is made from `src` by cbindgen, and committed, as is `abi/symbols`, the list of its functions:
-//! this compares them. With `LODE_WRITE_HEADER=1` it writes both instead, which is what `make header` does.
+//! `include/lode.h` is made from `src` by cbindgen, and committed, as is `abi/symbols`, the list of its
+//! functions: this compares them. With `LODE_WRITE_HEADER=1` it writes both instead, which is what `make
+//! header` does.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -63,8 +64,8 @@ fn with_must_check(text: &str) -> String {
     out + rest
 }
 
-/// After each struct that begins with its size, a macro that initialises one with the defaults: every field is
-/// listed, lest a compiler warn of those that are missing.
+/// After each struct that begins with its size, a macro that initialises one with the defaults: every field
+/// is listed, lest a compiler warn of those that are missing.
 fn with_initialisers(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;

@@ -1,5 +1,5 @@
-/* lode_store_check_conformance tells a store that keeps the rules from one that breaks them, names the rule, and
- * leaves nothing behind; and a dataset refuses to write where the conditions are not kept. */
+/* lode_store_check_conformance tells a store that keeps the rules from one that breaks them, names the rule,
+ * and leaves nothing behind; and a dataset refuses to write where the conditions are not kept. */
 #include "memory_store.h"
 
 static lode_status verify(lode_store *store, lode_error **error)

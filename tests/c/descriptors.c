@@ -1,5 +1,5 @@
-/* Records and bytes through file descriptors: written in any pieces, blocking or not, interrupted, closed at the other
- * end; commits that are tried again; and the records since a position, left and taken up again. */
+/* Records and bytes through file descriptors: written in any pieces, blocking or not, interrupted, closed at
+ * the other end; commits that are tried again; and the records since a position, left and taken up again. */
 #include "memory_store.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-/* Loads two plug-ins that each hold liblode.a, all symbols global, while the shared library is in the process,
- * too. Each must work on its own copy, before and after the other is unloaded.
+/* Loads two plug-ins that each hold liblode.a, all symbols global, while the shared library is in the
+ * process, too. Each must work on its own copy, before and after the other is unloaded.
  *
  *   plugin_host PLUGIN PLUGIN
  */

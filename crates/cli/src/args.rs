@@ -183,8 +183,8 @@ pub struct Ingest {
     /// What data files are checked by.
     #[arg(long, value_enum, default_value_t)]
     pub checksum: ChecksumName,
-    /// Puts the records into partitions by these keys of theirs, separated by commas (the hive layout). The records
-    /// of a snapshot are held in memory until it is committed.
+    /// Puts the records into partitions by these keys of theirs, separated by commas (the hive layout). The
+    /// records of a snapshot are held in memory until it is committed.
     #[arg(long, value_name = "KEY,…", value_delimiter = ',')]
     pub partition_by: Vec<String>,
     /// Keeps of each column the least and greatest value and how many are null, for planning what to read.
@@ -196,7 +196,8 @@ pub struct Ingest {
     /// The snapshots' metadata: a JSON object.
     #[arg(long, value_name = "JSON", default_value = "{}")]
     pub metadata: String,
-    /// The commit fails unless this snapshot is the newest (empty: unless there is none). Only for a single snapshot.
+    /// The commit fails unless this snapshot is the newest (empty: unless there is none). Only for a single
+    /// snapshot.
     #[arg(long, value_name = "SNAPSHOT", conflicts_with_all = ["producer", "roll_records", "roll_bytes", "roll_age", "follow", "omprog"])]
     pub expect_parent: Option<String>,
 
@@ -213,16 +214,17 @@ pub struct Ingest {
     #[arg(long, value_name = "NAME", conflicts_with = "omprog")]
     pub producer: Option<String>,
 
-    /// Waits for more at the end of the one file given, and goes on with its successor when it is rotated. Rolls
-    /// after 64 MiB and after 10 seconds unless told otherwise. SIGTERM commits what was read, and ends.
+    /// Waits for more at the end of the one file given, and goes on with its successor when it is rotated.
+    /// Rolls after 64 MiB and after 10 seconds unless told otherwise. SIGTERM commits what was read, and
+    /// ends.
     #[arg(long, conflicts_with = "omprog")]
     pub follow: bool,
-    /// With --follow and --producer: goes on with the file as it is now when the one that the last run had read is
-    /// gone, instead of failing.
+    /// With --follow and --producer: goes on with the file as it is now when the one that the last run had
+    /// read is gone, instead of failing.
     #[arg(long, requires = "follow", requires = "producer")]
     pub skip_lost: bool,
-    /// Speaks the protocol of rsyslog's omprog with `confirmMessages="on"` on standard input and output: a message, or
-    /// with `useTransactions="on"` a transaction, is confirmed once its snapshot is durable.
+    /// Speaks the protocol of rsyslog's omprog with `confirmMessages="on"` on standard input and output: a
+    /// message, or with `useTransactions="on"` a transaction, is confirmed once its snapshot is durable.
     #[arg(long, conflicts_with_all = ["files", "roll_records", "roll_bytes", "roll_age"])]
     pub omprog: bool,
 
@@ -271,8 +273,8 @@ pub struct Cat {
 pub struct Ls {
     /// The store: a directory, or a URL such as `file:/srv/lode`.
     pub store: String,
-    /// A dataset, to list its snapshots; without it, the datasets of the store. Those in the flat layout cannot be
-    /// listed.
+    /// A dataset, to list its snapshots; without it, the datasets of the store. Those in the flat layout
+    /// cannot be listed.
     pub dataset: Option<String>,
     /// Where the dataset's objects lie: `auto` finds it out.
     #[arg(long, value_enum, default_value_t, value_name = "LAYOUT", requires = "dataset")]

@@ -193,8 +193,8 @@ impl Copy<'_> {
         }
     }
 
-    /// The slots that decided these snapshots, and the payloads that they name. A slot of the head decides what comes
-    /// after it, which is not copied.
+    /// The slots that decided these snapshots, and the payloads that they name. A slot of the head decides
+    /// what comes after it, which is not copied.
     fn slots(&mut self, chain: &[Snapshot]) -> Result<()> {
         let prefix = self.layout.slots_prefix(self.dataset);
         let ids: HashSet<&str> = chain.iter().map(Snapshot::id).collect();

@@ -1,5 +1,5 @@
-//! Input: a buffer of whole lines and the beginning of one more, filled from a file or a pipe. A pipe that is set to
-//! not block is waited for, and a signal or a time-out ends the waiting.
+//! Input: a buffer of whole lines and the beginning of one more, filled from a file or a pipe. A pipe that is
+//! set to not block is waited for, and a signal or a time-out ends the waiting.
 
 use std::fs::File;
 use std::io;

@@ -1,5 +1,5 @@
-//! The command line tool `lode`: feeds datasets from files, pipes and loggers, shows what a store holds, and helps a
-//! person out when a commit is in doubt or a history forks.
+//! The command line tool `lode`: feeds datasets from files, pipes and loggers, shows what a store holds, and
+//! helps a person out when a commit is in doubt or a history forks.
 //!
 //! It is written on `lode-core` and has no rules of its own: each subcommand is a file here, named after it.
 

@@ -1,5 +1,5 @@
-//! Standard output: bytes, lines, tables and lines of JSON. A closed pipe ends the command quietly, and one that is
-//! set to not block is waited for.
+//! Standard output: bytes, lines, tables and lines of JSON. A closed pipe ends the command quietly, and one
+//! that is set to not block is waited for.
 
 use std::io::{self, IsTerminal, Write};
 

@@ -1,5 +1,5 @@
-//! SIGINT and SIGTERM: the first asks a command to end (what waits for input wakes up), the second cancels the commit
-//! that may be running. A signal that the parent has set to be ignored stays ignored.
+//! SIGINT and SIGTERM: the first asks a command to end (what waits for input wakes up), the second cancels
+//! the commit that may be running. A signal that the parent has set to be ignored stays ignored.
 
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -71,7 +71,8 @@ impl Interrupts {
     }
 }
 
-/// The signals that were set to be ignored when the process began, as a bit set; none where the system does not tell.
+/// The signals that were set to be ignored when the process began, as a bit set; none where the system does
+/// not tell.
 fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

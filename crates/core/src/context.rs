@@ -1,4 +1,5 @@
-//! What a running call carries through every layer: its deadline, its cancel token, and who hears of its progress.
+//! What a running call carries through every layer: its deadline, its cancel token, and who hears of its
+//! progress.
 
 use std::fmt;
 use std::sync::Arc;
@@ -41,8 +42,8 @@ pub struct Progress {
     pub bytes_stored: u64,
 }
 
-/// Hears again and again, on the calling thread, how far a call has come, and may stop it by answering `false`
-/// ([`Status::Aborted`]). Shared by clones.
+/// Hears again and again, on the calling thread, how far a call has come, and may stop it by answering
+/// `false` ([`Status::Aborted`]). Shared by clones.
 #[derive(Clone)]
 pub struct ProgressListener(Arc<dyn Fn(Progress) -> bool + Send + Sync>);
 
@@ -200,7 +201,8 @@ impl Context {
         })
     }
 
-    /// Fails with `Deadline`, `Cancelled` or `Aborted` once the call should end; `doing` says what it was doing.
+    /// Fails with `Deadline`, `Cancelled` or `Aborted` once the call should end; `doing` says what it was
+    /// doing.
     ///
     /// # Errors
     /// [`Status::Cancelled`], [`Status::Deadline`], [`Status::Aborted`].
@@ -229,7 +231,8 @@ impl Context {
         self.check(doing)
     }
 
-    /// Sleeps, but not past the deadline, and looks at the cancel token, and tells of progress, every few milliseconds.
+    /// Sleeps, but not past the deadline, and looks at the cancel token, and tells of progress, every few
+    /// milliseconds.
     ///
     /// # Errors
     /// As [`Context::check`].
@@ -258,7 +261,8 @@ impl Context {
         self.deadline.is_some() || self.cancel.is_some() || self.meter.is_some()
     }
 
-    /// How long the system may be asked to wait at once, so that the call ends when it should: `None`: any time.
+    /// How long the system may be asked to wait at once, so that the call ends when it should: `None`: any
+    /// time.
     pub(crate) fn longest_wait(&self) -> Option<Duration> {
         let left = self.deadline.map(|at| at.saturating_duration_since(Instant::now()));
         let watched = self.cancel.is_some() || self.meter.is_some();

@@ -1,5 +1,5 @@
-//! File descriptors of the caller's: files, pipes, sockets and terminals, blocking or not, read and written within a
-//! call's limits.
+//! File descriptors of the caller's: files, pipes, sockets and terminals, blocking or not, read and written
+//! within a call's limits.
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -52,7 +52,8 @@ pub(crate) fn write(fd: BorrowedFd<'_>, data: &[u8], context: &Context, doing: &
     }
 }
 
-/// As much as a ready descriptor takes without waiting (PIPE_BUF, by POSIX), if the call must not wait beyond its limits.
+/// As much as a ready descriptor takes without waiting (PIPE_BUF, by POSIX), if the call must not wait beyond
+/// its limits.
 fn at_once<'a>(data: &'a [u8], context: &Context) -> &'a [u8] {
     if context.is_limited() { &data[..data.len().min(libc::PIPE_BUF)] } else { data }
 }

@@ -20,8 +20,8 @@ pub trait Steps: Send {
 
 /// Gives items one by one, in bounded memory. It belongs to one thread at a time.
 ///
-/// The deadline that it was made with holds anew for each step, from that step's start; the cancel token holds for
-/// all of them.
+/// The deadline that it was made with holds anew for each step, from that step's start; the cancel token
+/// holds for all of them.
 pub struct Iter<T> {
     steps: Box<dyn Steps<Item = T>>,
     options: CallOptions,
@@ -40,7 +40,8 @@ impl<T> Iter<T> {
     /// The next; `None` at the end.
     ///
     /// # Errors
-    /// `Deadline`, `Cancelled`, `Aborted`; the store's failure; what is wrong with a stored object. A failure stays.
+    /// `Deadline`, `Cancelled`, `Aborted`; the store's failure; what is wrong with a stored object. A failure
+    /// stays.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<T>> {
         if let Some(end) = &self.end {

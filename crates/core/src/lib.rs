@@ -1,9 +1,9 @@
 //! Lode: datasets as chains of immutable snapshots, written atomically and durably, read back verified.
 //!
-//! A [`Store`](store::Store) holds datasets. A [`Dataset`](dataset::Dataset) is a chain of snapshots; each is a
-//! manifest, whose presence is the commit, and the data files that it names. Records are pulled from a
-//! [`RecordSource`](dataset::RecordSource) or pushed into a [`RecordWriter`](dataset::RecordWriter), and become one
-//! snapshot: all of them, or none. The C library exports what is here and nothing else.
+//! A [`Store`](store::Store) holds datasets. A [`Dataset`](dataset::Dataset) is a chain of snapshots; each is
+//! a manifest, whose presence is the commit, and the data files that it names. Records are pulled from a
+//! [`RecordSource`](dataset::RecordSource) or pushed into a [`RecordWriter`](dataset::RecordWriter), and
+//! become one snapshot: all of them, or none. The C library exports what is here and nothing else.
 //!
 //! ```
 //! use lode_core::codec::Codec;

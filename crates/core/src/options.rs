@@ -27,9 +27,9 @@ pub struct CommitOptions<'a> {
     pub progress: Option<ProgressFn<'a>>,
     /// Whose commit it is, for it to happen exactly once however often it is repeated.
     pub producer: Option<Producer<'a>>,
-    /// How often the whole commit is tried while a failure says that another try can help, with which pauses; `None`:
-    /// once. What is repeated is the commit, never the pulling of records: one that failed while records were pulled
-    /// is not tried again.
+    /// How often the whole commit is tried while a failure says that another try can help, with which pauses;
+    /// `None`: once. What is repeated is the commit, never the pulling of records: one that failed while
+    /// records were pulled is not tried again.
     pub retry: Option<Retry>,
     /// `None`: any parent; `""`: the dataset must have no snapshot yet; an id: the head must be it.
     pub expected_parent: Option<&'a str>,

@@ -3,10 +3,11 @@
 use crate::error::{Error, Result, Status};
 use crate::store::sys;
 
-/// The process that made a thing. Asking costs one load and no system call, so it can be asked for each record.
+/// The process that made a thing. Asking costs one load and no system call, so it can be asked for each
+/// record.
 ///
-/// A process made by `fork` is another one. So is not, to this type, one made by a bare `clone` system call: the
-/// C library does not hear of it.
+/// A process made by `fork` is another one. So is not, to this type, one made by a bare `clone` system call:
+/// the C library does not hear of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Process(u64);
 

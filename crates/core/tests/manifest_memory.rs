@@ -1,5 +1,5 @@
-//! How much memory reading a manifest takes: at most three times its size, its own bytes included. A process of its own,
-//! because the allocator that counts is the whole process's.
+//! How much memory reading a manifest takes: at most three times its size, its own bytes included. A process
+//! of its own, because the allocator that counts is the whole process's.
 
 use std::alloc::{GlobalAlloc, Layout as Block, System};
 use std::fs;
@@ -94,7 +94,8 @@ fn pieces(mib: usize, piece: impl Fn(usize) -> String) -> String {
     text
 }
 
-/// A file as the Go library writes it, with the shortest entry that it may have, or with all that it may have.
+/// A file as the Go library writes it, with the shortest entry that it may have, or with all that it may
+/// have.
 fn file(number: usize, rest: &str) -> String {
     format!(
         "\n    {{\n      \"path\": \"datasets/events/partitions/p={number:07}/segments/{ID}/data/data\",\n      \

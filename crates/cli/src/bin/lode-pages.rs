@@ -1,4 +1,5 @@
-//! Writes the manual pages of `lode` to DIRECTORY/man1 and the completions of shells to DIRECTORY/completions.
+//! Writes the manual pages of `lode` to DIRECTORY/man1 and the completions of shells to
+//! DIRECTORY/completions.
 
 use std::fs;
 use std::io;

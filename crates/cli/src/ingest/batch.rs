@@ -1,5 +1,5 @@
-//! The records of the snapshot that is being filled: staged in the store, or, if they are to be put into partitions,
-//! held in memory.
+//! The records of the snapshot that is being filled: staged in the store, or, if they are to be put into
+//! partitions, held in memory.
 
 use lode_core::dataset::{Dataset, RecordWriter, WriterOptions};
 use lode_core::layout::Layout;

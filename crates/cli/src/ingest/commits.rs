@@ -150,7 +150,8 @@ impl<'a> Commits<'a> {
             ..CommitOptions::default()
         };
         match batch {
-            // The writer keeps what it has staged, and a further try begins with what became of the one before.
+            // The writer keeps what it has staged, and a further try begins with what became of the one
+            // before.
             Batch::Staged(writer) => writer.commit(self.metadata.clone(), options()),
             Batch::Held(held) => match self.write(held, options()) {
                 Err(error) if error.status() == Status::CommitUnknown => self.resolve(error),
@@ -203,7 +204,8 @@ impl<'a> Commits<'a> {
         self.output.flush()
     }
 
-    /// Another process of this producer has committed the sequence: only what ends at the same place is the same.
+    /// Another process of this producer has committed the sequence: only what ends at the same place is the
+    /// same.
     fn check_position(&mut self, commit: &Commit, position: Option<&Position>) -> Result<()> {
         let Some(producer) = &self.options.producer else { return Ok(()) };
         let producer = producer.clone();

@@ -56,7 +56,8 @@ fn open(path: &Path, longest: usize) -> Result<Input> {
 
 fn read(session: &mut Session<'_>, input: &mut Input) -> Result<()> {
     loop {
-        // What is in the buffer already, of an input that was read up to where the last run has ended, comes first.
+        // What is in the buffer already, of an input that was read up to where the last run has ended, comes
+        // first.
         session.take_lines(input)?;
         match input.fill(&session.interrupts, session.age_left())? {
             Filled::More => {}

@@ -1,6 +1,7 @@
-//! rsyslog's omprog with `confirmMessages="on"`: each line of standard input is answered by a line of standard output.
-//! `OK` to a message says that it is durable; within a transaction a message is answered `DEFER_COMMIT`, and the `OK` to
-//! the transaction's end says it for all of them. Any other answer makes rsyslog keep the message and send it again.
+//! rsyslog's omprog with `confirmMessages="on"`: each line of standard input is answered by a line of
+//! standard output. `OK` to a message says that it is durable; within a transaction a message is answered
+//! `DEFER_COMMIT`, and the `OK` to the transaction's end says it for all of them. Any other answer makes
+//! rsyslog keep the message and send it again.
 
 use super::Session;
 use super::batch::Batch;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::failure::{Failure, Result};
 use crate::input::Input;
 
-/// A place in an input. A file is known by its device and inode, since its name may be another's after a rotation.
+/// A place in an input. A file is known by its device and inode, since its name may be another's after a
+/// rotation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// The input's name, for a person and for telling inputs that are no files apart.

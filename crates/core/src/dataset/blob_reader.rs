@@ -99,12 +99,13 @@ impl BlobReader {
         })
     }
 
-    /// Writes the bytes that are left to a descriptor, until the end, once all has been found right. The descriptor may
-    /// be one that does not block; what it has not taken when the call fails is kept, and the next call begins with it.
+    /// Writes the bytes that are left to a descriptor, until the end, once all has been found right. The
+    /// descriptor may be one that does not block; what it has not taken when the call fails is kept, and the
+    /// next call begins with it.
     ///
     /// # Errors
-    /// As [`BlobReader::read`]; `Io` (with EPIPE if nobody reads any more) or `NoSpace` if the descriptor cannot be
-    /// written, which does not stay.
+    /// As [`BlobReader::read`]; `Io` (with EPIPE if it has no reader any more) or `NoSpace` if the descriptor
+    /// cannot be written, which does not stay.
     pub fn read_to_fd(&mut self, fd: BorrowedFd<'_>) -> Result<()> {
         let context = Context::start(&self.options.call);
         let mut unsent = std::mem::take(&mut self.unsent);

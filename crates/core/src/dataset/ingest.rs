@@ -1,5 +1,5 @@
-//! Writers fed from a file descriptor: what a program would otherwise write as a loop around `read`, with lines that end
-//! in another piece, interruptions, and descriptors that do not block.
+//! Writers fed from a file descriptor: what a program would otherwise write as a loop around `read`, with
+//! lines that end in another piece, interruptions, and descriptors that do not block.
 
 use std::os::fd::BorrowedFd;
 
@@ -62,15 +62,15 @@ impl Pending {
 }
 
 impl RecordWriter {
-    /// Appends the lines that a descriptor gives until its end, one record each, without times; blank ones are skipped,
-    /// and the last line needs no break. The descriptor may be one that does not block.
+    /// Appends the lines that a descriptor gives until its end, one record each, without times; blank ones
+    /// are skipped, and the last line needs no break. The descriptor may be one that does not block.
     ///
-    /// What was read and has not gone in is kept by the writer: after a failure the same call goes on where it was, a
-    /// refused line left out.
+    /// What was read and has not gone in is kept by the writer: after a failure the same call goes on where
+    /// it was, a refused line left out.
     ///
     /// # Errors
-    /// As [`RecordWriter::append`]; `Deadline`, `Cancelled`, `Aborted`; `Io` if the descriptor cannot be read. The writer
-    /// stays usable after all of these that come from the descriptor or the limits.
+    /// As [`RecordWriter::append`]; `Deadline`, `Cancelled`, `Aborted`; `Io` if the descriptor cannot be
+    /// read. The writer stays usable after all of these that come from the descriptor or the limits.
     pub fn append_from_fd(&mut self, fd: BorrowedFd<'_>, options: &CallOptions) -> Result<()> {
         let context = Context::start(options);
         let mut pending = std::mem::take(&mut self.pending);
@@ -131,8 +131,8 @@ impl BlobWriter {
     /// Adds the bytes that a descriptor gives until its end. The descriptor may be one that does not block.
     ///
     /// # Errors
-    /// As [`BlobWriter::write`]; `Deadline`, `Cancelled`, `Aborted`; `Io` if the descriptor cannot be read. After the
-    /// limits, the descriptor's failures and `NoSpace` the same call goes on where it was.
+    /// As [`BlobWriter::write`]; `Deadline`, `Cancelled`, `Aborted`; `Io` if the descriptor cannot be read.
+    /// After the limits, the descriptor's failures and `NoSpace` the same call goes on where it was.
     pub fn write_from_fd(&mut self, fd: BorrowedFd<'_>, options: &CallOptions) -> Result<()> {
         let context = Context::start(options);
         let mut pending = std::mem::take(&mut self.pending);

@@ -1,5 +1,5 @@
-//! The records of a dataset since a position: those of one snapshot after the other, as one stream that can be left and
-//! taken up again.
+//! The records of a dataset since a position: those of one snapshot after the other, as one stream that can
+//! be left and taken up again.
 
 use std::os::fd::BorrowedFd;
 
@@ -8,8 +8,8 @@ use super::{Dataset, ReadOptions, RecordBatch, RecordReader, Snapshots};
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
 
-/// Streams the records of all snapshots after a position, oldest first, up to the head of when it was made. It belongs
-/// to one thread at a time.
+/// Streams the records of all snapshots after a position, oldest first, up to the head of when it was made.
+/// It belongs to one thread at a time.
 pub struct RecordFeed {
     dataset: Dataset,
     options: ReadOptions,
@@ -21,9 +21,10 @@ pub struct RecordFeed {
 }
 
 impl Dataset {
-    /// Begins to read the records that were committed after a position: a snapshot's id (that snapshot is known), an id,
-    /// `/` and a number (so many of its records are known), or nothing at all (`None` or `""`: none is known). The limits
-    /// of `options` hold for this call, too, which walks from the head to the position.
+    /// Begins to read the records that were committed after a position: a snapshot's id (that snapshot is
+    /// known), an id, `/` and a number (so many of its records are known), or nothing at all (`None` or `""`:
+    /// none is known). The limits of `options` hold for this call, too, which walks from the head to the
+    /// position.
     ///
     /// # Errors
     /// As [`Dataset::changes_since`] and [`Dataset::read`]; `InvalidArgument` for what no position can be.
@@ -49,7 +50,8 @@ impl Dataset {
         Ok(RecordFeed { dataset, options, snapshots, current, done, unsent: Unsent::default() })
     }
 
-    /// A position's snapshot and how many of its records it tells of; 0: the whole snapshot, or none if there is none.
+    /// A position's snapshot and how many of its records it tells of; 0: the whole snapshot, or none if there
+    /// is none.
     fn position<'a>(&self, position: &'a str) -> Result<(&'a str, u64)> {
         let Some((id, number)) = position.split_once('/') else { return Ok((position, 0)) };
         match number.parse() {
@@ -100,8 +102,8 @@ impl RecordFeed {
         outcome
     }
 
-    /// Where the feed has come to: everything that was given lies before it, and [`Dataset::read_since`] goes on there.
-    /// Empty if nothing was given and nothing known before.
+    /// Where the feed has come to: everything that was given lies before it, and [`Dataset::read_since`] goes
+    /// on there. Empty if nothing was given and nothing known before.
     #[must_use]
     pub fn position(&self) -> String {
         match &self.current {

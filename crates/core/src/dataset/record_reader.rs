@@ -22,7 +22,8 @@ pub enum Verify {
     /// Checksums and row count as the records stream: the verdict comes with the end.
     #[default]
     Streaming,
-    /// The manifest against the commit slot that decided it, at once; each file's checksum before its first record.
+    /// The manifest against the commit slot that decided it, at once; each file's checksum before its first
+    /// record.
     First,
     /// Sizes only.
     SizeOnly,
@@ -98,9 +99,9 @@ impl Dataset {
     /// are not read.
     ///
     /// # Errors
-    /// `Unsupported` for a codec, compressor or checksum that this build lacks; `CodecRequired` for a raw blob;
-    /// `InvalidArgument` for a snapshot of another dataset; `NoMemory`. With [`Verify::First`] also `Corrupt` for a
-    /// manifest that is not the one that its slot decided, and the store's failure.
+    /// `Unsupported` for a codec, compressor or checksum that this build lacks; `CodecRequired` for a raw
+    /// blob; `InvalidArgument` for a snapshot of another dataset; `NoMemory`. With [`Verify::First`] also
+    /// `Corrupt` for a manifest that is not the one that its slot decided, and the store's failure.
     pub fn read(&self, snapshot: &Snapshot, options: ReadOptions) -> Result<RecordReader> {
         self.check_own(snapshot)?;
         self.verify_manifest(snapshot, &options)?;
@@ -182,13 +183,13 @@ impl RecordReader {
         Ok(Some(&self.batch.bytes[start..start + len]))
     }
 
-    /// Writes the records that are left to a descriptor, each with a line break, until the end, once all has been found
-    /// right. The descriptor may be one that does not block; what it has not taken when the call fails is kept, and the
-    /// next call begins with it.
+    /// Writes the records that are left to a descriptor, each with a line break, until the end, once all has
+    /// been found right. The descriptor may be one that does not block; what it has not taken when the call
+    /// fails is kept, and the next call begins with it.
     ///
     /// # Errors
-    /// As [`RecordReader::next`]; `Io` (with EPIPE if nobody reads any more) or `NoSpace` if the descriptor cannot be
-    /// written, which does not stay.
+    /// As [`RecordReader::next`]; `Io` (with EPIPE if it has no reader any more) or `NoSpace` if the descriptor
+    /// cannot be written, which does not stay.
     pub fn read_to_fd(&mut self, fd: BorrowedFd<'_>) -> Result<()> {
         let context = Context::start(&self.options.call);
         let mut unsent = std::mem::take(&mut self.unsent);
@@ -207,8 +208,8 @@ impl RecordReader {
         &self.snapshot
     }
 
-    /// Where the reader has come to, as [`Dataset::read_since`] takes it: the snapshot's id, and how many of its records
-    /// were given; the id alone after the end, and its parent's before the first record.
+    /// Where the reader has come to, as [`Dataset::read_since`] takes it: the snapshot's id, and how many of
+    /// its records were given; the id alone after the end, and its parent's before the first record.
     #[must_use]
     pub fn position(&self) -> String {
         match (&self.end, self.rows) {

@@ -81,8 +81,8 @@ impl Snapshot {
         &self.inner.manifest.snapshot_id
     }
 
-    /// Where another program finds the file of this number, as an absolute path; `None` if the store has no such
-    /// place, or the number is out of range.
+    /// Where another program finds the file of this number, as an absolute path; `None` if the store has no
+    /// such place, or the number is out of range.
     #[must_use]
     pub fn location(&self, index: usize) -> Option<String> {
         match &self.inner.locations {
@@ -96,8 +96,9 @@ impl Dataset {
     /// The newest snapshot.
     ///
     /// # Errors
-    /// `NoSnapshots`; `LayoutMismatch` if there are snapshots of another layout only; `Corrupt` if the pointer names a snapshot that is not there; `ManifestInvalid`; the store's
-    /// failure (never taken for "no snapshots"); `Deadline`, `Cancelled`, `Aborted`.
+    /// `NoSnapshots`; `LayoutMismatch` if there are snapshots of another layout only; `Corrupt` if the
+    /// pointer names a snapshot that is not there; `ManifestInvalid`; the store's failure (never taken for
+    /// "no snapshots"); `Deadline`, `Cancelled`, `Aborted`.
     pub fn latest(&self, options: &CallOptions) -> Result<Snapshot> {
         let context = self.begin(options);
         let none = || Error::new(Status::NoSnapshots, "it has no snapshot yet");
@@ -121,8 +122,8 @@ impl Dataset {
         }
     }
 
-    /// All snapshots, oldest first, up to the head of this moment. Those that only seal the slot of another (they
-    /// repeat its content) are left out. The deadline holds anew for each step of the iterator.
+    /// All snapshots, oldest first, up to the head of this moment. Those that only seal the slot of another
+    /// (they repeat its content) are left out. The deadline holds anew for each step of the iterator.
     ///
     /// # Errors
     /// As [`Dataset::latest`], but a dataset without snapshots gives none.

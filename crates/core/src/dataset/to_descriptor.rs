@@ -1,4 +1,5 @@
-//! Readers that write to a file descriptor: with partial writes, descriptors that do not block, and readers that go away.
+//! Readers that write to a file descriptor: with partial writes, descriptors that do not block, and readers
+//! that go away.
 
 use std::os::fd::BorrowedFd;
 

@@ -188,8 +188,9 @@ impl Transaction {
         }
     }
 
-    /// Commits the data as one snapshot, as often as the terms' policy of retries says. After a failure they are kept,
-    /// and the commit may be repeated; if its outcome is unknown, the repetition first finds out what became of it.
+    /// Commits the data as one snapshot, as often as the terms' policy of retries says. After a failure they
+    /// are kept, and the commit may be repeated; if its outcome is unknown, the repetition first finds out
+    /// what became of it.
     pub fn commit(&mut self, source: &mut dyn Source, mut terms: Terms<'_>) -> Result<Commit> {
         let mut tries = 1;
         loop {
@@ -210,8 +211,8 @@ impl Transaction {
         }
     }
 
-    /// Whether to commit again is right after this failure. An expected parent that is not the head is the caller's to
-    /// decide, so a conflict is not.
+    /// Whether to commit again is right after this failure. An expected parent that is not the head is the
+    /// caller's to decide, so a conflict is not.
     fn can_repeat(&self, source: &dyn Source, failure: &Error) -> bool {
         let over = [Status::Deadline, Status::Cancelled, Status::Aborted, Status::Iterator];
         if !matches!(failure.action(), Action::Retry | Action::Resolve) || over.contains(&failure.status()) {

@@ -19,7 +19,8 @@ pub struct StoredManifest {
 pub enum ManifestRead {
     /// A manifest.
     Whole(Box<StoredManifest>),
-    /// The beginning of one: a writer of the Go library, which does not write at once, is leaving or has left it so.
+    /// The beginning of one: a writer of the Go library, which does not write at once, is leaving or has left
+    /// it so.
     Torn,
     /// Nothing.
     Absent,
@@ -28,8 +29,8 @@ pub enum ManifestRead {
 /// What stands under a manifest's key.
 ///
 /// # Errors
-/// The store's; `Corrupt` if it is longer than any manifest may be; `ManifestInvalid` for what is whole but wrong;
-/// `Deadline`, `Cancelled`, `Aborted`.
+/// The store's; `Corrupt` if it is longer than any manifest may be; `ManifestInvalid` for what is whole but
+/// wrong; `Deadline`, `Cancelled`, `Aborted`.
 pub fn read_manifest(context: &Context, backend: &dyn Backend, key: ManifestKey<'_>) -> Result<ManifestRead> {
     let Some(bytes) = backend.get(context, key.path, MANIFEST_MAX)? else { return Ok(ManifestRead::Absent) };
     match Manifest::parse(context, &bytes, key) {
@@ -66,8 +67,8 @@ impl History<'_> {
         }
     }
 
-    /// Compares a manifest with the slot that decided it. One that no slot names, or that was there before its slot, has
-    /// nothing to be compared with.
+    /// Compares a manifest with the slot that decided it. One that no slot names, or that was there before
+    /// its slot, has nothing to be compared with.
     ///
     /// # Errors
     /// `Corrupt` if they differ; as [`History::slot`].

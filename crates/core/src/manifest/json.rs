@@ -1,8 +1,9 @@
-//! JSON as Go's encoding/json writes it, so that equal manifests are equal bytes (`docs/format.md`, section "Manifest
-//! encoding"), and as it reads it. Parsing and writing are `serde_json`'s; here stand the differences.
+//! JSON as Go's encoding/json writes it, so that equal manifests are equal bytes (`docs/format.md`, section
+//! "Manifest encoding"), and as it reads it. Parsing and writing are `serde_json`'s; here stand the
+//! differences.
 //!
-//! Values are split off unparsed, as [`RawValue`]s: a number keeps its digits, and no depth of nesting deepens the call
-//! stack, because `serde_json` passes over a raw value without recursion.
+//! Values are split off unparsed, as [`RawValue`]s: a number keeps its digits, and no depth of nesting
+//! deepens the call stack, because `serde_json` passes over a raw value without recursion.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,12 +15,13 @@ use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 use serde_json::value::RawValue;
 
-/// Containers nested deeper than this are written on one line: the white space before each of n nested containers would
-/// otherwise grow with the square of n. The deepest metadata that a caller may give is written as Go writes it.
+/// Containers nested deeper than this are written on one line: the white space before each of n nested
+/// containers would otherwise grow with the square of n. The deepest metadata that a caller may give is
+/// written as Go writes it.
 const DEEPEST_INDENTED: usize = super::metadata::DEEPEST + 2;
 
-/// Writes strings with Go's escapes, and, if it was made by [`GoFormatter::indented`], each member and element on a line
-/// of its own, indented by two spaces a level as `json.MarshalIndent` does.
+/// Writes strings with Go's escapes, and, if it was made by [`GoFormatter::indented`], each member and
+/// element on a line of its own, indented by two spaces a level as `json.MarshalIndent` does.
 pub(crate) struct GoFormatter {
     indented: bool,
     depth: usize,
@@ -225,7 +227,8 @@ pub(crate) fn compact(json: &str) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// What the text inside a valid JSON string's quotes stands for; half a surrogate pair becomes U+FFFD, as in Go.
+/// What the text inside a valid JSON string's quotes stands for; half a surrogate pair becomes U+FFFD, as in
+/// Go.
 pub(crate) fn unescape(inner: &str) -> Cow<'_, str> {
     if !inner.contains('\\') {
         return Cow::Borrowed(inner);

@@ -18,8 +18,8 @@ pub(super) const DEEPEST: usize = 128;
 /// that they came with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
-    /// The object as JSON text without white space, its keys sorted bytewise. It stays text: metadata may be long, and
-    /// is seldom asked for one of its values.
+    /// The object as JSON text without white space, its keys sorted bytewise. It stays text: metadata may be
+    /// long, and is seldom asked for one of its values.
     json: String,
 }
 
@@ -36,13 +36,13 @@ impl Metadata {
         Metadata { json: "{}".to_owned() }
     }
 
-    /// Reads a caller's metadata. Keys are sorted at every level and strings escaped in the canonical way; half a
-    /// surrogate pair becomes U+FFFD; numbers stay as written.
+    /// Reads a caller's metadata. Keys are sorted at every level and strings escaped in the canonical way;
+    /// half a surrogate pair becomes U+FFFD; numbers stay as written.
     ///
     /// # Errors
-    /// `MetadataInvalid` if `text` is not exactly one JSON object, has a key twice in one object, nests deeper than
-    /// 128 levels (the object itself is the first), or holds a number beyond a 64-bit float; `MetadataReserved` if a
-    /// top-level key begins with `lode.`.
+    /// `MetadataInvalid` if `text` is not exactly one JSON object, has a key twice in one object, nests
+    /// deeper than 128 levels (the object itself is the first), or holds a number beyond a 64-bit float;
+    /// `MetadataReserved` if a top-level key begins with `lode.`.
     pub fn parse(text: &str) -> Result<Self> {
         let invalid =
             |what: String| Error::new(Status::MetadataInvalid, format_args!("invalid metadata: {what}"));
@@ -66,8 +66,8 @@ impl Metadata {
         }
     }
 
-    /// Takes the metadata of a stored manifest as it is: values of any depth, with any numbers. `check` is asked after
-    /// every member, with how many bytes of memory were taken for it beside those of its text.
+    /// Takes the metadata of a stored manifest as it is: values of any depth, with any numbers. `check` is
+    /// asked after every member, with how many bytes of memory were taken for it beside those of its text.
     ///
     /// # Errors
     /// What is wrong with it, or what `check` fails with.
@@ -259,8 +259,8 @@ impl<'a> Open<'a> {
     }
 }
 
-/// A valid JSON object, part of `text`, in canonical form: members sorted bytewise at every level, strings escaped as Go
-/// does, no white space, numbers as they are.
+/// A valid JSON object, part of `text`, in canonical form: members sorted bytewise at every level, strings
+/// escaped as Go does, no white space, numbers as they are.
 ///
 /// # Errors
 /// What is wrong: a key twice in one object, more than [`DEEPEST`] levels, a number beyond a 64-bit float.

@@ -27,8 +27,8 @@ const FORMAT_VERSION: &str = "1.0.0";
 /// The longest manifest that is read or written, in bytes.
 pub const MANIFEST_MAX: u64 = 256 << 20;
 
-/// All that is known of one snapshot. Which codecs, compressors and checksums can be read is not decided here:
-/// their names stay text.
+/// All that is known of one snapshot. Which codecs, compressors and checksums can be read is not decided
+/// here: their names stay text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     /// The dataset.
@@ -45,9 +45,9 @@ pub struct Manifest {
     pub parent_snapshot_id: Option<String>,
     /// How many records; a raw blob counts 1.
     pub row_count: u64,
-    /// The earliest time of a record, in nanoseconds since the Unix epoch, if any had one. The Go library may write
-    /// times that 64 bits cannot hold: they are read as the nearest that can be told from "none" everywhere,
-    /// `i64::MIN + 1` or `i64::MAX`.
+    /// The earliest time of a record, in nanoseconds since the Unix epoch, if any had one. The Go library may
+    /// write times that 64 bits cannot hold: they are read as the nearest that can be told from "none"
+    /// everywhere, `i64::MIN + 1` or `i64::MAX`.
     pub min_timestamp: Option<i64>,
     /// The latest time of a record, like [`Manifest::min_timestamp`].
     pub max_timestamp: Option<i64>,
@@ -59,8 +59,8 @@ pub struct Manifest {
     pub partitioner: String,
     /// The name of the checksum that the files have, if they have one.
     pub checksum_algorithm: Option<String>,
-    /// Keys that this version does not know, in their order, with their values as JSON text without white space:
-    /// written again, after the known ones.
+    /// Keys that this version does not know, in their order, with their values as JSON text without white
+    /// space: written again, after the known ones.
     pub unknown: Vec<(String, String)>,
 }
 
@@ -108,8 +108,8 @@ pub struct ColumnStats {
 }
 
 impl Manifest {
-    /// How many records the file of this number holds, if the manifest tells: by the file's statistics, or because it
-    /// is the only file.
+    /// How many records the file of this number holds, if the manifest tells: by the file's statistics, or
+    /// because it is the only file.
     #[must_use]
     pub fn file_row_count(&self, index: usize) -> Option<u64> {
         match (&*self.files, index) {

@@ -1,9 +1,10 @@
 //! Reading a manifest: whole and right, or an error that names the field (`docs/format.md`, section "What a
 //! manifest reader accepts").
 //!
-//! The input may be hostile, and it may be long. One pass of `serde_json` visits it and leaves each value unparsed
-//! until its field is known; no depth of nesting deepens the call stack. The call's deadline is checked between files,
-//! columns and members of the metadata, and the memory for what is read is bounded by the manifest's size.
+//! The input may be hostile, and it may be long. One pass of `serde_json` visits it and leaves each value
+//! unparsed until its field is known; no depth of nesting deepens the call stack. The call's deadline is
+//! checked between files, columns and members of the metadata, and the memory for what is read is bounded by
+//! the manifest's size.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,8 +20,8 @@ use crate::error::{Error, Result, Status};
 use crate::layout::Layout;
 use crate::store::key;
 
-/// What is read may take twice the manifest's size, or this if it is more: with the manifest's own bytes that is three
-/// times its size.
+/// What is read may take twice the manifest's size, or this if it is more: with the manifest's own bytes that
+/// is three times its size.
 const MEMORY_MIN: usize = 16 << 20;
 
 /// The longest path of a file, in bytes. No store has keys as long.
@@ -126,13 +127,15 @@ fn fault<T, E: From<Box<FieldError>>>(field: &str, what: impl fmt::Display) -> s
 }
 
 impl Manifest {
-    /// Reads the manifest that `key` names. Unknown keys are accepted, and `"files": null` is no files. At most three
-    /// times the manifest's size is in memory, its own bytes included, or 16 MiB more than its size.
+    /// Reads the manifest that `key` names. Unknown keys are accepted, and `"files": null` is no files. At
+    /// most three times the manifest's size is in memory, its own bytes included, or 16 MiB more than its
+    /// size.
     ///
     /// # Errors
-    /// `ManifestInvalid`, naming the path and the field (the source is a [`FieldError`]): it is torn or followed by
-    /// more, of another schema or major version, of another dataset or snapshot, lacks what it must have, names a file
-    /// outside of its own dataset, or would take more memory. `Deadline`, `Cancelled`, `Aborted`; `NoMemory`.
+    /// `ManifestInvalid`, naming the path and the field (the source is a [`FieldError`]): it is torn or
+    /// followed by more, of another schema or major version, of another dataset or snapshot, lacks what it
+    /// must have, names a file outside of its own dataset, or would take more memory. `Deadline`,
+    /// `Cancelled`, `Aborted`; `NoMemory`.
     pub fn parse(context: &Context, bytes: &[u8], key: ManifestKey<'_>) -> Result<Manifest> {
         let invalid = |what: fmt::Arguments<'_>| {
             Error::new(Status::ManifestInvalid, format_args!("invalid manifest {}: {what}", key.path))
@@ -221,8 +224,8 @@ impl Reading<'_> {
         }
     }
 
-    /// Makes room for one more value, and not for many more than the text can still hold: `first` and `current` are the
-    /// texts of the first value and of the one that is to come.
+    /// Makes room for one more value, and not for many more than the text can still hold: `first` and
+    /// `current` are the texts of the first value and of the one that is to come.
     fn make_room<T>(&mut self, values: &mut Vec<T>, first: &str, current: &str) -> Read<()> {
         if values.len() < values.capacity() {
             return Ok(());
@@ -388,7 +391,8 @@ impl<'a, const N: usize> Known<'a, N> {
     }
 }
 
-/// Whether the Go library takes `key` for this name: it compares without regard to case, by Unicode's simple folding.
+/// Whether the Go library takes `key` for this name: it compares without regard to case, by Unicode's simple
+/// folding.
 fn is_alike(name: &str, key: &str) -> bool {
     let fold = |c: char| match c {
         '\u{17f}' => 's',
@@ -414,8 +418,8 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// Refuses what has another schema or version: nothing else of it can be relied on. What was not read yet is not
-    /// missing before the end.
+    /// Refuses what has another schema or version: nothing else of it can be relied on. What was not read yet
+    /// is not missing before the end.
     fn check_version(&self, at_end: bool) -> Field<()> {
         if at_end || self.known.value("schema_name").is_some() {
             let name = self.known.required_text("schema_name")?;

@@ -1,8 +1,8 @@
 //! Times in a manifest: nanoseconds since the Unix epoch, as RFC 3339 text the way the Go library prints and
 //! reads it (`docs/format.md`, section "Manifest encoding").
 //!
-//! The crate `time` prints as Go does. It reads more than Go does: any character between date and time, `z`, a leap
-//! second. Other readers refuse these, and so does this one.
+//! The crate `time` prints as Go does. It reads more than Go does: any character between date and time, `z`,
+//! a leap second. Other readers refuse these, and so does this one.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -33,8 +33,8 @@ pub(crate) fn format(unix_nanos: i64) -> Result<String, TimeError> {
     time.format(&Rfc3339).map_err(|_| TimeError::Year)
 }
 
-/// The time in nanoseconds since the Unix epoch, of years 0 to 9999 and any offset. Fractional digits after the
-/// ninth are dropped.
+/// The time in nanoseconds since the Unix epoch, of years 0 to 9999 and any offset. Fractional digits after
+/// the ninth are dropped.
 ///
 /// # Errors
 /// What is wrong with the text.

@@ -7,7 +7,8 @@ use super::json::{GoFormatter, Raw};
 use super::{FORMAT_VERSION, FileRef, Manifest, SCHEMA_NAME, rfc3339};
 use crate::error::{Error, Result, Status};
 
-/// About how long a manifest is without its files, and one of these without its path and statistics, in bytes.
+/// About how long a manifest is without its files, and one of these without its path and statistics, in
+/// bytes.
 const USUAL: (usize, usize) = (1024, 160);
 
 impl Manifest {

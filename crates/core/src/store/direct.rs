@@ -18,8 +18,9 @@ impl Store {
     /// Writes an object whole, durable when this returns. It never replaces one that is there.
     ///
     /// # Errors
-    /// `PathExists`; `InvalidPath`; `CommitUnknown` if the store cannot say whether the object is there; `Deadline`,
-    /// `Cancelled`, `Aborted`; the store's failure. Nothing was written then, `CommitUnknown` apart.
+    /// `PathExists`; `InvalidPath`; `CommitUnknown` if the store cannot say whether the object is there;
+    /// `Deadline`, `Cancelled`, `Aborted`; the store's failure. Nothing was written then, `CommitUnknown`
+    /// apart.
     pub fn put(&self, key: &str, data: &[u8], options: &CallOptions) -> Result<()> {
         let context = Context::start(options);
         context.check("writing an object")?;
@@ -38,8 +39,8 @@ impl Store {
     /// A whole object; `None` if there is none.
     ///
     /// # Errors
-    /// `InvalidPath`, `NoMemory`, `Deadline`, `Cancelled`, `Aborted`; `Corrupt` if it changes while it is read; the store's
-    /// failure.
+    /// `InvalidPath`, `NoMemory`, `Deadline`, `Cancelled`, `Aborted`; `Corrupt` if it changes while it is
+    /// read; the store's failure.
     pub fn get(&self, key: &str, options: &CallOptions) -> Result<Option<Vec<u8>>> {
         let context = Context::start(options);
         context.check("reading an object")?;
@@ -70,8 +71,8 @@ impl Store {
         Ok(Some(bytes))
     }
 
-    /// Reads at `offset` until the buffer is full or the object ends; gives how many bytes; `None` if there is no
-    /// such object.
+    /// Reads at `offset` until the buffer is full or the object ends; gives how many bytes; `None` if there
+    /// is no such object.
     ///
     /// # Errors
     /// As [`Store::get`].
@@ -111,10 +112,10 @@ impl Store {
         Ok(self.backend().head(&context, key)?.is_some())
     }
 
-    /// The keys below `prefix`, in bytewise order: all of them if it is empty, else those of the folder of this name
-    /// (`foo` and `foo/` are the same, and neither has `foobar`). Those that come or go meanwhile may be missed. A
-    /// bounded number of keys is in memory; long listings are made in several passes. The limits hold for this call,
-    /// and for each later one of the iterator anew.
+    /// The keys below `prefix`, in bytewise order: all of them if it is empty, else those of the folder of
+    /// this name (`foo` and `foo/` are the same, and neither has `foobar`). Those that come or go meanwhile
+    /// may be missed. A bounded number of keys is in memory; long listings are made in several passes. The
+    /// limits hold for this call, and for each later one of the iterator anew.
     ///
     /// # Errors
     /// `InvalidPath`, `NoMemory`, `Deadline`, `Cancelled`, `Aborted`; the store's failure.
@@ -137,12 +138,13 @@ impl Store {
         self.backend().delete(&context, key)
     }
 
-    /// Replaces an object's bytes by `value` if they are `expected`; empty: if there is no object, or an empty one.
+    /// Replaces an object's bytes by `value` if they are `expected`; empty: if there is no object, or an
+    /// empty one.
     ///
     /// # Errors
-    /// `Conflict` if they are not; `Busy` if the store's lock was not to be had; `CommitUnknown` if the store cannot
-    /// say whether it was replaced; `InvalidPath`, `Deadline`, `Cancelled`, `Aborted`; the store's failure. Nothing was changed
-    /// then, `CommitUnknown` apart.
+    /// `Conflict` if they are not; `Busy` if the store's lock was not to be had; `CommitUnknown` if the store
+    /// cannot say whether it was replaced; `InvalidPath`, `Deadline`, `Cancelled`, `Aborted`; the store's
+    /// failure. Nothing was changed then, `CommitUnknown` apart.
     pub fn compare_and_swap(
         &self,
         key: &str,

@@ -6,7 +6,8 @@ use super::{Backend, Capabilities, Durability, Head, LockWait, Object, Put, Swap
 use crate::context::Context;
 use crate::error::Result;
 
-/// What stands before a store: each operation goes through unless it is overridden. [`Layered`] makes a backend of it.
+/// What stands before a store: each operation goes through unless it is overridden. [`Layered`] makes a
+/// backend of it.
 pub(crate) trait Layer: Send + Sync {
     /// The store behind it.
     fn inner(&self) -> &dyn Backend;

@@ -47,15 +47,16 @@ impl Memory {
         Ok(lock(&self.objects).get(key).map(Arc::clone))
     }
 
-    /// Some keys below `prefix` from `from` on, in order: taken before the caller's function runs, so that no lock is
-    /// held meanwhile.
+    /// Some keys below `prefix` from `from` on, in order: taken before the caller's function runs, so that no
+    /// lock is held meanwhile.
     fn page(&self, prefix: &str, from: Bound<&str>) -> Vec<String> {
         let objects = lock(&self.objects);
         let keys = objects.range::<str, _>((from, Bound::Unbounded)).map(|(key, _)| key);
         keys.take_while(|key| key.starts_with(prefix)).take(PAGE).cloned().collect()
     }
 
-    /// Calls `each` for all keys below `prefix`, in order, until it answers otherwise; it says where to go on.
+    /// Calls `each` for all keys below `prefix`, in order, until it answers otherwise; it says where to go
+    /// on.
     fn walk(
         &self,
         context: &Context,

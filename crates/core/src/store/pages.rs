@@ -1,11 +1,13 @@
-//! Sorted listings in bounded memory. Most stores list in any order, and all at once; a page is the first names after
-//! those that were given, as many as there is room for. When it is used up the store is listed again.
+//! Sorted listings in bounded memory. Most stores list in any order, and all at once; a page is the first
+//! names after those that were given, as many as there is room for. When it is used up the store is listed
+//! again.
 
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::iter::Watch;
 
-/// How many bytes the names of a page may take, and half of what they take while it is made: some ten thousand ids.
+/// How many bytes the names of a page may take, and half of what they take while it is made: some ten
+/// thousand ids.
 pub(crate) const ROOM: usize = 4 << 20;
 
 /// What a name takes besides its text, about.
@@ -54,8 +56,8 @@ impl Pages {
         Pages { is_sorted, ..Pages::new(room, Order::Ascending) }
     }
 
-    /// The next name of what `list` lists; `None` at the end. `list` is given a name: of an ascending listing those up
-    /// to it may be left out.
+    /// The next name of what `list` lists; `None` at the end. `list` is given a name: of an ascending listing
+    /// those up to it may be left out.
     ///
     /// # Errors
     /// Those of `list`; `NoMemory`, `Deadline`, `Cancelled`, `Aborted`.

@@ -22,11 +22,11 @@ enum Verdict {
     Ignored(Error),
 }
 
-/// A decorator over any backend: its first write tries whether the store keeps the conditions that commits rest on,
-/// and a store that ignores one can be read, but not written to (`Unsupported`).
+/// A decorator over any backend: its first write tries whether the store keeps the conditions that commits
+/// rest on, and a store that ignores one can be read, but not written to (`Unsupported`).
 ///
-/// A probe writes one small object beside the commit slots of the dataset that is about to be written, and removes
-/// it. One that could not be finished is begun anew by the next write.
+/// A probe writes one small object beside the commit slots of the dataset that is about to be written, and
+/// removes it. One that could not be finished is begun anew by the next write.
 pub struct Probed {
     backend: Arc<dyn Backend>,
     verdict: Mutex<Verdict>,
@@ -39,8 +39,8 @@ impl Probed {
         Probed { backend, verdict: Mutex::new(Verdict::Untried) }
     }
 
-    /// Refuses to write where a commit would not be safe. Threads that come first together each try for themselves:
-    /// no lock is held during requests.
+    /// Refuses to write where a commit would not be safe. Threads that come first together each try for
+    /// themselves: no lock is held during requests.
     fn admit(&self, context: &Context, key: &str) -> Result<()> {
         key::check(key)?;
         match &*self.verdict.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -168,8 +168,8 @@ fn probe(context: &Context, backend: &dyn Backend, key: &str) -> Result<()> {
     Err(Error::new(Status::Store, message).with_path(directory))
 }
 
-/// Removes the probe, even after the deadline. A store that cannot remove keeps it, and so does one that fails twice:
-/// no reader ever asks for it.
+/// Removes the probe, even after the deadline. A store that cannot remove keeps it, and so does one that
+/// fails twice: no reader ever asks for it.
 fn clean(backend: &dyn Backend, key: &str) {
     if backend.delete(Context::unlimited(), key).is_err() {
         let _ = backend.delete(Context::unlimited(), key);

@@ -1,4 +1,5 @@
-//! How long an object has stood unchanged: a Go writer that leaves a pointer dangling for a minute has timed out.
+//! How long an object has stood unchanged: a Go writer that leaves a pointer dangling for a minute has timed
+//! out.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,8 +40,8 @@ impl Sightings {
 }
 
 impl Target<'_> {
-    /// Whether an object has stood unchanged for a minute, by the store's own clock, or, where it has none, since this
-    /// handle first saw it. `None`: it is not there.
+    /// Whether an object has stood unchanged for a minute, by the store's own clock, or, where it has none,
+    /// since this handle first saw it. `None`: it is not there.
     ///
     /// # Errors
     /// The store's.

@@ -1,5 +1,5 @@
-//! The operator in the model: removes the dataset, or puts an older copy of it in its place, while no writer is at work.
-//! Handles that were opened before remember snapshots that are gone.
+//! The operator in the model: removes the dataset, or puts an older copy of it in its place, while no writer
+//! is at work. Handles that were opened before remember snapshots that are gone.
 
 use super::foreign::Reader;
 use super::look::Look;

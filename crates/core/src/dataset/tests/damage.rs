@@ -1,5 +1,5 @@
-//! Damage: objects that are lost, and single bits that flip. Neither ever leads to a wrong answer, and a lost object
-//! leaves a way to go on writing.
+//! Damage: objects that are lost, and single bits that flip. Neither ever leads to a wrong answer, and a lost
+//! object leaves a way to go on writing.
 
 use std::time::Duration;
 

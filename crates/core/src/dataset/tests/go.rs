@@ -1,5 +1,5 @@
-//! The Go library as neighbour: its snapshots are adopted and built on, what it left half done is finished or refused,
-//! and what only a person can decide is, by `adopt`.
+//! The Go library as neighbour: its snapshots are adopted and built on, what it left half done is finished or
+//! refused, and what only a person can decide is, by `adopt`.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! A dataset without a pointer, among so many names that are no snapshots that listing them takes long: each call ends
-//! with its context, and takes bounded memory.
+//! A dataset without a pointer, among so many names that are no snapshots that listing them takes long: each
+//! call ends with its context, and takes bounded memory.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

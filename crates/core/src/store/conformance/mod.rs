@@ -1,6 +1,6 @@
 //! The conformance suite of stores: every rule that commits and readers rely on (`docs/commit-protocol.md`,
-//! section "What a store must give"), tried on a store that works, and named when it is broken. [`check`] runs it on
-//! any backend.
+//! section "What a store must give"), tried on a store that works, and named when it is broken. [`check`]
+//! runs it on any backend.
 
 mod rules;
 
@@ -13,19 +13,19 @@ use crate::error::{Error, Result, Status};
 use crate::id;
 
 impl Store {
-    /// Tries every rule that a store must keep; an error names the first that is broken. It works under a folder of
-    /// its own below `prefix`, and leaves nothing there.
+    /// Tries every rule that a store must keep; an error names the first that is broken. It works under a
+    /// folder of its own below `prefix`, and leaves nothing there.
     ///
     /// # Errors
-    /// `Store` if a rule is broken; `Unsupported` if the store lacks what the suite needs; `InvalidPath`; `Deadline`,
-    /// `Cancelled`, `Aborted`; the store's failure.
+    /// `Store` if a rule is broken; `Unsupported` if the store lacks what the suite needs; `InvalidPath`;
+    /// `Deadline`, `Cancelled`, `Aborted`; the store's failure.
     pub fn verify(&self, prefix: &str, options: &CallOptions) -> Result<()> {
         check(self.bare(), &Context::start(options), prefix)
     }
 }
 
-/// Tries every rule that a store must keep; an error names the first that is broken. It works under a folder of its own
-/// below `prefix`, and leaves nothing there.
+/// Tries every rule that a store must keep; an error names the first that is broken. It works under a folder
+/// of its own below `prefix`, and leaves nothing there.
 ///
 /// # Errors
 /// As [`Store::verify`].

@@ -1,9 +1,10 @@
 //! Which directories are known to be durable, and making them so.
 //!
 //! Syncing a directory makes the entries in it durable, not its own entry above it. So before anything is
-//! placed in a directory, the directory above it is synced, and so on up to the root, once per handle: whoever
-//! made them may not have. What this handle has synced it keeps in mind, for a bounded number of directories,
-//! as every snapshot has directories of its own; a forgotten one costs a few syncs, nothing else.
+//! placed in a directory, the directory above it is synced, and so on up to the root, once per handle:
+//! whoever made them may not have. What this handle has synced it keeps in mind, for a bounded number of
+//! directories, as every snapshot has directories of its own; a forgotten one costs a few syncs, nothing
+//! else.
 
 use std::sync::Mutex;
 use std::sync::TryLockError;
@@ -102,8 +103,8 @@ impl Settled {
 }
 
 impl Core {
-    /// Makes the entries of a directory and of all those above it durable, as far as this handle does not know
-    /// them to be. The directory's own entries are not synced.
+    /// Makes the entries of a directory and of all those above it durable, as far as this handle does not
+    /// know them to be. The directory's own entries are not synced.
     pub(super) fn settle(&self, dir_path: &str, dir: &dyn Dir) -> Result<()> {
         let identity = |path: &str, dir: &dyn Dir| {
             retry(|| dir.identity()).map_err(|errno| self.failure("look at the directory", path, errno))
