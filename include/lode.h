@@ -2712,8 +2712,8 @@ lode_status lode_blob_writer_write_from_fd(lode_blob_writer *writer,
 
 /**
  * Writes the records that are left to a file descriptor, each with a line break, until the end. Partial writes and
- * interruptions by signals are seen to, and a descriptor that does not block is waited for. If nobody reads a pipe or
- * socket any more, that is LODE_ERR_IO with EPIPE, and no signal.
+ * interruptions by signals are seen to, and a descriptor that does not block is waited for. A pipe or
+ * socket without a reader is LODE_ERR_IO with EPIPE, and no signal.
  *
  * @param reader the reader; the deadline and cancel token of its options hold for this call. Not NULL.
  * @param fd the descriptor, open for writing; it stays the caller's, who closes it.

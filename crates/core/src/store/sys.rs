@@ -43,8 +43,8 @@ pub(crate) fn close(fd: OwnedFd) -> Result<(), Errno> {
     if unsafe { libc::close(raw) } == 0 { Ok(()) } else { Err(last_errno()) }
 }
 
-/// Writes what a descriptor takes at once. Nobody reading any more is an error and no signal: SIGPIPE, which would end
-/// the process, is held back on this thread and taken away again.
+/// Writes what a descriptor takes at once. A pipe without a reader is an error and no signal: SIGPIPE, which
+/// would end the process, is held back on this thread and taken away again.
 pub(crate) fn write(fd: BorrowedFd<'_>, data: &[u8]) -> Result<usize, Errno> {
     use std::mem::MaybeUninit;
     use std::os::fd::AsRawFd;
