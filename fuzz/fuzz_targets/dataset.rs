@@ -13,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 use lode_core::codec::Codec;
 use lode_core::context::{CallOptions, Context, Retry};
 use lode_core::dataset::{Dataset, DatasetOptions, ReadOptions, Resolution, Snapshot, Verify, WriterOptions};
-use lode_core::fuzzing::{Kind, Slot, SlotKey, encode};
+use lode_core::fuzzing::{Slot, SlotKey, SlotKind, encode};
 use lode_core::layout::Layout;
 use lode_core::manifest::{Manifest, ManifestKey, Metadata};
 use lode_core::options::CommitOptions;
@@ -83,8 +83,8 @@ fn with_right_header(key: &str, bytes: Vec<u8>) -> Vec<u8> {
     let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return bytes };
     let Ok(child) = std::str::from_utf8(&bytes[..end]) else { return bytes };
     let (child, kind) = match child.strip_prefix('~') {
-        Some(child) => (child, Kind::Noop),
-        None => (child, Kind::Commit),
+        Some(child) => (child, SlotKind::Noop),
+        None => (child, SlotKind::Commit),
     };
     let parent = Some(parent).filter(|parent| *parent != "root");
     let slot_key = SlotKey { dataset: DATASET, layout: Layout::Default, parent };

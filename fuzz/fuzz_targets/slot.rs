@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use lode_core::Status;
-use lode_core::fuzzing::{INLINE_MAX, Id, Kind, Slot, SlotKey, decode, encode, payload_key};
 use lode_core::context::Context;
+use lode_core::fuzzing::{INLINE_MAX, Id, Slot, SlotKey, SlotKind, decode, encode, payload_key};
 use lode_core::layout::Layout;
 use lode_core::manifest::{Manifest, ManifestKey};
 use lode_fuzz::memory::most_held;
@@ -47,8 +47,10 @@ fuzz_target!(|data: &[u8]| {
                 }
             }
             Err(error) => {
-                let known =
-                    matches!(error.status(), Status::Corrupt | Status::ManifestInvalid | Status::Unsupported | Status::LayoutMismatch);
+                let known = matches!(
+                    error.status(),
+                    Status::Corrupt | Status::ManifestInvalid | Status::Unsupported | Status::LayoutMismatch
+                );
                 assert!(known && error.message().contains(&slot_key.path()), "{error}");
             }
         }
@@ -59,7 +61,7 @@ fuzz_target!(|data: &[u8]| {
             && payload.len() <= INLINE_MAX
         {
             let decided = Slot {
-                kind: Kind::Commit,
+                kind: SlotKind::Commit,
                 parent: parent.map(Id::from),
                 child: CHILD.into(),
                 created_at: manifest.created_at,

@@ -21,7 +21,7 @@ const SEPARATOR: char = '\0';
 
 /// A dataset of a catalog.
 #[derive(Clone)]
-pub(super) struct Entry {
+pub(super) struct DatasetEntry {
     catalog: Catalog,
     dataset: String,
     /// Whether there may be snapshots of the time when the Go library wrote copies of its hive manifests alone: a copy
@@ -33,9 +33,10 @@ const LOOKING: &str = "looking for a dataset";
 
 impl Catalog {
     /// The dataset, which must have a snapshot.
-    pub(super) fn existing(&self, dataset: &str, context: &Context) -> Result<Entry> {
+    pub(super) fn existing(&self, dataset: &str, context: &Context) -> Result<DatasetEntry> {
         id::check_dataset_id(dataset)?;
-        let mut entry = Entry { catalog: self.clone(), dataset: dataset.to_owned(), copies_alone: false };
+        let mut entry =
+            DatasetEntry { catalog: self.clone(), dataset: dataset.to_owned(), copies_alone: false };
         if !entry.has_snapshot(context)? {
             let prefix = self.layout.dataset_prefix(dataset);
             let message = format!(
@@ -50,7 +51,7 @@ impl Catalog {
     }
 }
 
-impl Entry {
+impl DatasetEntry {
     fn backend(&self) -> &dyn Backend {
         self.catalog.backend()
     }
@@ -131,7 +132,7 @@ impl Steps for Datasets {
             if id::check_dataset_id(&name).is_err() {
                 continue;
             }
-            let entry = Entry { catalog: catalog.clone(), dataset: name, copies_alone: false };
+            let entry = DatasetEntry { catalog: catalog.clone(), dataset: name, copies_alone: false };
             if entry.has_snapshot(context)? {
                 return Ok(Some(entry.dataset));
             }
@@ -144,13 +145,13 @@ impl Steps for Datasets {
 
 /// The partitions of a dataset: a walk through their folders, of which each level is listed when it is reached.
 pub(super) struct Partitions {
-    entry: Entry,
+    entry: DatasetEntry,
     /// The folders from the top down to the current one: the partition so far, and what lies in it.
     folders: Vec<(String, Pages)>,
 }
 
 impl Partitions {
-    pub(super) fn new(entry: Entry) -> Self {
+    pub(super) fn new(entry: DatasetEntry) -> Self {
         let folders = match entry.layout() {
             Layout::Hive => vec![(String::new(), Pages::new(ROOM, Order::Ascending))],
             Layout::Default | Layout::Flat => Vec::new(),
@@ -159,7 +160,12 @@ impl Partitions {
     }
 
     /// Whether a committed snapshot has its copy of the manifest in this partition.
-    fn is_committed(entry: &Entry, partition: &str, context: &Context, doing: &'static str) -> Result<bool> {
+    fn is_committed(
+        entry: &DatasetEntry,
+        partition: &str,
+        context: &Context,
+        doing: &'static str,
+    ) -> Result<bool> {
         let layout = entry.layout();
         let prefix = format!("{}{partition}/{SEGMENTS}/", layout.partitions_prefix(&entry.dataset));
         let history = entry.history(context);
@@ -220,16 +226,16 @@ impl Steps for Partitions {
 
 /// The snapshots of a dataset that pass a filter.
 pub(super) struct Found {
-    entry: Entry,
+    entry: DatasetEntry,
     filter: SnapshotFilter,
     /// Ids, or ids and keys of copies.
     names: Pages,
-    /// The id that was looked at last: it may have more copies.
+    /// The id that was read last: it may have more copies.
     last: String,
 }
 
 impl Found {
-    pub(super) fn new(entry: Entry, filter: SnapshotFilter) -> Self {
+    pub(super) fn new(entry: DatasetEntry, filter: SnapshotFilter) -> Self {
         Found { entry, filter, names: Pages::new(ROOM, Order::Ascending), last: String::new() }
     }
 

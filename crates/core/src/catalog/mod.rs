@@ -18,7 +18,7 @@ use crate::layout::Layout;
 use crate::manifest::ManifestKey;
 use crate::store::{Backend, Store, key};
 
-/// A store, looked at as datasets of one layout. Clones are the same catalog, and threads may share it.
+/// A store, seen as datasets of one layout. Clones are the same catalog, and threads may share it.
 #[derive(Clone)]
 pub struct Catalog {
     store: Store,

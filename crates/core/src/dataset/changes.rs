@@ -70,7 +70,7 @@ impl Dataset {
         }
     }
 
-    /// The parent's id, which is somebody's text until it proves to be one: it must sort below the child, or
+    /// The parent's id, which is any text until it proves to be one: it must sort below the child, or
     /// the walk might never end.
     fn parent_of(&self, child: &Snapshot) -> Result<Option<String>> {
         let Some(parent) = &child.manifest().parent_snapshot_id else { return Ok(None) };

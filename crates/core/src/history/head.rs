@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Decision, History, Id, Kind, StoredManifest};
+use super::{Decision, History, Id, SlotKind, StoredManifest};
 use crate::error::{Error, Result, Status};
 use crate::id::{self, Form, form};
 use crate::manifest::Manifest;
@@ -130,7 +130,9 @@ impl History<'_> {
     /// The snapshot as its slot of kind `commit` has it: decided, and perhaps not published yet.
     fn proven(&self, id: &str) -> Result<Option<StoredManifest>> {
         match self.slot_naming(id)? {
-            Some(decision) if decision.slot.kind == Kind::Commit => self.parse_payload(&decision).map(Some),
+            Some(decision) if decision.slot.kind == SlotKind::Commit => {
+                self.parse_payload(&decision).map(Some)
+            }
             _ => Ok(None),
         }
     }
@@ -156,7 +158,7 @@ impl History<'_> {
             self.context.step("following the commit slots")?;
             let Some(decision) = self.slot(parent.as_deref())? else { break };
             let child = decision.slot.child.clone();
-            if decision.slot.kind != Kind::Adopt {
+            if decision.slot.kind != SlotKind::Adopt {
                 head = Some(self.parse_payload(&decision)?);
                 parent = Some(child);
                 is_published = false;

@@ -123,7 +123,7 @@ impl History<'_> {
     }
 
     /// The first snapshot, in the order of ids, that has a canonical manifest, and whether it begins the history. A
-    /// manifest that cannot be read counts as one with a parent: reading it gives the error.
+    /// manifest that cannot be read counts as one with a parent: reading it is an error.
     ///
     /// # Errors
     /// As [`History::listed_ids`].

@@ -18,7 +18,7 @@ use crate::store::{Backend, Store};
 pub(crate) use head::ParentLoop;
 pub(crate) use manifests::{ManifestRead, StoredManifest, read_manifest};
 pub(crate) use partition_copies::copies;
-pub(crate) use slot::{Id, Kind, Slot, SlotKey};
+pub(crate) use slot::{Id, Slot, SlotKey, SlotKind};
 
 /// The longest pointer that is read, in bytes: it holds one id.
 const POINTER_MAX: u64 = 4 << 10;

@@ -117,7 +117,7 @@ impl History<'_> {
     }
 
     /// Calls `each` for the prefix of every partition's snapshots, until it answers `false`: a walk through the
-    /// folders of partitions, independent of the number of snapshots.
+    /// folders of partitions alone: its cost does not depend on the number of snapshots.
     fn for_each_partition(&self, each: &mut dyn FnMut(&str) -> Result<bool>) -> Result<()> {
         let mut stack = vec![self.layout.partitions_prefix(self.dataset)];
         while let Some(prefix) = stack.pop() {

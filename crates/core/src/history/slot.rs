@@ -20,7 +20,7 @@ pub type Id = Arc<str>;
 
 /// What kind of child a slot decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum SlotKind {
     /// A snapshot.
     Commit,
     /// A copy of the parent that seals its slot, or stands in for a snapshot that its Go writer left
@@ -35,7 +35,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Slot {
     /// What it decides.
-    pub kind: Kind,
+    pub kind: SlotKind,
     /// Whose child it decides; `None`: the first commit's, `root`.
     pub parent: Option<Id>,
     /// The child.
@@ -53,9 +53,9 @@ impl Slot {
     /// the Go writer that a noop stands in for may have put its own first.
     pub fn has_own_payload(&self) -> bool {
         match self.kind {
-            Kind::Commit => true,
-            Kind::Noop => matches!(form(&self.child), Form::Ours { .. }),
-            Kind::Adopt => false,
+            SlotKind::Commit => true,
+            SlotKind::Noop => matches!(form(&self.child), Form::Ours { .. }),
+            SlotKind::Adopt => false,
         }
     }
 }
@@ -164,11 +164,11 @@ pub fn encode(slot_key: SlotKey<'_>, slot: &Slot, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn kind_name(kind: Kind) -> &'static str {
+fn kind_name(kind: SlotKind) -> &'static str {
     match kind {
-        Kind::Commit => "commit",
-        Kind::Noop => "noop",
-        Kind::Adopt => "adopt",
+        SlotKind::Commit => "commit",
+        SlotKind::Noop => "noop",
+        SlotKind::Adopt => "adopt",
     }
 }
 
@@ -292,7 +292,7 @@ impl Envelope {
                 )));
             }
             let slot = Slot {
-                kind: Kind::Adopt,
+                kind: SlotKind::Adopt,
                 parent,
                 child: Id::from(self.header.child),
                 created_at: 0,
@@ -320,7 +320,7 @@ impl Envelope {
         let producers = manifest
             .producers()
             .map_err(|error| error.context(format_args!("slot {key}: its payload")).with_path(&key))?;
-        let kind = if self.header.kind == "noop" { Kind::Noop } else { Kind::Commit };
+        let kind = if self.header.kind == "noop" { SlotKind::Noop } else { SlotKind::Commit };
         let slot = Slot {
             kind,
             parent,
@@ -356,7 +356,7 @@ mod tests {
 
     fn slot() -> Slot {
         Slot {
-            kind: Kind::Commit,
+            kind: SlotKind::Commit,
             parent: Some(PARENT.into()),
             child: CHILD.into(),
             created_at: 1_700_000_000_000_000_001,
@@ -388,7 +388,7 @@ mod tests {
     #[test]
     fn a_slot_that_adopts_has_no_payload() {
         const GO: &str = "1700000000000000002";
-        let slot = Slot { kind: Kind::Adopt, child: GO.into(), created_at: 0, ..slot() };
+        let slot = Slot { kind: SlotKind::Adopt, child: GO.into(), created_at: 0, ..slot() };
         let bytes = encode(slot_key(), &slot, &[]);
         let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         let end = format!("\"len\":0,\"sha256\":\"{nothing}\"}}\n");

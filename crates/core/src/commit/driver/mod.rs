@@ -1,31 +1,29 @@
 //! Runs the commit machine on a store: does what it asks, and tells it what came of it.
 
+mod reading;
 mod refusal;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use super::Target;
-use super::go_compat::{Aging, Survey};
 use super::machine::{
-    CheckHead, Dated, Drawn, Goal, HeadAnswer, Knowledge, Machine, ManifestAnswer, ManifestFacts, Outcome,
-    PauseAnswer, Pending, Publication, PutAnswer, Read, Reason, SwapAnswer, SyncAnswer,
+    Conclusion, Dated, Drawn, Goal, Knowledge, Machine, PauseAnswer, Pending, Publication, PutAnswer, Reason,
+    SwapAnswer, SyncAnswer,
 };
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
-use crate::history::{Decision, History, Id, Kind, MANIFEST_MAX, ManifestRead, Slot, copies, slot};
-use crate::id::{self, Form, TIME_END, form};
+use crate::history::{Decision, History, Id, MANIFEST_MAX, Slot, SlotKind, copies, slot};
+use crate::id::{self, TIME_END};
 use crate::layout::Layout;
-use crate::manifest::producers::{self, Stamp};
+use crate::manifest::producers::Stamp;
 use crate::manifest::{Manifest, ManifestKey};
 use crate::store::{Backend, Durability, LockWait, LogLevel, Put, Swap};
 
 /// A parent this far ahead of the clock is worth a warning.
 const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How many copies of a hive manifest are put without a look at the deadline.
+/// How many copies of a hive manifest are put without checking the deadline.
 const COPIES: usize = 16;
 
 /// What is to be committed.
@@ -101,8 +99,8 @@ pub fn commit(
 ) -> Result<Ended> {
     check_clock(target)?;
     let goal = Goal::Commit { expected, stamp };
-    let settled = pending.clone();
-    let machine = match &settled {
+    let repeated = pending.clone();
+    let machine = match &repeated {
         Some(pending) => {
             Machine::repeating(goal, knowledge.clone(), context.retry().attempts, pending.slot.clone())
         }
@@ -110,32 +108,32 @@ pub fn commit(
     };
     let mut driver = Driver::new(target, context, machine);
     driver.content = Some(content);
-    driver.own = settled;
+    driver.own = repeated;
     let ended = driver.run();
     *knowledge = driver.machine.knowledge().clone();
     match ended {
-        Ok(Outcome::Committed(slot, publication)) => {
+        Ok(Conclusion::Committed(slot, publication)) => {
             let payload = driver.own.take().map(|own| own.payload).unwrap_or_default();
             *pending = None;
             Ok(Ended::Decided(Decided { payload, slot, publication }))
         }
-        Ok(Outcome::AlreadyCommitted(head)) => {
+        Ok(Conclusion::AlreadyCommitted(head)) => {
             *pending = None;
             Ok(Ended::AlreadyCommitted(head))
         }
-        Ok(Outcome::Unknown(slot)) => {
+        Ok(Conclusion::Unknown(slot)) => {
             *pending = driver.own.take();
             Err(driver.unknown(&slot.child))
         }
-        Ok(Outcome::NotCommitted(reason)) => {
+        Ok(Conclusion::NotCommitted(reason)) => {
             *pending = None;
             Err(driver.refusal(reason))
         }
-        Ok(Outcome::Detached(slot)) => {
+        Ok(Conclusion::Detached(slot)) => {
             *pending = None;
             Err(driver.detached(&slot))
         }
-        Ok(Outcome::Resolved | Outcome::Impossible | Outcome::Undecided | Outcome::Adopted) => {
+        Ok(Conclusion::Resolved | Conclusion::Impossible | Conclusion::Undecided | Conclusion::Adopted) => {
             Err(Error::new(Status::Internal, "a commit ended as a resolution"))
         }
         Err(error) => {
@@ -161,9 +159,9 @@ pub fn resolve(
     let ended = driver.run();
     *knowledge = driver.machine.knowledge().clone();
     match ended {
-        Ok(Outcome::Resolved) => Ok(Resolved::Committed),
-        Ok(Outcome::Impossible) => Ok(Resolved::Impossible),
-        Ok(Outcome::NotCommitted(reason)) => Err(driver.refusal(reason)),
+        Ok(Conclusion::Resolved) => Ok(Resolved::Committed),
+        Ok(Conclusion::Impossible) => Ok(Resolved::Impossible),
+        Ok(Conclusion::NotCommitted(reason)) => Err(driver.refusal(reason)),
         Ok(_) => Err(driver.unknown(&id)),
         Err(error) if error.status() == Status::LayoutMismatch => Err(error),
         Err(error) => Err(error.with_status(Status::CommitUnknown).with_snapshot_id(&*id)),
@@ -193,9 +191,9 @@ pub fn adopt(target: Target<'_>, context: &Context, id: &str, knowledge: &mut Kn
     let ended = driver.run();
     *knowledge = driver.machine.knowledge().clone();
     match ended? {
-        Outcome::Adopted => Ok(()),
-        Outcome::NotCommitted(reason) => Err(driver.refusal(reason)),
-        Outcome::Undecided => Err(driver.refusal(Reason::Failed)),
+        Conclusion::Adopted => Ok(()),
+        Conclusion::NotCommitted(reason) => Err(driver.refusal(reason)),
+        Conclusion::Undecided => Err(driver.refusal(Reason::Failed)),
         _ => Err(Error::new(Status::Internal, "an adoption ended as a commit")),
     }
 }
@@ -221,7 +219,7 @@ impl<'a> Driver<'a> {
         Driver { target, context, content: None, machine, own: None, seen: None, digest: None, error: None }
     }
 
-    fn run(&mut self) -> Result<Outcome> {
+    fn run(&mut self) -> Result<Conclusion> {
         let mut pending = self.machine.start();
         loop {
             if let Pending::Finished(outcome) = pending {
@@ -233,8 +231,7 @@ impl<'a> Driver<'a> {
             let reads_own = matches!((&pending, &self.own), (Pending::ReadSlot(ask), Some(own))
                 if own.slot.parent == ask.request.0);
             let answered = self.perform(pending);
-            // Our slot's place is taken by one of another layout, for good: however our request ended, it is not
-            // committed.
+            // Our slot's place is taken by one of another layout, for good: our request is not committed.
             if reads_own
                 && let Some(error) = self.error.take_if(|error| error.status() == Status::LayoutMismatch)
             {
@@ -269,7 +266,7 @@ impl<'a> Driver<'a> {
             Pending::PersistSlot(ask) => answer!(ask, self.persist_slot(ask.request.0.as_deref())),
             Pending::PersistManifest(ask) => answer!(ask, self.persist_manifest(&ask.request.0)),
             Pending::PersistLatest(ask) => answer!(ask, self.persist_latest()),
-            Pending::Swap(ask) => {
+            Pending::SwapLatest(ask) => {
                 answer!(ask, self.swap(ask.request.expected.as_deref(), &ask.request.value))
             }
             Pending::Pause(ask) => answer!(ask, self.pause(ask.request.0)),
@@ -277,7 +274,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// The context of requests: one that asks what became of a request in doubt is made even after the deadline.
+    /// The context of requests: one that asks what became of a request in doubt ignores the deadline.
     fn request_context(&self) -> &'a Context {
         if self.machine.is_in_doubt() { Context::unlimited() } else { self.context }
     }
@@ -288,142 +285,6 @@ impl<'a> Driver<'a> {
 
     fn backend(&self) -> &dyn Backend {
         self.target.backend()
-    }
-
-    fn read<T>(&mut self, result: Result<Option<T>>) -> Read<T> {
-        match result {
-            Ok(Some(found)) => Read::Found(found),
-            Ok(None) => Read::Absent,
-            Err(error) => {
-                self.error = Some(error);
-                Read::Failed
-            }
-        }
-    }
-
-    fn read_latest(&mut self) -> Read<Vec<u8>> {
-        let result = self.history().latest();
-        self.read(result)
-    }
-
-    fn list_head(&mut self) -> Read<Id> {
-        let result = self.history().greatest_manifest();
-        self.read(result.map(|id| id.map(Id::from)))
-    }
-
-    fn read_manifest(&mut self, id: &str) -> ManifestAnswer {
-        let result = self.history().manifest(id).and_then(|read| {
-            let stored = match read {
-                ManifestRead::Absent => return Ok(ManifestAnswer::Absent),
-                ManifestRead::Torn => return Ok(ManifestAnswer::Torn),
-                ManifestRead::Whole(stored) => stored,
-            };
-            let manifest = &stored.manifest;
-            let tells =
-                matches!(form(id), Form::Ours { .. }) || manifest.metadata.value(producers::KEY).is_some();
-            self.digest = Some((Id::from(id), Sha256::digest(&stored.bytes).into()));
-            Ok(ManifestAnswer::Whole(ManifestFacts {
-                parent: manifest.parent_snapshot_id.as_deref().map(Id::from),
-                created_at: manifest.created_at,
-                producers: if tells { Some(Arc::new(manifest.producers()?)) } else { None },
-            }))
-        });
-        result.unwrap_or_else(|error| {
-            self.error = Some(error);
-            ManifestAnswer::Failed
-        })
-    }
-
-    /// Whether the manifest that was read last is the payload of the slot that must name it; and syncs both.
-    fn check_head(&mut self, head: &CheckHead) -> HeadAnswer {
-        match self.compare_with_slot(head) {
-            Ok(answer) => answer,
-            Err(error) => {
-                self.error = Some(error);
-                HeadAnswer::Failed
-            }
-        }
-    }
-
-    fn compare_with_slot(&self, head: &CheckHead) -> Result<HeadAnswer> {
-        let parent = head.parent.as_deref();
-        let decision = match self.seen.as_ref().filter(|seen| seen.slot.parent == head.parent) {
-            Some(seen) => Some(seen.clone()),
-            None => self.history().slot(parent)?,
-        };
-        let Some(decision) = decision.filter(|decision| decision.slot.child == head.id) else {
-            return Ok(HeadAnswer::NotNamed);
-        };
-        if decision.slot.has_own_payload() {
-            let digest: [u8; 32] = Sha256::digest(&*decision.payload).into();
-            if self.digest.as_ref().is_none_or(|(id, read)| *id != head.id || *read != digest) {
-                return Ok(HeadAnswer::Differs);
-            }
-        }
-        if self.syncs() {
-            let slot_key = self.target.slot_key(parent);
-            if let Some(payload) = slot::payload_key(slot_key, &decision.slot, &decision.payload) {
-                self.backend().persist(self.request_context(), &payload)?;
-            }
-            self.backend().persist(self.request_context(), &slot_key.path())?;
-            self.backend().persist(self.request_context(), &self.history().manifest_key(&head.id)?)?;
-        }
-        Ok(HeadAnswer::Sound)
-    }
-
-    /// Whether what another wrote has to be synced.
-    fn syncs(&self) -> bool {
-        self.target.durability == Durability::Full && self.backend().capabilities().persists
-    }
-
-    fn read_survey(&mut self) -> Read<Arc<Survey>> {
-        let result = self.refuse_another_layout().and_then(|()| self.target.survey(self.request_context()));
-        self.read(result.map(|survey| Some(Arc::new(survey))))
-    }
-
-    fn read_age(&mut self, aging: &Aging) -> Read<bool> {
-        let key = match aging {
-            Aging::Latest => self.target.layout.latest_path(self.target.dataset),
-            Aging::Manifest(id) => self.target.layout.manifest_path(self.target.dataset, id),
-        };
-        let result = self.target.is_old(&key, self.request_context());
-        self.read(result)
-    }
-
-    fn persist_adopted(&mut self, ids: &[Id]) -> SyncAnswer {
-        if !self.syncs() {
-            return SyncAnswer::Durable;
-        }
-        let result = self.target.persist_adopted(ids, self.request_context());
-        self.synced(result)
-    }
-
-    fn synced(&mut self, result: Result<()>) -> SyncAnswer {
-        match result {
-            Ok(()) => SyncAnswer::Durable,
-            Err(error) => {
-                self.error = Some(error);
-                SyncAnswer::Failed
-            }
-        }
-    }
-
-    fn read_slot(&mut self, parent: Option<&str>) -> Read<Slot> {
-        let result = self.history().slot(parent);
-        self.see(result)
-    }
-
-    /// Keeps the payload that was read: it may have to be published.
-    fn see(&mut self, result: Result<Option<Decision>>) -> Read<Slot> {
-        if let Ok(Some(decision)) = &result {
-            self.seen = Some(decision.clone());
-        }
-        self.read(result.map(|found| found.map(|decision| decision.slot)))
-    }
-
-    fn find_slot_naming(&mut self, child: &str) -> Read<Slot> {
-        let result = self.history().slot_naming(child);
-        self.see(result)
     }
 
     fn finish_data(&mut self) -> Option<Dated> {
@@ -465,7 +326,7 @@ impl<'a> Driver<'a> {
 
     /// The bytes that this slot decides.
     fn payload(&mut self, slot: &Slot) -> Result<Arc<Vec<u8>>> {
-        if slot.kind == Kind::Adopt {
+        if slot.kind == SlotKind::Adopt {
             return Ok(Arc::default());
         }
         for known in [&self.own, &self.seen].into_iter().flatten() {
@@ -474,7 +335,7 @@ impl<'a> Driver<'a> {
             }
         }
         let manifest = match (slot.kind, &mut self.content) {
-            (Kind::Commit, Some(content)) => content.manifest(slot)?,
+            (SlotKind::Commit, Some(content)) => content.manifest(slot)?,
             _ if slot.parent.is_none() => self.target.empty_manifest(slot),
             _ => {
                 let parent = slot.parent.as_deref().unwrap_or_default();
@@ -536,7 +397,7 @@ impl<'a> Driver<'a> {
     /// Puts the copies of a hive snapshot's manifest, all of them before the canonical one: a reader that sees that one sees
     /// the others, too. A noop has the files of its parent, and no copies.
     fn put_copies(&mut self, slot: &Slot, payload: &[u8], canonical: &str) -> PutAnswer {
-        if self.target.layout != Layout::Hive || slot.kind != Kind::Commit {
+        if self.target.layout != Layout::Hive || slot.kind != SlotKind::Commit {
             return PutAnswer::Done;
         }
         let key = ManifestKey {
@@ -553,7 +414,7 @@ impl<'a> Driver<'a> {
             }
         };
         for (number, key) in copies(self.target.layout, self.target.dataset, &manifest).iter().enumerate() {
-            // A few are put even after the deadline, as any manifest is; thousands are left to the next writer.
+            // A few are put without checking the deadline, as any manifest is; thousands are left to the next writer.
             if number >= COPIES
                 && let Err(error) = self.context.check("publishing the copies of a manifest")
             {
@@ -598,6 +459,29 @@ impl<'a> Driver<'a> {
         };
         self.error = Some(error);
         answer
+    }
+
+    /// Whether what another wrote has to be synced.
+    fn syncs(&self) -> bool {
+        self.target.durability == Durability::Full && self.backend().capabilities().persists
+    }
+
+    fn persist_adopted(&mut self, ids: &[Id]) -> SyncAnswer {
+        if !self.syncs() {
+            return SyncAnswer::Durable;
+        }
+        let result = self.target.persist_adopted(ids, self.request_context());
+        self.synced(result)
+    }
+
+    fn synced(&mut self, result: Result<()>) -> SyncAnswer {
+        match result {
+            Ok(()) => SyncAnswer::Durable,
+            Err(error) => {
+                self.error = Some(error);
+                SyncAnswer::Failed
+            }
+        }
     }
 
     fn persist_slot(&mut self, parent: Option<&str>) -> SyncAnswer {

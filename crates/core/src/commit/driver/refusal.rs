@@ -62,8 +62,8 @@ impl Driver<'_> {
                 let path = self.target.layout.manifest_path(self.target.dataset, &id);
                 let message = format!(
                     "a writer of the Go library has moved the pointer to the snapshot {id}, but not written its \
-                     manifest {path}: it is at work, or died less than a minute ago; try again. After a minute it has \
-                     timed out"
+                     manifest {path}: it is at work, or died less than a minute ago; try again. After a minute it \
+                     has timed out"
                 );
                 Error::new(Status::Busy, message).with_path(path).with_snapshot_id(&*id)
             }

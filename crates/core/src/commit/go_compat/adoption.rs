@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use super::placing::{Placing, Purpose};
 use super::survey::{Chain, Survey};
-use super::{ManifestState, NamingState, Repair, SlotState, Subject};
+use super::{GoManifest, GoNaming, GoSlot, Repair, Subject};
 #[cfg(test)]
 use crate::commit::machine::Mutant;
 use crate::commit::machine::{
-    FindSlotNaming, LatestState, ListHead, ListState, Machine, ManifestAnswer, ManifestFacts,
-    ManifestState as AnyManifestState, NamingState as AnyNamingState, Pending, PersistAdopted, Read,
-    ReadLatest, ReadManifest, ReadSlot, ReadSurvey, Reason, SlotState as AnySlotState, SyncAnswer, Then,
-    decide::id_time,
+    FindSlotNaming, LatestState, ListHead, ListState, Machine, ManifestAnswer, ManifestFacts, ManifestState,
+    NamingState, Pending, PersistAdopted, Read, ReadLatest, ReadManifest, ReadSlot, ReadSurvey, Reason,
+    SlotState, SyncAnswer, Then, decide::id_time,
 };
-use crate::history::{Id, Kind, Slot};
+use crate::history::{Id, Slot, SlotKind};
 use crate::id::{Form, form};
 
 /// A head of the Go library's on its way into the slots.
@@ -105,8 +104,8 @@ impl Machine {
             // A Go writer that lists takes a copy of a hive manifest for the snapshot: it may have built on one of ours
             // that is decided, and not published yet.
             Some(gone) if matches!(form(&gone), Form::Ours { .. }) => {
-                let state = NamingState::Gone(adoption, ids);
-                self.ask(FindSlotNaming(gone), AnyNamingState::GoCompat(state))
+                let state = GoNaming::Gone(adoption, ids);
+                self.ask(FindSlotNaming(gone), NamingState::GoCompat(state))
             }
             _ => self.anchor_at(adoption, at, ids),
         }
@@ -116,8 +115,8 @@ impl Machine {
         if at.is_none() && !adoption.survey.root {
             return self.adopt(adoption, None, chain);
         }
-        let state = SlotState::Anchor(adoption, at.clone(), chain);
-        self.ask(ReadSlot(at), AnySlotState::GoCompat(state))
+        let state = GoSlot::Anchor(adoption, at.clone(), chain);
+        self.ask(ReadSlot(at), SlotState::GoCompat(state))
     }
 
     pub(super) fn on_anchor(
@@ -136,7 +135,7 @@ impl Machine {
             // It has a child already.
             return match adoption.cause {
                 Cause::Head(_) => self.help(slot, Then::HeadFound),
-                Cause::Dangling(_) if slot.kind == Kind::Adopt => self.again(),
+                Cause::Dangling(_) if slot.kind == SlotKind::Adopt => self.again(),
                 Cause::Dangling(_) => self.help(slot, Then::Restart),
             };
         }
@@ -150,7 +149,7 @@ impl Machine {
             chain.truncate(place);
             return self.adopt(adoption, Some(slot.child), chain);
         }
-        let adopts = slot.kind == Kind::Adopt;
+        let adopts = slot.kind == SlotKind::Adopt;
         if adopts && adoption.survey.descends(&slot.child, &head) {
             // The head lies within what was adopted.
             return self.help(slot, Then::HeadFound);
@@ -195,10 +194,10 @@ impl Machine {
     fn adopt(&mut self, adoption: Box<Adoption>, anchor: Option<Id>, chain: Vec<Id>) -> Pending {
         if let Some(repair) = self.objection(&adoption) {
             // Another writer may have been faster, and gone on from there.
-            let state = SlotState::BeforeRefusal(Box::new(adoption.refusal(repair)));
-            return self.ask(ReadSlot(anchor), AnySlotState::GoCompat(state));
+            let state = GoSlot::BeforeRefusal(Box::new(adoption.refusal(repair)));
+            return self.ask(ReadSlot(anchor), SlotState::GoCompat(state));
         }
-        let slot = Slot::empty(Kind::Adopt, anchor, adoption.head.clone(), 0);
+        let slot = Slot::empty(SlotKind::Adopt, anchor, adoption.head.clone(), 0);
         let placing = Box::new(Placing { slot, purpose: Purpose::Adopt(adoption) });
         self.ask(PersistAdopted(chain), placing)
     }
@@ -230,8 +229,8 @@ impl Machine {
         if self.parent_loop.closes(slot.parent.as_deref(), &slot.child) {
             return self.needs_repair(Repair::OtherParent(child.clone()), vec![child]);
         }
-        let state = ManifestState::Adopted(Box::new(slot));
-        self.ask(ReadManifest(child), AnyManifestState::GoCompat(state))
+        let state = GoManifest::Adopted(Box::new(slot));
+        self.ask(ReadManifest(child), ManifestState::GoCompat(state))
     }
 
     pub(super) fn on_adopted_manifest(&mut self, slot: Slot, answer: ManifestAnswer) -> Pending {

@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use super::placing::{Placing, Purpose};
 use super::survey::{Line, Survey};
-use super::{ManifestState, NamingState, Repair, SlotState};
+use super::{GoManifest, GoNaming, GoSlot, Repair};
 #[cfg(test)]
 use crate::commit::machine::Mutant;
 use crate::commit::machine::{
-    FindSlotNaming, Head, LatestSyncState, Machine, ManifestAnswer, ManifestState as AnyManifestState,
-    NamingState as AnyNamingState, Outcome, Pending, PersistAdopted, PersistLatest, Read, ReadManifest,
-    ReadSlot, Reason, SlotState as AnySlotState, Swap, SwapAnswer, SwapState, SyncAnswer, Then,
+    Conclusion, FindSlotNaming, HeadFacts, LatestSyncState, Machine, ManifestAnswer, ManifestState,
+    NamingState, Pending, PersistAdopted, PersistLatest, Read, ReadManifest, ReadSlot, Reason, SlotState,
+    SwapAnswer, SwapLatest, SwapState, SyncAnswer, Then,
 };
-use crate::history::{Id, Kind, Slot};
+use crate::history::{Id, Slot, SlotKind};
 use crate::id::{Form, form};
 
 /// The head that the caller chose, on its way to be the head.
@@ -41,8 +41,8 @@ pub struct Chosen {
 impl Machine {
     pub(super) fn judge_choice(&mut self, id: Id, survey: Arc<Survey>) -> Pending {
         if survey.get(&id).is_none() {
-            let state = NamingState::Choice(id.clone());
-            return self.ask(FindSlotNaming(id), AnyNamingState::GoCompat(state));
+            let state = GoNaming::Choice(id.clone());
+            return self.ask(FindSlotNaming(id), NamingState::GoCompat(state));
         }
         if form(&id) == Form::Other {
             return self.refuse(Reason::Unorderable(id));
@@ -56,8 +56,8 @@ impl Machine {
         match gone {
             // It may be decided, and not published; or its manifest was lost, and its slot still holds it.
             Some(gone) => {
-                let state = NamingState::GoneBelowChoice(choice);
-                self.ask(FindSlotNaming(gone), AnyNamingState::GoCompat(state))
+                let state = GoNaming::GoneBelowChoice(choice);
+                self.ask(FindSlotNaming(gone), NamingState::GoCompat(state))
             }
             None => self.read_successor(choice),
         }
@@ -66,7 +66,7 @@ impl Machine {
     pub(super) fn on_choice_naming(&mut self, id: Id, read: Read<Slot>) -> Pending {
         match read {
             Read::Failed => self.fail(),
-            Read::Found(slot) if slot.kind != Kind::Adopt => self.help(slot, Then::Restart),
+            Read::Found(slot) if slot.kind != SlotKind::Adopt => self.help(slot, Then::Restart),
             Read::Found(slot) => self.refuse(Reason::Missing(slot.child)),
             Read::Absent => self.refuse(Reason::NotFound(id)),
         }
@@ -75,14 +75,14 @@ impl Machine {
     pub(super) fn on_gone_below_choice(&mut self, choice: Box<Choice>, read: Read<Slot>) -> Pending {
         match read {
             Read::Failed => self.fail(),
-            Read::Found(slot) if slot.kind != Kind::Adopt => self.help(slot, Then::Restart),
+            Read::Found(slot) if slot.kind != SlotKind::Adopt => self.help(slot, Then::Restart),
             Read::Found(_) | Read::Absent => self.read_successor(choice),
         }
     }
 
     fn read_successor(&mut self, choice: Box<Choice>) -> Pending {
         let request = ReadSlot(Some(choice.id.clone()));
-        self.ask(request, AnySlotState::GoCompat(SlotState::Successor(choice)))
+        self.ask(request, SlotState::GoCompat(GoSlot::Successor(choice)))
     }
 
     pub(super) fn on_successor(&mut self, choice: Box<Choice>, read: Read<Slot>) -> Pending {
@@ -90,7 +90,7 @@ impl Machine {
             Read::Failed => self.fail(),
             Read::Absent => self.connect(choice),
             // Another writer has built on what this call chose.
-            Read::Found(_) if self.adopted => self.finish(Outcome::Adopted),
+            Read::Found(_) if self.adopted => self.finish(Conclusion::Adopted),
             Read::Found(slot) => {
                 self.above = choice.survey.above(&choice.id);
                 self.seek_end(choice, slot, true)
@@ -103,9 +103,9 @@ impl Machine {
         if self.parent_loop.closes(slot.parent.as_deref(), &slot.child) {
             return self.needs_repair(Repair::OtherParent(slot.child), vec![choice.id]);
         }
-        let repeats = repeats && slot.kind == Kind::Noop;
+        let repeats = repeats && slot.kind == SlotKind::Noop;
         let request = ReadSlot(Some(slot.child.clone()));
-        self.ask(request, AnySlotState::GoCompat(SlotState::End(choice, Box::new(slot), repeats)))
+        self.ask(request, SlotState::GoCompat(GoSlot::End(choice, Box::new(slot), repeats)))
     }
 
     pub(super) fn on_end(
@@ -137,7 +137,7 @@ impl Machine {
     /// Follows the slots from the root towards the choice.
     fn connect(&mut self, choice: Box<Choice>) -> Pending {
         let request = ReadSlot(choice.at.clone());
-        self.ask(request, AnySlotState::GoCompat(SlotState::Connect(choice)))
+        self.ask(request, SlotState::GoCompat(GoSlot::Connect(choice)))
     }
 
     pub(super) fn on_connect(&mut self, choice: Box<Choice>, read: Read<Slot>) -> Pending {
@@ -162,7 +162,7 @@ impl Machine {
         let end = ids.iter().position(goes_on).map_or(ids.len(), |place| place + 1);
         let adopted = ids[..end].to_vec();
         let Some(child) = adopted.last().cloned() else { return self.again() };
-        let slot = Slot::empty(Kind::Adopt, choice.at.clone(), child, 0);
+        let slot = Slot::empty(SlotKind::Adopt, choice.at.clone(), child, 0);
         let placing = Box::new(Placing { slot, purpose: Purpose::Connect(choice) });
         self.ask(PersistAdopted(adopted), placing)
     }
@@ -183,12 +183,12 @@ impl Machine {
         }
     }
 
-    /// The choice, or what only repeats it, has its slot: moves the pointer there, regardless of what it named.
+    /// The choice, or what only repeats it, has its slot: moves the pointer there.
     pub(in crate::commit) fn point_at(&mut self, id: Id, above: Option<Id>) -> Pending {
         let chosen = Chosen { id: id.clone(), above };
         match self.pointer.clone() {
             Some(raw) if *raw == *id.as_bytes() => self.ask(PersistLatest, LatestSyncState::GoCompat(chosen)),
-            expected => self.ask(Swap { expected, value: id }, SwapState::GoCompat(chosen)),
+            expected => self.ask(SwapLatest { expected, value: id }, SwapState::GoCompat(chosen)),
         }
     }
 
@@ -223,10 +223,10 @@ impl Machine {
         }
         match self.above {
             Some(_) => {
-                let state = ManifestState::Choice(id.clone());
-                self.ask(ReadManifest(id), AnyManifestState::GoCompat(state))
+                let state = GoManifest::Choice(id.clone());
+                self.ask(ReadManifest(id), ManifestState::GoCompat(state))
             }
-            None => self.finish(Outcome::Adopted),
+            None => self.finish(Conclusion::Adopted),
         }
     }
 
@@ -236,7 +236,7 @@ impl Machine {
             ManifestAnswer::Absent => self.refuse(Reason::Missing(id)),
             ManifestAnswer::Whole(facts) => {
                 let producers = facts.producers.unwrap_or_default();
-                self.head = Some(Head { id, created_at: facts.created_at, producers });
+                self.head = Some(HeadFacts { id, created_at: facts.created_at, producers });
                 self.draw()
             }
         }
@@ -246,7 +246,7 @@ impl Machine {
     pub(in crate::commit) fn raise(&mut self) -> Pending {
         match (&self.head, &self.above) {
             (Some(head), Some(above)) if head.id < *above => self.draw(),
-            _ => self.finish(Outcome::Adopted),
+            _ => self.finish(Conclusion::Adopted),
         }
     }
 }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use super::adoption::{Adoption, Cause};
 use super::placing::{Placing, Purpose};
 use super::survey::Survey;
-use super::{AgeState, Aging, Dangling, ManifestState, PauseState, Repair, Subject};
+use super::{AgeState, Aging, Dangling, GoManifest, GoPause, Repair, Subject};
 #[cfg(test)]
 use crate::commit::machine::Mutant;
 use crate::commit::machine::{
-    Job, Machine, ManifestAnswer, ManifestState as AnyManifestState, Pause, PauseState as AnyPauseState,
-    Pending, Read, ReadAge, ReadManifest, Reason, decide::id_time,
+    Job, Machine, ManifestAnswer, ManifestState, Pause, PauseState, Pending, Read, ReadAge, ReadManifest,
+    Reason, decide::id_time,
 };
-use crate::history::{Id, Kind, Slot};
+use crate::history::{Id, Slot, SlotKind};
 
 impl Machine {
     pub(super) fn ask_pointer_age(&mut self, id: Id, torn: bool, survey: Arc<Survey>) -> Pending {
@@ -37,8 +37,8 @@ impl Machine {
             return self.fill(Dangling { id, torn, survey });
         }
         // Its writer may have come to the end while its age was read.
-        let state = ManifestState::Dangling(Dangling { id: id.clone(), torn, survey });
-        self.ask(ReadManifest(id), AnyManifestState::GoCompat(state))
+        let state = GoManifest::Dangling(Dangling { id: id.clone(), torn, survey });
+        self.ask(ReadManifest(id), ManifestState::GoCompat(state))
     }
 
     pub(super) fn on_dangling_manifest(&mut self, dangling: Dangling, answer: ManifestAnswer) -> Pending {
@@ -56,7 +56,7 @@ impl Machine {
         if self.waits >= self.attempts {
             return self.refuse(Reason::Busy(id));
         }
-        self.ask(Pause(self.waits), AnyPauseState::GoCompat(PauseState::Busy(id)))
+        self.ask(Pause(self.waits), PauseState::GoCompat(GoPause::Busy(id)))
     }
 
     /// The pointer's snapshot has timed out: a noop takes its place, on top of the greatest snapshot.
@@ -90,8 +90,8 @@ impl Machine {
     /// Something else than the noop may stand in its place.
     pub(in crate::commit) fn read_standing(&mut self, job: Job) -> Pending {
         let id = job.slot.child.clone();
-        let state = ManifestState::Standing(Box::new(job));
-        self.ask(ReadManifest(id), AnyManifestState::GoCompat(state))
+        let state = GoManifest::Standing(Box::new(job));
+        self.ask(ReadManifest(id), ManifestState::GoCompat(state))
     }
 
     /// The Go writer's own manifest, late, stands if it names the same parent.
@@ -131,5 +131,5 @@ impl Machine {
 
 /// The noop that fills the place of the dangling `id`, as of the time that is in it.
 fn noop(parent: Option<Id>, id: &Id) -> Slot {
-    Slot::empty(Kind::Noop, parent, id.clone(), id_time(id).unwrap_or_default())
+    Slot::empty(SlotKind::Noop, parent, id.clone(), id_time(id).unwrap_or_default())
 }

@@ -20,6 +20,7 @@ mod survey;
 
 use std::sync::Arc;
 
+use super::machine::decide::RetryStep;
 use super::machine::{Job, Machine, ManifestAnswer, PauseAnswer, Pending, Read, Reason, Then};
 use crate::history::{Id, Slot};
 use adoption::Adoption;
@@ -29,7 +30,6 @@ pub(crate) use age::Sightings;
 use choice::Choice;
 pub use choice::Chosen;
 pub use placing::Placing;
-use placing::Retry;
 use producer_search::ProducerSearch;
 pub use repair::Repair;
 #[cfg(test)]
@@ -47,7 +47,7 @@ pub enum Aging {
 
 /// The states that wait for a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum ManifestState {
+pub enum GoManifest {
     /// Of the id that the pointer names: its writer may have come to the end meanwhile.
     Dangling(Dangling),
     /// Of the head that this slot adopted.
@@ -62,7 +62,7 @@ pub enum ManifestState {
 
 /// The states that wait for a slot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum SlotState {
+pub enum GoSlot {
     /// Of the nearest ancestor of the head, and the snapshots between.
     Anchor(Box<Adoption>, Option<Id>, Vec<Id>),
     /// Of the same, before the refusal: another writer may have been faster.
@@ -79,7 +79,7 @@ pub enum SlotState {
 
 /// The states that wait for the slot that names a child.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum NamingState {
+pub enum GoNaming {
     /// An ancestor of the head of this library's form without a manifest, and the snapshots above it.
     Gone(Box<Adoption>, Vec<Id>),
     /// The same below the chosen head.
@@ -99,11 +99,11 @@ pub enum AgeState {
 
 /// The states that wait for the end of a pause.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum PauseState {
+pub enum GoPause {
     /// A Go writer is at work on this snapshot.
     Busy(Id),
     /// A slot is put, or read back, once more.
-    Placing(Box<Placing>, Retry),
+    Placing(Box<Placing>, RetryStep),
 }
 
 /// An id that the pointer names and that has no whole manifest.
@@ -115,41 +115,39 @@ pub struct Dangling {
 }
 
 impl Machine {
-    pub(super) fn go_on_manifest(&mut self, state: ManifestState, answer: ManifestAnswer) -> Pending {
+    pub(super) fn go_on_manifest(&mut self, state: GoManifest, answer: ManifestAnswer) -> Pending {
         match state {
-            ManifestState::Dangling(dangling) => self.on_dangling_manifest(dangling, answer),
-            ManifestState::Adopted(slot) => self.on_adopted_manifest(*slot, answer),
-            ManifestState::ProducerSearch(search) => self.on_ancestor(*search, answer),
-            ManifestState::Standing(job) => self.on_standing(*job, answer),
-            ManifestState::Choice(id) => self.on_choice_manifest(id, answer),
+            GoManifest::Dangling(dangling) => self.on_dangling_manifest(dangling, answer),
+            GoManifest::Adopted(slot) => self.on_adopted_manifest(*slot, answer),
+            GoManifest::ProducerSearch(search) => self.on_ancestor(*search, answer),
+            GoManifest::Standing(job) => self.on_standing(*job, answer),
+            GoManifest::Choice(id) => self.on_choice_manifest(id, answer),
         }
     }
 
-    pub(super) fn go_on_slot(&mut self, state: SlotState, read: Read<Slot>) -> Pending {
+    pub(super) fn go_on_slot(&mut self, state: GoSlot, read: Read<Slot>) -> Pending {
         match (state, read) {
-            (SlotState::Placing(placing), read) => self.on_placed_read(placing, read),
+            (GoSlot::Placing(placing), read) => self.on_placed_read(placing, read),
             (_, Read::Failed) => self.fail(),
-            (SlotState::Anchor(adoption, at, chain), Read::Found(slot)) => {
+            (GoSlot::Anchor(adoption, at, chain), Read::Found(slot)) => {
                 self.on_anchor(adoption, at, chain, slot)
             }
             // It was there during the survey.
-            (SlotState::Anchor(..), Read::Absent) | (SlotState::BeforeRefusal(_), Read::Found(_)) => {
-                self.again()
-            }
-            (SlotState::BeforeRefusal(reason), Read::Absent) => self.refuse(*reason),
-            (SlotState::Successor(choice), read) => self.on_successor(choice, read),
-            (SlotState::End(choice, end, repeats), read) => self.on_end(choice, *end, repeats, read),
-            (SlotState::Connect(choice), read) => self.on_connect(choice, read),
+            (GoSlot::Anchor(..), Read::Absent) | (GoSlot::BeforeRefusal(_), Read::Found(_)) => self.again(),
+            (GoSlot::BeforeRefusal(reason), Read::Absent) => self.refuse(*reason),
+            (GoSlot::Successor(choice), read) => self.on_successor(choice, read),
+            (GoSlot::End(choice, end, repeats), read) => self.on_end(choice, *end, repeats, read),
+            (GoSlot::Connect(choice), read) => self.on_connect(choice, read),
         }
     }
 
-    pub(super) fn go_on_naming(&mut self, state: NamingState, read: Read<Slot>) -> Pending {
+    pub(super) fn go_on_naming(&mut self, state: GoNaming, read: Read<Slot>) -> Pending {
         match (state, read) {
             (_, Read::Failed) => self.fail(),
-            (NamingState::Gone(..), Read::Found(slot)) => self.help(slot, Then::Restart),
-            (NamingState::Gone(adoption, chain), Read::Absent) => self.anchor_at(adoption, None, chain),
-            (NamingState::GoneBelowChoice(choice), read) => self.on_gone_below_choice(choice, read),
-            (NamingState::Choice(id), read) => self.on_choice_naming(id, read),
+            (GoNaming::Gone(..), Read::Found(slot)) => self.help(slot, Then::Restart),
+            (GoNaming::Gone(adoption, chain), Read::Absent) => self.anchor_at(adoption, None, chain),
+            (GoNaming::GoneBelowChoice(choice), read) => self.on_gone_below_choice(choice, read),
+            (GoNaming::Choice(id), read) => self.on_choice_naming(id, read),
         }
     }
 
@@ -160,11 +158,11 @@ impl Machine {
         }
     }
 
-    pub(super) fn go_on_paused(&mut self, state: PauseState, answer: PauseAnswer) -> Pending {
+    pub(super) fn go_on_paused(&mut self, state: GoPause, answer: PauseAnswer) -> Pending {
         match (state, answer) {
-            (PauseState::Busy(id), PauseAnswer::Stop) => self.refuse(Reason::Busy(id)),
-            (PauseState::Busy(_), PauseAnswer::GoOn) => self.search(),
-            (PauseState::Placing(placing, retry), answer) => self.on_placing_paused(placing, retry, answer),
+            (GoPause::Busy(id), PauseAnswer::Stop) => self.refuse(Reason::Busy(id)),
+            (GoPause::Busy(_), PauseAnswer::GoOn) => self.search(),
+            (GoPause::Placing(placing, retry), answer) => self.on_placing_paused(placing, retry, answer),
         }
     }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::adoption::Adoption;
 use super::choice::Choice;
-use super::{PauseState, SlotState};
+use super::{GoPause, GoSlot};
+use crate::commit::machine::decide::RetryStep;
 use crate::commit::machine::{
-    Draw, DrawState, Job, Machine, Pause, PauseAnswer, PauseState as AnyPauseState, Pending, PersistSlot,
-    PutAnswer, PutSlot, PutState, Read, ReadSlot, SlotState as AnySlotState, SlotSyncState, SyncAnswer, Then,
+    Draw, DrawState, Job, Machine, Pause, PauseAnswer, PauseState, Pending, PersistSlot, PutAnswer, PutSlot,
+    PutState, Read, ReadSlot, SlotState, SlotSyncState, SyncAnswer, Then,
 };
-use crate::history::{Id, Kind, Slot};
+use crate::history::{Id, Slot, SlotKind};
 
 /// A slot on its way to the store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,17 +33,8 @@ pub enum Purpose {
     Connect(Box<Choice>),
 }
 
-/// What is tried again after a pause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Retry {
-    /// To put the slot: it was not there.
-    Put,
-    /// To read it back: that failed.
-    ReadBack,
-}
-
 impl Slot {
-    pub(super) fn empty(kind: Kind, parent: Option<Id>, child: Id, created_at: i64) -> Slot {
+    pub(super) fn empty(kind: SlotKind, parent: Option<Id>, child: Id, created_at: i64) -> Slot {
         Slot { kind, parent, child, created_at, nonce: 0, producers: Arc::default() }
     }
 }
@@ -72,7 +64,7 @@ impl Machine {
 
     fn read_placed(&mut self, placing: Box<Placing>) -> Pending {
         let parent = placing.slot.parent.clone();
-        self.ask(ReadSlot(parent), AnySlotState::GoCompat(SlotState::Placing(placing)))
+        self.ask(ReadSlot(parent), SlotState::GoCompat(GoSlot::Placing(placing)))
     }
 
     pub(super) fn on_placed_read(&mut self, mut placing: Box<Placing>, read: Read<Slot>) -> Pending {
@@ -83,28 +75,28 @@ impl Machine {
                 placing.slot = slot;
                 self.ask(PersistSlot(parent), SlotSyncState::GoCompat(placing))
             }
-            Read::Found(slot) if slot.kind == Kind::Adopt => self.again(),
+            Read::Found(slot) if slot.kind == SlotKind::Adopt => self.again(),
             Read::Found(slot) => self.help(slot, Then::Restart),
-            Read::Absent => self.pause_placing(placing, Retry::Put),
-            Read::Failed => self.pause_placing(placing, Retry::ReadBack),
+            Read::Absent => self.pause_placing(placing, RetryStep::Put),
+            Read::Failed => self.pause_placing(placing, RetryStep::ReadBack),
         }
     }
 
-    fn pause_placing(&mut self, placing: Box<Placing>, retry: Retry) -> Pending {
+    fn pause_placing(&mut self, placing: Box<Placing>, retry: RetryStep) -> Pending {
         self.tries += 1;
-        self.ask(Pause(self.tries), AnyPauseState::GoCompat(PauseState::Placing(placing, retry)))
+        self.ask(Pause(self.tries), PauseState::GoCompat(GoPause::Placing(placing, retry)))
     }
 
     pub(super) fn on_placing_paused(
         &mut self,
         placing: Box<Placing>,
-        retry: Retry,
+        retry: RetryStep,
         answer: PauseAnswer,
     ) -> Pending {
         match retry {
             _ if answer == PauseAnswer::Stop || self.tries >= self.attempts => self.fail(),
-            Retry::Put => self.place(placing),
-            Retry::ReadBack => self.read_placed(placing),
+            RetryStep::Put => self.place(placing),
+            RetryStep::ReadBack => self.read_placed(placing),
         }
     }
 

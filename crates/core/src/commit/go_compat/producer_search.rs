@@ -3,13 +3,12 @@
 
 use std::sync::Arc;
 
-use super::ManifestState;
+use super::GoManifest;
 use super::placing::Placing;
 #[cfg(test)]
 use crate::commit::machine::Mutant;
 use crate::commit::machine::{
-    Head, Machine, ManifestAnswer, ManifestFacts, ManifestState as AnyManifestState, Pending, ReadManifest,
-    Reason,
+    HeadFacts, Machine, ManifestAnswer, ManifestFacts, ManifestState, Pending, ReadManifest, Reason,
 };
 use crate::history::Id;
 use crate::id::{Form, form};
@@ -62,8 +61,8 @@ impl Machine {
 
     fn search_producers(&mut self, at: Option<Id>, then: AfterSearch) -> Pending {
         let Some(at) = at else { return self.found_producers(then, Arc::default()) };
-        let state = ManifestState::ProducerSearch(Box::new(ProducerSearch { at: at.clone(), then }));
-        self.ask(ReadManifest(at), AnyManifestState::GoCompat(state))
+        let state = GoManifest::ProducerSearch(Box::new(ProducerSearch { at: at.clone(), then }));
+        self.ask(ReadManifest(at), ManifestState::GoCompat(state))
     }
 
     pub(super) fn on_ancestor(&mut self, search: ProducerSearch, answer: ManifestAnswer) -> Pending {
@@ -84,7 +83,7 @@ impl Machine {
     fn found_producers(&mut self, then: AfterSearch, producers: Arc<Producers>) -> Pending {
         match then {
             AfterSearch::Head { id, created_at, parent } => {
-                self.check(Head { id, created_at, producers }, parent)
+                self.check(HeadFacts { id, created_at, producers }, parent)
             }
             AfterSearch::Noop(mut placing) => {
                 placing.slot.producers = producers;

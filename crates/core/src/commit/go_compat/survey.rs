@@ -164,7 +164,7 @@ impl Survey {
         None
     }
 
-    /// The snapshots without a child, `first` first.
+    /// The snapshots that have no child, `first` first.
     pub(super) fn heads(&self, first: &Id) -> Vec<Id> {
         let mut parents = vec![false; self.manifests.len()];
         for one in &self.manifests {

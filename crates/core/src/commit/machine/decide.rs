@@ -6,11 +6,11 @@ use std::sync::Arc;
 #[cfg(test)]
 use super::Mutant;
 use super::{
-    Dated, Draw, DrawState, Drawn, Goal, Job, Machine, ManifestAnswer, Outcome, Pause, PauseAnswer,
+    Conclusion, Dated, Draw, DrawState, Drawn, Goal, Job, Machine, ManifestAnswer, Pause, PauseAnswer,
     PauseState, Pending, PersistSlot, PutAnswer, PutSlot, PutState, Read, ReadSlot, Reason, SlotState,
     SlotSyncState, SyncAnswer, Then,
 };
-use crate::history::{Id, Kind, Slot};
+use crate::history::{Id, Slot, SlotKind};
 use crate::id::{Form, TIME_END, compose, form};
 use crate::manifest::producers::{Producers, Verdict};
 
@@ -19,7 +19,7 @@ const FURTHEST_AHEAD: i64 = 24 * 60 * 60 * 1_000_000_000;
 
 /// What is tried again after a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Retry {
+pub enum RetryStep {
     /// To put the slot: it was not there.
     Put,
     /// To read it back: that failed.
@@ -66,7 +66,7 @@ impl Machine {
             Verdict::New => None,
             Verdict::Committed => {
                 let id = head.id.clone();
-                Some(self.finish(Outcome::AlreadyCommitted(id)))
+                Some(self.finish(Conclusion::AlreadyCommitted(id)))
             }
             Verdict::TooOld => {
                 let highest = head.producers.get(&stamp.producer).map_or(0, |entry| entry.sequence);
@@ -124,13 +124,13 @@ impl Machine {
             return self.refuse(Reason::Implausible(id));
         }
         let (kind, above) = match &self.goal {
-            Goal::Commit { .. } => (Kind::Commit, None),
-            Goal::Resolve { id } => (Kind::Noop, Some(id.clone())),
-            Goal::Adopt { .. } => (Kind::Noop, self.above.clone()),
+            Goal::Commit { .. } => (SlotKind::Commit, None),
+            Goal::Resolve { id } => (SlotKind::Noop, Some(id.clone())),
+            Goal::Adopt { .. } => (SlotKind::Noop, self.above.clone()),
         };
         let kept = match kind {
-            Kind::Commit => self.id.clone().filter(|id| self.is_above_head(id)),
-            Kind::Noop | Kind::Adopt => None,
+            SlotKind::Commit => self.id.clone().filter(|id| self.is_above_head(id)),
+            SlotKind::Noop | SlotKind::Adopt => None,
         };
         let id = match kept.map_or_else(|| self.fresh_id(now, random, above.as_ref()), Ok) {
             Ok(id) => id,
@@ -143,7 +143,7 @@ impl Machine {
         self.slot = Some(slot.clone());
         self.tries = 0;
         #[cfg(test)]
-        if self.mutated(Mutant::ManifestBeforeSlot) && kind == Kind::Commit {
+        if self.mutated(Mutant::ManifestBeforeSlot) && kind == SlotKind::Commit {
             self.open = true;
             return self.put_manifest(Job { slot, then: Then::Acknowledge });
         }
@@ -163,7 +163,7 @@ impl Machine {
         self.head.as_ref().is_none_or(|head| id.id > head.id && id.created_at > head.created_at)
     }
 
-    /// A fresh id above the head (and above `above`), independent of the clock; or the id nothing sorts above.
+    /// A fresh id above the head (and above `above`), even if the clock is behind; or the id that nothing sorts above.
     fn fresh_id(&self, now: i64, random: u64, above: Option<&Id>) -> Result<Dated, Id> {
         let mut time = now.max(0);
         let mut raise = |at_least: i64, by: &Id| -> Result<(), Id> {
@@ -246,8 +246,8 @@ impl Machine {
                 };
                 self.help(other, then)
             }
-            Read::Absent => self.pause(Retry::Put),
-            Read::Failed => self.pause(Retry::ReadBack),
+            Read::Absent => self.pause(RetryStep::Put),
+            Read::Failed => self.pause(RetryStep::ReadBack),
         }
     }
 
@@ -259,13 +259,13 @@ impl Machine {
         }
     }
 
-    fn pause(&mut self, retry: Retry) -> Pending {
+    fn pause(&mut self, retry: RetryStep) -> Pending {
         self.tries += 1;
         self.ask(Pause(self.tries), PauseState::Decide(retry))
     }
 
     /// Sends the same bytes again, or reads again; after the last try reads once more, and then no more.
-    pub(super) fn on_paused(&mut self, retry: Retry, answer: PauseAnswer) -> Pending {
+    pub(super) fn on_paused(&mut self, retry: RetryStep, answer: PauseAnswer) -> Pending {
         #[cfg(test)]
         if answer == PauseAnswer::Stop && self.mutated(Mutant::DeadlineMeansFailed) {
             self.open = false;
@@ -275,15 +275,15 @@ impl Machine {
             return self.unknown();
         }
         match (retry, self.slot.clone()) {
-            (Retry::Put, Some(slot)) => self.put_slot(slot),
+            (RetryStep::Put, Some(slot)) => self.put_slot(slot),
             _ => self.read_back(),
         }
     }
 
     fn unknown(&mut self) -> Pending {
         match (&self.goal, self.slot.clone()) {
-            (Goal::Commit { .. }, Some(slot)) => self.finish(Outcome::Unknown(slot)),
-            _ => self.finish(Outcome::Undecided),
+            (Goal::Commit { .. }, Some(slot)) => self.finish(Conclusion::Unknown(slot)),
+            _ => self.finish(Conclusion::Undecided),
         }
     }
 
@@ -293,8 +293,8 @@ impl Machine {
         self.mine = true;
         self.knowledge.root = true;
         let then = match slot.kind {
-            Kind::Commit => Then::Acknowledge,
-            Kind::Noop | Kind::Adopt => Then::Sealed,
+            SlotKind::Commit => Then::Acknowledge,
+            SlotKind::Noop | SlotKind::Adopt => Then::Sealed,
         };
         self.publish(Job { slot, then })
     }

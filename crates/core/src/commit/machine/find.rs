@@ -4,24 +4,24 @@
 #[cfg(test)]
 use super::Mutant;
 use super::{
-    CheckHead, FindSlotNaming, FinishData, Goal, Head, HeadAnswer, HeadState, Job, Knowledge, ListHead,
+    CheckHead, FindSlotNaming, FinishData, Goal, HeadAnswer, HeadFacts, HeadState, Job, Knowledge, ListHead,
     ListState, Machine, ManifestAnswer, ManifestFacts, NamingState, Pause, PauseAnswer, PauseState, Pending,
-    Read, ReadManifest, ReadSlot, Reason, SlotState as AnySlotState, Swap, SwapAnswer, SwapState, Then,
+    Read, ReadManifest, ReadSlot, Reason, SlotState, SwapAnswer, SwapLatest, SwapState, Then,
 };
 use crate::commit::go_compat::{Repair, Subject};
-use crate::commit::machine::ManifestState as AnyManifestState;
-use crate::history::{Id, Kind, Slot};
+use crate::commit::machine::ManifestState;
+use crate::history::{Id, Slot, SlotKind};
 use crate::id::{Form, form};
 
 /// The states of the search that wait for a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum ManifestState {
+pub enum FindManifest {
     /// Of the head.
     Head(Id),
     /// Of the head that the handle remembers. The pointer, or the listing, gives another (`None`: nothing).
     Remembered {
         /// The remembered head.
-        known: Box<Head>,
+        known: Box<HeadFacts>,
         /// What pointer or listing gives.
         given: Option<Id>,
     },
@@ -29,7 +29,7 @@ pub enum ManifestState {
 
 /// The states of the search that wait for a slot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum SlotState {
+pub enum FindSlot {
     /// Of the root: a head of this library's form is in slots, or damaged.
     Root(Id),
     /// Of the root: a slot names a head of the Go library's, but the slots may have lost their beginning.
@@ -100,19 +100,19 @@ impl Machine {
             // The pointer lags behind, or was reset; or the history is not the one that the handle remembers.
             if is_behind {
                 let read = ReadManifest(known.id.clone());
-                let state = ManifestState::Remembered { known: Box::new(known), given: id };
-                return self.ask(read, AnyManifestState::Find(state));
+                let state = FindManifest::Remembered { known: Box::new(known), given: id };
+                return self.ask(read, ManifestState::Find(state));
             }
         }
         match id {
             None => self.head_found(None),
             // Whether a head that is not of our form is in the slots shows below.
             Some(id) if self.knowledge.root || !matches!(form(&id), Form::Ours { .. }) => self.read_head(id),
-            Some(id) => self.ask(ReadSlot(None), AnySlotState::Find(SlotState::Root(id))),
+            Some(id) => self.ask(ReadSlot(None), SlotState::Find(FindSlot::Root(id))),
         }
     }
 
-    fn on_remembered(&mut self, known: Head, given: Option<Id>, answer: ManifestAnswer) -> Pending {
+    fn on_remembered(&mut self, known: HeadFacts, given: Option<Id>, answer: ManifestAnswer) -> Pending {
         match (answer, given) {
             (ManifestAnswer::Failed, _) => self.fail(),
             (ManifestAnswer::Whole(_), _) => self.head_found(Some(known)),
@@ -128,13 +128,13 @@ impl Machine {
     }
 
     pub(super) fn read_head(&mut self, id: Id) -> Pending {
-        self.ask(ReadManifest(id.clone()), AnyManifestState::Find(ManifestState::Head(id)))
+        self.ask(ReadManifest(id.clone()), ManifestState::Find(FindManifest::Head(id)))
     }
 
-    pub(super) fn find_on_manifest(&mut self, state: ManifestState, answer: ManifestAnswer) -> Pending {
+    pub(super) fn find_on_manifest(&mut self, state: FindManifest, answer: ManifestAnswer) -> Pending {
         let id = match state {
-            ManifestState::Remembered { known, given } => return self.on_remembered(*known, given, answer),
-            ManifestState::Head(id) => id,
+            FindManifest::Remembered { known, given } => return self.on_remembered(*known, given, answer),
+            FindManifest::Head(id) => id,
         };
         match (answer, form(&id)) {
             (ManifestAnswer::Failed, _) => self.fail(),
@@ -147,20 +147,20 @@ impl Machine {
         }
     }
 
-    pub(super) fn find_on_slot(&mut self, state: SlotState, read: Read<Slot>) -> Pending {
+    pub(super) fn find_on_slot(&mut self, state: FindSlot, read: Read<Slot>) -> Pending {
         match (state, read) {
             (_, Read::Failed) => self.fail(),
-            (SlotState::StepOn, read) => self.on_step_on(read),
+            (FindSlot::StepOn, read) => self.on_step_on(read),
             // A history of our form that is not in slots is damaged.
-            (SlotState::Root(id), Read::Absent) => self.needs_repair(Repair::NoSlots, vec![id]),
-            (SlotState::RootOfNamed(head), Read::Absent) => {
+            (FindSlot::Root(id), Read::Absent) => self.needs_repair(Repair::NoSlots, vec![id]),
+            (FindSlot::RootOfNamed(head), Read::Absent) => {
                 self.needs_repair(Repair::NoSlots, vec![head.0.id])
             }
-            (SlotState::Root(id), Read::Found(_)) => {
+            (FindSlot::Root(id), Read::Found(_)) => {
                 self.knowledge.root = true;
                 self.read_head(id)
             }
-            (SlotState::RootOfNamed(head), Read::Found(_)) => {
+            (FindSlot::RootOfNamed(head), Read::Found(_)) => {
                 self.knowledge.root = true;
                 self.named_head(head.0, head.1)
             }
@@ -176,10 +176,10 @@ impl Machine {
     /// Compares a head with the slot of this parent, which decided it, and makes both durable, to build on it.
     fn check_head(&mut self, id: Id, facts: &ManifestFacts, parent: Option<Id>) -> Pending {
         let producers = facts.producers.clone().unwrap_or_default();
-        self.check(Head { id, created_at: facts.created_at, producers }, parent)
+        self.check(HeadFacts { id, created_at: facts.created_at, producers }, parent)
     }
 
-    pub(in crate::commit) fn check(&mut self, head: Head, parent: Option<Id>) -> Pending {
+    pub(in crate::commit) fn check(&mut self, head: HeadFacts, parent: Option<Id>) -> Pending {
         let request = CheckHead { id: head.id.clone(), parent: parent.clone() };
         self.ask(request, HeadState::Find(Box::new((head, parent))))
     }
@@ -190,8 +190,8 @@ impl Machine {
             Read::Failed => self.fail(),
             Read::Absent => self.unnamed_head(head),
             Read::Found(slot) if !self.knowledge.root && slot.parent.is_some() => {
-                let state = SlotState::RootOfNamed(Box::new((head, slot)));
-                self.ask(ReadSlot(None), AnySlotState::Find(state))
+                let state = FindSlot::RootOfNamed(Box::new((head, slot)));
+                self.ask(ReadSlot(None), SlotState::Find(state))
             }
             Read::Found(slot) => self.named_head(head, slot),
         }
@@ -201,8 +201,8 @@ impl Machine {
         let Unproven { id, facts, .. } = head;
         let Some(facts) = facts else { return self.help(slot, Then::HeadFound) };
         match (slot.kind, form(&id)) {
-            (Kind::Adopt, _) => self.adopted_head(slot, facts),
-            (Kind::Noop, _) if facts.parent != slot.parent => {
+            (SlotKind::Adopt, _) => self.adopted_head(slot, facts),
+            (SlotKind::Noop, _) if facts.parent != slot.parent => {
                 let heads = vec![id.clone()];
                 self.needs_repair(Repair::OtherParent(id), heads)
             }
@@ -230,7 +230,12 @@ impl Machine {
         }
     }
 
-    pub(super) fn on_head_checked(&mut self, head: Head, parent: Option<Id>, answer: HeadAnswer) -> Pending {
+    pub(super) fn on_head_checked(
+        &mut self,
+        head: HeadFacts,
+        parent: Option<Id>,
+        answer: HeadAnswer,
+    ) -> Pending {
         match answer {
             HeadAnswer::Failed => self.fail(),
             HeadAnswer::Sound => {
@@ -244,7 +249,7 @@ impl Machine {
                 if self.restarts > self.attempts {
                     return self.refuse(Reason::Restless);
                 }
-                let Head { id, created_at, producers } = head;
+                let HeadFacts { id, created_at, producers } = head;
                 self.find_naming(
                     id,
                     Some(ManifestFacts { parent, created_at, producers: Some(producers) }),
@@ -254,7 +259,7 @@ impl Machine {
         }
     }
 
-    pub(in crate::commit) fn head_found(&mut self, head: Option<Head>) -> Pending {
+    pub(in crate::commit) fn head_found(&mut self, head: Option<HeadFacts>) -> Pending {
         self.head = head;
         self.tries = 0;
         match &self.head {
@@ -275,7 +280,7 @@ impl Machine {
 
     fn point_at_head(&mut self) -> Pending {
         let Some(head) = &self.head else { return self.go_on() };
-        let swap = Swap { expected: self.pointer.clone(), value: head.id.clone() };
+        let swap = SwapLatest { expected: self.pointer.clone(), value: head.id.clone() };
         self.ask(swap, SwapState::Find)
     }
 
@@ -320,7 +325,7 @@ impl Machine {
     /// Finds out whether the head has a successor already.
     pub(super) fn step_on(&mut self) -> Pending {
         let parent = self.head.as_ref().map(|head| head.id.clone());
-        self.ask(ReadSlot(parent), AnySlotState::Find(SlotState::StepOn))
+        self.ask(ReadSlot(parent), SlotState::Find(FindSlot::StepOn))
     }
 
     fn on_step_on(&mut self, read: Read<Slot>) -> Pending {
@@ -332,7 +337,7 @@ impl Machine {
                 Goal::Adopt { .. } => self.raise(),
                 Goal::Resolve { id } => {
                     let id = id.clone();
-                    self.ask(ReadManifest(id), AnyManifestState::Resolve)
+                    self.ask(ReadManifest(id), ManifestState::Resolve)
                 }
             },
         }
@@ -356,9 +361,9 @@ impl Machine {
     /// Publishes another's decided snapshot, then goes on as `then` says.
     pub(in crate::commit) fn help(&mut self, slot: Slot, then: Then) -> Pending {
         #[cfg(test)]
-        let adopted = slot.kind == Kind::Adopt && !self.mutated(Mutant::AdoptedNotRead);
+        let adopted = slot.kind == SlotKind::Adopt && !self.mutated(Mutant::AdoptedNotRead);
         #[cfg(not(test))]
-        let adopted = slot.kind == Kind::Adopt;
+        let adopted = slot.kind == SlotKind::Adopt;
         if adopted {
             return self.read_adopted(slot);
         }

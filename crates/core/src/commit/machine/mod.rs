@@ -26,8 +26,8 @@ pub(super) use publish::{Job, Then};
 #[cfg(test)]
 pub use request::{Ask, Request};
 pub use request::{
-    CheckHead, Drawn, HeadAnswer, ManifestAnswer, PauseAnswer, Pending, PutAnswer, Read, Swap, SwapAnswer,
-    SyncAnswer,
+    CheckHead, Drawn, HeadAnswer, ManifestAnswer, PauseAnswer, Pending, PutAnswer, Read, SwapAnswer,
+    SwapLatest, SyncAnswer,
 };
 pub(super) use request::{
     Draw, DrawState, FindSlotNaming, FinishData, HeadState, LatestState, LatestSyncState, ListHead,
@@ -47,7 +47,7 @@ pub struct Dated {
 
 /// A snapshot that a new one can be built on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Head {
+pub struct HeadFacts {
     /// Its id.
     pub id: Id,
     /// Its `created_at`, in Unix nanoseconds.
@@ -57,8 +57,8 @@ pub struct Head {
 }
 
 impl Slot {
-    pub(super) fn head(&self) -> Head {
-        Head { id: self.child.clone(), created_at: self.created_at, producers: self.producers.clone() }
+    pub(super) fn head(&self) -> HeadFacts {
+        HeadFacts { id: self.child.clone(), created_at: self.created_at, producers: self.producers.clone() }
     }
 
     pub(super) fn dated(&self) -> Dated {
@@ -92,7 +92,7 @@ pub enum Goal {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Knowledge {
     /// The greatest head that it wrote or checked, and made durable.
-    pub head: Option<Head>,
+    pub head: Option<HeadFacts>,
     /// It has seen the slot of `root`: the dataset's history is in slots.
     pub root: bool,
     /// A head that it knew, of a dataset that was removed since.
@@ -112,7 +112,7 @@ pub struct ManifestFacts {
 
 /// How the machine ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum Conclusion {
     /// Our slot decided; how far it is published.
     Committed(Slot, Publication),
     /// The producer's sequence is committed already, as this head tells.
@@ -189,7 +189,7 @@ pub struct Machine {
     /// The pointer's bytes as last seen; `None`: absent.
     pub(super) pointer: Option<Vec<u8>>,
     /// What the new snapshot is built on; `None`: it is the first.
-    pub(super) head: Option<Head>,
+    pub(super) head: Option<HeadFacts>,
     /// The id drawn for it.
     pub(super) id: Option<Dated>,
     /// The attempt under way, or the last.
@@ -264,7 +264,7 @@ impl Machine {
     }
 
     /// What the new snapshot is built on.
-    pub fn head(&self) -> Option<&Head> {
+    pub fn head(&self) -> Option<&HeadFacts> {
         self.head.as_ref()
     }
 
@@ -284,7 +284,7 @@ impl Machine {
         !self.open && !self.mine
     }
 
-    /// Whether our slot may be there without our knowing: one more read is due, even after the deadline.
+    /// Whether our slot may be there without our knowing: one more read is due, even past the deadline.
     pub fn is_in_doubt(&self) -> bool {
         self.open
     }
@@ -305,16 +305,16 @@ impl Machine {
         self.ask(ReadLatest, LatestState::Find)
     }
 
-    pub(super) fn finish(&mut self, outcome: Outcome) -> Pending {
+    pub(super) fn finish(&mut self, outcome: Conclusion) -> Pending {
         Pending::Finished(outcome)
     }
 
     /// Ends without a commit of ours: certainly not committed, or, when resolving, still in doubt.
     pub(super) fn refuse(&mut self, reason: Reason) -> Pending {
         match self.goal {
-            Goal::Commit { .. } => self.finish(Outcome::NotCommitted(reason)),
-            Goal::Resolve { .. } if reason == Reason::Failed => self.finish(Outcome::Undecided),
-            Goal::Resolve { .. } | Goal::Adopt { .. } => self.finish(Outcome::NotCommitted(reason)),
+            Goal::Commit { .. } => self.finish(Conclusion::NotCommitted(reason)),
+            Goal::Resolve { .. } if reason == Reason::Failed => self.finish(Conclusion::Undecided),
+            Goal::Resolve { .. } | Goal::Adopt { .. } => self.finish(Conclusion::NotCommitted(reason)),
         }
     }
 
@@ -337,7 +337,7 @@ impl Machine {
     }
 
     /// The handle knows this head from now on.
-    pub(super) fn learn(&mut self, head: &Head) {
+    pub(super) fn learn(&mut self, head: &HeadFacts) {
         self.knowledge.root = true;
         if self.knowledge.head.as_ref().is_none_or(|known| known.id < head.id) {
             self.knowledge.head = Some(head.clone());

@@ -5,12 +5,12 @@
 #[cfg(test)]
 use super::Mutant;
 use super::{
-    FindSlotNaming, LatestState, LatestSyncState, Machine, ManifestAnswer, ManifestState, NamingState,
-    Outcome, Pause, PauseAnswer, PauseState, Pending, PersistLatest, PersistManifest, PersistSlot,
+    Conclusion, FindSlotNaming, LatestState, LatestSyncState, Machine, ManifestAnswer, ManifestState,
+    NamingState, Pause, PauseAnswer, PauseState, Pending, PersistLatest, PersistManifest, PersistSlot,
     Publication, PutAnswer, PutManifest, Read, ReadLatest, ReadManifest, ReadSlot, Reason, SlotState,
-    SlotSyncState, Swap, SwapAnswer, SwapState, SyncAnswer,
+    SlotSyncState, SwapAnswer, SwapLatest, SwapState, SyncAnswer,
 };
-use crate::history::{Kind, Slot};
+use crate::history::{Slot, SlotKind};
 use crate::id::{Form, form};
 
 /// A decided snapshot being published.
@@ -93,7 +93,7 @@ impl Machine {
             }
             // A noop may be forestalled by the slow Go writer that it stands in for.
             PutAnswer::Differs
-                if job.slot.kind == Kind::Noop && matches!(form(&job.slot.child), Form::Go { .. }) =>
+                if job.slot.kind == SlotKind::Noop && matches!(form(&job.slot.child), Form::Go { .. }) =>
             {
                 self.read_standing(job)
             }
@@ -154,7 +154,7 @@ impl Machine {
     }
 
     fn swap(&mut self, job: Job) -> Pending {
-        let swap = Swap { expected: self.pointer.clone(), value: job.slot.child.clone() };
+        let swap = SwapLatest { expected: self.pointer.clone(), value: job.slot.child.clone() };
         self.ask(swap, SwapState::Publish(Box::new(job)))
     }
 
@@ -209,7 +209,7 @@ impl Machine {
             ManifestAnswer::Failed => self.published(job, Publication::Unpublished),
             ManifestAnswer::Absent => {
                 self.mine = false;
-                self.finish(Outcome::Detached(job.slot))
+                self.finish(Conclusion::Detached(job.slot))
             }
         }
     }
@@ -280,7 +280,7 @@ impl Machine {
         }
         self.head = Some(head.clone());
         match job.then {
-            Then::Acknowledge => self.finish(Outcome::Committed(job.slot, publication)),
+            Then::Acknowledge => self.finish(Conclusion::Committed(job.slot, publication)),
             Then::Decide => self.decide(),
             Then::StepOn | Then::Sealed => self.step_on(),
             Then::HeadFound => self.head_found(Some(head)),
@@ -289,7 +289,7 @@ impl Machine {
                 let above = self.above.take().filter(|above| *above > head.id);
                 self.point_at(head.id, above)
             }
-            Then::Wanted => self.finish(Outcome::Resolved),
+            Then::Wanted => self.finish(Conclusion::Resolved),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::publish::Job;
-use super::{Dated, Head, Machine, ManifestFacts, Outcome, decide, find};
+use super::{Conclusion, Dated, HeadFacts, Machine, ManifestFacts, decide, find};
 use crate::commit::go_compat::{self, Aging, Placing, Subject, Survey};
 use crate::history::{Id, Slot};
 
@@ -80,12 +80,12 @@ pub enum Pending {
     PersistManifest(Ask<PersistManifest>),
     /// See [`PersistLatest`].
     PersistLatest(Ask<PersistLatest>),
-    /// See [`Swap`].
-    Swap(Ask<Swap>),
+    /// See [`SwapLatest`].
+    SwapLatest(Ask<SwapLatest>),
     /// See [`Pause`].
     Pause(Ask<Pause>),
     /// It is over.
-    Finished(Outcome),
+    Finished(Conclusion),
 }
 
 /// What a read found.
@@ -247,15 +247,15 @@ pub struct ReadManifest(pub Id);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ManifestState {
     /// While the head is searched.
-    Find(find::ManifestState),
+    Find(find::FindManifest),
     /// Of the parent of an attempt whose outcome is unknown: whether the history is still the same.
     Decide,
     /// Whether the parent of what was decided is still there: the pointer says that the history is another.
     Publish(Box<Job>),
     /// The snapshot to resolve.
     Resolve,
-    /// See [`go_compat::ManifestState`].
-    GoCompat(go_compat::ManifestState),
+    /// See [`go_compat::GoManifest`].
+    GoCompat(go_compat::GoManifest),
 }
 
 impl Request for ReadManifest {
@@ -282,13 +282,13 @@ pub struct ReadSlot(pub Option<Id>);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SlotState {
     /// While the head is searched.
-    Find(find::SlotState),
+    Find(find::FindSlot),
     /// The slot that was sent is read back.
     Decide,
     /// Whether the pointer, which names a greater id, is on the path from here.
     Publish(Box<Job>),
-    /// See [`go_compat::SlotState`].
-    GoCompat(go_compat::SlotState),
+    /// See [`go_compat::GoSlot`].
+    GoCompat(go_compat::GoSlot),
 }
 
 impl Request for ReadSlot {
@@ -319,8 +319,8 @@ pub enum NamingState {
     Publish(Box<Job>),
     /// The snapshot to resolve.
     Resolve,
-    /// See [`go_compat::NamingState`].
-    GoCompat(go_compat::NamingState),
+    /// See [`go_compat::GoNaming`].
+    GoCompat(go_compat::GoNaming),
 }
 
 impl Request for FindSlotNaming {
@@ -352,7 +352,7 @@ pub struct CheckHead {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum HeadState {
     /// The head to build on, and its parent.
-    Find(Box<(Head, Option<Id>)>),
+    Find(Box<(HeadFacts, Option<Id>)>),
     /// The snapshot to resolve.
     Resolve,
 }
@@ -565,7 +565,7 @@ impl Request for PersistLatest {
 
 /// Replace the pointer's exact bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Swap {
+pub struct SwapLatest {
     /// The bytes that must be there; `None`: absent.
     pub expected: Option<Vec<u8>>,
     /// The id to put there.
@@ -583,10 +583,10 @@ pub enum SwapState {
     GoCompat(go_compat::Chosen),
 }
 
-impl Request for Swap {
+impl Request for SwapLatest {
     type Answer = SwapAnswer;
     type State = SwapState;
-    const PENDING: fn(Ask<Self>) -> Pending = Pending::Swap;
+    const PENDING: fn(Ask<Self>) -> Pending = Pending::SwapLatest;
 
     fn resume(machine: &mut Machine, state: SwapState, answer: SwapAnswer) -> Pending {
         match state {
@@ -607,11 +607,11 @@ pub enum PauseState {
     /// Before the pointer is set to the head.
     Find,
     /// Before the slot is sent, or read back, once more.
-    Decide(decide::Retry),
+    Decide(decide::RetryStep),
     /// Before the pointer is read again.
     Publish(Box<Job>),
-    /// See [`go_compat::PauseState`].
-    GoCompat(go_compat::PauseState),
+    /// See [`go_compat::GoPause`].
+    GoCompat(go_compat::GoPause),
 }
 
 impl Request for Pause {

@@ -4,7 +4,7 @@
 #[cfg(test)]
 use super::Mutant;
 use super::{
-    CheckHead, FindSlotNaming, Goal, HeadAnswer, HeadState, Machine, ManifestAnswer, NamingState, Outcome,
+    CheckHead, Conclusion, FindSlotNaming, Goal, HeadAnswer, HeadState, Machine, ManifestAnswer, NamingState,
     Pending, Read, Reason, Then,
 };
 use crate::history::{Id, Slot};
@@ -35,7 +35,7 @@ impl Machine {
             HeadAnswer::Failed => self.fail(),
             HeadAnswer::Differs => self.refuse(Reason::Differs(id)),
             // A manifest of ours is there only if it was decided. It may have been adopted since.
-            HeadAnswer::Sound | HeadAnswer::NotNamed => self.finish(Outcome::Resolved),
+            HeadAnswer::Sound | HeadAnswer::NotNamed => self.finish(Conclusion::Resolved),
         }
     }
 
@@ -46,11 +46,11 @@ impl Machine {
             Read::Found(slot) => self.help(slot, Then::Wanted),
             Read::Absent => match &self.head {
                 // An empty dataset has no manifest that a noop could repeat.
-                None => self.finish(Outcome::Undecided),
+                None => self.finish(Conclusion::Undecided),
                 // The slot that could have named it is taken by another's child.
-                Some(head) if head.id > id => self.finish(Outcome::Impossible),
+                Some(head) if head.id > id => self.finish(Conclusion::Impossible),
                 #[cfg(test)]
-                Some(_) if self.mutated(Mutant::ResolveWithoutSeal) => self.finish(Outcome::Impossible),
+                Some(_) if self.mutated(Mutant::ResolveWithoutSeal) => self.finish(Conclusion::Impossible),
                 Some(_) => self.draw(),
             },
         }

@@ -5,7 +5,7 @@ use super::super::go_compat::Repair;
 use super::super::machine::{Goal, Machine, Reason};
 use super::foreign::is_go;
 use super::world::World;
-use crate::history::{Id, Kind, Slot};
+use crate::history::{Id, Slot, SlotKind};
 
 /// The decisions, in the world.
 #[derive(Clone, Default, Hash, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl World {
 
     /// After a choice something stays beside the path: what is committed then sorts above it.
     pub(super) fn judge_order(&self, slot: &Slot) -> Result<(), String> {
-        if !self.choices.made || slot.kind != Kind::Commit {
+        if !self.choices.made || slot.kind != SlotKind::Commit {
             return Ok(());
         }
         match self.manifests.keys().find(|id| is_go(id) && **id > slot.child) {

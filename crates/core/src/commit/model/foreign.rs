@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::go_compat::{Aging, Survey, Surveyed};
 use super::super::machine::{ManifestFacts, Read};
 use super::world::{Scenario, Step, World};
-use crate::history::{Id, Kind, Slot};
+use crate::history::{Id, Slot, SlotKind};
 use crate::id::{Form, form};
 use crate::manifest::producers::Producers;
 use std::sync::Arc;
@@ -214,22 +214,22 @@ impl World {
         if self.go.fork && !self.choices.begun {
             return Err(format!("{} is decided although the history forks", slot.child));
         }
-        if slot.kind == Kind::Noop && is_go(&slot.child) && !self.go.given_up.contains(&slot.child) {
+        if slot.kind == SlotKind::Noop && is_go(&slot.child) && !self.go.given_up.contains(&slot.child) {
             return Err(format!("the writer of {} is given up before its minute is over", slot.child));
         }
-        if slot.kind == Kind::Adopt && !self.manifests.contains_key(&slot.child) {
+        if slot.kind == SlotKind::Adopt && !self.manifests.contains_key(&slot.child) {
             return Err(format!("{} is adopted, and is not there", slot.child));
         }
         Ok(())
     }
 
-    /// Whether somebody has to decide which head is to stay: a parent has two children, written, decided or
+    /// Whether a person has to decide which head is to stay: a parent has two children, written, decided or
     /// on their way; or something sorts above the pointer.
     pub(super) fn needs_repair(&self) -> bool {
         let mut edges: BTreeSet<(Option<Id>, Id)> = BTreeSet::new();
         edges.extend(self.manifests.iter().map(|(id, stored)| (stored.parent().clone(), id.clone())));
         edges.extend(self.go.at_work.iter().map(|(id, parent)| (parent.clone(), id.clone())));
-        let decided = self.slots.values().filter(|slot| slot.kind != Kind::Adopt);
+        let decided = self.slots.values().filter(|slot| slot.kind != SlotKind::Adopt);
         edges.extend(decided.map(|slot| (slot.parent.clone(), slot.child.clone())));
         let mut parents = BTreeSet::new();
         let fork = edges.iter().any(|(parent, _)| !parents.insert(parent));

@@ -2,12 +2,12 @@
 //! reader, and its writer where the pointer dangles, take a copy for the snapshot; its writer puts the manifest first.
 
 use super::world::{Scenario, World};
-use crate::history::{Id, Kind, Slot};
+use crate::history::{Id, Slot, SlotKind};
 
 impl World {
     /// The world in which a manifest's copies are there, and no more; `None` if that is nothing new.
     pub(super) fn half_written(&self, scenario: &Scenario, slot: &Slot) -> Option<World> {
-        if !scenario.hive || slot.kind == Kind::Noop || self.copies.contains_key(&slot.child) {
+        if !scenario.hive || slot.kind == SlotKind::Noop || self.copies.contains_key(&slot.child) {
             return None;
         }
         let mut half = self.clone();

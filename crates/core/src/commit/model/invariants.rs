@@ -3,7 +3,7 @@
 use super::foreign::{Reader, Stored, is_go};
 use super::look::Look;
 use super::world::{Doubt, Plan, Scenario, World, Writer};
-use crate::history::{Id, Kind};
+use crate::history::{Id, SlotKind};
 
 fn is_go_text(raw: &[u8]) -> bool {
     std::str::from_utf8(raw).is_ok_and(is_go)
@@ -15,9 +15,9 @@ fn path_is_late(world: &World) -> bool {
 }
 
 impl World {
-    /// Whether this is the place of a noop, taken by a Go writer that worked beside ours, not alternating.
+    /// Whether this is the place of a noop, taken by a Go writer that worked beside ours, not in alternation.
     fn is_late(&self, id: &Id) -> bool {
-        let noop = self.slots.values().find(|slot| slot.child == *id && slot.kind == Kind::Noop);
+        let noop = self.slots.values().find(|slot| slot.child == *id && slot.kind == SlotKind::Noop);
         let stored = self.manifests.get(id);
         self.go.beside
             && noop.is_some_and(|noop| {
@@ -55,7 +55,7 @@ impl World {
         let mut parent: Option<Id> = None;
         while let Some(slot) = self.slots.get(&parent) {
             let begin = path.len();
-            if slot.kind == Kind::Adopt {
+            if slot.kind == SlotKind::Adopt {
                 let mut next = Some(slot.child.clone());
                 while let Some(id) = next.filter(|id| Some(id) != parent.as_ref()) {
                     let Some(stored) = self.manifests.get(&id) else { break };
@@ -110,7 +110,7 @@ impl World {
         if let Some(id) = self.acknowledged.iter().find(|id| !is_on(id)) {
             return Err(format!("{id} was acknowledged, and is not on the path"));
         }
-        let commits = self.slots.values().filter(|slot| slot.kind == Kind::Commit);
+        let commits = self.slots.values().filter(|slot| slot.kind == SlotKind::Commit);
         let mut owners: Vec<_> = commits.map(|slot| self.owners.get(&slot.nonce)).collect();
         owners.sort_unstable();
         if owners.windows(2).any(|pair| pair[0] == pair[1]) {

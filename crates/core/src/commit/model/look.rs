@@ -6,7 +6,7 @@ use crate::history::Id;
 
 /// Where it is.
 #[derive(Clone, Default, Hash, PartialEq, Eq)]
-enum Place {
+enum LookState {
     /// About to read the pointer.
     #[default]
     Pointer,
@@ -21,7 +21,7 @@ enum Place {
 pub struct Look {
     /// How often it looks, still.
     left: u8,
-    place: Place,
+    place: LookState,
     last: Option<Id>,
 }
 
@@ -45,22 +45,22 @@ impl World {
         let pointed = self.latest.as_deref().and_then(|raw| std::str::from_utf8(raw).ok()).map(Id::from);
         let mut next = self.clone();
         let (label, result) = match (&self.look.place, pointed) {
-            (Place::Pointer, Some(id)) => (format!("a reader is pointed to {id}"), next.given(Some(id))),
-            (Place::Pointer, None) => {
-                next.look.place = Place::List;
+            (LookState::Pointer, Some(id)) => (format!("a reader is pointed to {id}"), next.given(Some(id))),
+            (LookState::Pointer, None) => {
+                next.look.place = LookState::List;
                 ("a reader finds no pointer".into(), Ok(()))
             }
-            (Place::List, _) => {
+            (LookState::List, _) => {
                 let found = self.manifests.keys().next_back().cloned();
                 let label = format!("the reader lists {found:?}");
-                next.look.place = Place::Again { found };
+                next.look.place = LookState::Again { found };
                 (label, Ok(()))
             }
-            (Place::Again { .. }, Some(id)) => {
-                next.look.place = Place::Pointer;
+            (LookState::Again { .. }, Some(id)) => {
+                next.look.place = LookState::Pointer;
                 (format!("the reader finds that there is a pointer by now, to {id}"), Ok(()))
             }
-            (Place::Again { found }, None) => {
+            (LookState::Again { found }, None) => {
                 (format!("the reader is given {found:?}, which it listed"), next.given(found.clone()))
             }
         };
@@ -78,7 +78,7 @@ impl World {
         if now < last {
             return Err(format!("a reader is given {id:?} after {:?}", self.look.last));
         }
-        self.look = Look { left: self.look.left - 1, place: Place::Pointer, last: id };
+        self.look = Look { left: self.look.left - 1, place: LookState::Pointer, last: id };
         Ok(())
     }
 }

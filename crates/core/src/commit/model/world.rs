@@ -1,16 +1,16 @@
-//! The world that the machines run in: a store whose requests may be lost, delayed or never answered,
-//! writers that crash, a Go reader that repairs the pointer, somebody who resets the pointer.
+//! The world that the machines run in: a store whose requests may be lost, delayed or not answered,
+//! writers that crash, a Go reader that repairs the pointer, an operator that resets the pointer.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use crate::history::{Id, Kind, Slot};
+use crate::history::{Id, Slot, SlotKind};
 use crate::id::compose;
 use crate::manifest::producers::Stamp;
 
 use super::super::machine::{
-    Ask, CheckHead, Dated, Drawn, Goal, HeadAnswer, Knowledge, Machine, ManifestAnswer, Mutant, Outcome,
-    PauseAnswer, Pending, Publication, PutAnswer, Read, Reason, Request, Swap, SwapAnswer, SyncAnswer,
+    Ask, CheckHead, Conclusion, Dated, Drawn, Goal, HeadAnswer, Knowledge, Machine, ManifestAnswer, Mutant,
+    PauseAnswer, Pending, Publication, PutAnswer, Read, Reason, Request, SwapAnswer, SwapLatest, SyncAnswer,
 };
 use super::choices::Choices;
 use super::foreign::{Go, GoPlan, Reader, Stored, is_go};
@@ -72,7 +72,7 @@ pub enum Doubt {
 pub(super) enum Delayed {
     Slot(Slot),
     Manifest(Slot),
-    Swap(Swap),
+    Swap(SwapLatest),
 }
 
 #[derive(Clone, Hash, PartialEq, Eq)]
@@ -191,7 +191,7 @@ impl Answers<'_> {
     }
 
     /// The ways in which a swap may go.
-    fn swap(&mut self, ask: &Ask<Swap>) {
+    fn swap(&mut self, ask: &Ask<SwapLatest>) {
         let mut applied = self.world.clone();
         match applied.apply_swap(&ask.request) {
             Err(fault) => self.push(ask, "", Err(fault), SwapAnswer::Failed),
@@ -384,7 +384,7 @@ impl World {
                     }
                 }
             }
-            Pending::Swap(ask) => answers.swap(ask),
+            Pending::SwapLatest(ask) => answers.swap(ask),
             Pending::Finished(_) => unreachable!("handled when it was given"),
         }
         if self.crashes > 0 {
@@ -444,8 +444,8 @@ impl World {
         }
     }
 
-    fn apply_swap(&mut self, swap: &Swap) -> Result<SwapAnswer, String> {
-        let Swap { expected, value } = swap;
+    fn apply_swap(&mut self, swap: &SwapLatest) -> Result<SwapAnswer, String> {
+        let SwapLatest { expected, value } = swap;
         if self.latest != *expected {
             return Ok(SwapAnswer::Mismatch(self.latest.clone()));
         }
@@ -517,7 +517,7 @@ impl World {
         writer.running = None;
         let ended = Some(machine);
         match outcome {
-            Outcome::Committed(slot, publication) => {
+            Conclusion::Committed(slot, publication) => {
                 self.writers[index].last = Some(slot.child.clone());
                 if self.slots.get(&slot.parent) != Some(&slot) {
                     return Err(format!("{} is acknowledged, but its slot is not its own", slot.child));
@@ -544,7 +544,7 @@ impl World {
                 }
                 self.acknowledged.push(slot.child);
             }
-            Outcome::AlreadyCommitted(_) => {
+            Conclusion::AlreadyCommitted(_) => {
                 let owner = (usize::MAX, 0, self.writers[index].commits);
                 let done = self.slots.values().any(|slot| self.owners.get(&slot.nonce) == Some(&owner));
                 if !done {
@@ -553,7 +553,7 @@ impl World {
                     ));
                 }
             }
-            Outcome::NotCommitted(reason) => {
+            Conclusion::NotCommitted(reason) => {
                 let right = match &reason {
                     Reason::Failed => true,
                     Reason::Conflict(_) => scenario.writers[index].expects,
@@ -588,9 +588,9 @@ impl World {
                     self.refused.push(nonce);
                 }
             }
-            Outcome::Unknown(slot) => self.writers[index].doubt = Some(slot),
-            Outcome::Detached(slot) => return Err(format!("{} is said to be detached", slot.child)),
-            Outcome::Impossible => {
+            Conclusion::Unknown(slot) => self.writers[index].doubt = Some(slot),
+            Conclusion::Detached(slot) => return Err(format!("{} is said to be detached", slot.child)),
+            Conclusion::Impossible => {
                 let Some(Goal::Resolve { id }) = ended.map(|machine| machine.goal().clone()) else {
                     return Err("a commit ended as a resolution".into());
                 };
@@ -607,22 +607,22 @@ impl World {
                     .collect();
                 self.refused.extend(open);
             }
-            Outcome::Resolved => {
+            Conclusion::Resolved => {
                 let id = ended.map(|machine| machine.goal().clone());
                 let Some(Goal::Resolve { id }) = id else {
                     return Err("a commit ended as a resolution".into());
                 };
                 self.acknowledged.push(id);
             }
-            Outcome::Undecided => {}
-            Outcome::Adopted => self.chosen(index, ended.as_ref())?,
+            Conclusion::Undecided => {}
+            Conclusion::Adopted => self.chosen(index, ended.as_ref())?,
         }
         Ok(())
     }
 }
 
 impl Writer {
-    /// One that was not seen before.
+    /// A new one.
     pub(super) fn fresh() -> Self {
         Writer { draws: 90, ..Writer::new(u8::MAX) }
     }
@@ -660,9 +660,9 @@ fn describe(request: &Delayed) -> String {
             slot.parent,
             slot.child,
             match slot.kind {
-                Kind::Commit => "commit",
-                Kind::Noop => "noop",
-                Kind::Adopt => "adopt",
+                SlotKind::Commit => "commit",
+                SlotKind::Noop => "noop",
+                SlotKind::Adopt => "adopt",
             }
         ),
         Delayed::Manifest(slot) => format!("manifest of {}", slot.child),

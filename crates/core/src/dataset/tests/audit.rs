@@ -2,7 +2,7 @@
 //! (`docs/commit-protocol.md`, section "How it is verified").
 
 use super::*;
-use crate::history::{Decision, Kind};
+use crate::history::{Decision, SlotKind};
 use crate::id::{Form, form};
 use crate::manifest::Manifest;
 
@@ -28,7 +28,7 @@ pub(super) fn audit_as(
         if path.contains(&child) {
             return Err(format!("the slots go round to {child} again"));
         }
-        if decision.slot.kind == Kind::Adopt {
+        if decision.slot.kind == SlotKind::Adopt {
             // It stands for its child and all of the child's ancestors.
             let (begin, parent) = (path.len(), path.last().cloned());
             let mut next = Some(child);
@@ -50,7 +50,7 @@ pub(super) fn audit_as(
         }
         let form = form(&child);
         let placed = matches!(form, Form::Ours { .. })
-            || decision.slot.kind == Kind::Noop && matches!(form, Form::Go { .. });
+            || decision.slot.kind == SlotKind::Noop && matches!(form, Form::Go { .. });
         if path.last().is_some_and(|parent| *parent >= child) || !placed {
             return Err(format!("{child} does not sort after its parent"));
         }
@@ -109,7 +109,7 @@ fn audit_copies(store: &Store, manifest: &Manifest, decision: &Decision) -> std:
         .collect();
     copies.dedup();
     for copy in copies {
-        let wanted = decision.slot.kind == Kind::Commit;
+        let wanted = decision.slot.kind == SlotKind::Commit;
         match store.backend().get(Context::unlimited(), &copy, 1 << 30) {
             Ok(Some(bytes)) if wanted && bytes == *decision.payload => {}
             Ok(None) if !wanted => {}

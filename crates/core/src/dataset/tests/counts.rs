@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::context::{CancelToken, Context};
+use crate::error::Status;
 use crate::id::{compose, now};
 use crate::store::layer::{Layer, Layered};
 use crate::store::memory::Memory;
@@ -173,6 +174,28 @@ fn a_warm_commit_is_one_read_and_four_writes_however_long_the_history() {
     // The latest snapshot is two reads.
     fresh.latest(&CallOptions::default()).unwrap();
     assert_eq!(take(), ["get datasets/events/latest", "get datasets/events/snapshots/ID/manifest.json"]);
+}
+
+#[test]
+fn a_listing_ends_with_its_call() {
+    let counted = Counted::new();
+    let store = counted.store();
+    for number in 0..2_000 {
+        let junk = format!("datasets/events/snapshots/junk{number}/data/data");
+        store.backend().put_if_absent(Context::unlimited(), &junk, b"", Durability::Process);
+    }
+    let dataset = open(&store);
+    let calls = |requests| {
+        counted.take();
+        CallOptions { cancel: Some(counted.cancel_after(requests)), ..CallOptions::default() }
+    };
+    // Cancelled by the request that lists: no name is looked up after it.
+    let refused = dataset.latest(&calls(2)).err().unwrap();
+    assert_eq!((refused.status(), counted.take().len()), (Status::Cancelled, 2), "{refused}");
+    let options = CommitOptions { call: calls(2), ..CommitOptions::default() };
+    let refused =
+        dataset.stream_write_records(&mut records(&["1"]), Metadata::empty(), options).err().unwrap();
+    assert_eq!((refused.status(), counted.take().len()), (Status::Cancelled, 2), "{refused}");
 }
 
 #[test]

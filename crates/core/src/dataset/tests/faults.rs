@@ -5,7 +5,7 @@ use super::audit::audit_as;
 use super::go::Go;
 use super::*;
 use crate::error::{Action, Status};
-use crate::history::Kind;
+use crate::history::SlotKind;
 use crate::options::Producer;
 use crate::store::filesystem::Filesystem;
 use crate::store::sim::{Errno, Fault, Op, SimDisk, SimProcess, Step};
@@ -339,7 +339,7 @@ fn whatever_operation_fails_a_commit_ends_as_committed_or_as_a_clear_error() {
                                 .history(Context::unlimited())
                                 .slot_naming(id)
                                 .expect("the slots can be read");
-                            namer.is_some_and(|decision| decision.slot.kind == Kind::Noop)
+                            namer.is_some_and(|decision| decision.slot.kind == SlotKind::Noop)
                         };
                         let ours = path.iter().filter(|id| id.contains('-') && !repeats(id)).count();
                         assert!(ours <= known, "{what}: said to have failed, but committed: {error}");

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::audit::audit;
 use super::*;
 use crate::error::Status;
-use crate::history::{Id, Kind, Slot, SlotKey, slot};
+use crate::history::{Id, Slot, SlotKey, SlotKind, slot};
 use crate::id::compose;
 use crate::id::now;
 use crate::store::{Durability, LogLevel};
@@ -18,7 +18,7 @@ fn plant(store: &Store, id: &str, created_at: i64) {
         crate::manifest::Manifest { snapshot_id: id.to_owned(), created_at, files: Vec::new(), ..manifest };
     let payload = manifest.encode().unwrap();
     let slot = Slot {
-        kind: Kind::Commit,
+        kind: SlotKind::Commit,
         parent: None,
         child: Id::from(id),
         created_at,

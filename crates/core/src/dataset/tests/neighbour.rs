@@ -8,7 +8,7 @@ use super::layouts::{plant_copies, put};
 use super::*;
 use crate::commit::go_compat::PATIENCE;
 use crate::error::{Action, Status};
-use crate::history::{Kind, Slot, SlotKey, slot};
+use crate::history::{Slot, SlotKey, SlotKind, slot};
 use crate::id::now;
 use crate::options::Producer;
 use crate::store::sim::SimDisk;
@@ -275,7 +275,7 @@ fn slots_that_go_round_in_a_circle_are_no_way() {
     open(&store).adopt(G1, &CallOptions::default()).unwrap();
     // By hand: the snapshot below leads up to its own parent again.
     let slot = Slot {
-        kind: Kind::Adopt,
+        kind: SlotKind::Adopt,
         parent: Some(G1.into()),
         child: first.id().into(),
         created_at: 0,

@@ -4,7 +4,7 @@
 use super::go::Go;
 use super::*;
 use crate::error::Status;
-use crate::history::{Kind, Slot, SlotKey, slot};
+use crate::history::{Slot, SlotKey, SlotKind, slot};
 use crate::manifest::{FileFormat, FileRef, Manifest};
 
 const GO: &str = "1700000000000000001";
@@ -62,7 +62,7 @@ fn it_is_refused_in_the_payload_of_a_slot() {
     let (_, path) = foreign(Layout::Default);
     let payload = naming(Layout::Default, CHILD, None, &path);
     let decided = Slot {
-        kind: Kind::Commit,
+        kind: SlotKind::Commit,
         parent: None,
         child: CHILD.into(),
         created_at: 1_700_000_000_000_000_001,
