@@ -386,7 +386,6 @@ fn every_seeded_fault_is_caught() {
         Mutant::ManifestBeforeSlot,
         Mutant::ExistsMeansLost,
         Mutant::UnknownMeansFailed,
-        Mutant::MemoryNotChecked,
         Mutant::IdBelowParent,
         Mutant::HeadNotPointedAt,
         Mutant::StaleIdKept,
@@ -396,6 +395,14 @@ fn every_seeded_fault_is_caught() {
         Mutant::ResolveWithoutSeal,
         Mutant::RefusalAfterOpenMeansFailed,
         Mutant::DeadlineMeansFailed,
+    ];
+    catch(mutants, scenarios);
+}
+
+#[test]
+fn every_seeded_fault_in_what_a_handle_or_a_producer_knows_is_caught() {
+    let mutants = &[
+        Mutant::MemoryNotChecked,
         Mutant::UnpublishedIsKnown,
         Mutant::UnpublishedMeansPublished,
         Mutant::ProducersNotCheckedAtRebase,

@@ -559,7 +559,7 @@ impl World {
                     Reason::Conflict(_) => scenario.writers[index].expects,
                     Reason::Busy(_) | Reason::Restless => scenario.go.commits > 0,
                     Reason::NeedsRepair { .. } => self.needs_repair(),
-                    Reason::Vanished(id) => !self.manifests.contains_key(id),
+                    Reason::Vanished(id) => !self.path().iter().any(|(on, _)| on == id),
                     _ => false,
                 };
                 if !right {
