@@ -93,10 +93,11 @@ class Bench:
         flags = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
         include = self.options.include or os.path.join(REPOSITORY, "include")
         origin = "@loader_path" if darwin else "$ORIGIN"
-        for name, extra in (("baseline", []), ("lode_bench", [f"-I{include}", local, f"-Wl,-rpath,{origin}"])):
+        linked = [f"-I{include}", local, f"-Wl,-rpath,{origin}"]
+        for name, attribute, extra in (("baseline", "baseline", []), ("floor", "floor", []), ("lode_bench", "lode", linked)):
             program = os.path.join(self.build_directory, name)
             must([*compiler, *flags, "-o", program, os.path.join(HERE, f"{name}.c"), *extra])
-            setattr(self, "baseline" if name == "baseline" else "lode", program)
+            setattr(self, attribute, program)
         self.reference = None
         if self.options.reference:
             self.reference = os.path.join(self.build_directory, "reference")

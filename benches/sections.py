@@ -253,7 +253,7 @@ def memory(bench):
 
 def commit(bench):
     """A commit of one record through an open handle. "Behind it" are the snapshots before the first timed."""
-    results = {"by hand": [], "durable": [], "process": []}
+    results = {"by hand": [], "floor": [], "durable": [], "process": []}
     medians, first = {"durable": [], "long": []}, {"durable": [], "long": []}
     count = bench.commits_a_round
     history_text, big = "", None
@@ -274,6 +274,7 @@ def commit(bench):
 
     for _ in range(bench.commit_rounds):
         results["by hand"] += into_fresh(bench, [bench.baseline, "commits", "DIRECTORY", count])()["commits"]
+        results["floor"] += into_fresh(bench, [bench.floor, "DIRECTORY", count])()["commits"]
         for name, root in (("durable", None), ("long", big)):
             if name in results:
                 got = timed(root=root)
@@ -295,6 +296,7 @@ def commit(bench):
     bench.results["commit"] = {"ns": results, "first_ns": first, "system_calls": calls}
     titles = {
         "by hand": "one small file by hand: write, fsync, rename, fsync",
+        "floor": "the same promise by hand (floor.c): ordered, durable, one of several writers",
         "durable": "durable, 10 snapshots behind it",
         "long": f"durable, {bench.history:,} snapshots behind it",
         "process": "LODE_DURABILITY_PROCESS, 10 snapshots behind it",
@@ -353,6 +355,7 @@ def system_calls(bench, big):
     more = bench.commits_a_round
     cases = {
         "by hand": ([bench.baseline, "commits", "DIRECTORY", "COUNT"], None),
+        "floor": ([bench.floor, "DIRECTORY", "COUNT"], None),
         "durable": ([bench.lode, "commits", "COUNT", "DIRECTORY", "warmup=10"], None),
         "process": ([bench.lode, "commits", "COUNT", "DIRECTORY", "warmup=10", "durability=process"], None),
     }

@@ -49,6 +49,11 @@ impl Layout {
         }
     }
 
+    /// What a dataset in this layout is known as among all of a store's.
+    pub(crate) fn known_as(self, dataset: &str) -> String {
+        format!("{} {dataset}", self.name())
+    }
+
     /// Under which the dataset's manifests lie; ends in `/`.
     #[must_use]
     pub fn snapshots_prefix(self, dataset: &str) -> String {

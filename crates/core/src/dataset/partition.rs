@@ -1,7 +1,9 @@
 //! Partitions of the hive layout (`docs/format.md`, section "Partitions"): which one a record belongs to, as
 //! the path `key=value/key=value`.
 
-use crate::codec::json::flat::Flat;
+use std::collections::HashMap;
+
+use crate::codec::json::flat::{Flat, FlatKey};
 use crate::codec::json::members::{Member, Members};
 use crate::error::{Error, Result, Status};
 use crate::manifest::json::unescape;
@@ -9,8 +11,8 @@ use crate::manifest::json::unescape;
 /// The longest name of a directory, in bytes.
 const SEGMENT_MAX: usize = 255;
 
-/// The longest path of a partition, in bytes: room is left for the store's root and the rest of a key within the 4,096
-/// bytes that systems allow a path.
+/// The longest path of a partition, in bytes: room is left for the store's root and the rest of a key within
+/// the 4,096 bytes that systems allow a path.
 const PATH_MAX: usize = 3_000;
 
 /// The most keys a dataset may be partitioned by.
@@ -55,39 +57,106 @@ pub(super) fn check_keys(keys: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Which values a record has for the keys, and the path that they make.
+/// The most combinations of values whose partition is remembered.
+const KNOWN_MAX: usize = 1 << 16;
+
+/// Which values a record has for the keys, and which partition they make.
 pub(super) struct Partitioner<'a> {
     keys: &'a [String],
     /// Of each key: the last value that the record has for it, and where it begins.
     values: Vec<Option<(&'a [u8], usize)>>,
-    /// Each key between quotes, if all can be looked for in flat records.
-    quoted: Vec<String>,
+    /// The keys as they are looked for in flat records; empty if one of them cannot be.
+    flat_keys: Vec<FlatKey>,
     path: String,
+    /// The values of the record as they stand in it, one after the other.
+    raw: Vec<u8>,
+    /// Those of the record before, and its partition: most often that is the next one's, too.
+    last: Option<(Vec<u8>, usize)>,
+    /// The partitions of values as they stand in records.
+    known: HashMap<Vec<u8>, usize>,
+    /// Partitions by their paths: a value may be written in several ways.
+    by_path: HashMap<String, usize>,
 }
 
 impl<'a> Partitioner<'a> {
     pub fn new(keys: &'a [String]) -> Self {
-        let can_find = keys.iter().all(|key| Flat::can_find(key));
-        let quoted = keys.iter().filter(|_| can_find).map(|key| format!("\"{key}\"")).collect();
-        Partitioner { keys, values: vec![None; keys.len()], quoted, path: String::new() }
+        let flat_keys = keys.iter().map(|key| FlatKey::new(key)).collect::<Option<_>>();
+        Partitioner {
+            keys,
+            values: vec![None; keys.len()],
+            flat_keys: flat_keys.unwrap_or_default(),
+            path: String::new(),
+            raw: Vec::new(),
+            last: None,
+            known: HashMap::new(),
+            by_path: HashMap::new(),
+        }
     }
 
-    /// The path of the partition of record `number`, which must be valid; empty without keys.
+    /// The partition of record `number`, which must be valid, as a number that counts them in the order in
+    /// which they occur; without keys all records are in one.
     ///
     /// # Errors
     /// `InvalidRecord`, naming record and key: it has no such key, or a value that no path can stand for.
-    pub fn path_of(&mut self, record: &'a [u8], number: u64) -> Result<&str> {
-        self.path.clear();
+    pub fn partition_of(&mut self, record: &'a [u8], number: u64) -> Result<usize> {
+        self.find_values(record, number)?;
+        self.raw.clear();
+        for (value, _) in self.values.iter().flatten() {
+            self.raw.extend_from_slice(value);
+            // No value of valid JSON holds one but between its tokens, where none is in a scalar.
+            self.raw.push(b'\n');
+        }
+        match &self.last {
+            Some((raw, partition)) if *raw == self.raw => return Ok(*partition),
+            _ => {}
+        }
+        // Without a value for each key they say nothing.
+        let is_whole = self.values.iter().all(Option::is_some);
+        let partition = match self.known.get(&self.raw).filter(|_| is_whole) {
+            Some(partition) => *partition,
+            None => {
+                self.make_path(number)?;
+                let next = self.by_path.len();
+                let partition = match self.by_path.get(&self.path) {
+                    Some(partition) => *partition,
+                    None => *self.by_path.entry(self.path.clone()).or_insert(next),
+                };
+                if self.known.len() < KNOWN_MAX {
+                    self.known.insert(self.raw.clone(), partition);
+                }
+                partition
+            }
+        };
+        let last = self.last.get_or_insert_default();
+        last.0.clone_from(&self.raw);
+        last.1 = partition;
+        Ok(partition)
+    }
+
+    /// The path of each partition so far, with its number.
+    pub fn into_paths(self) -> HashMap<String, usize> {
+        self.by_path
+    }
+
+    /// The path of the partition of record `number`; empty without keys.
+    #[cfg(test)]
+    fn path_of(&mut self, record: &'a [u8], number: u64) -> Result<&str> {
+        self.find_values(record, number)?;
+        self.make_path(number)?;
+        Ok(&self.path)
+    }
+
+    fn find_values(&mut self, record: &'a [u8], number: u64) -> Result<()> {
         if self.keys.is_empty() {
-            return Ok(&self.path);
+            return Ok(());
         }
         let Some(members) = Members::of(record) else {
             return Err(self.refuse(number, 0, None, "the record is no JSON object"));
         };
         self.values.fill(None);
-        if let Some(flat) = Flat::of(record).filter(|_| !self.quoted.is_empty()) {
-            for (key, value) in self.quoted.iter().zip(&mut self.values) {
-                *value = flat.last_value(key.as_bytes());
+        if let Some(flat) = Flat::of(record).filter(|_| !self.flat_keys.is_empty()) {
+            for (key, value) in self.flat_keys.iter().zip(&mut self.values) {
+                *value = flat.last_value(key);
             }
         } else {
             for member in members {
@@ -96,10 +165,15 @@ impl<'a> Partitioner<'a> {
                 }
             }
         }
+        Ok(())
+    }
+
+    fn make_path(&mut self, number: u64) -> Result<()> {
+        self.path.clear();
         for index in 0..self.keys.len() {
             self.push(index, number)?;
         }
-        Ok(&self.path)
+        Ok(())
     }
 
     /// Appends the segment of one key.
@@ -168,7 +242,8 @@ fn is_escaped_text(key: &[u8], text: &str) -> bool {
     std::str::from_utf8(key).is_ok_and(|key| unescape(key) == text)
 }
 
-/// Appends `text` as Go's `url.PathEscape` writes it; stops when `out` has become `limit` bytes long or longer.
+/// Appends `text` as Go's `url.PathEscape` writes it; stops when `out` has become `limit` bytes long or
+/// longer.
 fn escape(text: &str, limit: usize, out: &mut String) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in text.bytes() {
@@ -220,6 +295,35 @@ mod tests {
             assert_eq!(partitioner.path_of(record.as_bytes(), 0).unwrap(), path, "{record}");
         }
         assert_eq!(Partitioner::new(&[]).path_of(b"7", 0).unwrap(), "");
+    }
+
+    #[test]
+    fn values_that_make_one_path_make_one_partition() {
+        let two = keys(&["day", "region"]);
+        let mut partitioner = Partitioner::new(&two);
+        let records = [
+            (r#"{"day":"A","region":"1"}"#, 0),
+            (r#"{"day":"A","region":"1"}"#, 0),
+            (r#"{"day":"A","region":"2"}"#, 1),
+            (r#"{"region":1,"day":"\u0041"}"#, 0),
+            (r#"{"day":"B","region":"1"}"#, 2),
+            (r#"{"day":"A","region":"2","day":"B","region":1}"#, 2),
+            (r#"{"day":"A","region":"2"}"#, 1),
+        ];
+        for (number, (record, partition)) in records.into_iter().enumerate() {
+            let found = partitioner.partition_of(record.as_bytes(), number as u64).unwrap();
+            assert_eq!(found, partition, "{record}");
+        }
+        // A key that is missing is not made up for by the other's value.
+        for record in [r#"{"day":"A"}"#, r#"{"region":"A"}"#] {
+            assert!(partitioner.partition_of(record.as_bytes(), 9).is_err(), "{record}");
+        }
+        let paths = partitioner.into_paths();
+        assert_eq!(paths.len(), 3);
+        assert_eq!(paths["day=A/region=2"], 1);
+        let mut unpartitioned = Partitioner::new(&[]);
+        assert_eq!(unpartitioned.partition_of(b"7", 0).unwrap(), 0);
+        assert_eq!(unpartitioned.into_paths()[""], 0);
     }
 
     #[test]

@@ -316,17 +316,32 @@ impl Pipe {
         self.upload.start_writeback();
     }
 
+    /// Gives the data file its name, and makes its bytes durable if `sync`: what [`Pipe::finish`] does, one step for
+    /// all of several files, then the other.
+    pub fn prepare(&mut self, sync: bool) -> Result<()> {
+        if sync {
+            return self.upload.sync(&self.context);
+        }
+        let named = self.upload.name(&self.context);
+        self.named(named)
+    }
+
+    fn named(&self, put: Put) -> Result<()> {
+        match put {
+            Put::Done => Ok(()),
+            Put::Failed(error) | Put::Unknown(error) | Put::Doubtful(error) => Err(error),
+            Put::Exists => {
+                let message = format!("the data file {} is there already", self.key);
+                Err(Error::new(Status::PathExists, message).with_path(&*self.key))
+            }
+        }
+    }
+
     /// Makes the data file durable under its name. After `NoSpace` it may be called again.
     pub fn finish(&mut self) -> Result<DataFile> {
         self.close()?;
-        match self.upload.finish(&self.context) {
-            Put::Done => {}
-            Put::Failed(error) | Put::Unknown(error) | Put::Doubtful(error) => return Err(error),
-            Put::Exists => {
-                let message = format!("the data file {} is there already", self.key);
-                return Err(Error::new(Status::PathExists, message).with_path(&*self.key));
-            }
-        }
+        let finished = self.upload.finish(&self.context);
+        self.named(finished)?;
         let records = self.counts.records;
         let file = FileRef {
             path: self.key.clone(),

@@ -61,12 +61,9 @@ impl Partitions {
         let mut encoder =
             encoder.ok_or_else(|| Error::new(Status::Internal, "there is no codec to check with"))?;
         let mut partitioner = Partitioner::new(&options.partition_keys);
-        let mut by_path: HashMap<String, usize> = HashMap::new();
         let mut counts: Vec<usize> = Vec::new();
         let mut checked = Checked::default();
         let mut of_record = memory_for(records.len())?;
-        // Most often a record belongs where the one before does.
-        let mut last = (String::new(), usize::MAX);
         for (number, record) in records.iter().enumerate() {
             if number % STRIDE == 0 {
                 context.check("checking records")?;
@@ -74,22 +71,14 @@ impl Partitions {
             let found =
                 encoder.check(record.data).map_err(|rejection| rejection.into_error(number as u64))?;
             checked.has_line_breaks |= found.has_line_breaks;
-            let path = partitioner.path_of(record.data, number as u64)?;
-            if last.1 == usize::MAX || last.0 != path {
-                let index = match by_path.get(path) {
-                    Some(index) => *index,
-                    None => {
-                        by_path.insert(path.to_owned(), counts.len());
-                        counts.push(0);
-                        counts.len() - 1
-                    }
-                };
-                path.clone_into(&mut last.0);
-                last.1 = index;
+            let partition = partitioner.partition_of(record.data, number as u64)?;
+            if partition == counts.len() {
+                counts.push(0);
             }
-            counts[last.1] += 1;
-            of_record.push(last.1);
+            counts[partition] += 1;
+            of_record.push(partition);
         }
+        let mut by_path = partitioner.into_paths();
         if options.partition_keys.is_empty() && records.is_empty() {
             // One file, as a stream without records makes one.
             by_path.insert(String::new(), 0);
@@ -188,8 +177,14 @@ impl Source for Held<'_> {
     }
 }
 
-/// Makes files durable that have all their bytes.
+/// Makes files durable that have all their bytes: their names first, then their bytes, then what leads to them.
 fn finish_all(written: &mut Vec<Pipe>, transaction: &mut Transaction, context: &Context) -> Result<()> {
+    for sync in [false, true] {
+        for pipe in written.iter_mut() {
+            context.check("making records durable")?;
+            pipe.prepare(sync)?;
+        }
+    }
     for mut pipe in written.drain(..) {
         context.check("making records durable")?;
         transaction.add(pipe.finish()?);

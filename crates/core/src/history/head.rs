@@ -43,11 +43,40 @@ impl History<'_> {
     /// `LayoutMismatch` if there are snapshots of another layout only; `Corrupt` if the pointer names a snapshot that
     /// is not there; `ManifestInvalid`; the store's; `Deadline`, `Cancelled`, `Aborted`.
     pub fn head(&self) -> Result<Option<StoredManifest>> {
-        if let Some(head) = self.pointed_or_greatest()? {
-            return Ok(Some(head));
+        let found = self.pointed_or_greatest()?;
+        if let Some(known) = self.known_head_beyond(found.as_ref())? {
+            return Ok(Some(known));
         }
-        self.refuse_another_layout()?;
-        Ok(None)
+        if found.is_none() {
+            self.refuse_another_layout()?;
+        }
+        Ok(found)
+    }
+
+    /// The snapshot that this process knows to be decided, if the pointer lags behind it. Its slot must still say so:
+    /// the dataset may have been removed since, or an older copy of it restored.
+    fn known_head_beyond(&self, found: Option<&StoredManifest>) -> Result<Option<StoredManifest>> {
+        let known_as = self.layout.known_as(self.dataset);
+        let Some(known) = self.store.known_heads().get(&known_as) else { return Ok(None) };
+        let lags = match found.map(|found| &*found.manifest.snapshot_id) {
+            None => true,
+            Some(id) if matches!(form(id), Form::Ours { .. }) => *id < *known.id,
+            // The order of ids tells little of one whose writer's clock may be behind.
+            Some(id) => known.parent.as_deref() == Some(id),
+        };
+        if !lags {
+            return Ok(None);
+        }
+        match self.slot(known.parent.as_deref())? {
+            Some(decision) if *decision.slot.child == *known.id => match self.whole_manifest(&known.id)? {
+                Some(found) => Ok(Some(found)),
+                None => self.proven(&known.id),
+            },
+            _ => {
+                self.store.known_heads().forget(&known_as);
+                Ok(None)
+            }
+        }
     }
 
     fn pointed_or_greatest(&self) -> Result<Option<StoredManifest>> {

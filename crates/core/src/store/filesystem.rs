@@ -7,9 +7,9 @@
 mod age;
 mod failure;
 mod listing;
-mod place;
-mod settled;
+mod naming;
 mod swap;
+mod synced_dirs;
 mod upload;
 
 use std::sync::Arc;
@@ -18,10 +18,13 @@ use std::time::Duration;
 
 use super::disk::real::RealDisk;
 use super::disk::{Dir, Disk, Errno, File, Kind, retry};
-use super::{Backend, Capabilities, Durability, Head, LockWait, Object, Swap, Upload, key};
+use super::{
+    Backend, Capabilities, Durability, Head, LockWait, Object, PreparedSwap, Put, Swap, Upload, key,
+    write_whole,
+};
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
-use settled::Settled;
+use synced_dirs::SyncedDirs;
 
 /// A store in a directory tree. Threads may share it, and a forked child may go on with it.
 pub(crate) struct Filesystem {
@@ -33,14 +36,14 @@ pub(crate) struct Core {
     disk: Arc<dyn Disk>,
     /// For messages and [`Backend::location`]: the root as an absolute path.
     root: String,
-    settled: Settled,
+    synced_dirs: SyncedDirs,
     /// Found out at the first link: this file system has no hard links.
     no_hard_links: AtomicBool,
 }
 
 impl Filesystem {
-    /// The tree below `root`, which must exist; it may be reached through symbolic links. The directory that it
-    /// is now stays the root, even if its name comes to mean another.
+    /// The tree below `root`, which must exist; it may be reached through symbolic links. The directory that
+    /// it is now stays the root, even if its name comes to mean another.
     ///
     /// # Errors
     /// `NotFound`, `InvalidArgument` (no directory, or no path at all), `Io`.
@@ -62,16 +65,16 @@ impl Filesystem {
         let core = Core {
             disk,
             root: root.to_owned(),
-            settled: Settled::new(),
+            synced_dirs: SyncedDirs::new(),
             no_hard_links: AtomicBool::new(false),
         };
         Filesystem { core: Arc::new(core) }
     }
 
-    /// How many directories it keeps in mind as durable.
+    /// How many directories it remembers as durable.
     #[cfg(test)]
-    pub(crate) fn settled_directories(&self) -> usize {
-        self.core.settled.len()
+    pub(crate) fn synced_directories(&self) -> usize {
+        self.core.synced_dirs.len()
     }
 }
 
@@ -170,8 +173,8 @@ impl Core {
         }
     }
 
-    /// Removes the two lowest directories of a path that exist, if they are empty. Somebody may be about to use
-    /// them: they make them again.
+    /// Removes the two lowest directories of a path that exist, if they are empty. Another writer may be
+    /// about to use them: they make them again.
     fn prune(&self, dir_path: &str) {
         let mut path = dir_path;
         let mut removed = 0;
@@ -186,7 +189,8 @@ impl Core {
         }
     }
 
-    /// Removes a name, trying once more if that fails. `NOENT`: it was gone, or the first try removed it after all.
+    /// Removes a name, trying once more if that fails. `NOENT`: it was gone, or the first try removed it
+    /// after all.
     fn unlink(dir: &dyn Dir, name: &str) -> super::disk::Io<()> {
         match retry(|| dir.unlink(name)) {
             Ok(()) => Ok(()),
@@ -221,7 +225,15 @@ impl Backend for Filesystem {
     }
 
     fn upload(&self, _context: &Context, key: &str, durability: Durability) -> Result<Box<dyn Upload>> {
-        Ok(Box::new(upload::FileUpload::begin(&self.core, key, durability)?))
+        let order = upload::Order::NameFirst;
+        Ok(Box::new(upload::FileUpload::begin(&self.core, key, durability, order)?))
+    }
+
+    fn put_if_absent(&self, context: &Context, key: &str, data: &[u8], durability: Durability) -> Put {
+        match upload::FileUpload::begin(&self.core, key, durability, upload::Order::NameLast) {
+            Ok(mut upload) => write_whole(&mut upload, context, data),
+            Err(error) => Put::Failed(error),
+        }
     }
 
     fn head(&self, _context: &Context, key: &str) -> Result<Option<Head>> {
@@ -280,7 +292,40 @@ impl Backend for Filesystem {
         durability: Durability,
         wait: LockWait,
     ) -> Swap {
-        self.core.swap(context, key, expected, value, durability, wait)
+        match swap::FileSwap::open(&self.core, key, value, durability) {
+            Ok(mut swap) => swap.finish(context, expected, wait),
+            Err(error) => Swap::Failed(error),
+        }
+    }
+
+    fn stage(
+        &self,
+        context: &Context,
+        key: &str,
+        data: &[u8],
+        durability: Durability,
+    ) -> Result<Option<Box<dyn Upload>>> {
+        let mut upload = upload::FileUpload::begin(&self.core, key, durability, upload::Order::NameLast)?;
+        upload.write(context, data)?;
+        upload.start_writeback();
+        Ok(Some(Box::new(upload)))
+    }
+
+    fn prepare_swap(
+        &self,
+        _context: &Context,
+        key: &str,
+        value: &[u8],
+        durability: Durability,
+    ) -> Result<Option<Box<dyn PreparedSwap>>> {
+        let mut swap = swap::FileSwap::open(&self.core, key, value, durability)?;
+        swap.prepare()?;
+        Ok(Some(Box::new(swap)))
+    }
+
+    fn identity(&self) -> Option<String> {
+        let identity = self.core.disk.doubt_prefix();
+        (!identity.is_empty()).then(|| format!("filesystem {identity}"))
     }
 
     fn age(&self, _context: &Context, key: &str) -> Result<Option<Duration>> {
@@ -314,7 +359,7 @@ impl Backend for Filesystem {
             return Err(self.core.failure("sync", key, errno));
         }
         drop(file);
-        self.core.settle(dir_path, &*dir)?;
+        self.core.sync_parents(dir_path, &*dir)?;
         self.core.sync_dir(dir_path, &*dir)
     }
 }

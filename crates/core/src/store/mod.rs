@@ -8,6 +8,7 @@ mod direct;
 pub(crate) mod disk;
 pub(crate) mod filesystem;
 pub mod key;
+pub(crate) mod known_heads;
 #[cfg(test)]
 pub(crate) mod layer;
 pub(crate) mod memory;
@@ -110,17 +111,45 @@ pub trait Upload: Send {
     /// Adds bytes at the end.
     ///
     /// # Errors
-    /// `NoSpace`, `Deadline`, `Cancelled`, `Aborted`: none of them count as added; the same bytes (and perhaps more)
-    /// may be offered again. After any other failure the upload can only be dropped.
+    /// `NoSpace`, `Deadline`, `Cancelled`, `Aborted`: none of them count as added; the same bytes (and
+    /// perhaps more) may be offered again. After any other failure the upload can only be dropped.
     fn write(&mut self, context: &Context, data: &[u8]) -> Result<()>;
 
     /// A hint that the bytes so far may begin their way to the disk. Never waits for them, never fails.
     fn start_writeback(&mut self) {}
 
-    /// Makes the object appear under its key, which must be one that no other writer uses, such as one with a fresh
-    /// id in it: a store may replace what is there, and one that refuses answers `Exists`. After `Failed` for want
-    /// of space or of time it may be called again; after anything else the upload is over.
+    /// Makes the bytes as durable as asked, so that [`Upload::finish`] has less to do. Nothing more can be
+    /// written. Where several objects are finished, all of them are named first, then synced, then finished:
+    /// what a file system writes for one of them it writes for all.
+    ///
+    /// # Errors
+    /// The store's failure. `NoSpace`: it may be called again.
+    fn sync(&mut self, _context: &Context) -> Result<()> {
+        Ok(())
+    }
+
+    /// Gives the object its name, without making that durable: [`Upload::finish`] does it, and answers the
+    /// same.
+    fn name(&mut self, _context: &Context) -> Put {
+        Put::Done
+    }
+
+    /// Makes the object appear under its key, which must be one that no other writer uses, such as one with a
+    /// fresh id in it: a store may replace what is there, and one that refuses answers `Exists`. After
+    /// `Failed` for want of space or of time it may be called again; after anything else the upload is over.
     fn finish(&mut self, context: &Context) -> Put;
+}
+
+/// A compare-and-swap of which all is done that can be done beforehand. Dropped, it changes nothing.
+pub trait PreparedSwap: Send {
+    /// Makes the new value as durable as asked, so that [`PreparedSwap::finish`] has only to put it in place.
+    ///
+    /// # Errors
+    /// The store's failure.
+    fn sync(&mut self, context: &Context) -> Result<()>;
+
+    /// Swaps as [`Backend::compare_and_swap`] does. After `Mismatch` and `Busy` it may be called again.
+    fn finish(&mut self, context: &Context, expected: &[u8], wait: LockWait) -> Swap;
 }
 
 /// An object open for reading: it reads the same bytes however its key changes meanwhile, or fails.
@@ -128,8 +157,8 @@ pub trait Object: Send {
     /// Its size in bytes when it was opened.
     fn size(&self) -> u64;
 
-    /// Reads at `offset` into `buffer`; gives how many bytes, 0 at the end only. Reads that follow each other are
-    /// the fast way: a store may have read ahead.
+    /// Reads at `offset` into `buffer`; gives how many bytes, 0 at the end only. Reads that follow each other
+    /// are the fast way: a store may have read ahead.
     ///
     /// # Errors
     /// The store's failure; `Deadline`, `Cancelled`, `Aborted`.
@@ -138,6 +167,22 @@ pub trait Object: Send {
 
 /// How many bytes of a whole object are written between two checks of the context.
 const PIECE: usize = 1 << 20;
+
+/// Writes all of a whole object, and finishes it.
+fn write_whole(upload: &mut dyn Upload, context: &Context, data: &[u8]) -> Put {
+    for (number, piece) in data.chunks(PIECE).enumerate() {
+        if number > 0
+            && let Err(error) = context.check("writing an object")
+        {
+            return Put::Failed(error);
+        }
+        if let Err(error) = upload.write(context, piece) {
+            return Put::Failed(error);
+        }
+        context.written(piece.len());
+    }
+    upload.finish(context)
+}
 
 /// What an implementation of a store gives. Each refuses keys that break the rules (`InvalidPath`) by itself.
 ///
@@ -170,18 +215,7 @@ pub trait Backend: Send + Sync {
             Ok(upload) => upload,
             Err(error) => return Put::Failed(error),
         };
-        for (number, piece) in data.chunks(PIECE).enumerate() {
-            if number > 0
-                && let Err(error) = context.check("writing an object")
-            {
-                return Put::Failed(error);
-            }
-            if let Err(error) = upload.write(context, piece) {
-                return Put::Failed(error);
-            }
-            context.written(piece.len());
-        }
-        upload.finish(context)
+        write_whole(&mut *upload, context, data)
     }
 
     /// What there is to know of an object without reading it; `None` if it is absent.
@@ -203,8 +237,8 @@ pub trait Backend: Send + Sync {
     fn get(&self, context: &Context, key: &str, limit: u64) -> Result<Option<Vec<u8>>>;
 
     /// Calls `each` for every key that begins with `prefix` (empty, or ending in `/`) and sorts after
-    /// `start_after`, until it answers `false`; in bytewise order if [`Capabilities::is_ordered`], else in any.
-    /// Temporary files are not shown.
+    /// `start_after`, until it answers `false`; in bytewise order if [`Capabilities::is_ordered`], else in
+    /// any. Temporary files are not shown.
     ///
     /// # Errors
     /// The store's failure; a prefix under which nothing lies is no failure.
@@ -216,9 +250,9 @@ pub trait Backend: Send + Sync {
         each: &mut dyn FnMut(&str) -> bool,
     ) -> Result<()>;
 
-    /// Calls `each` for the names directly below `prefix` (empty, or ending in `/`), files and folders alike, in any
-    /// order, until it answers `false`. Temporary files are not shown. A name that is both a file's and a folder's
-    /// may come twice.
+    /// Calls `each` for the names directly below `prefix` (empty, or ending in `/`), files and folders alike,
+    /// in any order, until it answers `false`. Temporary files are not shown. A name that is both a file's
+    /// and a folder's may come twice.
     ///
     /// # Errors
     /// As `list`.
@@ -231,7 +265,8 @@ pub trait Backend: Send + Sync {
     /// The store's failure.
     fn delete(&self, context: &Context, key: &str) -> Result<()>;
 
-    /// Replaces the object's bytes by `value` if they are `expected`; an absent object matches empty `expected`.
+    /// Replaces the object's bytes by `value` if they are `expected`; an absent object matches empty
+    /// `expected`.
     fn compare_and_swap(
         &self,
         context: &Context,
@@ -242,8 +277,46 @@ pub trait Backend: Send + Sync {
         wait: LockWait,
     ) -> Swap;
 
-    /// How long an object has stood unchanged, by the store's own clock; `None` if it is absent. Asked only where
-    /// [`Capabilities::has_clock`].
+    /// Writes an object's bytes, and leaves it to [`Upload::finish`] to give it its name. Where bytes go to a
+    /// disk it is cheaper to send those of several objects at once, and a lack of space shows before any of
+    /// them appears. `None`: this store gains nothing by it, and the object is to be put in one step.
+    ///
+    /// # Errors
+    /// The store's failure; nothing was made.
+    fn stage(
+        &self,
+        _context: &Context,
+        _key: &str,
+        _data: &[u8],
+        _durability: Durability,
+    ) -> Result<Option<Box<dyn Upload>>> {
+        Ok(None)
+    }
+
+    /// Begins a compare-and-swap to `value`, and finds out whether it can succeed at all. `None`: this store
+    /// has nothing to prepare.
+    ///
+    /// # Errors
+    /// `Unsupported` for a store without locks; the store's failure, such as a lock that may not be taken.
+    /// Nothing was changed.
+    fn prepare_swap(
+        &self,
+        _context: &Context,
+        _key: &str,
+        _value: &[u8],
+        _durability: Durability,
+    ) -> Result<Option<Box<dyn PreparedSwap>>> {
+        Ok(None)
+    }
+
+    /// What this store has in common with every other handle on the same objects in this process, and with no
+    /// other store; `None`: the handle is the only one.
+    fn identity(&self) -> Option<String> {
+        None
+    }
+
+    /// How long an object has stood unchanged, by the store's own clock; `None` if it is absent. Asked only
+    /// where [`Capabilities::has_clock`].
     ///
     /// # Errors
     /// The store's failure; `Unsupported` without a clock.
@@ -253,8 +326,9 @@ pub trait Backend: Send + Sync {
         Err(Error::new(Status::Unsupported, message).with_path(key))
     }
 
-    /// Fails if objects below this prefix (ending in `/`) are impossible, because something that is no folder stands
-    /// where a folder has to be: nothing below it can be read then, which is not the same as that there is nothing.
+    /// Fails if objects below this prefix (ending in `/`) are impossible, because something that is no folder
+    /// stands where a folder has to be: nothing below it can be read then, which is not the same as that
+    /// there is nothing.
     ///
     /// # Errors
     /// `InvalidPath`, naming what is in the way; the store's failure. Absence is no failure.
@@ -263,9 +337,9 @@ pub trait Backend: Send + Sync {
         Ok(())
     }
 
-    /// Makes durable an object that another process may have written: its bytes, and the entries of it and of all
-    /// the directories above. A failure is never tried again on the same file by this process. Asked only where
-    /// [`Capabilities::persists`]: elsewhere what is there is durable.
+    /// Makes durable an object that another process may have written: its bytes, and the entries of it and of
+    /// all the directories above. A failure is never tried again on the same file by this process. Asked only
+    /// where [`Capabilities::persists`]: elsewhere what is there is durable.
     ///
     /// # Errors
     /// `NotFound`; the store's failure; `Io` if an earlier sync of it failed in this process.
@@ -308,6 +382,7 @@ struct Inner {
     backend: Arc<dyn Backend>,
     /// The backend without a probe before its first write.
     bare: Arc<dyn Backend>,
+    known_heads: Arc<known_heads::KnownHeads>,
     log: Option<Box<LogFn>>,
 }
 
@@ -317,16 +392,21 @@ impl Store {
     pub fn new(backend: Box<dyn Backend>, options: StoreOptions) -> Self {
         let backend: Arc<dyn Backend> = backend.into();
         let bare = Arc::clone(&backend);
-        Store { inner: Arc::new(Inner { backend, bare, log: options.log }) }
+        Self::over(backend, bare, options)
     }
 
-    /// A store over a backend whose conditions are tried before this handle's first write ([`probe::Probed`]): for
-    /// services and programs that may ignore them.
+    fn over(backend: Arc<dyn Backend>, bare: Arc<dyn Backend>, options: StoreOptions) -> Self {
+        let known_heads = known_heads::KnownHeads::of(bare.identity());
+        Store { inner: Arc::new(Inner { backend, bare, known_heads, log: options.log }) }
+    }
+
+    /// A store over a backend whose conditions are tried before this handle's first write
+    /// ([`probe::Probed`]): for services and programs that may ignore them.
     #[must_use]
     pub fn probed(backend: Box<dyn Backend>, options: StoreOptions) -> Self {
         let bare: Arc<dyn Backend> = backend.into();
         let backend = Arc::new(probe::Probed::new(Arc::clone(&bare)));
-        Store { inner: Arc::new(Inner { backend, bare, log: options.log }) }
+        Self::over(backend, bare, options)
     }
 
     /// A store in a directory, which must exist.
@@ -353,6 +433,11 @@ impl Store {
     /// The backend without a probe: a conformance suite makes its own.
     fn bare(&self) -> &dyn Backend {
         &*self.inner.bare
+    }
+
+    /// The snapshots that this process knows to be decided.
+    pub(crate) fn known_heads(&self) -> &known_heads::KnownHeads {
+        &self.inner.known_heads
     }
 
     /// Tells the caller's log, if there is one.

@@ -1,5 +1,5 @@
-//! The calls of the system that no safe crate wraps: a close that tells how it went, the start of write-back, a write
-//! that raises no signal, and news of a fork.
+//! The calls of the system that no safe crate wraps: a close that tells how it went, the start of write-back,
+//! a write that raises no signal, and news of a fork.
 
 use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 
@@ -8,19 +8,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::io::Errno;
 
-/// How many forks lie between the process that loaded this library and this one, since somebody asked.
+/// How many forks lie between the process that loaded this library and this one, since the first question.
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
 /// As [`forks_so_far`], for the first question of all.
 pub(crate) fn forks() -> u64 {
-    /// Runs in a new process before anything else of it does: one atomic addition, as little as may be done there.
+    /// Runs in a new process before anything else of it does: one atomic addition, as little as may be done
+    /// there.
     extern "C" fn forked() {
         FORKS.fetch_add(1, Ordering::Relaxed);
     }
     static WATCHED: Once = Once::new();
     WATCHED.call_once(|| {
-        // SAFETY: the handler lives as long as the library, which is never unloaded, and does nothing but what is
-        // allowed in a new process. That there was no memory to note it leaves every process as one.
+        // SAFETY: the handler lives as long as the library, which is never unloaded, and does nothing but
+        // what is allowed in a new process. That there was no memory to note it leaves every process as one.
         unsafe { libc::pthread_atfork(None, None, Some(forked)) };
     });
     forks_so_far()
@@ -39,7 +40,8 @@ fn last_errno() -> Errno {
 /// Closes a descriptor. It is closed with any answer, and must not be closed again.
 pub(crate) fn close(fd: OwnedFd) -> Result<(), Errno> {
     let raw = fd.into_raw_fd();
-    // SAFETY: `into_raw_fd` gave up the only owner of this open descriptor, and nothing uses it after this call.
+    // SAFETY: `into_raw_fd` gave up the only owner of this open descriptor, and nothing uses it after this
+    // call.
     if unsafe { libc::close(raw) } == 0 { Ok(()) } else { Err(last_errno()) }
 }
 
@@ -49,8 +51,9 @@ pub(crate) fn write(fd: BorrowedFd<'_>, data: &[u8]) -> Result<usize, Errno> {
     use std::mem::MaybeUninit;
     use std::os::fd::AsRawFd;
 
-    // SAFETY: the sets are filled by the calls that begin with them before they are read, the other pointers may be
-    // NULL, and the descriptor and the data live for the call. Only this thread's mask changes, and it is set back.
+    // SAFETY: the sets are filled by the calls that begin with them before they are read, the other pointers
+    // may be NULL, and the descriptor and the data live for the call. Only this thread's mask changes, and it
+    // is set back.
     unsafe {
         let (mut pipe, mut before, mut pending) =
             (MaybeUninit::uninit(), MaybeUninit::uninit(), MaybeUninit::uninit());
@@ -95,8 +98,8 @@ pub(crate) mod tests {
     /// Closes the descriptors 0 to 2, for a process that has nothing to say any more.
     pub(crate) fn close_standard_descriptors() {
         for descriptor in 0..3 {
-            // SAFETY: the calling process is a child made for this one test; Rust's own handles on these descriptors
-            // own nothing, and only fail from here on.
+            // SAFETY: the calling process is a child made for this one test; Rust's own handles on these
+            // descriptors own nothing, and only fail from here on.
             unsafe { libc::close(descriptor) };
         }
     }

@@ -1,7 +1,20 @@
 //! Objects in which nothing is nested or escaped, as most records are: a key is found as bytes, without a
 //! look at each member.
 
-use super::block::{self, Block};
+use memchr::memmem::Finder;
+
+/// A key that is looked for in flat documents.
+#[derive(Debug)]
+pub struct FlatKey(Finder<'static>);
+
+impl FlatKey {
+    /// `None` if this key cannot be looked for: what follows a string's last quote must not be taken for a
+    /// key.
+    pub fn new(key: &str) -> Option<Self> {
+        let can_find = !key.starts_with([',', ':', '}', ' ', '\t', '\n', '\r']) && !key.contains(['"', '\\']);
+        can_find.then(|| FlatKey(Finder::new(&format!("\"{key}\"")).into_owned()))
+    }
+}
 
 /// A document that a [`super::Checker`] has accepted, and that is an object without containers in it and
 /// without escapes. Wherever a key stands between quotes there, with a colon after it, it is a key of the
@@ -14,32 +27,16 @@ impl<'a> Flat<'a> {
     pub fn of(document: &'a [u8]) -> Option<Self> {
         let brace = document.iter().position(|byte| !byte.is_ascii_whitespace())?;
         let inner = document.get(brace + 1..)?;
-        let blocks = inner.chunks_exact(block::LEN);
-        let is_other = |byte: &u8| matches!(byte, b'{' | b'[' | b'\\');
-        let has_other = |chunk: &[u8]| match chunk.first_chunk() {
-            Some(ahead) => {
-                let block = Block::load(ahead);
-                block.equal(b'{') | block.equal(b'[') | block.equal(b'\\') != 0
-            }
-            None => false,
-        };
-        let rest = blocks.remainder();
-        let is_flat =
-            document[brace] == b'{' && !rest.iter().any(is_other) && !blocks.into_iter().any(has_other);
+        let is_flat = document[brace] == b'{' && memchr::memchr3(b'{', b'[', b'\\', inner).is_none();
         is_flat.then_some(Flat(document))
     }
 
-    /// Whether this key can be looked for. What follows a string's last quote must not be taken for a key.
-    pub fn can_find(key: &str) -> bool {
-        !key.starts_with([',', ':', '}', ' ', '\t', '\n', '\r']) && !key.contains(['"', '\\'])
-    }
-
     /// The value of the last member with this key, given with its quotes, and where the value begins.
-    pub fn last_value(&self, quoted: &[u8]) -> Option<(&'a [u8], usize)> {
+    pub fn last_value(&self, FlatKey(finder): &FlatKey) -> Option<(&'a [u8], usize)> {
         let (mut from, mut last) = (0, None);
-        while let Some(at) = find(self.0, quoted, from) {
-            from = at + 1;
-            last = self.value_after(at + quoted.len()).or(last);
+        while let Some(at) = self.0.get(from..).and_then(|rest| finder.find(rest)) {
+            last = self.value_after(from + at + finder.needle().len()).or(last);
+            from += at + 1;
         }
         last
     }
@@ -58,33 +55,6 @@ impl<'a> Flat<'a> {
 
     fn token(&self, from: usize) -> Option<usize> {
         Some(from + self.0.get(from..)?.iter().position(|byte| !byte.is_ascii_whitespace())?)
-    }
-}
-
-/// Where a text between quotes is next, from `from` on: where its first two bytes and its last but one are,
-/// looked for in sixteen places at once, the others are compared.
-fn find(bytes: &[u8], quoted: &[u8], mut from: usize) -> Option<usize> {
-    let Some(gap) = quoted.len().checked_sub(3) else {
-        return bytes.windows(2).skip(from).position(|pair| pair == quoted).map(|at| from + at);
-    };
-    let (second, last) = (quoted[1], quoted[1 + gap]);
-    loop {
-        let ahead = |from: usize| bytes.get(from..)?.first_chunk().map(Block::load);
-        let (Some(firsts), Some(seconds), Some(lasts)) =
-            (ahead(from), ahead(from + 1), ahead(from + 1 + gap))
-        else {
-            let rest = bytes.get(from..)?;
-            return rest.windows(quoted.len()).position(|text| text == quoted).map(|at| from + at);
-        };
-        let mut places = firsts.equal(b'"') & seconds.equal(second) & lasts.equal(last);
-        while places != 0 {
-            let at = from + places.trailing_zeros() as usize;
-            if bytes[at..].starts_with(quoted) {
-                return Some(at);
-            }
-            places &= places - 1;
-        }
-        from += block::LEN;
     }
 }
 
@@ -154,8 +124,8 @@ mod tests {
                 .collect();
             let document = format!("{space}{{{}}}{space}", members.join(","));
             let flat = Flat::of(document.as_bytes()).unwrap();
-            for key in keys.into_iter().filter(|key| Flat::can_find(key)) {
-                let value = flat.last_value(format!("\"{key}\"").as_bytes());
+            for (key, wanted) in keys.iter().filter_map(|key| Some((key, FlatKey::new(key)?))) {
+                let value = flat.last_value(&wanted);
                 assert_eq!(value, expected(document.as_bytes(), key), "{key:?} in {document}");
                 found += usize::from(value.is_some());
             }

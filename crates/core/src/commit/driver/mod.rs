@@ -2,6 +2,7 @@
 
 mod reading;
 mod refusal;
+mod staged;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,12 +19,13 @@ use crate::id::{self, TIME_END};
 use crate::layout::Layout;
 use crate::manifest::producers::Stamp;
 use crate::manifest::{Manifest, ManifestKey};
+use crate::store::known_heads::KnownHead;
 use crate::store::{Backend, Durability, LockWait, LogLevel, Put, Swap};
 
 /// A parent this far ahead of the clock is worth a warning.
 const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How many copies of a hive manifest are put without checking the deadline.
+/// How many copies of a hive manifest are put at a time, between two checks of the deadline.
 const COPIES: usize = 16;
 
 /// What is to be committed.
@@ -76,6 +78,8 @@ struct Driver<'a> {
     machine: Machine,
     /// The payload of our own attempt.
     own: Option<Decision>,
+    /// What is written ahead of our attempt's decision.
+    staged: Option<staged::Staged>,
     /// The payload of the slot read last.
     seen: Option<Decision>,
     /// The SHA-256 of the manifest read last.
@@ -115,6 +119,10 @@ pub fn commit(
         Ok(Conclusion::Committed(slot, publication)) => {
             let payload = driver.own.take().map(|own| own.payload).unwrap_or_default();
             *pending = None;
+            driver.remember(&slot);
+            if publication == Publication::Unpublished {
+                driver.warn_unpublished(&slot.child);
+            }
             Ok(Ended::Decided(Decided { payload, slot, publication }))
         }
         Ok(Conclusion::AlreadyCommitted(head)) => {
@@ -190,6 +198,8 @@ pub fn adopt(target: Target<'_>, context: &Context, id: &str, knowledge: &mut Kn
     let mut driver = Driver::new(target, context, machine);
     let ended = driver.run();
     *knowledge = driver.machine.knowledge().clone();
+    // The choice may lie behind what was known.
+    target.store.known_heads().forget(&target.layout.known_as(target.dataset));
     match ended? {
         Conclusion::Adopted => Ok(()),
         Conclusion::NotCommitted(reason) => Err(driver.refusal(reason)),
@@ -216,7 +226,17 @@ fn clock_too_late() -> Error {
 
 impl<'a> Driver<'a> {
     fn new(target: Target<'a>, context: &'a Context, machine: Machine) -> Self {
-        Driver { target, context, content: None, machine, own: None, seen: None, digest: None, error: None }
+        Driver {
+            target,
+            context,
+            content: None,
+            machine,
+            own: None,
+            staged: None,
+            seen: None,
+            digest: None,
+            error: None,
+        }
     }
 
     fn run(&mut self) -> Result<Conclusion> {
@@ -374,8 +394,19 @@ impl<'a> Driver<'a> {
             }
         }
         let bytes = slot::encode(slot_key, slot, &payload);
-        let key = slot_key.path();
-        let put = self.backend().put_if_absent(self.request_context(), &key, &bytes, self.target.durability);
+        if let Err(error) = self.stage(slot, &payload, &bytes) {
+            self.error = Some(error);
+            return PutAnswer::Failed;
+        }
+        let staged = self.staged_slot(slot.nonce);
+        let context = self.request_context();
+        let put = match staged {
+            Some(mut staged) => staged.finish(context),
+            None => {
+                let key = slot_key.path();
+                self.backend().put_if_absent(context, &key, &bytes, self.target.durability)
+            }
+        };
         self.answer(put)
     }
 
@@ -389,7 +420,15 @@ impl<'a> Driver<'a> {
         };
         let key = self.target.layout.manifest_path(self.target.dataset, &slot.child);
         match self.put_copies(slot, &payload, &key) {
-            PutAnswer::Done => self.put_bytes(&key, &payload),
+            PutAnswer::Done => {
+                let staged = self.staged_manifest(slot.nonce);
+                let context = self.request_context();
+                let put = match staged {
+                    Some(mut staged) => staged.finish(context),
+                    None => self.backend().put_if_absent(context, &key, &payload, self.target.durability),
+                };
+                self.compare_taken(put, &key, &payload)
+            }
             answer => answer,
         }
     }
@@ -413,28 +452,37 @@ impl<'a> Driver<'a> {
                 return PutAnswer::Failed;
             }
         };
-        for (number, key) in copies(self.target.layout, self.target.dataset, &manifest).iter().enumerate() {
-            // A few are put without checking the deadline, as any manifest is; thousands are left to the next writer.
-            if number >= COPIES
+        let keys = copies(self.target.layout, self.target.dataset, &manifest);
+        for (number, group) in keys.chunks(COPIES).enumerate() {
+            // A few are put even after the deadline, as any manifest is; thousands are left to the next writer.
+            if number > 0
                 && let Err(error) = self.context.check("publishing the copies of a manifest")
             {
                 self.error = Some(error);
                 return PutAnswer::Failed;
             }
-            match self.put_bytes(key, payload) {
-                PutAnswer::Done => {}
-                // A writer that died before us may have left it in the cache.
-                PutAnswer::Exists if self.persist(key) == SyncAnswer::Durable => {}
-                PutAnswer::Exists => return PutAnswer::Failed,
-                answer => return answer,
+            let puts = match self.put_group(group, payload) {
+                Ok(puts) => puts,
+                Err(error) => {
+                    self.error = Some(error);
+                    return PutAnswer::Failed;
+                }
+            };
+            for (key, put) in group.iter().zip(puts) {
+                match self.compare_taken(put, key, payload) {
+                    PutAnswer::Done => {}
+                    // A writer that died before us may have left it in the cache.
+                    PutAnswer::Exists if self.persist(key) == SyncAnswer::Durable => {}
+                    PutAnswer::Exists => return PutAnswer::Failed,
+                    answer => return answer,
+                }
             }
         }
         PutAnswer::Done
     }
 
-    /// Puts a manifest, or a copy of one.
-    fn put_bytes(&mut self, key: &str, payload: &[u8]) -> PutAnswer {
-        let put = self.backend().put_if_absent(self.request_context(), key, payload, self.target.durability);
+    /// How the put of a manifest, or of a copy of one, ended: a key that is taken may be taken by the same bytes.
+    fn compare_taken(&mut self, put: Put, key: &str, payload: &[u8]) -> PutAnswer {
         match self.answer(put) {
             PutAnswer::Exists => match self.backend().get(self.request_context(), key, MANIFEST_MAX) {
                 Ok(Some(there)) if there == *payload => PutAnswer::Exists,
@@ -541,9 +589,25 @@ impl<'a> Driver<'a> {
         let is_own = self.own.as_ref().is_some_and(|own| *own.slot.child == *value);
         let is_help = matches!(self.machine.goal(), Goal::Commit { .. }) && !is_own;
         let wait = if is_help { LockWait::Attempts } else { LockWait::Deadline };
-        let (context, durability) = (self.request_context(), self.target.durability);
+        let durability = self.target.durability;
         let expected = expected.unwrap_or_default();
-        match self.backend().compare_and_swap(context, &key, expected, value.as_bytes(), durability, wait) {
+        let prepared = if is_own { self.prepared_swap() } else { None };
+        let context = self.request_context();
+        let swap = match prepared {
+            Some(mut prepared) => {
+                let swap = prepared.finish(context, expected, wait);
+                // It may be tried again, against what is there.
+                if matches!(swap, Swap::Mismatch(_) | Swap::Busy(_)) {
+                    self.keep_prepared(prepared);
+                }
+                swap
+            }
+            None => {
+                let value = value.as_bytes();
+                self.backend().compare_and_swap(context, &key, expected, value, durability, wait)
+            }
+        };
+        match swap {
             Swap::Done => SwapAnswer::Done,
             Swap::Mismatch(current) => SwapAnswer::Mismatch(current),
             Swap::Busy(error) | Swap::Failed(error) => {
@@ -567,6 +631,24 @@ impl<'a> Driver<'a> {
                 PauseAnswer::Stop
             }
         }
+    }
+
+    /// Readers in this process are given the snapshot from now on, wherever the pointer is.
+    fn remember(&self, slot: &Slot) {
+        let head =
+            KnownHead { parent: slot.parent.as_deref().map(str::to_owned), id: slot.child.to_string() };
+        let known_as = self.target.layout.known_as(self.target.dataset);
+        self.target.store.known_heads().learn(&known_as, head);
+    }
+
+    fn warn_unpublished(&self, id: &str) {
+        let cause = self.error.as_ref().map_or("no answer", |error| error.message());
+        let message = format!(
+            "dataset {:?}: the snapshot {id} is committed, but not published yet ({cause}): until the next commit \
+             publishes it, other processes read the snapshot before it",
+            self.target.dataset
+        );
+        self.target.store.log(LogLevel::Warning, &message);
     }
 
     fn named(&self, error: Error) -> Error {

@@ -17,6 +17,7 @@ mod neighbour;
 mod obstacles;
 mod own_files;
 mod reading;
+mod unpublished;
 mod vanished;
 
 use super::*;

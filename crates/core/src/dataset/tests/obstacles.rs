@@ -27,6 +27,8 @@ fn a_file_in_place_of_a_folder_is_named_and_not_taken_for_an_empty_dataset() {
         (Layout::Default, "datasets/events"),
         (Layout::Default, "datasets/events/snapshots"),
         (Layout::Hive, "datasets"),
+        (Layout::Hive, "datasets/events/segments"),
+        (Layout::Default, "datasets/events/_commits"),
         (Layout::Flat, "events"),
     ] {
         let dir = TempDir::new();
@@ -44,6 +46,10 @@ fn a_file_in_place_of_a_folder_is_named_and_not_taken_for_an_empty_dataset() {
             ("snapshot", dataset.snapshot(&id, &calls).map(drop)),
             ("a commit", write_held(&dataset, &["{\"p\":1}"]).map(drop)),
         ] {
+            // Slots matter to commits only.
+            if file.ends_with("_commits") && what != "a commit" {
+                continue;
+            }
             let error = answer.expect_err(what);
             // That one snapshot is missing is true in any case.
             if what == "snapshot" && error.status() == Status::SnapshotNotFound {

@@ -1,5 +1,6 @@
 //! Listing: a walk with its own stack of open directories, as deep as the tree, so that its memory does not
-//! grow with the number of objects. Symbolic links are not followed and not shown, as no key leads through one.
+//! grow with the number of objects. Symbolic links are not followed and not shown, as no key leads through
+//! one.
 
 use super::{Core, join};
 use crate::context::Context;

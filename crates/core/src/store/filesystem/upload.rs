@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::place::Placed;
+use super::naming::Named;
 use super::{Core, split};
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
@@ -13,8 +13,32 @@ use crate::store::{Durability, Put, Upload, key};
 /// What [`Process::check`] names.
 const THE_UPLOAD: &str = "an object on its way into a store";
 
-/// Holds two descriptors: the file's and its directory's. The latter is held from the start, so that after the
-/// object has got its name no lack of descriptors stands in the way of the directory's sync.
+/// Which comes first: that the bytes are durable, or that the object has its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// The name means whole and durable bytes, at every moment and after every power cut.
+    NameLast,
+    /// For a key that only this upload can have, and that nothing leads to before the upload is finished.
+    /// Then one commit of the file system's journal makes bytes and name durable, and not one each; a power
+    /// cut may leave a part of the bytes under a name that nothing leads to.
+    NameFirst,
+}
+
+/// What name the object has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Name {
+    /// The temporary one, or none any more.
+    Temporary,
+    /// Its own, which may not be durable.
+    Own,
+    /// Its own, for good.
+    Kept,
+    /// Another object has its name.
+    Taken,
+}
+
+/// Holds two descriptors: the file's and its directory's. The latter is held from the start, so that after
+/// the object has got its name no lack of descriptors stands in the way of the directory's sync.
 pub(super) struct FileUpload {
     core: Arc<Core>,
     /// In another one it neither writes nor removes: the file is this one's.
@@ -29,14 +53,18 @@ pub(super) struct FileUpload {
     written: u64,
     /// How many bytes beyond `written` the file holds of a write for which there was not enough space.
     ahead: usize,
-    /// All that must happen before the object gets its name has happened.
+    name: Name,
+    order: Order,
+    /// The bytes are as durable as asked, and the file is closed.
     complete: bool,
+    /// The directories that lead to the object are durable, its own left out.
+    parents_synced: bool,
     /// Up to where write-back was begun.
     flowing: u64,
 }
 
 impl FileUpload {
-    pub(super) fn begin(core: &Arc<Core>, key: &str, durability: Durability) -> Result<Self> {
+    pub(super) fn begin(core: &Arc<Core>, key: &str, durability: Durability, order: Order) -> Result<Self> {
         key::check(key)?;
         if durability == Durability::Full {
             core.check_doubt(split(key).0)?;
@@ -52,12 +80,15 @@ impl FileUpload {
             file: Some(file),
             written: 0,
             ahead: 0,
+            name: Name::Temporary,
+            order,
             complete: false,
+            parents_synced: false,
             flowing: 0,
         })
     }
 
-    /// Everything that must have happened before the object gets its name.
+    /// Makes the bytes as durable as asked, and closes the file.
     fn complete(&mut self) -> Result<()> {
         let Some(mut file) = self.file.take() else {
             let message = format!(
@@ -70,16 +101,47 @@ impl FileUpload {
         if self.durability == Durability::Full {
             retry(|| file.sync()).map_err(|errno| self.core.failure("sync", &self.key, errno))?;
         }
-        if let Err(altered) = self.core.check_size(&self.key, &*file, self.written) {
+        if self.order == Order::NameLast
+            && let Err(altered) = self.core.check_size(&self.key, &*file, self.written)
+        {
             self.file = Some(file);
             return Err(altered);
         }
-        self.core.close(&self.key, file)?;
-        if self.durability == Durability::Full {
-            // After the file's own sync, which on most file systems has the new directories in its wake.
-            self.core.settle(split(&self.key).0, &*self.dir)?;
+        self.core.close(&self.key, file)
+    }
+
+    /// Gives the file its name, if that is free.
+    fn give_name(&mut self) -> Put {
+        let Some(temporary) = self.temporary.clone() else {
+            let message = format!("{:?} in {} is finished already", self.key, self.core.root);
+            return Put::Failed(Error::new(Status::State, message).with_path(&self.key));
+        };
+        match self.core.name(&self.key, &*self.dir, &temporary) {
+            Named::Here => {
+                self.temporary = None;
+                self.name = Name::Own;
+                Put::Done
+            }
+            Named::Taken => {
+                self.temporary = None;
+                self.name = Name::Taken;
+                Put::Exists
+            }
+            // Dropping it removes the temporary name, if that is still there, and then the directories.
+            Named::Failed(error) => Put::Failed(error),
+            Named::Unknown(error) => {
+                self.temporary = None;
+                Put::Unknown(error)
+            }
         }
-        Ok(())
+    }
+
+    /// Makes the directories durable that lead to the object, its own left out.
+    fn sync_parents(&self) -> Result<()> {
+        match self.durability {
+            Durability::Full => self.core.sync_parents(split(&self.key).0, &*self.dir),
+            Durability::Process => Ok(()),
+        }
     }
 
     fn sync_entry(&self) -> Result<()> {
@@ -125,42 +187,64 @@ impl Upload for FileUpload {
         }
     }
 
-    fn finish(&mut self, _context: &Context) -> Put {
+    fn sync(&mut self, _context: &Context) -> Result<()> {
+        self.process.check(THE_UPLOAD)?;
+        if !self.complete {
+            self.complete()?;
+            self.complete = true;
+        }
+        if self.order == Order::NameLast && !self.parents_synced {
+            // After the file's own sync, which on most file systems has the new directories in its wake.
+            self.sync_parents()?;
+            self.parents_synced = true;
+        }
+        Ok(())
+    }
+
+    fn name(&mut self, context: &Context) -> Put {
+        match self.name {
+            Name::Own => return Put::Done,
+            Name::Taken => return Put::Exists,
+            Name::Temporary | Name::Kept => {}
+        }
+        if self.order == Order::NameLast
+            && let Err(error) = self.sync(context)
+        {
+            return Put::Failed(error);
+        }
         if let Err(error) = self.process.check(THE_UPLOAD) {
             return Put::Failed(error);
         }
-        if !self.complete {
-            if let Err(error) = self.complete() {
-                return Put::Failed(error);
-            }
-            self.complete = true;
+        if let Some(file) = &self.file
+            && let Err(altered) = self.core.check_size(&self.key, &**file, self.written)
+        {
+            return Put::Failed(altered);
         }
-        let Some(temporary) = self.temporary.clone() else {
-            let message = format!("{:?} in {} is finished already", self.key, self.core.root);
-            return Put::Failed(Error::new(Status::State, message).with_path(&self.key));
-        };
-        match self.core.place(&self.key, &*self.dir, &temporary) {
-            Placed::Here => {
-                self.temporary = None;
-                match self.sync_entry() {
-                    Ok(()) => Put::Done,
+        self.give_name()
+    }
+
+    fn finish(&mut self, context: &Context) -> Put {
+        let named = self.name(context);
+        match named {
+            Put::Done => {
+                if self.order == Order::NameFirst {
+                    let synced = self.sync(context).and_then(|()| self.sync_parents());
+                    if let Err(error) = synced.and_then(|()| self.sync_entry()) {
+                        // No other object leads to it, so that it can be taken back.
+                        return Put::Failed(error);
+                    }
+                } else if let Err(error) = self.sync_entry() {
                     // The directory is in doubt now, and with it each object in it.
-                    Err(error) => Put::Doubtful(error),
+                    return Put::Doubtful(error);
                 }
+                self.name = Name::Kept;
+                Put::Done
             }
-            Placed::Taken => {
-                self.temporary = None;
-                match self.sync_entry() {
-                    Ok(()) => Put::Exists,
-                    Err(error) => Put::Failed(error),
-                }
-            }
-            // Dropping it removes the temporary name, if that is still there, and then the directories.
-            Placed::Failed(error) => Put::Failed(error),
-            Placed::Unknown(error) => {
-                self.temporary = None;
-                Put::Unknown(error)
-            }
+            Put::Exists => match self.sync_entry() {
+                Ok(()) => Put::Exists,
+                Err(error) => Put::Failed(error),
+            },
+            failed => failed,
         }
     }
 }
@@ -171,10 +255,13 @@ impl Drop for FileUpload {
         if !self.process.is_current() {
             return;
         }
-        if let Some(temporary) = self.temporary.take() {
-            self.file = None;
-            let _ = Core::unlink(&*self.dir, &temporary);
-            self.core.prune(split(&self.key).0);
-        }
+        let name = match (&self.temporary, self.name, self.order) {
+            (Some(temporary), ..) => temporary.clone(),
+            (None, Name::Own, Order::NameFirst) => split(&self.key).1.to_owned(),
+            _ => return,
+        };
+        self.file = None;
+        let _ = Core::unlink(&*self.dir, &name);
+        self.core.prune(split(&self.key).0);
     }
 }

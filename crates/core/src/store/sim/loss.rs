@@ -61,9 +61,10 @@ pub(crate) struct Coverage {
 }
 
 impl SimDisk {
-    /// The disk after a power cut, every process gone. `choice(n)` picks a number below `n` for each thing that is
-    /// uncertain: for a name changed since its directory was synced, each of its meanings since then; for a file
-    /// changed since it was synced, the synced bytes, half of the new ones, all of them, or all as zeros.
+    /// The disk after a power cut, every process gone. `choice(n)` picks a number below `n` for each thing
+    /// that is uncertain: for a name changed since its directory was synced, each of its meanings since then;
+    /// for a file changed since it was synced, the synced bytes, half of the new ones, all of them, or all as
+    /// zeros.
     pub(crate) fn power_loss(&self, choice: &mut dyn FnMut(usize) -> usize) -> SimDisk {
         let before = locked(&self.world);
         let mut after = World { nodes: BTreeMap::new(), locks: BTreeMap::new(), ..*before };
@@ -86,8 +87,8 @@ impl SimDisk {
         Self::from_world(after)
     }
 
-    /// Hands `each` every state that a power cut now may leave; if there are more than `limit`, then so many of
-    /// them in order, and as many again drawn from seeds.
+    /// Hands `each` every state that a power cut now may leave; if there are more than `limit`, then so many
+    /// of them in order, and as many again drawn from seeds.
     pub(crate) fn for_each_loss(&self, limit: usize, mut each: impl FnMut(SimDisk)) -> Coverage {
         let mut odometer = Odometer::default();
         for states in 1..=limit {

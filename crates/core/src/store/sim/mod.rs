@@ -1,6 +1,6 @@
 //! A simulated disk: the same tree of directories and files for any number of simulated processes, whose
-//! operations can be made to fail, to be carried out and yet reported as failed, or never to happen because the
-//! process died before them; and which can lose at a power cut any part of what was not synced.
+//! operations can be made to fail, to be carried out and yet reported as failed, or never to happen because
+//! the process died before them; and which can lose at a power cut any part of what was not synced.
 //!
 //! ```text
 //! let disk = SimDisk::new();
@@ -65,8 +65,8 @@ pub(crate) struct Step {
 /// What goes wrong at an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It fails and does nothing. A failed sync may have lost what it should have kept, for good; an interrupted
-    /// one (`EINTR`) has not.
+    /// It fails and does nothing. A failed sync may have lost what it should have kept, for good; an
+    /// interrupted one (`EINTR`) has not.
     Fail(Errno),
     /// It is carried out, and reported as failed.
     After(Errno),

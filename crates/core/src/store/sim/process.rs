@@ -137,8 +137,8 @@ impl SimProcess {
         Arc::new(self.clone())
     }
 
-    /// Asks `plan` before every operation, with its number since the process began or [`Self::forget`]. The plan
-    /// may act on the disk through another process.
+    /// Asks `plan` before every operation, with its number since the process began or [`Self::forget`]. The
+    /// plan may act on the disk through another process.
     pub(crate) fn plan(&self, plan: impl FnMut(usize, &Step) -> Option<Fault> + Send + 'static) {
         *self.0.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(plan));
     }

@@ -138,5 +138,5 @@ fn a_commits_cost_does_not_grow_with_the_history() {
     assert_eq!(costs[1].0, 4);
     assert_eq!(costs[1].1, 6);
     assert!(costs[2..].iter().all(|cost| *cost == costs[1]), "{costs:?}");
-    assert!(store.settled_directories() <= 256, "{}", store.settled_directories());
+    assert!(store.synced_directories() <= 256, "{}", store.synced_directories());
 }

@@ -70,6 +70,32 @@ fn a_value_that_another_program_wrote_into_is_not_swapped_in() {
     assert!(matches!(swap(&store, "p", b"", b"one", 1), Swap::Done));
 }
 
+/// The name comes before the syncs, so that a failure of any of them takes it away again.
+#[test]
+fn an_upload_that_fails_after_it_got_its_name_is_taken_back() {
+    for fault in [Fault::Fail(Errno::IO), Fault::After(Errno::IO), Fault::Fail(Errno::NOSPC)] {
+        for number in 0.. {
+            let disk = SimDisk::new();
+            let (process, store) = opened(&disk);
+            process.fault_at(number, fault);
+            let attempt = || -> Result<Put, Error> {
+                let mut upload = store.upload(Context::unlimited(), "a/b/k", Durability::Full)?;
+                upload.write(Context::unlimited(), b"records")?;
+                Ok(upload.finish(Context::unlimited()))
+            };
+            let outcome = attempt();
+            let Some(step) = process.trace().get(number).cloned() else { break };
+            let what = format!("{fault:?} at {step:?}: {outcome:?}");
+            process.heal();
+            match outcome {
+                Ok(Put::Done) => assert_eq!(disk.files()["a/b/k"], b"records", "{what}"),
+                _ => assert_eq!(disk.files().len(), 0, "{what}"),
+            }
+            assert_eq!(disk.temporaries(), Vec::<String>::new(), "{what}");
+        }
+    }
+}
+
 #[test]
 fn a_limit_on_the_size_of_files_is_met_like_a_full_disk() {
     let disk = SimDisk::new();

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::super::sim::{Fault, Op, SimDisk};
+use super::super::{PreparedSwap, Upload};
 use super::*;
 
 const DATA: &[u8] = b"the bytes of one object";
@@ -66,6 +67,40 @@ fn what_is_done_survives() {
     }
 }
 
+fn finish(prepared: &mut dyn PreparedSwap, expected: &[u8]) -> Swap {
+    prepared.finish(Context::unlimited(), expected, LockWait::Attempts)
+}
+
+fn uploaded(store: &Filesystem, key: &str) -> Box<dyn Upload> {
+    let mut upload = store.upload(Context::unlimited(), key, Durability::Full).expect("upload");
+    upload.write(Context::unlimited(), DATA).expect("write");
+    upload
+}
+
+#[test]
+fn several_uploads_that_are_named_first_survive_once_they_are_finished() {
+    let disk = SimDisk::new();
+    let store = store_on(&disk);
+    let keys = ["p/a/s/1/data", "p/a/s/2/data", "p/b/s/1/data", "q/data"];
+    let mut uploads = keys.map(|key| uploaded(&store, key));
+    for upload in &mut uploads {
+        assert!(matches!(upload.name(Context::unlimited()), Put::Done));
+    }
+    for upload in &mut uploads {
+        upload.sync(Context::unlimited()).expect("sync");
+    }
+    for (number, upload) in uploads.iter_mut().enumerate() {
+        assert!(matches!(upload.finish(Context::unlimited()), Put::Done));
+        disk.for_each_loss(200, |after| {
+            for key in &keys[..=number] {
+                assert_eq!(after.files().get(*key).map(Vec::as_slice), Some(DATA), "{key}");
+            }
+        });
+    }
+    drop(uploads);
+    assert_eq!(disk.files().len(), keys.len());
+}
+
 /// Skips one sync after the other, and counts them.
 fn needed_syncs(name: &str, operation: fn(&Filesystem), survives: fn(&SimDisk) -> bool) -> usize {
     let attempt = |skipped: Option<usize>| {
@@ -119,6 +154,37 @@ fn each_sync_is_needed() {
         |after| after.files().get("a/b/early").is_some_and(|bytes| bytes == DATA),
     );
     assert_eq!(persisted, 4, "the file, the root, a and a/b");
+    let staged = needed_syncs(
+        "staged",
+        |store| {
+            let mut upload = store
+                .stage(Context::unlimited(), "a/b/c/k", DATA, Durability::Full)
+                .expect("stage")
+                .expect("it is staged");
+            upload.sync(Context::unlimited()).expect("sync");
+            assert!(matches!(upload.finish(Context::unlimited()), Put::Done));
+        },
+        |after| after.files().get("a/b/c/k").is_some_and(|bytes| bytes == DATA),
+    );
+    assert_eq!(staged, 5, "as a put's");
+    let prepared = needed_syncs(
+        "prepared",
+        |store| {
+            let prepared =
+                store.prepare_swap(Context::unlimited(), "a/p", DATA, Durability::Full).expect("prepare");
+            let mut prepared = prepared.expect("it is prepared");
+            prepared.sync(Context::unlimited()).expect("sync");
+            assert!(matches!(finish(&mut *prepared, b""), Swap::Done));
+        },
+        |after| after.files().get("a/p").is_some_and(|bytes| bytes == DATA),
+    );
+    assert_eq!(prepared, 3, "as a swap's");
+    let uploaded = needed_syncs(
+        "upload",
+        |store| assert!(matches!(uploaded(store, "a/b/c/k").finish(Context::unlimited()), Put::Done)),
+        |after| after.files().get("a/b/c/k").is_some_and(|bytes| bytes == DATA),
+    );
+    assert_eq!(uploaded, 5, "as a put's");
 }
 
 #[test]
@@ -187,6 +253,52 @@ fn a_directory_made_anew_is_not_taken_for_the_durable_one() {
 /// acknowledged is there. Two commits through one handle: the second finds directories that it knows.
 #[test]
 fn the_order_of_a_commits_objects_holds_at_every_cut() {
+    for staged in [false, true] {
+        order_holds(staged);
+    }
+}
+
+/// Puts the objects of one commit one after the other, or stages slot, manifest and pointer first, as a
+/// commit does; adds those that were acknowledged to `done`. `false`: one of them failed.
+fn commit(store: &Filesystem, id: &str, before: &[u8], staged: bool, done: &mut Vec<String>) -> bool {
+    let [data, slot, manifest] =
+        [format!("d/s/{id}/data/data"), format!("d/c/{id}"), format!("d/s/{id}/manifest.json")];
+    let is_done = |key: String, put: Put, done: &mut Vec<String>| match put {
+        Put::Done => {
+            done.push(key);
+            true
+        }
+        Put::Failed(_) | Put::Unknown(_) | Put::Doubtful(_) => false,
+        Put::Exists => panic!("{key} was there"),
+    };
+    if !is_done(data, put(store, &format!("d/s/{id}/data/data"), DATA), done) {
+        return false;
+    }
+    if !staged {
+        return [slot, manifest].into_iter().all(|key| {
+            let put = put(store, &key, DATA);
+            is_done(key, put, done)
+        }) && matches!(swap(store, "d/latest", before, id.as_bytes(), 1), Swap::Done);
+    }
+    let stage = || -> Result<_, Error> {
+        let mut pointer = store
+            .prepare_swap(Context::unlimited(), "d/latest", id.as_bytes(), Durability::Full)?
+            .expect("prepared");
+        let mut manifest =
+            store.stage(Context::unlimited(), &manifest, DATA, Durability::Full)?.expect("staged");
+        let mut slot = store.stage(Context::unlimited(), &slot, DATA, Durability::Full)?.expect("staged");
+        slot.sync(Context::unlimited())?;
+        manifest.sync(Context::unlimited())?;
+        pointer.sync(Context::unlimited())?;
+        Ok((slot, manifest, pointer))
+    };
+    let Ok((mut staged_slot, mut staged_manifest, mut pointer)) = stage() else { return false };
+    is_done(slot.clone(), staged_slot.finish(Context::unlimited()), done)
+        && is_done(manifest.clone(), staged_manifest.finish(Context::unlimited()), done)
+        && matches!(finish(&mut *pointer, before), Swap::Done)
+}
+
+fn order_holds(staged: bool) {
     let acknowledged = |disk: &SimDisk, crash: Option<usize>| {
         let process = disk.process();
         if let Some(number) = crash {
@@ -195,19 +307,11 @@ fn the_order_of_a_commits_objects_holds_at_every_cut() {
         let store = Filesystem::with_disk(process.disk(), "/sim");
         let mut done: Vec<String> = Vec::new();
         let mut pointer: &[u8] = b"";
-        'commits: for id in ["1", "2"] {
-            for key in [format!("d/s/{id}/data/data"), format!("d/c/{id}"), format!("d/s/{id}/manifest.json")]
-            {
-                match put(&store, &key, DATA) {
-                    Put::Done => done.push(key),
-                    Put::Failed(_) | Put::Unknown(_) | Put::Doubtful(_) => break 'commits,
-                    Put::Exists => panic!("{key} was there"),
-                }
+        for id in ["1", "2"] {
+            if !commit(&store, id, pointer, staged, &mut done) {
+                break;
             }
-            match swap(&store, "d/latest", pointer, id.as_bytes(), 1) {
-                Swap::Done => done.push(format!("latest {id}")),
-                _ => break 'commits,
-            }
+            done.push(format!("latest {id}"));
             pointer = id.as_bytes();
         }
         (done, process.operations())

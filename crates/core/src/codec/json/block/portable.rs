@@ -50,15 +50,6 @@ impl Block {
         if low != 0 { Some(first(low)) } else { (high != 0).then_some(8 + first(high)) }
     }
 
-    /// Which bytes are `byte`: one bit each, the first byte's lowest.
-    #[inline(always)]
-    pub(crate) fn equal(self, byte: u8) -> u32 {
-        self.bits_of_others(|word| {
-            let value = word ^ each(byte);
-            ((value & !HIGH_BITS) + !HIGH_BITS) | value
-        })
-    }
-
     /// Which bytes are decimal digits: one bit each, the first byte's lowest.
     #[inline(always)]
     pub(crate) fn digits(self) -> u32 {

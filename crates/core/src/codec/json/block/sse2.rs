@@ -45,12 +45,6 @@ impl Block {
         (special != 0).then_some(special.trailing_zeros() as usize)
     }
 
-    /// Which bytes are `byte`: one bit each, the first byte's lowest.
-    #[inline(always)]
-    pub(crate) fn equal(self, byte: u8) -> u32 {
-        high_bits(cmp_eq_mask_i8_m128i(self.0, each(byte)))
-    }
-
     /// Which bytes are decimal digits: one bit each, the first byte's lowest.
     #[inline(always)]
     pub(crate) fn digits(self) -> u32 {

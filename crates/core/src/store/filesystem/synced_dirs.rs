@@ -1,9 +1,9 @@
 //! Which directories are known to be durable, and making them so.
 //!
-//! Syncing a directory makes the entries in it durable, not its own entry above it. So before anything is
-//! placed in a directory, the directory above it is synced, and so on up to the root, once per handle:
-//! whoever made them may not have. What this handle has synced it keeps in mind, for a bounded number of
-//! directories, as every snapshot has directories of its own; a forgotten one costs a few syncs, nothing
+//! Syncing a directory makes the entries in it durable, not its own entry above it. So before an object gets
+//! its name in a directory, the directory above it is synced, and so on up to the root, once per handle: the
+//! process that made them may not have done so. A handle remembers what it has synced, for a bounded number
+//! of directories, as every snapshot has directories of its own; a forgotten one costs a few syncs, nothing
 //! else.
 
 use std::sync::Mutex;
@@ -18,18 +18,18 @@ const CAPACITY: usize = 256;
 
 /// Directories whose own entry, and those of all the directories above them, are durable.
 #[derive(Debug)]
-pub(super) struct Settled(Mutex<Known>);
+pub(super) struct SyncedDirs(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
     /// Sorted by their paths.
-    dirs: Vec<Settlement>,
+    dirs: Vec<SyncedDir>,
     /// Counts uses, so that the one unused for longest goes first.
     clock: u64,
 }
 
 #[derive(Debug)]
-struct Settlement {
+struct SyncedDir {
     path: String,
     identity: Identity,
     /// When it was used last.
@@ -38,14 +38,14 @@ struct Settlement {
 
 impl Known {
     /// Where this directory is, or belongs.
-    fn place(&self, path: &str) -> std::result::Result<usize, usize> {
+    fn position(&self, path: &str) -> std::result::Result<usize, usize> {
         self.dirs.binary_search_by(|dir| (*dir.path).cmp(path))
     }
 }
 
-impl Settled {
+impl SyncedDirs {
     pub(super) fn new() -> Self {
-        Settled(Mutex::new(Known::default()))
+        SyncedDirs(Mutex::new(Known::default()))
     }
 
     /// Works on what is known, unless the lock stays taken: in a forked child it may be held by a thread that
@@ -61,15 +61,15 @@ impl Settled {
         None
     }
 
-    /// Whether this very directory is settled. A new one under the name of an old one is not; and as only an
-    /// empty directory can be removed, a new one anywhere above means a new one here.
+    /// Whether this very directory is known to be durable. A new one under the name of an old one is not; and
+    /// as only an empty directory can be removed, a new one anywhere above means a new one here.
     fn contains(&self, path: &str, identity: Identity) -> bool {
         path.is_empty()
             || self
                 .with(|known| {
                     known.clock += 1;
                     let clock = known.clock;
-                    let Ok(at) = known.place(path) else { return false };
+                    let Ok(at) = known.position(path) else { return false };
                     let dir = &mut known.dirs[at];
                     dir.used = if dir.identity == identity { clock } else { dir.used };
                     dir.identity == identity
@@ -81,7 +81,7 @@ impl Settled {
         self.with(|known| {
             known.clock += 1;
             let clock = known.clock;
-            if let Ok(at) = known.place(path) {
+            if let Ok(at) = known.position(path) {
                 (known.dirs[at].identity, known.dirs[at].used) = (identity, clock);
                 return;
             }
@@ -91,8 +91,8 @@ impl Settled {
                     known.dirs.remove(oldest);
                 }
             }
-            let (Ok(at) | Err(at)) = known.place(path);
-            known.dirs.insert(at, Settlement { path: path.to_owned(), identity, used: clock });
+            let (Ok(at) | Err(at)) = known.position(path);
+            known.dirs.insert(at, SyncedDir { path: path.to_owned(), identity, used: clock });
         });
     }
 
@@ -105,15 +105,15 @@ impl Settled {
 impl Core {
     /// Makes the entries of a directory and of all those above it durable, as far as this handle does not
     /// know them to be. The directory's own entries are not synced.
-    pub(super) fn settle(&self, dir_path: &str, dir: &dyn Dir) -> Result<()> {
+    pub(super) fn sync_parents(&self, dir_path: &str, dir: &dyn Dir) -> Result<()> {
         let identity = |path: &str, dir: &dyn Dir| {
-            retry(|| dir.identity()).map_err(|errno| self.failure("look at the directory", path, errno))
+            retry(|| dir.identity()).map_err(|errno| self.failure("identify the directory", path, errno))
         };
         if dir_path.is_empty() {
             return Ok(());
         }
         let own = identity(dir_path, dir)?;
-        if self.settled.contains(dir_path, own) {
+        if self.synced_dirs.contains(dir_path, own) {
             return Ok(());
         }
         let mut pending = vec![(dir_path, own)];
@@ -125,17 +125,17 @@ impl Core {
             let own = if path.is_empty() { None } else { Some(identity(path, &*above)?) };
             self.sync_dir(path, &*above)?;
             match own {
-                Some(own) if !self.settled.contains(path, own) => pending.push((path, own)),
+                Some(own) if !self.synced_dirs.contains(path, own) => pending.push((path, own)),
                 _ => break,
             }
         }
         for (path, identity) in pending {
-            self.settled.add(path, identity);
+            self.synced_dirs.add(path, identity);
         }
         Ok(())
     }
 
-    /// Makes a directory's entries durable. A failure is kept in mind, and never tried again.
+    /// Makes a directory's entries durable. A failure is remembered, and the sync never tried again.
     pub(super) fn sync_dir(&self, path: &str, dir: &dyn Dir) -> Result<()> {
         self.check_doubt(path)?;
         retry(|| dir.sync()).map_err(|errno| {

@@ -1,4 +1,4 @@
-//! Getting a file to its place: the directories above it, a temporary name beside it, and the one step that
+//! Giving a file its name: the directories above it, a temporary name beside it, and the one step that
 //! gives it its own name if that is free.
 
 use super::{Core, join, split};
@@ -7,12 +7,12 @@ use crate::store::disk::{Dir, Errno, File, Identity, Io, is_unsupported, retry};
 use crate::store::key::temporary_name;
 use std::sync::atomic::Ordering;
 
-/// How often a directory that somebody removes under our hands is made again.
+/// How often a directory that another writer removes meanwhile is made again.
 const TRIES: u32 = 32;
 
 /// How giving a file its name ended.
 #[derive(Debug)]
-pub(super) enum Placed {
+pub(super) enum Named {
     /// It has the name. The temporary name is gone.
     Here,
     /// Another file has the name.
@@ -145,7 +145,7 @@ impl Core {
 
     /// Gives the file `temporary` its name, if that is free. Unless there is no space for the name, the
     /// outcome is `Unknown`, or a removal failed twice, the temporary name is gone afterwards.
-    pub(super) fn place(&self, key: &str, dir: &dyn Dir, temporary: &str) -> Placed {
+    pub(super) fn name(&self, key: &str, dir: &dyn Dir, temporary: &str) -> Named {
         let (_, name) = split(key);
         let mut refused = None;
         if !self.uses_rename() {
@@ -153,12 +153,12 @@ impl Core {
                 Ok(()) => {
                     // A name too many does no harm, and no listing shows it.
                     let _ = Self::unlink(dir, temporary);
-                    return Placed::Here;
+                    return Named::Here;
                 }
                 Err(errno) if refuses_links(errno) => refused = Some(errno),
                 // There may be space for the name later.
                 Err(errno) if is_full(errno) && !Self::is_same(dir, temporary, name) => {
-                    return Placed::Failed(self.failure("write", key, errno));
+                    return Named::Failed(self.failure("write", key, errno));
                 }
                 Err(errno) => return self.examine(key, dir, temporary, None, errno),
             }
@@ -170,11 +170,11 @@ impl Core {
         match retry(|| dir.rename_noreplace(temporary, name)) {
             Ok(()) => {
                 self.no_hard_links.store(true, Ordering::Relaxed);
-                Placed::Here
+                Named::Here
             }
             Err(errno) if refuses_links(errno) && !Self::is_same(dir, temporary, name) => {
                 match Self::unlink(dir, temporary) {
-                    Ok(()) => Placed::Failed(self.unplaceable(key, temporary, refused, errno)),
+                    Ok(()) => Named::Failed(self.unplaceable(key, temporary, refused, errno)),
                     // Perhaps renamed all the same.
                     Err(_) => self.examine(key, dir, temporary, Some(own), errno),
                 }
@@ -200,7 +200,7 @@ impl Core {
         temporary: &str,
         renamed: Option<Identity>,
         errno: Errno,
-    ) -> Placed {
+    ) -> Named {
         let (_, name) = split(key);
         let own = renamed.or_else(|| retry(|| dir.stat(temporary)).ok().map(|(_, identity)| identity));
         let removed = Self::unlink(dir, temporary);
@@ -210,15 +210,15 @@ impl Core {
         // matters reads what is there.
         let refused = errno == Errno::EXIST;
         match there {
-            Ok(there) if own == Some(there) => Placed::Here,
-            Ok(_) if refused || (own.is_some() && removed.is_ok()) => Placed::Taken,
+            Ok(there) if own == Some(there) => Named::Here,
+            Ok(_) if refused || (own.is_some() && removed.is_ok()) => Named::Taken,
             Err(Errno::NOENT) if sourceless && errno == Errno::NOENT => {
-                Placed::Failed(self.staged_file_lost(key, temporary))
+                Named::Failed(self.staged_file_lost(key, temporary))
             }
-            Err(Errno::NOENT) if sourceless => Placed::Failed(self.failure("write", key, errno)),
-            Err(_) if refused => Placed::Taken,
-            _ if is_refusal(errno) => Placed::Failed(self.failure("write", key, errno)),
-            _ => Placed::Unknown(self.failure("learn whether it could write", key, errno)),
+            Err(Errno::NOENT) if sourceless => Named::Failed(self.failure("write", key, errno)),
+            Err(_) if refused => Named::Taken,
+            _ if is_refusal(errno) => Named::Failed(self.failure("write", key, errno)),
+            _ => Named::Unknown(self.failure("learn whether it could write", key, errno)),
         }
     }
 

@@ -1,0 +1,93 @@
+//! What a commit writes before it decides: its manifest, its slot and the pointer's new value, each under a
+//! temporary name. Their bytes travel to the disk together, what can keep the snapshot from being published
+//! for good (no space, no permission, no locks) shows while nothing is decided, and each step after that has
+//! only a name to give. The order in which the names appear, and become durable, is the protocol's
+//! (`docs/commit-protocol.md`, section "On a filesystem").
+
+use super::Driver;
+use crate::error::Result;
+use crate::history::{Slot, SlotKind};
+use crate::store::{PreparedSwap, Put, Upload};
+
+/// The staged objects of one attempt; each is taken when its turn comes. Dropped, they leave nothing.
+pub(super) struct Staged {
+    nonce: u128,
+    slot: Option<Box<dyn Upload>>,
+    manifest: Option<Box<dyn Upload>>,
+    pointer: Option<Box<dyn PreparedSwap>>,
+}
+
+impl Driver<'_> {
+    /// Stages what this slot is about to decide, if its store gains by that.
+    pub(super) fn stage(&mut self, slot: &Slot, payload: &[u8], encoded: &[u8]) -> Result<()> {
+        if slot.kind != SlotKind::Commit || self.staged.as_ref().is_some_and(|staged| staged.nonce == slot.nonce)
+        {
+            return Ok(());
+        }
+        // Those of an attempt that another writer's commit has overtaken go first.
+        self.staged = None;
+        let (backend, context) = (self.backend(), self.request_context());
+        let (layout, durability) = (self.target.layout, self.target.durability);
+        let latest = layout.latest_path(self.target.dataset);
+        let manifest = layout.manifest_path(self.target.dataset, &slot.child);
+        let place = self.target.slot_key(slot.parent.as_deref()).path();
+        let mut staged = Staged {
+            nonce: slot.nonce,
+            pointer: backend.prepare_swap(context, &latest, slot.child.as_bytes(), durability)?,
+            manifest: backend.stage(context, &manifest, payload, durability)?,
+            slot: backend.stage(context, &place, encoded, durability)?,
+        };
+        for object in [&mut staged.slot, &mut staged.manifest].into_iter().flatten() {
+            object.sync(context)?;
+        }
+        if let Some(pointer) = &mut staged.pointer {
+            pointer.sync(context)?;
+        }
+        self.staged = Some(staged);
+        Ok(())
+    }
+
+    /// Puts the same bytes under several keys; staged together, if the store gains by that.
+    pub(super) fn put_group(&self, keys: &[String], bytes: &[u8]) -> Result<Vec<Put>> {
+        let (backend, context, durability) = (self.backend(), self.request_context(), self.target.durability);
+        let mut puts = Vec::with_capacity(keys.len());
+        let mut staged = Vec::new();
+        for key in keys {
+            match backend.stage(context, key, bytes, durability)? {
+                Some(upload) => staged.push(upload),
+                None => puts.push(backend.put_if_absent(context, key, bytes, durability)),
+            }
+        }
+        for upload in &mut staged {
+            upload.sync(context)?;
+        }
+        for upload in &mut staged {
+            // Finishing gives the same answer.
+            let _ = upload.name(context);
+        }
+        puts.extend(staged.iter_mut().map(|upload| upload.finish(context)));
+        Ok(puts)
+    }
+
+    /// The staged slot of this attempt, once.
+    pub(super) fn staged_slot(&mut self, nonce: u128) -> Option<Box<dyn Upload>> {
+        self.staged.as_mut().filter(|staged| staged.nonce == nonce)?.slot.take()
+    }
+
+    /// The staged manifest of this attempt, once.
+    pub(super) fn staged_manifest(&mut self, nonce: u128) -> Option<Box<dyn Upload>> {
+        self.staged.as_mut().filter(|staged| staged.nonce == nonce)?.manifest.take()
+    }
+
+    /// The prepared swap of the pointer to our own snapshot, once.
+    pub(super) fn prepared_swap(&mut self) -> Option<Box<dyn PreparedSwap>> {
+        self.staged.as_mut()?.pointer.take()
+    }
+
+    /// Keeps a prepared swap for the next try.
+    pub(super) fn keep_prepared(&mut self, prepared: Box<dyn PreparedSwap>) {
+        if let Some(staged) = &mut self.staged {
+            staged.pointer = Some(prepared);
+        }
+    }
+}
