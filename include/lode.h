@@ -224,7 +224,10 @@
 /** The operating system reported a failure; see `lode_error_errno`. */
 #define LODE_ERR_IO (-20)
 
-/** The disk or the quota is full. */
+/**
+ * The disk or the quota is full, or a limit on the size of files (RLIMIT_FSIZE) is met in a process that
+ * ignores or blocks SIGXFSZ; any other is ended by that signal.
+ */
 #define LODE_ERR_NO_SPACE (-21)
 
 /** The object or directory does not exist. */

@@ -38,7 +38,8 @@ pub const LODE_ERR_UNSUPPORTED: i32 = -6;
 pub const LODE_ERR_FORKED: i32 = -7;
 /// The operating system reported a failure; see `lode_error_errno`.
 pub const LODE_ERR_IO: i32 = -20;
-/// The disk or the quota is full.
+/// The disk or the quota is full, or a limit on the size of files (RLIMIT_FSIZE) is met in a process that
+/// ignores or blocks SIGXFSZ; any other is ended by that signal.
 pub const LODE_ERR_NO_SPACE: i32 = -21;
 /// The object or directory does not exist.
 pub const LODE_ERR_NOT_FOUND: i32 = -22;

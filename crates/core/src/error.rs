@@ -55,7 +55,7 @@ statuses! {
     Forked = -7, "FORKED", GiveUp;
     /// The operating system reported a failure; the errno is in the error.
     Io = -20, "IO", Retry;
-    /// The disk or the quota is full.
+    /// The disk or the quota is full, or a limit on the size of files is met.
     NoSpace = -21, "NO_SPACE", Retry;
     /// The object does not exist.
     NotFound = -22, "NOT_FOUND", GiveUp;
