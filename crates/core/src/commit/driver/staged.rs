@@ -20,7 +20,8 @@ pub(super) struct Staged {
 impl Driver<'_> {
     /// Stages what this slot is about to decide, if its store gains by that.
     pub(super) fn stage(&mut self, slot: &Slot, payload: &[u8], encoded: &[u8]) -> Result<()> {
-        if slot.kind != SlotKind::Commit || self.staged.as_ref().is_some_and(|staged| staged.nonce == slot.nonce)
+        if slot.kind != SlotKind::Commit
+            || self.staged.as_ref().is_some_and(|staged| staged.nonce == slot.nonce)
         {
             return Ok(());
         }
