@@ -74,6 +74,10 @@
  *           out is lode_dataset_adopt. LODE_ERR_LAYOUT_MISMATCH says that something of another layout is there.
  * Callbacks An exception or a longjmp must not leave a callback. A callback may use any handle but a
  *           writer, reader or iterator that is in the middle of the call it belongs to.
+ * Memory    A failed allocation is LODE_ERR_NO_MEMORY in each call that takes records or bytes into a writer, at any
+ *           size, and in every other call from 4,096 bytes on: what grows with records, blobs, manifests and
+ *           listings. A smaller one in those other calls (names, ids, handles' parts) ends the process by abort, and
+ *           a line on standard error; nothing visible is lost by that.
  * Forks     Stores, datasets, catalogs, snapshots, buffers, tokens and errors work in a forked process as in its
  *           parent. A writer, reader or iterator belongs to the process that made it: in another one its calls
  *           give LODE_ERR_FORKED, and its free closes descriptors and removes nothing. The C library's fork is

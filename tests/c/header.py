@@ -17,7 +17,6 @@ import sys
 NOT_IN_THIS_BUILD = {
     "LODE_ERR_CODEC_NOT_STREAMABLE": "needs a codec that cannot stream",
     "LODE_ERR_UNKNOWN": "a status of a later version",
-    "LODE_ERR_NO_MEMORY": "brought about by the tests of the library's own language, which can make an allocation fail",
 }
 
 

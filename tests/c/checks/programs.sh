@@ -24,7 +24,7 @@ thread_sanitizer() {
 
 TESTS="api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read conditions_blob
     conditions_layouts conditions_catalog conditions_store custom_store_broken"
-for test in $TESTS descriptors fork guest stack threads; do
+for test in $TESTS descriptors fork no_memory guest stack threads; do
     check "$test" run_test "$test"
 done
 check memcheck_example memcheck "$BIN/stream_write_records"

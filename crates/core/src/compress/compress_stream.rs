@@ -52,7 +52,9 @@ impl CompressStream {
             Compressor::Gzip => {
                 let level =
                     u32::try_from(level).ok().filter(|level| *level > 0).unwrap_or(GZIP_DEFAULT_LEVEL);
-                State::Gzip(Box::new(Compress::new_gzip(Compression::new(level), GZIP_WINDOW_BITS)))
+                let deflate = || Compress::new_gzip(Compression::new(level), GZIP_WINDOW_BITS);
+                let deflate = super::unless_out_of_memory(deflate);
+                State::Gzip(Box::new(deflate.ok_or_else(|| compressor.no_memory("state"))?))
             }
             Compressor::Zstd => {
                 let mut context = CCtx::try_create().ok_or_else(|| compressor.no_memory("state"))?;

@@ -79,7 +79,10 @@ impl DecompressStream {
     pub fn new(compressor: Compressor) -> Result<Self> {
         let state = match compressor {
             Compressor::None => State::None,
-            Compressor::Gzip => State::Gzip(Box::new(Decompress::new_gzip(GZIP_WINDOW_BITS))),
+            Compressor::Gzip => {
+                let inflate = super::unless_out_of_memory(|| Decompress::new_gzip(GZIP_WINDOW_BITS));
+                State::Gzip(Box::new(inflate.ok_or_else(|| compressor.no_memory("reading"))?))
+            }
             Compressor::Zstd => {
                 let context = DCtx::try_create().ok_or_else(|| compressor.no_memory("reading"))?;
                 State::Zstd(Box::new(Frames { context, wanted: FRAME_HEADER_LEAST, may_hold_output: false }))
@@ -157,7 +160,13 @@ impl DecompressStream {
             }
             State::Gzip(inflate) => {
                 if after_first {
-                    **inflate = Decompress::new_gzip(GZIP_WINDOW_BITS);
+                    match super::unless_out_of_memory(|| Decompress::new_gzip(GZIP_WINDOW_BITS)) {
+                        Some(next) => **inflate = next,
+                        None => {
+                            let failure = Some(Compressor::Gzip.no_memory("reading"));
+                            return Step { done: Decompressed::default(), failure };
+                        }
+                    }
                 }
                 self.place = Place::Inside;
                 let (consumed, produced) = (inflate.total_in(), inflate.total_out());

@@ -14,6 +14,12 @@ pub use decompress_stream::{DecompressStream, Decompressed};
 
 use crate::error::{Error, Result, Status};
 
+/// What `make` gives; `None` if there was no memory for it. zlib's constructors panic then, and for no other reason: what
+/// they are given is constant or was checked.
+fn unless_out_of_memory<T>(make: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(make)).ok()
+}
+
 /// Which compressor a data file goes through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compressor {

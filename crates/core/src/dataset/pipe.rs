@@ -389,8 +389,11 @@ fn put(
 fn clear(buffer: &mut Vec<u8>, piece: usize) {
     buffer.clear();
     let kept = piece + 3 * CHUNK;
-    if buffer.capacity() > kept {
-        buffer.shrink_to(kept);
+    // Anew, as far as there is memory: to shrink a vector ends the process if there is none.
+    if buffer.capacity() > kept
+        && let Ok(narrow) = reserved(kept)
+    {
+        *buffer = narrow;
     }
 }
 

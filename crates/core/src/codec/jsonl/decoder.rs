@@ -91,8 +91,8 @@ impl Decoder {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
             if bytes.len() > KEPT {
-                bytes.truncate(KEPT);
-                bytes.shrink_to_fit();
+                // Freed and allocated anew: to shrink a vector ends the process if there is no memory.
+                *bytes = Vec::new();
             }
         } else if self.end == bytes.len() && self.start > 0 {
             bytes.copy_within(self.start..self.end, 0);
