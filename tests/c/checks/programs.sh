@@ -22,8 +22,8 @@ thread_sanitizer() {
     tests/c/thread_sanitizer.sh "$HERE/$BUILD/thread_sanitizer"
 }
 
-TESTS="api_misuse conditions_pull conditions_push conditions_commit conditions_producer conditions_read conditions_blob
-    conditions_layouts conditions_catalog conditions_store custom_store_broken"
+TESTS="api_misuse contract_pull contract_push contract_commit contract_producer contract_read contract_blob
+    contract_layouts contract_catalog contract_store custom_store_broken"
 for test in $TESTS descriptors fork no_memory guest stack threads; do
     check "$test" run_test "$test"
 done

@@ -268,5 +268,5 @@ int main(void)
     write_layouts();
     many_partitions();
     lode_store_free(store);
-    return finish("conditions_layouts");
+    return finish("contract_layouts");
 }

@@ -469,5 +469,5 @@ int main(void)
     lode_string_iterator_free(NULL);
     lode_store_free(store);
     remove_tree(root);
-    return finish("conditions_catalog");
+    return finish("contract_catalog");
 }

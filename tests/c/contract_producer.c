@@ -114,5 +114,5 @@ int main(void)
     misuse();
     lode_store_free(store);
     remove_tree(root);
-    return finish("conditions_producer");
+    return finish("contract_producer");
 }

@@ -352,5 +352,5 @@ int main(void)
     refused_options();
     lode_store_free(store);
     remove_tree(root);
-    return finish("conditions_read");
+    return finish("contract_read");
 }

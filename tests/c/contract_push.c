@@ -330,5 +330,5 @@ int main(void)
     at_the_limit();
     lode_store_free(store);
     remove_tree(root);
-    return finish("conditions_push");
+    return finish("contract_push");
 }

@@ -543,5 +543,5 @@ int main(void)
     reentry();
     in_doubt();
     between_two_callbacks();
-    return finish("conditions_store");
+    return finish("contract_store");
 }

@@ -389,5 +389,5 @@ int main(void)
     good_streams();
     lode_store_free(store);
     remove_tree(root);
-    return finish("conditions_pull");
+    return finish("contract_pull");
 }

@@ -544,5 +544,5 @@ int main(void)
     re_entered();
     lode_store_free(store);
     remove_tree(root);
-    return finish("conditions_blob");
+    return finish("contract_blob");
 }

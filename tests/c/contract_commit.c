@@ -466,5 +466,5 @@ int main(void)
     beside_another_implementation();
     lode_store_free(store);
     remove_tree(root);
-    return finish("conditions_commit");
+    return finish("contract_commit");
 }
