@@ -828,6 +828,12 @@ typedef struct lode_bytes {
  * `record`, or a batch at a time, by `next_batch`. All callbacks come on the thread of the call that was
  * given the iterator, never two at once. A callback may use any lode handle; it must not throw or longjmp
  * out of itself.
+ *
+ * For authors of bindings: a runtime that turns an exception of a callback into an answer of 0 makes a stream
+ * that broke off look like one that ended. Choose an answer below 0 for that case (cffi: `error=-1` of
+ * `def_extern` or `callback`), or catch the exception, keep it, and tell of it by `err`, which is asked
+ * whenever `next` or `next_batch` has answered 0, too (ctypes, which always answers 0). Nothing is committed
+ * then, and the binding raises the exception again when the call returns.
  */
 typedef struct lode_record_iterator {
     /** sizeof(lode_record_iterator), as the caller was compiled. */

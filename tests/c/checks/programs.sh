@@ -22,11 +22,18 @@ thread_sanitizer() {
     tests/c/thread_sanitizer.sh "$HERE/$BUILD/thread_sanitizer"
 }
 
+# A binding in Python, whose iterator raises.
+binding() {
+    need python3 python3
+    python3 tests/c/binding.py "$LIB/liblode.so"
+}
+
 TESTS="api_misuse contract_pull contract_push contract_commit contract_producer contract_read contract_blob
     contract_layouts contract_catalog contract_store custom_store_broken"
 for test in $TESTS descriptors fork no_memory guest stack threads; do
     check "$test" run_test "$test"
 done
+check binding binding
 check memcheck_example memcheck "$BIN/stream_write_records"
 check memcheck_manifest_driven memcheck "$BIN/manifest_driven"
 for test in $TESTS; do

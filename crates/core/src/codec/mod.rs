@@ -2,10 +2,10 @@
 //!
 //! A codec is a folder here with an [`Encoder`] and a [`Decoder`], and one line in `codecs!` below. Pipe,
 //! writers and readers know none by name: batching, statistics and what a data file is called are the
-//! codec's. A record of any codec comes in as one JSON document, which [`json`] checks.
+//! codec's. A record of any codec comes in as one JSON document, which `json` checks.
 //!
 //! Encoders are called for each record, so they are dispatched by a `match` that the compiler inlines, in
-//! [`FileEncoder`]; decoders are called for each batch, through `dyn Decoder`.
+//! `FileEncoder`; decoders are called for each batch, through `dyn Decoder`.
 
 pub(crate) mod json;
 pub(crate) mod jsonl;
