@@ -461,7 +461,7 @@ impl<'a> Driver<'a> {
                 self.error = Some(error);
                 return PutAnswer::Failed;
             }
-            let puts = match self.put_group(group, payload) {
+            let puts = match self.put_group(group, payload, number > 0) {
                 Ok(puts) => puts,
                 Err(error) => {
                     self.error = Some(error);

@@ -48,8 +48,9 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// Puts the same bytes under several keys; staged together, if the store gains by that.
-    pub(super) fn put_group(&self, keys: &[String], bytes: &[u8]) -> Result<Vec<Put>> {
+    /// Puts the same bytes under several keys; staged together, if the store gains by that. `may_stop`: no
+    /// further one appears once the call is over, which is a failure.
+    pub(super) fn put_group(&self, keys: &[String], bytes: &[u8], may_stop: bool) -> Result<Vec<Put>> {
         let (backend, context, durability) = (self.backend(), self.request_context(), self.target.durability);
         let mut puts = Vec::with_capacity(keys.len());
         let mut staged = Vec::new();
@@ -62,12 +63,20 @@ impl Driver<'_> {
         for upload in &mut staged {
             upload.sync(context)?;
         }
+        let mut over = Ok(());
+        let mut named = 0;
         for upload in &mut staged {
+            over = if may_stop { self.context.check("publishing the copies of a manifest") } else { Ok(()) };
+            if over.is_err() {
+                break;
+            }
             // Finishing gives the same answer.
             let _ = upload.name(context);
+            named += 1;
         }
+        staged.truncate(named);
         puts.extend(staged.iter_mut().map(|upload| upload.finish(context)));
-        Ok(puts)
+        over.map(|()| puts)
     }
 
     /// The staged slot of this attempt, once.

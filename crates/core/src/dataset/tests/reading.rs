@@ -345,6 +345,8 @@ fn the_pointer_is_a_hint_and_never_the_truth() {
     let latest = "datasets/events/latest";
     let pointer = store.backend().get(Context::unlimited(), latest, 100).unwrap().unwrap();
     assert_eq!(pointer, second.id().as_bytes());
+    // From here on as a process sees it that has not committed them itself.
+    store.known_heads().forget(&Layout::Default.known_as("events"));
 
     // White space around it is trimmed.
     store.backend().delete(Context::unlimited(), latest).unwrap();
@@ -404,7 +406,8 @@ fn a_listing_is_not_believed_over_a_pointer_that_came_meanwhile() {
     write(&dataset, &["2"]).unwrap();
     let latest = "datasets/events/latest";
     store.backend().delete(Context::unlimited(), latest).unwrap();
-    // A writer has set the pointer to the first, and its successor is not pointed to yet.
+    // A writer in another process has set the pointer to the first, and its successor is not pointed to yet.
+    store.known_heads().forget(&Layout::Default.known_as("events"));
     let id = first.id().to_owned();
     counted.before_listing(move |store| {
         store.put_if_absent(Context::unlimited(), latest, id.as_bytes(), Durability::Full);
