@@ -395,8 +395,8 @@ static void hostile_manifests(void)
         const char *dataset, *files, *more, *fragment;
     } bad[] = {
         {"h-escape", "[{\"path\":\"../../etc/passwd\",\"size_bytes\":1}]", "", "field files[0].path"},
-        {"h-negative", "[{\"path\":\"a\",\"size_bytes\":-1}]", "", "field files[0].size_bytes: it must not be negative"},
-        {"h-huge", "[{\"path\":\"a\",\"size_bytes\":9223372036854775808}]", "", "expected at most 9223372036854775807"},
+        {"h-negative", "[{\"path\":\"datasets/h-negative/a\",\"size_bytes\":-1}]", "", "field files[0].size_bytes: it must not be negative"},
+        {"h-huge", "[{\"path\":\"datasets/h-huge/a\",\"size_bytes\":9223372036854775808}]", "", "expected at most 9223372036854775807"},
         {"h-twice", "[]", ",\"row_count\":1", "field row_count: it occurs twice"},
         {"h-nested", nested, "", "field files[0]"},
     };

@@ -558,7 +558,7 @@ def test_a_commit_in_doubt(directory):
         ("resolved", ("linkat:error=EIO:when=2..14", "unlinkat:error=EIO:when=2..30"), 0, "going on after"),
         # The slot exists, but its directory cannot be made durable: in this process the outcome stays
         # unknown.
-        ("unresolved", ("fsync:error=EIO:when=10",), 3, "is in doubt: it has to come again"),
+        ("unresolved", ("fsync:error=EIO:when=12",), 3, "is in doubt: it has to come again"),
         # The data cannot be made durable: certainly not committed, and no more from this writer.
         ("certain", ("fsync:error=EIO:when=1",), 1, "is not committed: it has to come again"),
         ("space", ("fsync:error=ENOSPC:when=1",), 1, "is not committed: it has to come again"),

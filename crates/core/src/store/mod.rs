@@ -170,16 +170,17 @@ const PIECE: usize = 1 << 20;
 
 /// Writes all of a whole object, and finishes it.
 fn write_whole(upload: &mut dyn Upload, context: &Context, data: &[u8]) -> Put {
-    for (number, piece) in data.chunks(PIECE).enumerate() {
-        if number > 0
-            && let Err(error) = context.check("writing an object")
-        {
-            return Put::Failed(error);
-        }
+    for piece in data.chunks(PIECE) {
         if let Err(error) = upload.write(context, piece) {
             return Put::Failed(error);
         }
         context.written(piece.len());
+        // What fits into one piece is written as one request is.
+        if data.len() > PIECE
+            && let Err(error) = context.check("writing an object")
+        {
+            return Put::Failed(error);
+        }
     }
     upload.finish(context)
 }

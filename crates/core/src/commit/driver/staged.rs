@@ -55,17 +55,37 @@ impl Driver<'_> {
         let mut puts = Vec::with_capacity(keys.len());
         let mut staged = Vec::new();
         for key in keys {
-            match backend.stage(context, key, bytes, durability)? {
+            let upload = match backend.stage(context, key, bytes, durability) {
+                // Perhaps there are no more descriptors: those that are staged give theirs back.
+                Err(_) if !staged.is_empty() => {
+                    self.finish_group(&mut staged, &mut puts, may_stop)?;
+                    backend.stage(context, key, bytes, durability)?
+                }
+                upload => upload?,
+            };
+            match upload {
                 Some(upload) => staged.push(upload),
                 None => puts.push(backend.put_if_absent(context, key, bytes, durability)),
             }
         }
-        for upload in &mut staged {
+        self.finish_group(&mut staged, &mut puts, may_stop)?;
+        Ok(puts)
+    }
+
+    /// Lets the staged objects appear, all synced before the first and their names after the last.
+    fn finish_group(
+        &self,
+        staged: &mut Vec<Box<dyn Upload>>,
+        puts: &mut Vec<Put>,
+        may_stop: bool,
+    ) -> Result<()> {
+        let context = self.request_context();
+        for upload in &mut *staged {
             upload.sync(context)?;
         }
         let mut over = Ok(());
         let mut named = 0;
-        for upload in &mut staged {
+        for upload in &mut *staged {
             over = if may_stop { self.context.check("publishing the copies of a manifest") } else { Ok(()) };
             if over.is_err() {
                 break;
@@ -75,8 +95,8 @@ impl Driver<'_> {
             named += 1;
         }
         staged.truncate(named);
-        puts.extend(staged.iter_mut().map(|upload| upload.finish(context)));
-        over.map(|()| puts)
+        puts.extend(staged.drain(..).map(|mut upload| upload.finish(context)));
+        over
     }
 
     /// The staged slot of this attempt, once.
