@@ -82,7 +82,7 @@ pub fn listed(store: &Store, layout: Layout, dataset: &str) -> String {
 }
 
 #[test]
-fn both_sides_list_the_same_whoever_wrote_it() {
+fn both_sides_list_the_same() {
     let Some(go) = Go::find() else { return };
     for (layout, keys, name) in LAYOUTS {
         let directory = Directory::new();

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_reading_any_more_is_an_error_and_no_signal() {
+    fn a_closed_pipe_is_an_error_and_no_signal() {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let error = write(writer.as_fd(), b"x", &free(), "writing").unwrap_err();

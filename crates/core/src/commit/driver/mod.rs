@@ -661,7 +661,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manifest_that_nobody_could_read_is_not_committed() {
+    fn a_manifest_too_long_to_be_read_is_not_committed() {
         assert!(check_length(MANIFEST_MAX, MANIFEST_MAX).is_ok());
         let error = check_length(11, 10).unwrap_err();
         assert_eq!(error.status(), Status::InvalidArgument);

@@ -362,7 +362,7 @@ fn whatever_operation_fails_a_commit_ends_as_committed_or_as_a_clear_error() {
 }
 
 #[test]
-fn a_process_that_dies_at_any_operation_stands_in_nobodys_way() {
+fn a_process_that_dies_at_any_operation_holds_up_no_other() {
     for scene in &SCENES {
         for number in 0..operations(scene) {
             for fault in [Fault::Crash, Fault::CrashAfter] {
