@@ -10,6 +10,8 @@ INCLUDEDIR ?= $(PREFIX)/include
 BINDIR ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
 DESTDIR ?=
+# Optional parts of the library and the tool: any of object-store parquet.
+FEATURES ?=
 
 VERSION := $(shell sed -n 's/^version = "\([0-9.]*\)"/\1/p' Cargo.toml | head -n 1)
 VERSION_MAJOR := $(word 1,$(subst ., ,$(VERSION)))
@@ -44,7 +46,7 @@ HEADERS := $(wildcard include/*.h include/*.hpp)
 export CC CXX CFLAGS CARGO BUILD STATIC_LIBS LODE_SETUP
 
 .DEFAULT_GOAL := help
-.PHONY: help tools demo lib tool examples check soak fuzz bench header show-static-libs show-version install uninstall clean
+.PHONY: ALWAYS help tools demo lib tool full examples check soak fuzz bench header show-static-libs show-version install uninstall clean
 
 help:
 	@echo 'make demo       build, and show records going through the library and back'
@@ -57,6 +59,7 @@ help:
 	@echo 'make bench      the figures'
 	@echo 'make header     include/lode.h, again from the source'
 	@echo 'make install    to PREFIX=$(PREFIX), below DESTDIR if that is given; also: uninstall'
+	@echo 'FEATURES="object-store parquet", any of them, adds these to what lib, tool and install build'
 	@echo 'make clean      remove what was built'
 
 # ---- What a build needs: installed where that is possible, else said. ----
@@ -67,9 +70,18 @@ tools:
 	@sh packaging/need.sh --library libzstd libzstd-dev -- 'the zstd library with its header (on Debian: apt-get install libzstd-dev)'
 	@sh packaging/need.sh --rust '$(CARGO)' '$(RUST_NEEDED)'
 
+WITH_FEATURES := $(if $(strip $(FEATURES)),--features '$(strip $(FEATURES))')
+
+# Which features $(BUILD) has: written only when they change, and then everything in it is out of date.
+BUILT_FEATURES := $(BUILD)/.features
+$(BUILT_FEATURES): ALWAYS
+	@mkdir -p $(BUILD)
+	@echo '$(sort $(FEATURES))' | cmp -s - $@ || echo '$(sort $(FEATURES))' > $@
+ALWAYS:
+
 # Files are replaced only by different ones, so that what depends on them is not built again for nothing.
 define BUILD_LIBRARIES
-$(CARGO) build --release --lib
+$(CARGO) build --release --lib $(WITH_FEATURES)
 @mkdir -p $(BUILD)/lib
 @from=$(TARGET_DIR)/release/$(CARGO_SHARED) to=$(BUILD)/lib/$(SHARED_FILE); \
 	cmp -s "$$from" "$$to" || { cp "$$from" "$$to.new" && mv "$$to.new" "$$to"; }
@@ -82,7 +94,7 @@ $(CARGO) build --release --lib
 endef
 
 define BUILD_TOOL
-$(CARGO) build --release --package lode-cli
+$(CARGO) build --release --package lode-cli $(WITH_FEATURES)
 @mkdir -p $(BUILD)/bin $(BUILD)/share
 @cmp -s $(TARGET_DIR)/release/lode $(BUILD)/bin/lode || \
 	{ cp $(TARGET_DIR)/release/lode $(BUILD)/bin/lode.new && mv $(BUILD)/bin/lode.new $(BUILD)/bin/lode; }
@@ -91,27 +103,27 @@ $(CARGO) build --release --package lode-cli
 endef
 
 # The libraries, always by cargo, which knows best what has changed.
-lib: tools
+lib: tools $(BUILT_FEATURES)
 	$(BUILD_LIBRARIES)
 
 # The tool, its manual pages and the completions of shells.
-tool: tools
+tool: tools $(BUILT_FEATURES)
 	$(BUILD_TOOL)
 
 define SAY_WHAT_IS_MISSING
-@echo '$@ is older than the sources: building' >&2
+@echo '$@ is older than the sources, or was built with other FEATURES: building' >&2
 @$(MAKE) --no-print-directory -s tools LODE_SETUP=no || \
 	{ echo 'it cannot be built, and this target installs no packages; `make lib` does where it can' >&2; exit 1; }
 endef
 
 # The libraries, by cargo only if a source is newer: for `install`, whose user may have no cargo.
 BUILT := $(BUILD)/lib/.built
-$(BUILT): $(shell find Cargo.toml Cargo.lock build.rs src crates -name '*.rs' -o -name 'Cargo.*') packaging/static_library.sh
+$(BUILT): $(shell find Cargo.toml Cargo.lock build.rs src crates -name '*.rs' -o -name 'Cargo.*') packaging/static_library.sh $(BUILT_FEATURES)
 	$(SAY_WHAT_IS_MISSING)
 	$(BUILD_LIBRARIES)
 
 BUILT_TOOL := $(BUILD)/share/.built
-$(BUILT_TOOL): $(shell find Cargo.toml Cargo.lock crates -name '*.rs' -o -name 'Cargo.*')
+$(BUILT_TOOL): $(shell find Cargo.toml Cargo.lock crates -name '*.rs' -o -name 'Cargo.*') $(BUILT_FEATURES)
 	$(SAY_WHAT_IS_MISSING)
 	$(BUILD_TOOL)
 
@@ -150,11 +162,17 @@ demo: examples tool
 
 # ---- Checks ----
 
-check: examples tool
+# The library and the tool with every feature, beside the core build: build/full/lib, build/full/bin.
+full:
+	@$(MAKE) --no-print-directory lib tool BUILD=$(BUILD)/full FEATURES='object-store parquet'
+
+# The core build is what most users have: it is linted by itself, and the C checks run against it.
+check: examples tool full
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
-	$(CARGO) test --workspace
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --all-features
+	$(CARGO) test --workspace --all-features
 	tests/c/run.sh
 
 soak: lib

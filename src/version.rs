@@ -14,7 +14,12 @@ pub const LODE_VERSION_PATCH: i32 = 0;
 pub const LODE_VERSION_NUMBER: i32 = 1000;
 
 /// The optional features that this build has. Their names are fixed: "parquet", "object-store".
-const FEATURES: &[&CStr] = &[];
+const FEATURES: &[&CStr] = &[
+    #[cfg(feature = "object-store")]
+    c"object-store",
+    #[cfg(feature = "parquet")]
+    c"parquet",
+];
 
 /// The version of the library that is running, such as "0.1.0".
 ///
@@ -76,10 +81,17 @@ mod tests {
     }
 
     #[test]
-    fn this_build_has_no_optional_feature() {
-        for name in [c"parquet", c"object-store", c"", c"no-such-feature", c"\xff"] {
+    fn a_build_has_the_features_it_was_built_with_and_no_other() {
+        let built = [
+            (c"parquet", cfg!(feature = "parquet")),
+            (c"object-store", cfg!(feature = "object-store")),
+            (c"", false),
+            (c"no-such-feature", false),
+            (c"\xff", false),
+        ];
+        for (name, expected) in built {
             // SAFETY: NUL-terminated.
-            assert_eq!(unsafe { lode_has_feature(name.as_ptr()) }, 0, "{name:?}");
+            assert_eq!(unsafe { lode_has_feature(name.as_ptr()) }, i32::from(expected), "{name:?}");
         }
         // SAFETY: NULL is allowed.
         assert_eq!(unsafe { lode_has_feature(std::ptr::null()) }, 0);
