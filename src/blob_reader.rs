@@ -137,8 +137,8 @@ pub unsafe extern "C" fn lode_blob_reader_read(
 /// @param offset the first byte wanted, counted from 0 in the blob as it was given (not as it is stored).
 /// @param buffer output: room for `capacity` bytes, of which the first `len` are filled. Not NULL.
 /// @param capacity how many bytes there is room for, at least 1.
-/// @param len output: how many bytes there are, fewer than `capacity` only at the blob's end; 0 at the end and
-///        beyond. Not NULL.
+/// @param len output: how many bytes there are, fewer than `capacity` only at the blob's end; 0 at the end
+///        and beyond. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_ITEM: there is at least one byte. LODE_OK: there is none at `offset`. Failures as
 ///         lode_blob_reader_read, but they do not stay.

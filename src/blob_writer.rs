@@ -109,9 +109,9 @@ pub unsafe extern "C" fn lode_dataset_open_blob_writer(
 /// @param data the bytes; borrowed for the call. NULL only if `len` is 0.
 /// @param len how many bytes.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK: all of them are in. LODE_ERR_NO_SPACE: the writer stays usable. Of up to 262144 bytes none
-///         was taken; of more perhaps some: make the same call again, and it goes on where it was. Until that
-///         has succeeded any other write, and a commit, gives LODE_ERR_STATE. LODE_ERR_STATE,
+/// @return LODE_OK: all of them are in. LODE_ERR_NO_SPACE: the writer stays usable. Of up to 262144 bytes
+///         none was taken; of more perhaps some: make the same call again, and it goes on where it was. Until
+///         that has succeeded any other write, and a commit, gives LODE_ERR_STATE. LODE_ERR_STATE,
 ///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
 ///
 /// One thread at a time. Since 0.1.0.
@@ -141,15 +141,15 @@ pub unsafe extern "C" fn lode_blob_writer_write(
 ///
 /// @param writer the writer. Not NULL.
 /// @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
-///        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
-///        most 128 levels, the object itself included.
+///        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+///        at most 128 levels, the object itself included.
 /// @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
 ///        defaults.
 /// @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
 ///        not wanted.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_ERR_STATE: there is nothing to commit, or a write was taken in part only. LODE_OK and all else
-///         as lode_dataset_write_blob.
+/// @return LODE_ERR_STATE: there is nothing to commit, or a write was taken in part only. LODE_OK and all
+///         else as lode_dataset_write_blob.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -152,11 +152,11 @@ pub unsafe extern "C" fn lode_byte_source_init(source: *mut lode_byte_source, st
 /// manifest, or nothing. Memory stays the same at any size. Blocks until the commit is decided or has failed.
 ///
 /// @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
-/// @param source the source; the struct is borrowed for the call, which calls `release` before it returns. Not
-///        NULL.
+/// @param source the source; the struct is borrowed for the call, which calls `release` before it returns.
+///        Not NULL.
 /// @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
-///        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
-///        most 128 levels, the object itself included.
+///        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+///        at most 128 levels, the object itself included.
 /// @param options deadline (also between two calls of `read`), cancel token, progress (a blob counts as one
 ///        record), expected parent. Borrowed for the call. NULL: the defaults.
 /// @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:

@@ -1,4 +1,5 @@
-//! The one way into every export that can fail: it resets and sets `*error`, and runs the body inside the fence.
+//! The one way into every export that can fail: it resets and sets `*error`, and runs the body inside the
+//! fence.
 //!
 //! Arguments are decoded inside it, by the methods of [`Call`], so that a fault of decoding names the
 //! function and the argument.

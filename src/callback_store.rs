@@ -1,7 +1,7 @@
 //! A store of the caller's own, reached through callbacks: what they answer is checked, and translated.
 //!
-//! [`CallbackStore`] is the backend; `Shared` calls the callbacks, one at a time per thread and, if they want it,
-//! one at a time at all (`reentrancy`).
+//! [`CallbackStore`] is the backend; `Shared` calls the callbacks, one at a time per thread and, if they want
+//! it, one at a time at all (`reentrancy`).
 
 mod backend;
 mod reentrancy;
@@ -77,7 +77,8 @@ pub(crate) trait Callbacks: Send + Sync {
     /// Whether no two may ever run at once.
     fn is_serial(&self) -> bool;
 
-    /// Begins an object that is to appear only if its key is free. `None`: it answered well, but gave no upload.
+    /// Begins an object that is to appear only if its key is free. `None`: it answered well, but gave no
+    /// upload.
     fn put_begin(&self, key: &str) -> Answer<Option<Box<dyn Staged>>>;
 
     /// An object's size in bytes; `u64::MAX`: it answered well, but gave none.
@@ -147,8 +148,8 @@ impl Shared {
         self.unwritable.clone().map_or(Ok(()), Err)
     }
 
-    /// Waits, within the call's limits, until this callback may be called; the thread may call it until the answer is
-    /// dropped.
+    /// Waits, within the call's limits, until this callback may be called; the thread may call it until the
+    /// answer is dropped.
     fn enter(&self, context: &Context, callback: Callback, key: &str) -> Result<Entered<'_>> {
         if !self.callbacks.has(callback) {
             let message = format!("the callback store has no {}", callback.name());
@@ -201,8 +202,8 @@ fn broken(callback: Callback, key: &str, what: std::fmt::Arguments<'_>) -> Error
     Error::new(Status::Store, message).with_path(key)
 }
 
-/// Whether the store cannot say if a write with this answer has happened. An answer that is not clear counts as one:
-/// reading back resolves it, and a wrong "no" would lose a commit.
+/// Whether the store cannot say if a write with this answer has happened. An answer that is not clear counts
+/// as one: reading back resolves it, and a wrong "no" would lose a commit.
 fn is_unclear(code: i32) -> bool {
     matches!(
         named(code),

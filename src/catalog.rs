@@ -20,9 +20,9 @@ use lode_core::catalog::{Catalog, SnapshotFilter};
 use lode_core::error::{Result, Status};
 use lode_core::layout::Layout;
 
-/// A store, looked at as datasets of one layout: what is stored, without the history that a lode_dataset makes
-/// of it. A snapshot is shown because its manifest is there. Nothing is ever written. Threads may share it;
-/// iterators and readers made from it keep what they need of it: it may be freed before them.
+/// A store, looked at as datasets of one layout: what is stored, without the history that a lode_dataset
+/// makes of it. A snapshot is shown because its manifest is there. Nothing is ever written. Threads may share
+/// it; iterators and readers made from it keep what they need of it: it may be freed before them.
 pub struct lode_catalog {
     _opaque: [u8; 0],
 }
@@ -129,10 +129,11 @@ pub unsafe extern "C" fn lode_catalog_open(
 /// iterator that is at its end.
 ///
 /// @param catalog the catalog. Not NULL.
-/// @param call deadline and cancel token, for this call, and again for each lode_string_iterator_next, from its own
-///        start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
-/// @param ids output: the iterator, which the caller owns and frees with lode_string_iterator_free. Its memory is
-///        bounded: about 10 MiB, however many datasets there are. Not NULL.
+/// @param call deadline and cancel token, for this call, and again for each lode_string_iterator_next, from
+///        its own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the
+///        defaults.
+/// @param ids output: the iterator, which the caller owns and frees with lode_string_iterator_free. Its
+///        memory is bounded: about 10 MiB, however many datasets there are. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_DATASETS_NOT_MODELED (the flat layout has no place of its own for datasets),
 ///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
@@ -160,15 +161,16 @@ pub unsafe extern "C" fn lode_catalog_list_datasets(
 }
 
 /// Begins to list the partitions of a dataset in which a committed snapshot has a file, such as
-/// "day=2024-01-01/region=eu", sorted segment by segment. Only the hive layout has any: with another the iterator
-/// is at its end.
+/// "day=2024-01-01/region=eu", sorted segment by segment. Only the hive layout has any: with another the
+/// iterator is at its end.
 ///
 /// @param catalog the catalog. Not NULL.
 /// @param dataset_id the dataset; NUL-terminated UTF-8, borrowed for the call. Not NULL.
-/// @param call deadline and cancel token, for this call, and again for each lode_string_iterator_next, from its own
-///        start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
-/// @param partitions output: the iterator, which the caller owns and frees with lode_string_iterator_free. Its
-///        memory is bounded: about 10 MiB for each partition key. Not NULL.
+/// @param call deadline and cancel token, for this call, and again for each lode_string_iterator_next, from
+///        its own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the
+///        defaults.
+/// @param partitions output: the iterator, which the caller owns and frees with lode_string_iterator_free.
+///        Its memory is bounded: about 10 MiB for each partition key. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_NOT_FOUND (no snapshot of this layout is there), LODE_ERR_INVALID_ARGUMENT,
 ///         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_STORE,
@@ -197,22 +199,24 @@ pub unsafe extern "C" fn lode_catalog_list_partitions(
     }
 }
 
-/// Begins to list the snapshots of a dataset, sorted by their ids: every one whose manifest is there, whether or
-/// not the dataset's history leads to it. lode_dataset_list_snapshots gives the history.
+/// Begins to list the snapshots of a dataset, sorted by their ids: every one whose manifest is there, whether
+/// or not the dataset's history leads to it. lode_dataset_list_snapshots gives the history.
 ///
 /// @param catalog the catalog. Not NULL.
 /// @param dataset_id the dataset; NUL-terminated UTF-8, borrowed for the call. Not NULL.
-/// @param partition_prefix only snapshots with a file in this partition or below it, such as "day=2024-01-01" for
-///        "day=2024-01-01/region=eu"; whole segments count, so that "day=2024" is no prefix of either. With a layout
-///        that has no partitions nothing lies in one. NUL-terminated UTF-8, borrowed for the call. NULL or "": all.
+/// @param partition_prefix only snapshots with a file in this partition or below it, such as "day=2024-01-01"
+///        for "day=2024-01-01/region=eu"; whole segments count, so that "day=2024" is no prefix of either.
+///        With a layout that has no partitions nothing lies in one. NUL-terminated UTF-8, borrowed for the
+///        call. NULL or "": all.
 /// @param unix_nanos_range two numbers, from and to, in nanoseconds since the Unix epoch, both included: only
-///        snapshots whose records' times (lode_snapshot_min_timestamp to lode_snapshot_max_timestamp) reach into
-///        that range; those without times do not. INT64_MIN and INT64_MAX leave an end open. Borrowed for the call.
-///        NULL: all.
-/// @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from its
-///        own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
-/// @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free. Its
-///        memory is bounded: about 10 MiB, and one manifest. Not NULL.
+///        snapshots whose records' times (lode_snapshot_min_timestamp to lode_snapshot_max_timestamp) reach
+///        into that range; those without times do not. INT64_MIN and INT64_MAX leave an end open. Borrowed
+///        for the call. NULL: all.
+/// @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from
+///        its own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the
+///        defaults.
+/// @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
+///        Its memory is bounded: about 10 MiB, and one manifest. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_NOT_FOUND (no snapshot of this layout is there), LODE_ERR_INVALID_PATH (a prefix
 ///         that no partition can have), LODE_ERR_INVALID_ARGUMENT (also if the range ends before it begins),
@@ -248,8 +252,8 @@ pub unsafe extern "C" fn lode_catalog_list_snapshots(
 /// Reads one manifest by its key.
 ///
 /// @param catalog the catalog. Not NULL.
-/// @param key the key, which must have exactly the shape of a manifest's in the catalog's layout; in the hive layout
-///        the copies in partitions count, too. NUL-terminated UTF-8, borrowed for the call. Not NULL.
+/// @param key the key, which must have exactly the shape of a manifest's in the catalog's layout; in the hive
+///        layout the copies in partitions count, too. NUL-terminated UTF-8, borrowed for the call. Not NULL.
 /// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
 /// @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
@@ -282,20 +286,20 @@ pub unsafe extern "C" fn lode_catalog_read_manifest(
     }
 }
 
-/// Opens any object of the store, such as a data file, to be read as it is stored: as a stream, or at any place.
-/// Nothing is decompressed, and nothing but the size as it is now says what is right: `verify` of the options is
-/// of no concern.
+/// Opens any object of the store, such as a data file, to be read as it is stored: as a stream, or at any
+/// place. Nothing is decompressed, and nothing but the size as it is now says what is right: `verify` of the
+/// options is of no concern.
 ///
 /// @param catalog the catalog. Not NULL.
-/// @param key the object's key, such as lode_snapshot_file_path gives it; NUL-terminated UTF-8, borrowed for the call.
-///        Not NULL.
-/// @param options deadline of this call and of each call on the reader, and cancel token, which the reader keeps its
-///        own hold of. Borrowed for the call. NULL: the defaults.
+/// @param key the object's key, such as lode_snapshot_file_path gives it; NUL-terminated UTF-8, borrowed for
+///        the call. Not NULL.
+/// @param options deadline of this call and of each call on the reader, and cancel token, which the reader
+///        keeps its own hold of. Borrowed for the call. NULL: the defaults.
 /// @param reader output: the reader, which the caller owns and frees with lode_blob_reader_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_ERR_NOT_FOUND (nothing is there), LODE_ERR_INVALID_PATH (the key breaks the rules for keys),
-///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_STORE,
-///         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+/// @return LODE_OK; LODE_ERR_NOT_FOUND (nothing is there), LODE_ERR_INVALID_PATH (the key breaks the rules
+///         for keys), LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+///         LODE_ERR_STORE, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -332,7 +336,8 @@ pub unsafe extern "C" fn lode_catalog_free(catalog: *mut lode_catalog) {
     unsafe { handle::free(catalog) }
 }
 
-// A snapshot without times gives this number, and a range may begin with it: it stands for no time then, either.
+// A snapshot without times gives this number, and a range may begin with it: it stands for no time then,
+// either.
 const _: () = assert!(LODE_NO_TIMESTAMP == i64::MIN);
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! `lode_dataset`: opening it, and settling commits in doubt. Its writing and reading are in `record_iterator`,
-//! `byte_source`, the writers, `snapshot_iterator` and the readers.
+//! `lode_dataset`: opening it, and settling commits in doubt. Its writing and reading are in
+//! `record_iterator`, `byte_source`, the writers, `snapshot_iterator` and the readers.
 
 mod adopt;
 mod producer;
@@ -103,9 +103,10 @@ pub struct lode_dataset_options {
     /// first 100 keys; a key whose values are of several kinds, or whose least or greatest is over 64 bytes
     /// long, has neither. 0: no, 1: yes.
     pub file_statistics: i32,
-    /// How often one request is tried while it meets other writers or passing failures, and how often a writer of
-    /// the Go library in the middle of a commit is waited for, before LODE_ERR_BUSY. 0: a few times. A race lost to
-    /// another writer of this library does not count: the commit is made again on top of that one's.
+    /// How often one request is tried while it meets other writers or passing failures, and how often a
+    /// writer of the Go library in the middle of a commit is waited for, before LODE_ERR_BUSY. 0: a few
+    /// times. A race lost to another writer of this library does not count: the commit is made again on top
+    /// of that one's.
     pub retry_attempts: i32,
     /// Milliseconds before the second try; the pauses double and are jittered. 0: a few.
     pub retry_base_ms: i32,
@@ -163,7 +164,8 @@ impl Call {
     /// The keys to partition by.
     ///
     /// # Safety
-    /// `options.partition_keys` is NULL or `options.partition_key_count` pointers, each NULL or NUL-terminated.
+    /// `options.partition_keys` is NULL or `options.partition_key_count` pointers, each NULL or
+    /// NUL-terminated.
     ///
     /// # Errors
     /// `InvalidArgument`, naming the key's number.
@@ -300,8 +302,8 @@ pub unsafe extern "C" fn lode_dataset_options_init(options: *mut lode_dataset_op
 ///        to read.
 /// @param dataset output: the dataset, which the caller owns and frees with lode_dataset_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value, or the partition key
-///         that cannot stand in a path), LODE_ERR_CODEC_REQUIRED (the hive layout without a codec),
+/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value, or the partition
+///         key that cannot stand in a path), LODE_ERR_CODEC_REQUIRED (the hive layout without a codec),
 ///         LODE_ERR_UNSUPPORTED (a codec or setting that this build lacks), LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.

@@ -30,22 +30,22 @@ impl Call {
     }
 }
 
-/// Adds the lines that a file descriptor gives until its end, one record each, without times. Blank lines are no records,
-/// and the last line needs no line break. Files, pipes, sockets and terminals will do; interruptions by signals are seen
-/// to, and a descriptor that does not block is waited for.
+/// Adds the lines that a file descriptor gives until its end, one record each, without times. Blank lines are
+/// no records, and the last line needs no line break. Files, pipes, sockets and terminals will do;
+/// interruptions by signals are seen to, and a descriptor that does not block is waited for.
 ///
-/// What was read and is not in yet stays with the writer: after a failure the same call goes on where it was, without a
-/// line that was refused. A commit leaves it out.
+/// What was read and is not in yet stays with the writer: after a failure the same call goes on where it was,
+/// without a line that was refused. A commit leaves it out.
 ///
 /// @param writer the writer. Not NULL.
 /// @param fd the descriptor, open for reading; it stays the caller's, who closes it.
-/// @param call deadline, cancel token and progress, of which the bytes read count. Borrowed for the call. NULL: the
-///        defaults, which wait for as long as the descriptor gives nothing.
+/// @param call deadline, cancel token and progress, of which the bytes read count. Borrowed for the call.
+///        NULL: the defaults, which wait for as long as the descriptor gives nothing.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK: all lines up to the end are in, or were skipped by the writer's option. LODE_ERR_INVALID_RECORD,
-///         LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED and
-///         failures of the descriptor (LODE_ERR_IO): the writer stays usable. LODE_ERR_INVALID_ARGUMENT,
-///         LODE_ERR_UNSUPPORTED, LODE_ERR_STATE, LODE_ERR_NO_MEMORY.
+/// @return LODE_OK: all lines up to the end are in, or were skipped by the writer's option.
+///         LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE, LODE_ERR_DEADLINE,
+///         LODE_ERR_CANCELLED, LODE_ERR_ABORTED and failures of the descriptor (LODE_ERR_IO): the writer
+///         stays usable. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_STATE, LODE_ERR_NO_MEMORY.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -67,16 +67,18 @@ pub unsafe extern "C" fn lode_record_writer_append_from_fd(
     }
 }
 
-/// Adds the bytes that a file descriptor gives until its end, as lode_record_writer_append_from_fd adds lines.
+/// Adds the bytes that a file descriptor gives until its end, as lode_record_writer_append_from_fd adds
+/// lines.
 ///
 /// @param writer the writer. Not NULL.
 /// @param fd the descriptor, open for reading; it stays the caller's, who closes it.
-/// @param call deadline, cancel token and progress, of which the bytes read count. Borrowed for the call. NULL: the
-///        defaults, which wait for as long as the descriptor gives nothing.
+/// @param call deadline, cancel token and progress, of which the bytes read count. Borrowed for the call.
+///        NULL: the defaults, which wait for as long as the descriptor gives nothing.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK: all bytes up to the end are in. LODE_ERR_NO_SPACE, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
-///         LODE_ERR_ABORTED and failures of the descriptor (LODE_ERR_IO): the writer stays usable, and the same call goes
-///         on where it was. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_STATE, LODE_ERR_NO_MEMORY.
+///         LODE_ERR_ABORTED and failures of the descriptor (LODE_ERR_IO): the writer stays usable, and the
+///         same call goes on where it was. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_STATE,
+///         LODE_ERR_NO_MEMORY.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -98,16 +100,17 @@ pub unsafe extern "C" fn lode_blob_writer_write_from_fd(
     }
 }
 
-/// Writes the records that are left to a file descriptor, each with a line break, until the end. Partial writes and
-/// interruptions by signals are seen to, and a descriptor that does not block is waited for. A pipe or
-/// socket without a reader is LODE_ERR_IO with EPIPE, and no signal.
+/// Writes the records that are left to a file descriptor, each with a line break, until the end. Partial
+/// writes and interruptions by signals are seen to, and a descriptor that does not block is waited for. A
+/// pipe or socket without a reader is LODE_ERR_IO with EPIPE, and no signal.
 ///
 /// @param reader the reader; the deadline and cancel token of its options hold for this call. Not NULL.
 /// @param fd the descriptor, open for writing; it stays the caller's, who closes it.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK: the end; all that was to be verified is. Failures as lode_record_reader_next; and, which do not stay,
-///         LODE_ERR_IO and LODE_ERR_NO_SPACE of the descriptor, and LODE_ERR_DEADLINE and LODE_ERR_CANCELLED while it was
-///         waited for: what it has not taken is kept, and the same call goes on with it, in the midst of a record too.
+/// @return LODE_OK: the end; all that was to be verified is. Failures as lode_record_reader_next; and, which
+///         do not stay, LODE_ERR_IO and LODE_ERR_NO_SPACE of the descriptor, and LODE_ERR_DEADLINE and
+///         LODE_ERR_CANCELLED while it was waited for: what it has not taken is kept, and the same call goes
+///         on with it, in the midst of a record too.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -130,14 +133,16 @@ pub unsafe extern "C" fn lode_record_reader_read_to_fd(
     }
 }
 
-/// Writes the bytes that are left of a blob to a file descriptor, as lode_record_reader_read_to_fd writes records.
+/// Writes the bytes that are left of a blob to a file descriptor, as lode_record_reader_read_to_fd writes
+/// records.
 ///
 /// @param reader the reader; the deadline and cancel token of its options hold for this call. Not NULL.
 /// @param fd the descriptor, open for writing; it stays the caller's, who closes it.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK: the end; all that was to be verified is. Failures as lode_blob_reader_read; and, which do not stay,
-///         LODE_ERR_IO and LODE_ERR_NO_SPACE of the descriptor, and LODE_ERR_DEADLINE and LODE_ERR_CANCELLED while it was
-///         waited for: what it has not taken is kept, and the same call goes on with it.
+/// @return LODE_OK: the end; all that was to be verified is. Failures as lode_blob_reader_read; and, which do
+///         not stay, LODE_ERR_IO and LODE_ERR_NO_SPACE of the descriptor, and LODE_ERR_DEADLINE and
+///         LODE_ERR_CANCELLED while it was waited for: what it has not taken is kept, and the same call goes
+///         on with it.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -1,8 +1,9 @@
 //! The C library of Lode: the C ABI (`include/lode.h`) and nothing else.
 //!
 //! Every export decodes its arguments, calls the public Rust API and encodes the outcome; there is no logic
-//! here beyond that. One file per C noun, and below them: `call` (the way into an export), `panic` (the fence),
-//! `handle` (each C type tied to one Rust type), `options` (structs that only grow), `arguments`, `strings`.
+//! here beyond that. One file per C noun, and below them: `call` (the way into an export), `panic` (the
+//! fence), `handle` (each C type tied to one Rust type), `options` (structs that only grow), `arguments`,
+//! `strings`.
 //!
 //! The doc comments of this folder are the header's documentation, written for the C programmer: cbindgen
 //! carries them over. That is why they have no `# Safety` sections: the contract stands in the header itself.

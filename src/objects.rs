@@ -54,12 +54,12 @@ fn absent(call: &Call, key: &str) -> Error {
     call.fault(Status::NotFound, format_args!("there is no object {key:?}")).with_path(key)
 }
 
-/// Writes an object, whole and durable when the call returns. It never replaces one that is there. What a dataset
-/// keeps under its directory is the library's: a key there may make the dataset unreadable.
+/// Writes an object, whole and durable when the call returns. It never replaces one that is there. What a
+/// dataset keeps under its directory is the library's: a key there may make the dataset unreadable.
 ///
 /// @param store the store. Not NULL.
-/// @param key where: segments between '/', none of them empty, "." or ".."; NUL-terminated UTF-8, borrowed for the
-///        call. Not NULL.
+/// @param key where: segments between '/', none of them empty, "." or ".."; NUL-terminated UTF-8, borrowed
+///        for the call. Not NULL.
 /// @param data the object's bytes, borrowed for the call. NULL: none, if `len` is 0.
 /// @param len how many bytes.
 /// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
@@ -131,8 +131,8 @@ pub unsafe extern "C" fn lode_store_get(
 /// @param store the store. Not NULL.
 /// @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
 /// @param offset where to begin, in bytes; at or beyond the end nothing is read, which is no failure.
-/// @param buffer where the bytes go; what is beyond `len` may be overwritten, too, and all of it by a call that
-///        fails. NULL: nothing is read, if `capacity` is 0.
+/// @param buffer where the bytes go; what is beyond `len` may be overwritten, too, and all of it by a call
+///        that fails. NULL: nothing is read, if `capacity` is 0.
 /// @param capacity for how many bytes there is room.
 /// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
 /// @param len output: how many bytes were read. Not NULL.
@@ -198,15 +198,16 @@ pub unsafe extern "C" fn lode_store_exists(
     }
 }
 
-/// Lists keys in bytewise order. Those that come or go meanwhile may be missed. A bounded number of keys is in
-/// memory: a long listing goes through the store several times.
+/// Lists keys in bytewise order. Those that come or go meanwhile may be missed. A bounded number of keys is
+/// in memory: a long listing goes through the store several times.
 ///
 /// @param store the store. Not NULL.
 /// @param prefix the folder whose keys are wanted, with or without a '/' at its end: "foo" has "foo/a/b", not
 ///        "foobar"; NUL-terminated UTF-8, borrowed for the call. "": all keys. Not NULL.
-/// @param call deadline and cancel token, for this call and, counted anew, for each lode_string_iterator_next.
-///        Borrowed for the call. NULL: the defaults.
-/// @param keys output: the iterator, which the caller owns and frees with lode_string_iterator_free. Not NULL.
+/// @param call deadline and cancel token, for this call and, counted anew, for each
+///        lode_string_iterator_next. Borrowed for the call. NULL: the defaults.
+/// @param keys output: the iterator, which the caller owns and frees with lode_string_iterator_free. Not
+///        NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
 ///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_MEMORY.
@@ -263,12 +264,13 @@ pub unsafe extern "C" fn lode_store_delete(
     }
 }
 
-/// Replaces an object's bytes if they are the expected ones, compared and replaced in one step: the way to change
-/// a small object that several write. A dataset's "latest" is the library's.
+/// Replaces an object's bytes if they are the expected ones, compared and replaced in one step: the way to
+/// change a small object that several write. A dataset's "latest" is the library's.
 ///
 /// @param store the store. Not NULL.
 /// @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
-/// @param expected the bytes that the object must have, borrowed for the call. NULL only if `expected_len` is 0.
+/// @param expected the bytes that the object must have, borrowed for the call. NULL only if `expected_len` is
+///        0.
 /// @param expected_len how many bytes. 0: there must be no object, or an empty one.
 /// @param value the bytes that it is to have, borrowed for the call. NULL only if `value_len` is 0.
 /// @param value_len how many bytes; 0 makes an empty object.
@@ -305,9 +307,9 @@ pub unsafe extern "C" fn lode_store_compare_and_swap(
     }
 }
 
-/// Tries every rule that a store must keep, for the author of one: an error names the first rule that is broken,
-/// what was expected and what was found. It writes some hundred kilobytes under a folder of its own below `prefix`,
-/// and removes them again. It cannot find what only a crash or a power cut shows.
+/// Tries every rule that a store must keep, for the author of one: an error names the first rule that is
+/// broken, what was expected and what was found. It writes some hundred kilobytes under a folder of its own
+/// below `prefix`, and removes them again. It cannot find what only a crash or a power cut shows.
 ///
 /// @param store the store. Not NULL.
 /// @param prefix where to work; NUL-terminated UTF-8, borrowed for the call. "": at the root. Not NULL.

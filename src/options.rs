@@ -26,8 +26,8 @@ pub struct lode_call_options {
     pub cancel: *mut lode_cancel_token,
     /// Handed to `progress`.
     pub progress_ctx: *mut c_void,
-    /// Told again and again, also while the call waits, how many things it has met (keys, snapshots), how many
-    /// bytes it has read and how many it has written, as far as the call counts them; answer 0 to go on,
+    /// Told again and again, also while the call waits, how many things it has met (keys, snapshots), how
+    /// many bytes it has read and how many it has written, as far as the call counts them; answer 0 to go on,
     /// anything else to stop the call with LODE_ERR_ABORTED. Called on the calling thread; an iterator that
     /// the call makes calls it, too, so it and `progress_ctx` must stay valid until the iterator is freed.
     /// NULL: none.
@@ -56,23 +56,24 @@ pub struct lode_commit_options {
     /// The snapshot that must be the head for the commit to happen, else LODE_ERR_CONFLICT; NUL-terminated
     /// UTF-8, borrowed for the call. NULL: any. "": the dataset must have no snapshot yet.
     pub expected_parent: *const c_char,
-    /// The producer whose commit this is; NUL-terminated UTF-8, at most 255 bytes, borrowed for the call. With it the
-    /// commit happens exactly once, however often it is repeated, by this process or its successor: if `sequence`
-    /// is committed already, nothing is written and the call returns LODE_ALREADY_COMMITTED. NULL: no producer.
+    /// The producer whose commit this is; NUL-terminated UTF-8, at most 255 bytes, borrowed for the call.
+    /// With it the commit happens exactly once, however often it is repeated, by this process or its
+    /// successor: if `sequence` is committed already, nothing is written and the call returns
+    /// LODE_ALREADY_COMMITTED. NULL: no producer.
     pub producer_id: *const c_char,
     /// The producer's number of this commit: from 1, rising; it may skip. The last 64 of each producer are
     /// remembered one by one, below them the answer is LODE_ERR_SEQUENCE_TOO_OLD; of producers the 1,024 that
     /// committed last are remembered, and a sequence of one that was dropped counts as new. 0 without
     /// `producer_id`.
     pub sequence: u64,
-    /// Where the producer is to go on after a restart, for lode_snapshot_find_producer; opaque NUL-terminated UTF-8, at
-    /// most 4,096 bytes, borrowed for the call. NULL: "".
+    /// Where the producer is to go on after a restart, for lode_snapshot_find_producer; opaque NUL-terminated
+    /// UTF-8, at most 4,096 bytes, borrowed for the call. NULL: "".
     pub position: *const c_char,
-    /// How often the whole commit is tried, the first try included, while its failure advises LODE_ACTION_RETRY or
-    /// LODE_ACTION_RESOLVE (which the next try settles), within the deadline; the error is then that of the last try.
-    /// Never tried again: a commit whose iterator or source had begun to give, unless all its data were stored; one
-    /// that is over by deadline, token or progress callback; a conflict, since `expected_parent` is the caller's to
-    /// choose anew. 0 or 1: once.
+    /// How often the whole commit is tried, the first try included, while its failure advises
+    /// LODE_ACTION_RETRY or LODE_ACTION_RESOLVE (which the next try settles), within the deadline; the error
+    /// is then that of the last try. Never tried again: a commit whose iterator or source had begun to give,
+    /// unless all its data were stored; one that is over by deadline, token or progress callback; a conflict,
+    /// since `expected_parent` is the caller's to choose anew. 0 or 1: once.
     pub attempts: i32,
     /// Milliseconds before the second try; the pauses double and are jittered. 0: a few.
     pub attempt_base_ms: i32,
@@ -324,8 +325,8 @@ struct Listener {
     ctx: *mut c_void,
 }
 
-// SAFETY: it is called on the thread that makes a call with it, and only there: which thread that is, is the caller's
-// choice, who gives both parts.
+// SAFETY: it is called on the thread that makes a call with it, and only there: which thread that is, is the
+// caller's choice, who gives both parts.
 unsafe impl Send for Listener {}
 // SAFETY: as above.
 unsafe impl Sync for Listener {}
@@ -334,7 +335,8 @@ impl Listener {
     fn hears(&self, at: Progress) -> bool {
         let [records, bytes_in, bytes_stored] =
             [at.records, at.bytes_in, at.bytes_stored].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
-        // SAFETY: the caller gave the function together with its context, for as long as calls are made with them.
+        // SAFETY: the caller gave the function together with its context, for as long as calls are made with
+        // them.
         outside(|| unsafe { (self.function)(self.ctx, records, bytes_in, bytes_stored) }) == 0
     }
 }

@@ -24,9 +24,9 @@ pub const LODE_NO_TIMESTAMP: i64 = i64::MIN;
 /// given the iterator, never two at once. A callback may use any lode handle; it must not throw or longjmp
 /// out of itself.
 ///
-/// For authors of bindings: a runtime that turns an exception of a callback into an answer of 0 makes a stream
-/// that broke off look like one that ended. Choose an answer below 0 for that case (cffi: `error=-1` of
-/// `def_extern` or `callback`), or catch the exception, keep it, and tell of it by `err`, which is asked
+/// For authors of bindings: a runtime that turns an exception of a callback into an answer of 0 makes a
+/// stream that broke off look like one that ended. Choose an answer below 0 for that case (cffi: `error=-1`
+/// of `def_extern` or `callback`), or catch the exception, keep it, and tell of it by `err`, which is asked
 /// whenever `next` or `next_batch` has answered 0, too (ctypes, which always answers 0). Nothing is committed
 /// then, and the binding raises the exception again when the call returns.
 #[repr(C)]
@@ -321,8 +321,8 @@ pub unsafe extern "C" fn lode_record_iterator_init(iterator: *mut lode_record_it
 /// @param records the iterator; the struct is borrowed for the call, which calls `release` before it returns.
 ///        Not NULL.
 /// @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
-///        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
-///        most 128 levels, the object itself included.
+///        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+///        at most 128 levels, the object itself included.
 /// @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
 ///        defaults.
 /// @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
@@ -335,9 +335,9 @@ pub unsafe extern "C" fn lode_record_iterator_init(iterator: *mut lode_record_it
 ///         LODE_ERR_CODEC_REQUIRED, LODE_ERR_CODEC_NOT_STREAMABLE, LODE_ERR_PARTITIONING_NOT_SUPPORTED. Of
 ///         the records: LODE_ERR_ITERATOR, LODE_ERR_ITERATOR_CONTRACT, LODE_ERR_INVALID_RECORD,
 ///         LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD,
-///         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
-///         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO,
-///         LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+///         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
+///         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store:
+///         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread; several may write to one dataset at once. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -17,8 +17,8 @@ use lode_core::error::Result;
 
 /// Files are checked as they stream, and the verdict on checksum and number of records comes with the end.
 pub const LODE_VERIFY_STREAMING: i32 = 0;
-/// The manifest is compared with the commit slot that decided it, and each file is checked as a whole before its first
-/// record (or byte) is given.
+/// The manifest is compared with the commit slot that decided it, and each file is checked as a whole before
+/// its first record (or byte) is given.
 pub const LODE_VERIFY_FIRST: i32 = 1;
 /// Only sizes are checked.
 pub const LODE_VERIFY_SIZES: i32 = 2;
@@ -170,18 +170,19 @@ pub unsafe extern "C" fn lode_dataset_open_record_reader(
     }
 }
 
-/// Begins to read the records of all snapshots that were committed after a position, oldest first, as one stream. Its end
-/// is the end of the snapshot that is the head as this call runs; a reader made with the position of the end gives what
-/// is committed later. Every snapshot read must hold records.
+/// Begins to read the records of all snapshots that were committed after a position, oldest first, as one
+/// stream. Its end is the end of the snapshot that is the head as this call runs; a reader made with the
+/// position of the end gives what is committed later. Every snapshot read must hold records.
 ///
 /// @param dataset the dataset; the reader keeps its own hold of it. Not NULL.
-/// @param position where to begin, as lode_record_reader_get_position gave it, or a snapshot's id, whose records, and
-///        those of all before it, are known; NUL-terminated UTF-8, borrowed for the call. NULL or "": nothing is known,
-///        begin with the first snapshot.
-/// @param options deadline of this call and of each call on the reader, cancel token and what to verify. Borrowed for the
-///        call, but for the token, which the reader keeps its own hold of. NULL: the defaults.
-/// @param reader output: the reader, which the caller owns and frees with lode_record_reader_free. Its memory is that of a
-///        reader of one snapshot, and some 40 bytes for each new snapshot. Not NULL.
+/// @param position where to begin, as lode_record_reader_get_position gave it, or a snapshot's id, whose
+///        records, and those of all before it, are known; NUL-terminated UTF-8, borrowed for the call. NULL
+///        or "": nothing is known, begin with the first snapshot.
+/// @param options deadline of this call and of each call on the reader, cancel token and what to verify.
+///        Borrowed for the call, but for the token, which the reader keeps its own hold of. NULL: the
+///        defaults.
+/// @param reader output: the reader, which the caller owns and frees with lode_record_reader_free. Its memory
+///        is that of a reader of one snapshot, and some 40 bytes for each new snapshot. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND (the position's snapshot is no ancestor of the head),
 ///         LODE_ERR_INVALID_ARGUMENT (also if `position` is none), LODE_ERR_CODEC_REQUIRED (a raw blob),
@@ -213,15 +214,16 @@ pub unsafe extern "C" fn lode_dataset_open_record_reader_since(
     }
 }
 
-/// Tells where a reader has come to. lode_dataset_open_record_reader_since goes on there: with the record after the last
-/// one that was given, in the midst of a snapshot too. A consumer that stores the position together with what it made of
-/// the records takes each of them once.
+/// Tells where a reader has come to. lode_dataset_open_record_reader_since goes on there: with the record
+/// after the last one that was given, in the midst of a snapshot too. A consumer that stores the position
+/// together with what it made of the records takes each of them once.
 ///
 /// @param reader the reader. Not NULL.
-/// @param position output: the position; NUL-terminated UTF-8 of at most 300 bytes, owned by the reader, until its next
-///        call or free; "" before the first record of all. Not NULL.
+/// @param position output: the position; NUL-terminated UTF-8 of at most 300 bytes, owned by the reader,
+///        until its next call or free; "" before the first record of all. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call is using the reader), LODE_ERR_NO_MEMORY.
+/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call is using the reader),
+///         LODE_ERR_NO_MEMORY.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]

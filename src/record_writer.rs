@@ -151,8 +151,8 @@ pub unsafe extern "C" fn lode_dataset_open_record_writer(
 /// @param data the record: exactly one JSON document, without its line break; borrowed for the call. NULL
 ///        only if `len` is 0, which is no document.
 /// @param len its length in bytes.
-/// @param unix_nanos where its time stands, in nanoseconds since the Unix epoch; borrowed for the call. NULL (and, as in
-///        lode_record_writer_append_batch, the value LODE_NO_TIMESTAMP): the record has no time.
+/// @param unix_nanos where its time stands, in nanoseconds since the Unix epoch; borrowed for the call. NULL
+///        (and, as in lode_record_writer_append_batch, the value LODE_NO_TIMESTAMP): the record has no time.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK: the record is in, or was skipped by the writer's option. LODE_ERR_INVALID_RECORD (see
 ///         lode_error_offset), LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE: the writer stays usable, go on
@@ -316,17 +316,18 @@ pub unsafe extern "C" fn lode_record_writer_byte_count(writer: *const lode_recor
 ///
 /// @param writer the writer. Not NULL.
 /// @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
-///        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
-///        most 128 levels, the object itself included.
+///        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+///        at most 128 levels, the object itself included.
 /// @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
 ///        defaults.
 /// @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
 ///        not wanted.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
-///         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED,
-///         LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_STATE, LODE_ERR_CONFLICT,
-///         LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
+///         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. LODE_ERR_INVALID_ARGUMENT,
+///         LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID,
+///         LODE_ERR_METADATA_RESERVED, LODE_ERR_STATE, LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD,
+///         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
 ///         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT,
 ///         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
 ///

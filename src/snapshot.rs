@@ -17,9 +17,9 @@ use lode_core::error::{Error, Result, Status};
 /// A committed snapshot: what its manifest says. It never changes. Threads may share it; it needs neither
 /// dataset nor store to live on. The texts that it gives out live until it is freed.
 ///
-/// A manifest has at most 256 MiB. A longer one is LODE_ERR_CORRUPT where it is read, and LODE_ERR_INVALID_ARGUMENT
-/// where it would be written. One that would take more than three times its size in memory to read, and more than
-/// 16 MiB beyond its size, is LODE_ERR_MANIFEST_INVALID.
+/// A manifest has at most 256 MiB. A longer one is LODE_ERR_CORRUPT where it is read, and
+/// LODE_ERR_INVALID_ARGUMENT where it would be written. One that would take more than three times its size in
+/// memory to read, and more than 16 MiB beyond its size, is LODE_ERR_MANIFEST_INVALID.
 pub struct lode_snapshot {
     _opaque: [u8; 0],
 }

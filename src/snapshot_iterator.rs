@@ -95,8 +95,9 @@ pub unsafe extern "C" fn lode_dataset_find_snapshot(
 /// snapshots committed later are not shown. A dataset without snapshots gives an iterator that is at its end.
 ///
 /// @param dataset the dataset. Not NULL.
-/// @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from its
-///        own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
+/// @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from
+///        its own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the
+///        defaults.
 /// @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
 ///        Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
@@ -125,20 +126,21 @@ pub unsafe extern "C" fn lode_dataset_list_snapshots(
     }
 }
 
-/// Begins to list what is new in a dataset: the snapshots after a given one, oldest first. The last one is the head
-/// as it is at this call. The history is walked from the head to `snapshot_id`, so the cost is that of what is new:
-/// one manifest for each, and beyond the first few hundred a second time when it is given.
+/// Begins to list what is new in a dataset: the snapshots after a given one, oldest first. The last one is
+/// the head as it is at this call. The history is walked from the head to `snapshot_id`, so the cost is that
+/// of what is new: one manifest for each, and beyond the first few hundred a second time when it is given.
 ///
-/// The head gives an iterator that is at its end, as does a snapshot that is committed but not published yet, and a
-/// dataset without snapshots for NULL. Snapshots that only repeat their parent are left out.
+/// The head gives an iterator that is at its end, as does a snapshot that is committed but not published yet,
+/// and a dataset without snapshots for NULL. Snapshots that only repeat their parent are left out.
 ///
 /// @param dataset the dataset. Not NULL.
-/// @param snapshot_id the last snapshot that the caller knows; NUL-terminated UTF-8, borrowed for the call. NULL: none,
-///        so all are new.
-/// @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from its
-///        own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
-/// @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free. Its memory
-///        is some 40 bytes for each new snapshot, and a few MiB. Not NULL.
+/// @param snapshot_id the last snapshot that the caller knows; NUL-terminated UTF-8, borrowed for the call.
+///        NULL: none, so all are new.
+/// @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from
+///        its own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the
+///        defaults.
+/// @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
+///        Its memory is some 40 bytes for each new snapshot, and a few MiB. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND (it is no ancestor of the head), LODE_ERR_CORRUPT (also if a
 ///         parent is missing, or does not sort below its child), LODE_ERR_INVALID_ARGUMENT,

@@ -147,8 +147,8 @@ names! {
 /// The name of a status, such as "LODE_ERR_CONFLICT", for logs and messages.
 ///
 /// @param status any number.
-/// @return a static string, never NULL: for a number that is not listed "LODE_ERR_UNKNOWN" if it is below 0, else
-///         "LODE_OK", as which it is to be treated.
+/// @return a static string, never NULL: for a number that is not listed "LODE_ERR_UNKNOWN" if it is below 0,
+///         else "LODE_OK", as which it is to be treated.
 ///
 /// Cannot fail. Any thread, also in a signal handler. Since 0.1.0.
 #[unsafe(no_mangle)]

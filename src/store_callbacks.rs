@@ -357,8 +357,8 @@ const LONGEST_TEXT: usize = 4096;
 /// Says in words what a callback fails with. The last text counts.
 ///
 /// @param error what the callback was given. NULL: nothing happens.
-/// @param message the text, one line; NUL-terminated UTF-8, copied; what is longer than 4,096 bytes is cut. NULL:
-///        none.
+/// @param message the text, one line; NUL-terminated UTF-8, copied; what is longer than 4,096 bytes is cut.
+///        NULL: none.
 ///
 /// Cannot fail. Within the callback only, on one thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -453,8 +453,8 @@ unsafe fn take(call: &Call, callbacks: *const lode_store_callbacks) -> Result<(O
 
 /// Makes a store of the caller's own callbacks. It calls none of them yet.
 ///
-/// @param callbacks the callbacks; the struct is borrowed for the call, what it points to until `release`. Not
-///        NULL.
+/// @param callbacks the callbacks; the struct is borrowed for the call, what it points to until `release`.
+///        Not NULL.
 /// @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
 /// @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.

@@ -11,8 +11,8 @@ use crate::snapshot::{give_snapshot, lode_snapshot};
 use crate::status::{LODE_NONE, LODE_OK, lode_status};
 
 /// Finds the newest snapshot if it tells of this producer, as a producer asks after a restart;
-/// lode_snapshot_find_producer then gives the sequence and the position to go on from. Commits that are decided but not
-/// published yet count, and what is given is durable.
+/// lode_snapshot_find_producer then gives the sequence and the position to go on from. Commits that are
+/// decided but not published yet count, and what is given is durable.
 ///
 /// @param dataset the dataset. Not NULL.
 /// @param producer_id the producer, not empty; NUL-terminated UTF-8, borrowed for the call. Not NULL.

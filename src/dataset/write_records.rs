@@ -17,8 +17,8 @@ impl Call {
     /// The caller's records.
     ///
     /// # Safety
-    /// `records` is NULL or `count` structs, each with bytes that can be read for `'a`; `unix_nanos` is NULL or
-    /// `count` numbers.
+    /// `records` is NULL or `count` structs, each with bytes that can be read for `'a`; `unix_nanos` is NULL
+    /// or `count` numbers.
     ///
     /// # Errors
     /// `InvalidArgument`, naming the record; `NoMemory`.
@@ -74,8 +74,8 @@ impl Call {
 ///        LODE_NO_TIMESTAMP: none. Borrowed for the call. NULL: no record has one.
 /// @param count how many records. 0 is allowed: an empty snapshot.
 /// @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
-///        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
-///        most 128 levels, the object itself included.
+///        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+///        at most 128 levels, the object itself included.
 /// @param options deadline, cancel token, progress, expected parent, exactly-once key. Borrowed for the call.
 ///        NULL: the defaults.
 /// @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
@@ -86,9 +86,10 @@ impl Call {
 ///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED,
 ///         LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_CODEC_REQUIRED. Of the records:
 ///         LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT,
-///         LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
-///         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store:
-///         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+///         LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+///         LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH,
+///         LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT,
+///         LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread; several may write to one dataset at once. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -1,6 +1,6 @@
-/* Memory that runs out, one allocation at a time. In the calls that take records and bytes a failed allocation of any
- * size is LODE_ERR_NO_MEMORY; in all others one of LARGE bytes or more is, and a smaller one may end the process by
- * abort, as lode.h says. The store is whole in every case. */
+/* Memory that runs out, one allocation at a time. In the calls that take records and bytes a failed allocation of
+ * any size is LODE_ERR_NO_MEMORY; in all others one of LARGE bytes or more is, and a smaller one may end the
+ * process by abort, as lode.h says. The store is whole in every case. */
 #include "check.h"
 
 #include <fcntl.h>
@@ -273,7 +273,7 @@ static const struct {
     {"read a blob", read_blob, 0},     {"everything", everything, 0},
 };
 
-/* Whatever happened in the middle of a commit, the dataset has a history that can be read; the next one begins anew. */
+/* Wherever a commit broke off, the dataset has a history that can be read; the next one begins anew. */
 static void expect_whole(void)
 {
     lode_dataset_options options = jsonl_options();

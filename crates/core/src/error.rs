@@ -1,6 +1,6 @@
-//! What can go wrong, as a value: a stable status, what the caller should do next, a message that names the thing,
-//! the facts (path, record, offset, errno, …) as fields, and the error of another library that caused it as the
-//! [source](std::error::Error::source).
+//! What can go wrong, as a value: a stable status, what the caller should do next, a message that names the
+//! thing, the facts (path, record, offset, errno, …) as fields, and the error of another library that caused
+//! it as the [source](std::error::Error::source).
 
 use std::fmt;
 use std::ops::Deref;
@@ -93,7 +93,8 @@ statuses! {
     CodecNotStreamable = -61, "CODEC_NOT_STREAMABLE", GiveUp;
     /// A single-pass stream cannot be partitioned.
     PartitioningNotSupported = -62, "PARTITIONING_NOT_SUPPORTED", GiveUp;
-    /// A record is not exactly one valid JSON document, or fits no partition; number and byte offset are in the error.
+    /// A record is not exactly one valid JSON document, or fits no partition; number and byte offset are in
+    /// the error.
     InvalidRecord = -70, "INVALID_RECORD", GiveUp;
     /// A record is longer than the dataset's limit.
     RecordTooLarge = -71, "RECORD_TOO_LARGE", GiveUp;

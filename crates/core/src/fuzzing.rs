@@ -1,5 +1,5 @@
-//! What the fuzz targets (`fuzz/`) need of the crate's inside. Compiled for them alone, by `--cfg fuzzing`; no part of
-//! the API.
+//! What the fuzz targets (`fuzz/`) need of the crate's inside. Compiled for them alone, by `--cfg fuzzing`;
+//! no part of the API.
 
 pub use crate::codec::json::{Checker, Document, Fault};
 pub use crate::codec::jsonl::Encoder as JsonlEncoder;

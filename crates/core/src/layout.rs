@@ -10,8 +10,8 @@ pub enum Layout {
     #[default]
     Default,
     /// Partitioned by fields of the records: a partition's files under
-    /// `datasets/<ds>/partitions/<part>/segments/<snap>/`, the manifests under `datasets/<ds>/segments/<snap>/`,
-    /// with a copy beside each partition's files.
+    /// `datasets/<ds>/partitions/<part>/segments/<snap>/`, the manifests under
+    /// `datasets/<ds>/segments/<snap>/`, with a copy beside each partition's files.
     Hive,
     /// All of a snapshot under `<ds>/<snap>/`: the shortest paths, whose datasets cannot be listed.
     Flat,
@@ -65,8 +65,8 @@ impl Layout {
         }
     }
 
-    /// Whether a name directly below [`Layout::snapshots_prefix`] may be a snapshot's: in the flat layout other
-    /// objects stand there, too.
+    /// Whether a name directly below [`Layout::snapshots_prefix`] may be a snapshot's: in the flat layout
+    /// other objects stand there, too.
     #[must_use]
     pub fn may_be_snapshot(self, name: &str) -> bool {
         self != Layout::Flat || !matches!(name, "_commits" | "latest" | "latest.lock")
@@ -90,7 +90,8 @@ impl Layout {
         format!("{}partitions/", self.dataset_prefix(dataset))
     }
 
-    /// The data file of a partition that is called `file`, in the hive layout; of no partition: [`Layout::data_path`].
+    /// The data file of a partition that is called `file`, in the hive layout; of no partition:
+    /// [`Layout::data_path`].
     #[must_use]
     pub fn partition_data_path(self, dataset: &str, partition: &str, snapshot: &str, file: &str) -> String {
         if partition.is_empty() {
@@ -106,8 +107,8 @@ impl Layout {
         format!("{}{partition}/{SEGMENTS}/{snapshot}/manifest.json", self.partitions_prefix(dataset))
     }
 
-    /// The partition, such as `day=2024-01-01/region=eu`, that a data file of this hive dataset belongs to; `None`:
-    /// to none.
+    /// The partition, such as `day=2024-01-01/region=eu`, that a data file of this hive dataset belongs to;
+    /// `None`: to none.
     #[must_use]
     pub fn partition_of<'a>(self, dataset: &str, file: &'a str) -> Option<&'a str> {
         if self != Layout::Hive {
@@ -158,8 +159,8 @@ impl Layout {
         }
     }
 
-    /// The snapshot whose manifest lies at `key`; `None` if `key` has not exactly a manifest's shape. In the hive
-    /// layout the copies of partitions have it, too.
+    /// The snapshot whose manifest lies at `key`; `None` if `key` has not exactly a manifest's shape. In the
+    /// hive layout the copies of partitions have it, too.
     #[must_use]
     pub fn parse_manifest_path<'a>(self, dataset: &str, key: &'a str) -> Option<&'a str> {
         let below = key.strip_prefix(&*self.dataset_prefix(dataset))?.strip_suffix("/manifest.json")?;

@@ -2,7 +2,8 @@
 
 use crate::context::{CallOptions, Progress, Retry};
 
-/// Hears of the progress of a write, and may stop it by answering `false` ([`Aborted`](crate::error::Status::Aborted)).
+/// Hears of the progress of a write, and may stop it by answering `false`
+/// ([`Aborted`](crate::error::Status::Aborted)).
 pub type ProgressFn<'a> = &'a mut dyn FnMut(Progress) -> bool;
 
 /// A producer's mark on a commit (`docs/commit-protocol.md`, section "Exactly-once commits"). A sequence that

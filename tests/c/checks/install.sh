@@ -151,7 +151,8 @@ consume_cmake() {
         runs "$project/build/shared" shared && runs "$project/build/static" static
 }
 
-# A tree without one of its libraries serves the other; without both, or the header, it is not found, and says why.
+# A tree without one of its libraries serves the other; without both, or the header, it is not found, and says
+# why.
 incomplete_package() {
     need cmake cmake
     local project=$OUT/cmake-incomplete

@@ -24,8 +24,8 @@ const SEPARATOR: char = '\0';
 pub(super) struct DatasetEntry {
     catalog: Catalog,
     dataset: String,
-    /// Whether there may be snapshots of the time when the Go library wrote copies of its hive manifests alone: a copy
-    /// is then what makes them exist.
+    /// Whether there may be snapshots of the time when the Go library wrote copies of its hive manifests
+    /// alone: a copy is then what makes them exist.
     copies_alone: bool,
 }
 
@@ -143,7 +143,8 @@ impl Steps for Datasets {
     }
 }
 
-/// The partitions of a dataset: a walk through their folders, of which each level is listed when it is reached.
+/// The partitions of a dataset: a walk through their folders, of which each level is listed when it is
+/// reached.
 pub(super) struct Partitions {
     entry: DatasetEntry,
     /// The folders from the top down to the current one: the partition so far, and what lies in it.
@@ -308,7 +309,8 @@ impl Steps for Found {
                 continue;
             }
             let entry = &self.entry;
-            // A folder without a manifest is no snapshot, and one that its writer is in the midst of is none yet.
+            // A folder without a manifest is no snapshot, and one that its writer is in the midst of is none
+            // yet.
             let manifest_key = ManifestKey {
                 layout: entry.catalog.layout,
                 dataset_id: &entry.dataset,

@@ -1,6 +1,6 @@
-//! Looking around in a store: its datasets, their partitions and snapshots, one manifest, any object. What the
-//! Go library calls a dataset reader: it shows what is stored, and does not interpret it. A snapshot is listed
-//! because its manifest is there, whether or not a chain of parents leads to it.
+//! Looking around in a store: its datasets, their partitions and snapshots, one manifest, any object. What
+//! the Go library calls a dataset reader: it shows what is stored, and does not interpret it. A snapshot is
+//! listed because its manifest is there, whether or not a chain of parents leads to it.
 //!
 //! Readers never write, and nothing here needs a dataset to be opened.
 
@@ -29,8 +29,8 @@ pub struct Catalog {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SnapshotFilter {
     /// Only those with a file in this partition or below it, such as `day=2024-01-01` for
-    /// `day=2024-01-01/region=eu`. Whole segments count: `day=2024-01` is no prefix of it. Empty: all. Only the hive
-    /// layout has partitions: with another, nothing lies in one.
+    /// `day=2024-01-01/region=eu`. Whole segments count: `day=2024-01` is no prefix of it. Empty: all. Only
+    /// the hive layout has partitions: with another, nothing lies in one.
     pub partition: String,
     /// Only those whose records' times reach into the range from the first to the second, both included, in
     /// nanoseconds since the Unix epoch. A snapshot without times is in no range.
@@ -50,12 +50,12 @@ impl Catalog {
         self.layout
     }
 
-    /// The ids of the datasets that have a snapshot, sorted bytewise. What lies under a name that can be no dataset
-    /// id is left out.
+    /// The ids of the datasets that have a snapshot, sorted bytewise. What lies under a name that can be no
+    /// dataset id is left out.
     ///
     /// # Errors
-    /// `DatasetsNotModeled` in the flat layout, which has no place of its own for datasets; `Deadline`, `Cancelled`, `Aborted`;
-    /// the store's failure.
+    /// `DatasetsNotModeled` in the flat layout, which has no place of its own for datasets; `Deadline`,
+    /// `Cancelled`, `Aborted`; the store's failure.
     pub fn datasets(&self, options: &CallOptions) -> Result<Keys> {
         if self.layout == Layout::Flat {
             let message = "the flat layout has no place of its own for datasets, so they cannot be listed: keep \
@@ -66,12 +66,12 @@ impl Catalog {
         Ok(Keys::new(find::Datasets::new(self), options))
     }
 
-    /// The partitions of a dataset in which a committed snapshot has a file, such as `day=2024-01-01/region=eu`,
-    /// sorted segment by segment. Only the hive layout has any.
+    /// The partitions of a dataset in which a committed snapshot has a file, such as
+    /// `day=2024-01-01/region=eu`, sorted segment by segment. Only the hive layout has any.
     ///
     /// # Errors
-    /// `NotFound` if there is no snapshot at all; `InvalidArgument` for what no dataset id can be; `Deadline`,
-    /// `Cancelled`, `Aborted`; the store's failure.
+    /// `NotFound` if there is no snapshot at all; `InvalidArgument` for what no dataset id can be;
+    /// `Deadline`, `Cancelled`, `Aborted`; the store's failure.
     pub fn partitions(&self, dataset: &str, options: &CallOptions) -> Result<Keys> {
         let context = Context::start(options);
         let entry = self.existing(dataset, &context)?;
@@ -81,9 +81,10 @@ impl Catalog {
     /// The snapshots of a dataset that pass the filter, sorted by their ids.
     ///
     /// # Errors
-    /// `NotFound` if there is no snapshot at all; `InvalidArgument` for what no dataset id can be, and for a range
-    /// that ends before it begins; `InvalidPath` for what no partition can be; `Deadline`, `Cancelled`, `Aborted`; the store's
-    /// failure. Each step also `ManifestInvalid`, and `Corrupt` for a manifest that is too long.
+    /// `NotFound` if there is no snapshot at all; `InvalidArgument` for what no dataset id can be, and for a
+    /// range that ends before it begins; `InvalidPath` for what no partition can be; `Deadline`, `Cancelled`,
+    /// `Aborted`; the store's failure. Each step also `ManifestInvalid`, and `Corrupt` for a manifest that is
+    /// too long.
     pub fn snapshots(
         &self,
         dataset: &str,
@@ -111,9 +112,10 @@ impl Catalog {
     /// The snapshot whose manifest has this key. In the hive layout the copies in partitions count, too.
     ///
     /// # Errors
-    /// `InvalidPath` if the key breaks the rules for keys; `InvalidArgument` if it has not exactly the shape of a
-    /// manifest's key in this layout; `NotFound` if nothing is there; `ManifestInvalid`, also for one that its writer
-    /// did not finish; `Corrupt` for one that is too long; `Deadline`, `Cancelled`, `Aborted`; the store's failure.
+    /// `InvalidPath` if the key breaks the rules for keys; `InvalidArgument` if it has not exactly the shape
+    /// of a manifest's key in this layout; `NotFound` if nothing is there; `ManifestInvalid`, also for one
+    /// that its writer did not finish; `Corrupt` for one that is too long; `Deadline`, `Cancelled`,
+    /// `Aborted`; the store's failure.
     pub fn manifest(&self, key: &str, options: &CallOptions) -> Result<Snapshot> {
         key::check(key)?;
         let (dataset, id) = self.parse_manifest_key(key)?;
@@ -135,12 +137,12 @@ impl Catalog {
         }
     }
 
-    /// Opens any object of the store, to be read from its beginning, or at any place. The reader gives the bytes as
-    /// they are stored and checks none of them: `verify` of the options says nothing here.
+    /// Opens any object of the store, to be read from its beginning, or at any place. The reader gives the
+    /// bytes as they are stored and checks none of them: `verify` of the options says nothing here.
     ///
     /// # Errors
-    /// `InvalidPath` if the key breaks the rules for keys; `NotFound` if nothing is there; `Deadline`, `Cancelled`, `Aborted`;
-    /// the store's failure.
+    /// `InvalidPath` if the key breaks the rules for keys; `NotFound` if nothing is there; `Deadline`,
+    /// `Cancelled`, `Aborted`; the store's failure.
     pub fn object(&self, key: &str, options: ReadOptions) -> Result<BlobReader> {
         BlobReader::open_object(&self.store, key, options)
     }

@@ -14,8 +14,8 @@ pub use decompress_stream::{DecompressStream, Decompressed};
 
 use crate::error::{Error, Result, Status};
 
-/// What `make` gives; `None` if there was no memory for it. zlib's constructors panic then, and for no other reason: what
-/// they are given is constant or was checked.
+/// What `make` gives; `None` if there was no memory for it. zlib's constructors panic then, and for no other
+/// reason: what they are given is constant or was checked.
 fn unless_out_of_memory<T>(make: impl FnOnce() -> T) -> Option<T> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(make)).ok()
 }

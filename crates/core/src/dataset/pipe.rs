@@ -316,8 +316,8 @@ impl Pipe {
         self.upload.start_writeback();
     }
 
-    /// Gives the data file its name, and makes its bytes durable if `sync`: what [`Pipe::finish`] does, one step for
-    /// all of several files, then the other.
+    /// Gives the data file its name, and makes its bytes durable if `sync`: what [`Pipe::finish`] does, one
+    /// step for all of several files, then the other.
     pub fn prepare(&mut self, sync: bool) -> Result<()> {
         if sync {
             return self.upload.sync(&self.context);

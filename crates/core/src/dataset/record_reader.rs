@@ -188,8 +188,8 @@ impl RecordReader {
     /// fails is kept, and the next call begins with it.
     ///
     /// # Errors
-    /// As [`RecordReader::next`]; `Io` (with EPIPE if it has no reader any more) or `NoSpace` if the descriptor
-    /// cannot be written, which does not stay.
+    /// As [`RecordReader::next`]; `Io` (with EPIPE if it has no reader any more) or `NoSpace` if the
+    /// descriptor cannot be written, which does not stay.
     pub fn read_to_fd(&mut self, fd: BorrowedFd<'_>) -> Result<()> {
         let context = Context::start(&self.options.call);
         let mut unsent = std::mem::take(&mut self.unsent);

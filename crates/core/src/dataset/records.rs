@@ -1,5 +1,5 @@
-//! Writing records that are held in memory: the form that can be partitioned, since all records are there to be put
-//! in order. Each partition becomes one file; one file is open at a time.
+//! Writing records that are held in memory: the form that can be partitioned, since all records are there to
+//! be put in order. Each partition becomes one file; one file is open at a time.
 
 use std::collections::HashMap;
 
@@ -25,8 +25,8 @@ impl Dataset {
     /// checked, and put into partitions, before anything is written.
     ///
     /// # Errors
-    /// `InvalidRecord` also for a record that cannot be put into a partition, naming record and key; otherwise as
-    /// [`Dataset::stream_write_records`].
+    /// `InvalidRecord` also for a record that cannot be put into a partition, naming record and key;
+    /// otherwise as [`Dataset::stream_write_records`].
     pub fn write_records(
         &self,
         records: &[Record<'_>],
@@ -87,8 +87,8 @@ impl Partitions {
         Ok(Partitions { checked, ..Self::sort(&by_path, counts, &of_record)? })
     }
 
-    /// Puts the records in the order of their partitions. `counts` holds, by a partition's number, how many records
-    /// it has; `of_record` each record's partition.
+    /// Puts the records in the order of their partitions. `counts` holds, by a partition's number, how many
+    /// records it has; `of_record` each record's partition.
     fn sort(
         by_path: &HashMap<String, usize>,
         mut counts: Vec<usize>,
@@ -128,8 +128,8 @@ struct Held<'a> {
     partitions: Partitions,
 }
 
-/// How many data files may wait to be made durable while others are being written: the disk is at work meanwhile. Each
-/// takes two descriptors.
+/// How many data files may wait to be made durable while others are being written: the disk is at work
+/// meanwhile. Each takes two descriptors.
 const AHEAD: usize = 32;
 
 impl Source for Held<'_> {
@@ -177,7 +177,8 @@ impl Source for Held<'_> {
     }
 }
 
-/// Makes files durable that have all their bytes: their names first, then their bytes, then what leads to them.
+/// Makes files durable that have all their bytes: their names first, then their bytes, then what leads to
+/// them.
 fn finish_all(written: &mut Vec<Pipe>, transaction: &mut Transaction, context: &Context) -> Result<()> {
     for sync in [false, true] {
         for pipe in written.iter_mut() {

@@ -14,8 +14,8 @@ const TRIES: u32 = 4;
 
 const FINDING_HEAD: &str = "reading the latest snapshot";
 
-/// Notices a walk along the slots that comes back to where it was. Only what is adopted may sort below its parent: a
-/// clock of the Go library was behind. All other slots lead to a greater id.
+/// Notices a walk along the slots that comes back to where it was. Only what is adopted may sort below its
+/// parent: a clock of the Go library was behind. All other slots lead to a greater id.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ParentLoop(Vec<Id>);
 
@@ -40,8 +40,8 @@ impl History<'_> {
     /// The head as the pointer or a listing tells; `None` if there is no snapshot in this layout.
     ///
     /// # Errors
-    /// `LayoutMismatch` if there are snapshots of another layout only; `Corrupt` if the pointer names a snapshot that
-    /// is not there; `ManifestInvalid`; the store's; `Deadline`, `Cancelled`, `Aborted`.
+    /// `LayoutMismatch` if there are snapshots of another layout only; `Corrupt` if the pointer names a
+    /// snapshot that is not there; `ManifestInvalid`; the store's; `Deadline`, `Cancelled`, `Aborted`.
     pub fn head(&self) -> Result<Option<StoredManifest>> {
         let found = self.pointed_or_greatest()?;
         if let Some(known) = self.known_head_beyond(found.as_ref())? {
@@ -53,8 +53,8 @@ impl History<'_> {
         Ok(found)
     }
 
-    /// The snapshot that this process knows to be decided, if the pointer lags behind it. Its slot must still say so:
-    /// the dataset may have been removed since, or an older copy of it restored.
+    /// The snapshot that this process knows to be decided, if the pointer lags behind it. Its slot must still
+    /// say so: the dataset may have been removed since, or an older copy of it restored.
     fn known_head_beyond(&self, found: Option<&StoredManifest>) -> Result<Option<StoredManifest>> {
         let known_as = self.layout.known_as(self.dataset);
         let Some(known) = self.store.known_heads().get(&known_as) else { return Ok(None) };
@@ -173,8 +173,8 @@ impl History<'_> {
         Ok(StoredManifest { bytes: decision.payload.to_vec(), manifest })
     }
 
-    /// The newest decided snapshot, and whether its manifest was read: a snapshot beyond the pointer may not be
-    /// published yet. `None` if there is none.
+    /// The newest decided snapshot, and whether its manifest was read: a snapshot beyond the pointer may not
+    /// be published yet. `None` if there is none.
     ///
     /// # Errors
     /// As [`History::head`] and [`History::slot`]; `Corrupt` if the slots go round.
@@ -208,8 +208,8 @@ impl History<'_> {
         Ok(head.map(|head| (head, is_published)))
     }
 
-    /// The nearest snapshot, from this one back, that carries the producer map; those of the Go library do not. Without
-    /// one it is `head` itself.
+    /// The nearest snapshot, from this one back, that carries the producer map; those of the Go library do
+    /// not. Without one it is `head` itself.
     ///
     /// # Errors
     /// As [`History::manifest`]; `Deadline`, `Cancelled`, `Aborted`.

@@ -29,8 +29,8 @@ impl History<'_> {
         watch.verdict()
     }
 
-    /// Calls `each` for every id that may have a canonical manifest, in no order, until it answers `false`. The caller
-    /// watches the context.
+    /// Calls `each` for every id that may have a canonical manifest, in no order, until it answers `false`.
+    /// The caller watches the context.
     ///
     /// # Errors
     /// The store's.
@@ -57,7 +57,8 @@ impl History<'_> {
         Ok(ids)
     }
 
-    /// The next of the ids that may have a manifest, in the order of `ids`; `None` at the end. Memory stays bounded.
+    /// The next of the ids that may have a manifest, in the order of `ids`; `None` at the end. Memory stays
+    /// bounded.
     ///
     /// # Errors
     /// As [`History::listed_ids`].
@@ -73,8 +74,8 @@ impl History<'_> {
         ids.fill(self.context, LISTING_SNAPSHOTS, |_, each| self.list_ids(each))
     }
 
-    /// Calls `each` for every id that may have a manifest, in no order, until it answers `false`; some may come twice.
-    /// The caller watches the context.
+    /// Calls `each` for every id that may have a manifest, in no order, until it answers `false`; some may
+    /// come twice. The caller watches the context.
     fn list_ids(&self, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
         let mut goes_on = true;
         self.list_canonical(&mut |id| {
@@ -102,8 +103,8 @@ impl History<'_> {
         Ok(None)
     }
 
-    /// What `inspect` finds at the first id, in order, at which it finds anything; it is given the ids that may have a
-    /// canonical manifest. Memory stays bounded.
+    /// What `inspect` finds at the first id, in order, at which it finds anything; it is given the ids that
+    /// may have a canonical manifest. Memory stays bounded.
     ///
     /// # Errors
     /// Those of `inspect`; as [`History::listed_ids`].
@@ -122,8 +123,8 @@ impl History<'_> {
         Ok(None)
     }
 
-    /// The first snapshot, in the order of ids, that has a canonical manifest, and whether it begins the history. A
-    /// manifest that cannot be read counts as one with a parent: reading it is an error.
+    /// The first snapshot, in the order of ids, that has a canonical manifest, and whether it begins the
+    /// history. A manifest that cannot be read counts as one with a parent: reading it is an error.
     ///
     /// # Errors
     /// As [`History::listed_ids`].

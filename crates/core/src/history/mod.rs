@@ -1,6 +1,6 @@
-//! The history of a dataset, read: the pointer, slots, manifests and their partition copies, and the head that follows
-//! from them (`docs/commit-protocol.md`, section "Reading"). Commits, datasets and catalogs read through [`History`]
-//! alone. Nothing here writes.
+//! The history of a dataset, read: the pointer, slots, manifests and their partition copies, and the head
+//! that follows from them (`docs/commit-protocol.md`, section "Reading"). Commits, datasets and catalogs read
+//! through [`History`] alone. Nothing here writes.
 
 mod head;
 mod listing;
@@ -67,7 +67,8 @@ impl<'a> History<'a> {
         self.backend().get(self.context, &self.layout.latest_path(self.dataset), POINTER_MAX)
     }
 
-    /// The slot of this parent (`None`: of the first commit), checked, with its payload; `None` if it is absent.
+    /// The slot of this parent (`None`: of the first commit), checked, with its payload; `None` if it is
+    /// absent.
     ///
     /// # Errors
     /// The store's; `Unsupported`, `LayoutMismatch`, `Corrupt`.
@@ -91,8 +92,8 @@ impl<'a> History<'a> {
         Ok(Some(Decision { slot, payload: Arc::new(payload) }))
     }
 
-    /// The slot that names this child, which is the slot of the greatest parent below the child; `None` if that one
-    /// names another.
+    /// The slot that names this child, which is the slot of the greatest parent below the child; `None` if
+    /// that one names another.
     ///
     /// # Errors
     /// As [`History::slot`]; `Deadline`, `Cancelled`, `Aborted`.

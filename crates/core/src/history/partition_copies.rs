@@ -1,6 +1,6 @@
-//! The partition copies of manifests in the hive layout (`docs/format.md`, section "Layouts"). A writer puts them
-//! beside each partition's files. Datasets of the Go library's early versions have nothing but such copies; in all
-//! others a copy without its canonical manifest counts for nothing.
+//! The partition copies of manifests in the hive layout (`docs/format.md`, section "Layouts"). A writer puts
+//! them beside each partition's files. Datasets of the Go library's early versions have nothing but such
+//! copies; in all others a copy without its canonical manifest counts for nothing.
 
 use super::History;
 use crate::error::Result;
@@ -21,14 +21,14 @@ pub fn copies(layout: Layout, dataset: &str, manifest: &Manifest) -> Vec<String>
 }
 
 impl History<'_> {
-    /// Whether a copy alone may make this snapshot exist. Those of this library never do: their copies come first, and
-    /// count for nothing without the canonical manifest.
+    /// Whether a copy alone may make this snapshot exist. Those of this library never do: their copies come
+    /// first, and count for nothing without the canonical manifest.
     pub fn may_lack_canonical(&self, id: &str) -> bool {
         self.layout == Layout::Hive && !matches!(form(id), Form::Ours { .. })
     }
 
-    /// Whether the dataset may have snapshots without canonical manifests: not if the first canonical manifest begins
-    /// the history.
+    /// Whether the dataset may have snapshots without canonical manifests: not if the first canonical
+    /// manifest begins the history.
     ///
     /// # Errors
     /// The store's; `Deadline`, `Cancelled`, `Aborted`.
@@ -39,8 +39,8 @@ impl History<'_> {
         Ok(self.first_canonical_manifest()?.is_none_or(|(_, begins_history)| !begins_history))
     }
 
-    /// The copies in this partition and below it, or in all (if it is empty): their ids and keys, in no order, until
-    /// `each` answers `false`.
+    /// The copies in this partition and below it, or in all (if it is empty): their ids and keys, in no
+    /// order, until `each` answers `false`.
     ///
     /// # Errors
     /// The store's; `Deadline`, `Cancelled`, `Aborted`.
@@ -66,7 +66,8 @@ impl History<'_> {
         watch.verdict()
     }
 
-    /// A copy of the manifest of a snapshot that has no canonical one; `None` if there is no copy that counts.
+    /// A copy of the manifest of a snapshot that has no canonical one; `None` if there is no copy that
+    /// counts.
     ///
     /// # Errors
     /// The store's; `Deadline`, `Cancelled`, `Aborted`.
@@ -84,9 +85,9 @@ impl History<'_> {
         Ok(found)
     }
 
-    /// Calls `each` for the ids that copies alone may make exist, in no order, until it answers `false`; each comes once
-    /// for every partition that has a copy. Partitions are searched only if there can be any. The caller watches the
-    /// context.
+    /// Calls `each` for the ids that copies alone may make exist, in no order, until it answers `false`; each
+    /// comes once for every partition that has a copy. Partitions are searched only if there can be any. The
+    /// caller watches the context.
     ///
     /// # Errors
     /// The store's; `Deadline`, `Cancelled`, `Aborted`.
@@ -107,8 +108,8 @@ impl History<'_> {
         })
     }
 
-    /// Whether the dataset may have had no canonical manifests when this snapshot was written. Otherwise a copy is all
-    /// that is left of a writer that died before the manifest.
+    /// Whether the dataset may have had no canonical manifests when this snapshot was written. Otherwise a
+    /// copy is all that is left of a writer that died before the manifest.
     fn precedes_canonical(&self, id: &str) -> Result<bool> {
         Ok(match self.first_canonical_manifest()? {
             Some((first, begins_history)) => !begins_history && *id < *first,
@@ -116,8 +117,8 @@ impl History<'_> {
         })
     }
 
-    /// Calls `each` for the prefix of every partition's snapshots, until it answers `false`: a walk through the
-    /// folders of partitions alone: its cost does not depend on the number of snapshots.
+    /// Calls `each` for the prefix of every partition's snapshots, until it answers `false`: a walk through
+    /// the folders of partitions alone: its cost does not depend on the number of snapshots.
     fn for_each_partition(&self, each: &mut dyn FnMut(&str) -> Result<bool>) -> Result<()> {
         let mut stack = vec![self.layout.partitions_prefix(self.dataset)];
         while let Some(prefix) = stack.pop() {

@@ -210,7 +210,8 @@ pub trait Backend: Send + Sync {
 
     /// Writes a whole object if its key is free, as one step.
     ///
-    /// The default goes through an upload, which is right with [`Capabilities::has_conditional_uploads`] alone.
+    /// The default goes through an upload, which is right with [`Capabilities::has_conditional_uploads`]
+    /// alone.
     fn put_if_absent(&self, context: &Context, key: &str, data: &[u8], durability: Durability) -> Put {
         let mut upload = match self.upload(context, key, durability) {
             Ok(upload) => upload,

@@ -30,8 +30,8 @@ const COPIES: usize = 16;
 
 /// What is to be committed.
 pub trait Content {
-    /// Makes the data files durable; gives the id that they lie under and its time. Asked again after a commit
-    /// that failed, it answers the same.
+    /// Makes the data files durable; gives the id that they lie under and its time. Asked again after a
+    /// commit that failed, it answers the same.
     ///
     /// # Errors
     /// What went wrong; nothing is committed then.
@@ -433,8 +433,8 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Puts the copies of a hive snapshot's manifest, all of them before the canonical one: a reader that sees that one sees
-    /// the others, too. A noop has the files of its parent, and no copies.
+    /// Puts the copies of a hive snapshot's manifest, all of them before the canonical one: a reader that
+    /// sees that one sees the others, too. A noop has the files of its parent, and no copies.
     fn put_copies(&mut self, slot: &Slot, payload: &[u8], canonical: &str) -> PutAnswer {
         if self.target.layout != Layout::Hive || slot.kind != SlotKind::Commit {
             return PutAnswer::Done;
@@ -454,7 +454,8 @@ impl<'a> Driver<'a> {
         };
         let keys = copies(self.target.layout, self.target.dataset, &manifest);
         for (number, group) in keys.chunks(COPIES).enumerate() {
-            // A few are put even after the deadline, as any manifest is; thousands are left to the next writer.
+            // A few are put even after the deadline, as any manifest is; thousands are left to the next
+            // writer.
             if number > 0
                 && let Err(error) = self.context.check("publishing the copies of a manifest")
             {
@@ -481,7 +482,8 @@ impl<'a> Driver<'a> {
         PutAnswer::Done
     }
 
-    /// How the put of a manifest, or of a copy of one, ended: a key that is taken may be taken by the same bytes.
+    /// How the put of a manifest, or of a copy of one, ended: a key that is taken may be taken by the same
+    /// bytes.
     fn compare_taken(&mut self, put: Put, key: &str, payload: &[u8]) -> PutAnswer {
         match self.answer(put) {
             PutAnswer::Exists => match self.backend().get(self.request_context(), key, MANIFEST_MAX) {

@@ -1,5 +1,5 @@
-//! Adopting a head of the Go library's (`docs/commit-protocol.md`, section "Adopting a head"): it comes into the slots with
-//! all its ancestors, if nothing speaks against it.
+//! Adopting a head of the Go library's (`docs/commit-protocol.md`, section "Adopting a head"): it comes into
+//! the slots with all its ancestors, if nothing speaks against it.
 
 use std::sync::Arc;
 
@@ -101,8 +101,8 @@ impl Machine {
         #[cfg(test)]
         let gone = gone.filter(|_| !self.mutated(Mutant::DecidedTakenForGone));
         match gone {
-            // A Go writer that lists takes a copy of a hive manifest for the snapshot: it may have built on one of ours
-            // that is decided, and not published yet.
+            // A Go writer that lists takes a copy of a hive manifest for the snapshot: it may have built on
+            // one of ours that is decided, and not published yet.
             Some(gone) if matches!(form(&gone), Form::Ours { .. }) => {
                 let state = GoNaming::Gone(adoption, ids);
                 self.ask(FindSlotNaming(gone), NamingState::GoCompat(state))
@@ -190,7 +190,8 @@ impl Machine {
         child.map(|child| Repair::NotTheGreatest(child.id.clone()))
     }
 
-    /// The slots end at `anchor`, and `chain` leads there from the head: adopts it, unless something speaks against it.
+    /// The slots end at `anchor`, and `chain` leads there from the head: adopts it, unless something speaks
+    /// against it.
     fn adopt(&mut self, adoption: Box<Adoption>, anchor: Option<Id>, chain: Vec<Id>) -> Pending {
         if let Some(repair) = self.objection(&adoption) {
             // Another writer may have been faster, and gone on from there.
@@ -245,7 +246,8 @@ impl Machine {
         }
     }
 
-    /// A head that a slot names and the Go library wrote: lists, so that what is built on it exceeds every id.
+    /// A head that a slot names and the Go library wrote: lists, so that what is built on it exceeds every
+    /// id.
     pub(in crate::commit) fn adopted_head(&mut self, slot: Slot, facts: ManifestFacts) -> Pending {
         self.ask(ListHead, ListState::GoCompat(Box::new((slot, facts))))
     }

@@ -1,6 +1,6 @@
-//! Making the head what the caller chose (`docs/commit-protocol.md`, section "Choosing a head"): the exit of a history
-//! that needs a person's decision, and of one that has lost objects. The slots lead from the root to the choice
-//! afterwards; where they are broken, a slot that adopts bridges the gap.
+//! Making the head what the caller chose (`docs/commit-protocol.md`, section "Choosing a head"): the exit of
+//! a history that needs a person's decision, and of one that has lost objects. The slots lead from the root
+//! to the choice afterwards; where they are broken, a slot that adopts bridges the gap.
 
 use std::sync::Arc;
 
@@ -211,8 +211,8 @@ impl Machine {
         }
     }
 
-    /// The pointer is there. A writer that builds on a choice of the Go library's lists the ids to exceed them all; one
-    /// that builds on a choice of ours does not, so that a noop goes between.
+    /// The pointer is there. A writer that builds on a choice of the Go library's lists the ids to exceed
+    /// them all; one that builds on a choice of ours does not, so that a noop goes between.
     fn pointed_at(&mut self, chosen: Chosen) -> Pending {
         let Chosen { id, above } = chosen;
         self.pointer = Some(id.as_bytes().to_vec());

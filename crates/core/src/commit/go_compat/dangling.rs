@@ -1,5 +1,5 @@
-//! A pointer that a Go writer left dangling (`docs/commit-protocol.md`, section "A dangling pointer"): the writer is waited
-//! for, and after a minute a noop takes its snapshot's place.
+//! A pointer that a Go writer left dangling (`docs/commit-protocol.md`, section "A dangling pointer"): the
+//! writer is waited for, and after a minute a noop takes its snapshot's place.
 
 use std::sync::Arc;
 

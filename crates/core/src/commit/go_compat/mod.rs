@@ -1,12 +1,13 @@
-//! Living with the Go library (`docs/commit-protocol.md`, section "Living with the Go library"). Its writers move the
-//! pointer before they write the manifest, and know no commit slots. All that exists for that reason alone is here.
+//! Living with the Go library (`docs/commit-protocol.md`, section "Living with the Go library"). Its writers
+//! move the pointer before they write the manifest, and know no commit slots. All that exists for that reason
+//! alone is here.
 //!
-//! In the machine: [`adoption`] brings a head of theirs, with its ancestors, into the slots; [`dangling`] fills a pointer
-//! that one of them left dangling with a noop; [`choice`] makes the head of a history that needs a person's decision what
-//! the person chose; [`placing`] puts the slots for these; [`producer_search`] finds the producer map, which their
-//! manifests lack. On the store: [`survey`] lists and reads everything, [`age`] tells how long an object has stood
-//! unchanged, [`persist`] syncs what they left in the cache and makes the manifest of a noop, [`repair`] says why a
-//! person has to decide.
+//! In the machine: [`adoption`] brings a head of theirs, with its ancestors, into the slots; [`dangling`]
+//! fills a pointer that one of them left dangling with a noop; [`choice`] makes the head of a history that
+//! needs a person's decision what the person chose; [`placing`] puts the slots for these; [`producer_search`]
+//! finds the producer map, which their manifests lack. On the store: [`survey`] lists and reads everything,
+//! [`age`] tells how long an object has stood unchanged, [`persist`] syncs what they left in the cache and
+//! makes the manifest of a noop, [`repair`] says why a person has to decide.
 
 mod adoption;
 mod age;

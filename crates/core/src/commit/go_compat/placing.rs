@@ -1,5 +1,5 @@
-//! Putting a slot that adopts, or that fills a dangling pointer. It is the same slot whichever writer puts it: it is
-//! there or not, and as long as that is unknown nothing of the caller's is committed.
+//! Putting a slot that adopts, or that fills a dangling pointer. It is the same slot whichever writer puts
+//! it: it is there or not, and as long as that is unknown nothing of the caller's is committed.
 
 use std::sync::Arc;
 

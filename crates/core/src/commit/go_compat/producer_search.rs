@@ -1,5 +1,5 @@
-//! The producer map of a head that the Go library wrote: its manifests lack it, so that it is taken from the nearest
-//! ancestor that has it (`docs/commit-protocol.md`, section "Exactly-once commits").
+//! The producer map of a head that the Go library wrote: its manifests lack it, so that it is taken from the
+//! nearest ancestor that has it (`docs/commit-protocol.md`, section "Exactly-once commits").
 
 use std::sync::Arc;
 
@@ -33,8 +33,8 @@ enum AfterSearch {
 }
 
 impl Machine {
-    /// Builds on a head of the Go library's, which the slot of `parent` names. What is built on it is dated after
-    /// `floor`, so that it exceeds every id there is; the search for the map begins at `teller`.
+    /// Builds on a head of the Go library's, which the slot of `parent` names. What is built on it is dated
+    /// after `floor`, so that it exceeds every id there is; the search for the map begins at `teller`.
     pub(super) fn build_on(
         &mut self,
         id: Id,

@@ -1,4 +1,5 @@
-//! The survey: all slots and manifests of a history that the Go library took part in, or that has lost objects.
+//! The survey: all slots and manifests of a history that the Go library took part in, or that has lost
+//! objects.
 
 use crate::commit::Target;
 use crate::commit::machine::{ManifestFacts, decide::id_time};
@@ -50,7 +51,8 @@ pub(super) struct Chain {
     pub(super) ids: Vec<Id>,
     /// The nearest ancestor that has a slot; `None`: there is none but the first commit's, if there is that.
     pub(super) at: Option<Id>,
-    /// The ancestor that has neither slot nor manifest: there the history begins, unless it is still to be published.
+    /// The ancestor that has neither slot nor manifest: there the history begins, unless it is still to be
+    /// published.
     pub(super) gone: Option<Id>,
 }
 
@@ -64,8 +66,8 @@ pub struct Line {
 }
 
 impl Line {
-    /// Whether a slot of `at` (`None`: the root) that names `child` leads towards the end of the line. Which snapshots
-    /// come before the one that is gone is not known: there the slots alone tell.
+    /// Whether a slot of `at` (`None`: the root) that names `child` leads towards the end of the line. Which
+    /// snapshots come before the one that is gone is not known: there the slots alone tell.
     pub(super) fn leads_on(&self, at: Option<&Id>, child: &Id) -> bool {
         let is_before = |gone: &Id| at != Some(gone) && at.is_none_or(|at| !self.ids.contains(at));
         self.after(at).contains(child) || self.gone.as_ref().is_some_and(is_before)
@@ -98,7 +100,8 @@ impl Survey {
         self.greatest().filter(|greatest| *greatest > id).cloned()
     }
 
-    /// From this snapshot back to the nearest that has a slot. `None` for ancestors that go round in a circle.
+    /// From this snapshot back to the nearest that has a slot. `None` for ancestors that go round in a
+    /// circle.
     pub(super) fn chain(&self, head: &Id) -> Option<Chain> {
         let mut chain = Chain::default();
         let mut next = Some(head.clone());

@@ -163,7 +163,8 @@ impl Machine {
         self.head.as_ref().is_none_or(|head| id.id > head.id && id.created_at > head.created_at)
     }
 
-    /// A fresh id above the head (and above `above`), even if the clock is behind; or the id that nothing sorts above.
+    /// A fresh id above the head (and above `above`), even if the clock is behind; or the id that nothing
+    /// sorts above.
     fn fresh_id(&self, now: i64, random: u64, above: Option<&Id>) -> Result<Dated, Id> {
         let mut time = now.max(0);
         let mut raise = |at_least: i64, by: &Id| -> Result<(), Id> {

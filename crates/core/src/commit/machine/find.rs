@@ -173,7 +173,8 @@ impl Machine {
         self.ask(FindSlotNaming(id), NamingState::Find(Box::new(head)))
     }
 
-    /// Compares a head with the slot of this parent, which decided it, and makes both durable, to build on it.
+    /// Compares a head with the slot of this parent, which decided it, and makes both durable, to build on
+    /// it.
     fn check_head(&mut self, id: Id, facts: &ManifestFacts, parent: Option<Id>) -> Pending {
         let producers = facts.producers.clone().unwrap_or_default();
         self.check(HeadFacts { id, created_at: facts.created_at, producers }, parent)
@@ -265,8 +266,8 @@ impl Machine {
         match &self.head {
             #[cfg(test)]
             _ if self.mutated(Mutant::HeadNotPointedAt) => self.go_on(),
-            // Without a pointer a reader that lists the snapshots might be given the one to come, and then, when the
-            // head's own slow writer sets the pointer, the head again.
+            // Without a pointer a reader that lists the snapshots might be given the one to come, and then,
+            // when the head's own slow writer sets the pointer, the head again.
             Some(head)
                 if self.pointed().is_none()
                     && matches!(form(&head.id), Form::Ours { .. })

@@ -1,11 +1,12 @@
 //! The commit protocol as a state machine without I/O (`docs/commit-protocol.md`, sections "Committing" and
-//! "Resolving a commit"). Time, randomness and answers come in from outside, so that the model checker, the simulator
-//! and production run the same code.
+//! "Resolving a commit"). Time, randomness and answers come in from outside, so that the model checker, the
+//! simulator and production run the same code.
 //!
-//! The machine makes one [`Pending`] request at a time. The request carries the state that waits for its answer, and
-//! its type says which answers there are. [`find`] finds the snapshot to build on, [`decide`] puts the slot and learns
-//! whose it became, [`publish`] makes manifest and pointer follow a decided snapshot, [`resolve`] finds out what became
-//! of a commit in doubt; [`go_compat`](super::go_compat) does what the Go library's writers make necessary.
+//! The machine makes one [`Pending`] request at a time. The request carries the state that waits for its
+//! answer, and its type says which answers there are. [`find`] finds the snapshot to build on, [`decide`]
+//! puts the slot and learns whose it became, [`publish`] makes manifest and pointer follow a decided
+//! snapshot, [`resolve`] finds out what became of a commit in doubt; [`go_compat`](super::go_compat) does
+//! what the Go library's writers make necessary.
 
 pub(super) mod decide;
 pub(super) mod find;
@@ -81,7 +82,8 @@ pub enum Goal {
         /// The snapshot in doubt.
         id: Id,
     },
-    /// Make this snapshot the head, as the caller chose: the exit of a history that needs a person's decision.
+    /// Make this snapshot the head, as the caller chose: the exit of a history that needs a person's
+    /// decision.
     Adopt {
         /// The chosen one.
         id: Id,
@@ -121,7 +123,8 @@ pub enum Conclusion {
     NotCommitted(Reason),
     /// This slot may or may not have been decided.
     Unknown(Slot),
-    /// This slot was put, but its parent has gone meanwhile: another history is there, and does not lead to it.
+    /// This slot was put, but its parent has gone meanwhile: another history is there, and does not lead to
+    /// it.
     Detached(Slot),
     /// Resolve: the snapshot in doubt is committed.
     Resolved,
@@ -158,7 +161,8 @@ pub enum Reason {
         /// The heads, the one that the pointer or the scan gave first.
         heads: Vec<Id>,
     },
-    /// A Go writer is between its pointer to this snapshot and its manifest, or died there less than a minute ago.
+    /// A Go writer is between its pointer to this snapshot and its manifest, or died there less than a minute
+    /// ago.
     Busy(Id),
     /// The history kept changing while it was read.
     Restless,

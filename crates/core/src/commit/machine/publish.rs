@@ -190,8 +190,8 @@ impl Machine {
         }
     }
 
-    /// The pointer was changed meanwhile. One that lies behind our parent was reset, or belongs to another history: that
-    /// of an older copy, or of a dataset that was made anew.
+    /// The pointer was changed meanwhile. One that lies behind our parent was reset, or belongs to another
+    /// history: that of an older copy, or of a dataset that was made anew.
     fn judge_change(&mut self, job: Job) -> Pending {
         let Some(parent) = job.slot.parent.clone().filter(|_| job.then == Then::Acknowledge) else {
             return self.judge_pointer(job);

@@ -1,5 +1,6 @@
-//! What the machine asks for: each request is a type, with the type of its answer and the states, by phase, that wait
-//! for that answer. A state travels inside its [`Ask`] and can be resumed by an answer of the right type alone.
+//! What the machine asks for: each request is a type, with the type of its answer and the states, by phase,
+//! that wait for that answer. A state travels inside its [`Ask`] and can be resumed by an answer of the right
+//! type alone.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -338,8 +339,8 @@ impl Request for FindSlotNaming {
     }
 }
 
-/// Compare this snapshot's manifest with the slot of its parent, and sync both: another may have written them, and what
-/// is built on them must not outlive them.
+/// Compare this snapshot's manifest with the slot of its parent, and sync both: another may have written
+/// them, and what is built on them must not outlive them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CheckHead {
     /// The snapshot.

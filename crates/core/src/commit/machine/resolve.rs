@@ -1,5 +1,5 @@
-//! Resolving a commit in doubt (`docs/commit-protocol.md`, section "Resolving a commit"), once the walk along the slots
-//! has come to their end.
+//! Resolving a commit in doubt (`docs/commit-protocol.md`, section "Resolving a commit"), once the walk along
+//! the slots has come to their end.
 
 #[cfg(test)]
 use super::Mutant;

@@ -1,5 +1,5 @@
-//! A person's decisions in the model: a writer that is told that the history needs repair chooses one of the heads it was
-//! named, and goes on from there.
+//! A person's decisions in the model: a writer that is told that the history needs repair chooses one of the
+//! heads it was named, and goes on from there.
 
 use super::super::go_compat::Repair;
 use super::super::machine::{Goal, Machine, Reason};
@@ -48,8 +48,8 @@ impl World {
         self.choices.pending[index] = None;
     }
 
-    /// It was told these heads: one writer takes the first, another the last. What the slots decided is taken as the
-    /// error says.
+    /// It was told these heads: one writer takes the first, another the last. What the slots decided is taken
+    /// as the error says.
     pub(super) fn choose(&mut self, index: usize, reason: &Reason) {
         let Reason::NeedsRepair { repair, heads } = reason else { return };
         self.choices.pending[index] = match repair {

@@ -1,5 +1,6 @@
-//! The hive layout in the model: a manifest's copies come before it, and a writer may get no further. The Go library's
-//! reader, and its writer where the pointer dangles, take a copy for the snapshot; its writer puts the manifest first.
+//! The hive layout in the model: a manifest's copies come before it, and a writer may get no further. The Go
+//! library's reader, and its writer where the pointer dangles, take a copy for the snapshot; its writer puts
+//! the manifest first.
 
 use super::world::{Scenario, World};
 use crate::history::{Id, Slot, SlotKind};

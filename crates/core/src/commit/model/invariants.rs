@@ -9,7 +9,8 @@ fn is_go_text(raw: &[u8]) -> bool {
     std::str::from_utf8(raw).is_ok_and(is_go)
 }
 
-/// Whether a Go writer that had timed out has come late, with another parent: a person has to take its manifest away.
+/// Whether a Go writer that had timed out has come late, with another parent: a person has to take its
+/// manifest away.
 fn path_is_late(world: &World) -> bool {
     world.path().iter().any(|(id, _)| world.is_late(id))
 }
@@ -48,8 +49,8 @@ impl World {
             && self.slots.values().all(|slot| self.manifests.contains_key(&slot.child))
     }
 
-    /// The decided snapshots with their times, from the first on; a slot of the kind `adopt` stands for its child and
-    /// all of the child's ancestors.
+    /// The decided snapshots with their times, from the first on; a slot of the kind `adopt` stands for its
+    /// child and all of the child's ancestors.
     pub(super) fn path(&self) -> Vec<(Id, i64)> {
         let mut path = Vec::new();
         let mut parent: Option<Id> = None;
@@ -122,8 +123,8 @@ impl World {
         Ok(())
     }
 
-    /// A dead writer blocks no other: a fresh one, undisturbed, commits and publishes all; or is told what a person has
-    /// to decide.
+    /// A dead writer blocks no other: a fresh one, undisturbed, commits and publishes all; or is told what a
+    /// person has to decide.
     pub fn check_live(&self, scenario: &Scenario) -> Result<(), String> {
         let mut world = self.clone();
         (world.faults, world.crashes, world.repairs, world.resets) = (0, 0, 0, 0);

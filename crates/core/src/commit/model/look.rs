@@ -1,5 +1,5 @@
-//! A reader of this library in the model: it looks for the newest snapshot over and over, and is never given one that is
-//! older than what it was given before.
+//! A reader of this library in the model: it looks for the newest snapshot over and over, and is never given
+//! one that is older than what it was given before.
 
 use super::world::{Step, World};
 use crate::history::Id;
@@ -30,8 +30,8 @@ impl Look {
         Look { left: looks, ..Look::default() }
     }
 
-    /// It looks no more. A writer that is refused the pointer commits all the same, so that before there is a pointer a
-    /// reader may be given what is listed, and then what a slower writer's pointer names.
+    /// It looks no more. A writer that is refused the pointer commits all the same, so that before there is a
+    /// pointer a reader may be given what is listed, and then what a slower writer's pointer names.
     pub fn end(&mut self) {
         *self = Look::default();
     }

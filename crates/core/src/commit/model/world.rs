@@ -31,11 +31,11 @@ pub struct Scenario {
     pub looks: u8,
     /// Resets of the pointer, to nothing or to any snapshot.
     pub resets: u8,
-    /// How often the dataset is removed, or replaced by an older copy of itself, while no writer is at work. Their handles
-    /// stay open.
+    /// How often the dataset is removed, or replaced by an older copy of itself, while no writer is at work.
+    /// Their handles stay open.
     pub restores: u8,
-    /// The hive layout: a manifest's copies come first, and a writer may get no further. A Go reader takes a copy for
-    /// the snapshot.
+    /// The hive layout: a manifest's copies come first, and a writer may get no further. A Go reader takes a
+    /// copy for the snapshot.
     pub hive: bool,
     /// What the Go library's writer does.
     pub go: GoPlan,
@@ -54,8 +54,8 @@ pub struct Plan {
     pub doubt: Doubt,
     /// It expects the head that it last committed itself, and after a conflict any.
     pub expects: bool,
-    /// Its commits carry a producer's sequence, the number of the commit; one that crashed or is in doubt is made
-    /// again, by the same number.
+    /// Its commits carry a producer's sequence, the number of the commit; one that crashed or is in doubt is
+    /// made again, by the same number.
     pub produces: bool,
     /// Told that the history needs repair, it chooses a head and commits then.
     pub chooses: bool,

@@ -17,7 +17,8 @@ const G1: &str = "1700000000000000001";
 const G2: &str = "1700000000000000002";
 const G3: &str = "1700000000000000003";
 
-/// One commit of the Go library's in the hive layout: pointer, canonical manifest, then the copies, as far as it lives.
+/// One commit of the Go library's in the hive layout: pointer, canonical manifest, then the copies, as far as
+/// it lives.
 pub(super) fn hive_commit(store: &Store, id: &str, parent: Option<&str>, parts: &[&str], copies: bool) {
     let manifest = plant_copies(store, id, parent, parts);
     if !copies {
@@ -120,7 +121,8 @@ fn the_empty_snapshot_under_a_dangling_pointer_has_the_datasets_own_settings() {
     }
 }
 
-/// A history of the Go library's in `theirs`, opened as `ours`, in each state that leads to an adoption or a noop.
+/// A history of the Go library's in `theirs`, opened as `ours`, in each state that leads to an adoption or a
+/// noop.
 #[test]
 fn a_history_of_another_layout_is_never_adopted() {
     for (theirs, ours) in [(Layout::Default, Layout::Hive), (Layout::Hive, Layout::Default)] {

@@ -1,5 +1,5 @@
-//! A store is shared by datasets of several owners: a manifest that names a file of another one is refused wherever it is
-//! met, so that no reader is led to it.
+//! A store is shared by datasets of several owners: a manifest that names a file of another one is refused
+//! wherever it is met, so that no reader is led to it.
 
 use super::go::Go;
 use super::*;
