@@ -4,11 +4,12 @@ use std::ffi::{c_char, c_void};
 
 use crate::arguments::Out;
 use crate::call::{Call, run};
+use crate::commit::lode_commit_options;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
 use crate::handle::{self, Exclusive, Handle};
-use crate::options::{Versioned, init, lode_commit_options};
-use crate::snapshot::{give_commit, lode_snapshot};
+use crate::options::{Versioned, init};
+use crate::snapshot::lode_snapshot;
 use crate::status::{LODE_OK, lode_status};
 use lode_core::dataset::{BlobWriter, BlobWriterOptions};
 use lode_core::error::Result;
@@ -165,10 +166,9 @@ pub unsafe extern "C" fn lode_blob_writer_commit(
         run("lode_blob_writer_commit", error, |call| {
             let snapshot = Out::reset(snapshot, std::ptr::null_mut());
             let mut writer = call.exclusive(writer, "writer")?;
-            let metadata = call.metadata(metadata_json)?;
-            let options = call.commit_options(options)?;
-            let commit = options.with(|options| writer.commit(metadata, options))?;
-            give_commit(commit, &snapshot)
+            call.commit(metadata_json, options, &snapshot, |metadata, options| {
+                writer.commit(metadata, options)
+            })
         })
     }
 }

@@ -1,15 +1,16 @@
 //! `lode_byte_source`: the caller's bytes as a [`BlobSource`], and the call that pulls a blob from it.
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{c_char, c_void};
 
 use crate::arguments::Out;
 use crate::call::{Call, run};
+use crate::commit::lode_commit_options;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
-use crate::options::{Decoded, Versioned, init, lode_commit_options};
+use crate::options::{Versioned, init};
 use crate::panic::outside;
-use crate::record_iterator::cut;
-use crate::snapshot::{give_commit, lode_snapshot};
+use crate::pull_guard::{PullCallbacks, PullGuard, cut};
+use crate::snapshot::lode_snapshot;
 use crate::status::lode_status;
 use lode_core::dataset::BlobSource;
 use lode_core::error::{Error, Result, Status};
@@ -42,50 +43,32 @@ unsafe impl Versioned for lode_byte_source {
     const FIRST_SIZE: usize = size_of::<Self>();
 }
 
-/// Owns the caller's source: its drop is the one call of `release`.
-struct Owned(lode_byte_source);
+impl PullCallbacks for lode_byte_source {
+    const WHAT: &'static str = "read";
 
-impl Drop for Owned {
-    fn drop(&mut self) {
-        if let Some(release) = self.0.release {
-            // SAFETY: the caller gave the function together with its context; this is its one call.
-            outside(|| unsafe { release(self.0.ctx) });
-        }
+    fn ctx(&self) -> *mut c_void {
+        self.ctx
     }
-}
 
-impl Owned {
-    /// Takes over the source; from here on it will be released in any case.
-    ///
-    /// # Safety
-    /// `source` is NULL or a struct as lode.h describes it.
-    ///
-    /// # Errors
-    /// `NilIterator`, or `InvalidArgument` if the struct cannot be read; beside the source, `Unsupported`.
-    unsafe fn take(call: &Call, source: *const lode_byte_source) -> Result<(Self, Result<()>)> {
-        if source.is_null() {
-            return Err(
-                call.fault(Status::NilIterator, "source is NULL: there is nothing to pull bytes from")
-            );
-        }
-        // SAFETY: as asked of the caller.
-        match unsafe { call.decode(source, "source") } {
-            Decoded::Unreadable(error) => Err(error),
-            Decoded::Readable(source, verdict) => Ok((Owned(source), verdict)),
-        }
+    fn err(&self) -> Option<unsafe extern "C" fn(ctx: *mut c_void) -> *const c_char> {
+        self.err
+    }
+
+    fn release(&self) -> Option<unsafe extern "C" fn(ctx: *mut c_void)> {
+        self.release
     }
 }
 
 /// The caller's source as the library pulls from it.
 struct CallerBytes {
-    source: Owned,
+    source: PullGuard<lode_byte_source>,
     read: unsafe extern "C" fn(*mut c_void, *mut u8, usize) -> i64,
     /// How many bytes it has given.
     offset: u64,
 }
 
 impl CallerBytes {
-    fn new(call: &Call, source: Owned) -> Result<Self> {
+    fn new(call: &Call, source: PullGuard<lode_byte_source>) -> Result<Self> {
         match source.0.read {
             Some(read) => Ok(CallerBytes { source, read, offset: 0 }),
             None => {
@@ -93,23 +76,6 @@ impl CallerBytes {
                     .fault(Status::NilIterator, "source has no read: there is nothing to pull bytes from"))
             }
         }
-    }
-
-    /// The source has answered 0 or less.
-    fn end(&self, code: i64) -> Result<usize> {
-        let ctx = self.source.0.ctx;
-        // SAFETY: the caller gave the function together with its context.
-        let text = self.source.0.err.map_or(std::ptr::null(), |err| outside(|| unsafe { err(ctx) }));
-        // SAFETY: not NULL, so NUL-terminated and borrowed until `release`.
-        let text = (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy());
-        let offset = self.offset;
-        let message = match (code, text) {
-            (0, None) => return Ok(0),
-            (0, Some(text)) => format!("read ended with an error after {offset} bytes: {text}"),
-            (_, None) => format!("read failed at byte {offset} with code {code}"),
-            (_, Some(text)) => format!("read failed at byte {offset} with code {code}: {text}"),
-        };
-        Err(Error::new(Status::Iterator, message).with_offset(offset).with_callback_code(cut(code)))
     }
 }
 
@@ -119,7 +85,11 @@ impl BlobSource for CallerBytes {
         // SAFETY: the caller gave the function together with its context; there is room for `capacity` bytes.
         let answer = outside(|| unsafe { (self.read)(self.source.0.ctx, room, capacity) });
         match usize::try_from(answer) {
-            Err(_) | Ok(0) => self.end(answer),
+            Err(_) | Ok(0) => {
+                let ended =
+                    self.source.ended(answer, format_args!("byte {offset}"), format_args!("{offset} bytes"));
+                ended.map(|()| 0).map_err(|error| error.with_offset(offset))
+            }
             Ok(read) if read <= capacity => {
                 self.offset += read as u64;
                 Ok(read)
@@ -181,16 +151,15 @@ pub unsafe extern "C" fn lode_dataset_stream_write_blob(
         run("lode_dataset_stream_write_blob", error, |call| {
             let snapshot = Out::reset(snapshot, std::ptr::null_mut());
             // First of all, so that it is released even if the dataset is NULL.
-            let source = Owned::take(call, source);
+            let source = PullGuard::take(call, source, "source");
             // A clone: a callback may free the caller's handle.
             let dataset = call.shared(dataset.cast_const(), "dataset")?.clone();
             let (source, verdict) = source?;
             verdict?;
             let mut source = CallerBytes::new(call, source)?;
-            let metadata = call.metadata(metadata_json)?;
-            let options = call.commit_options(options)?;
-            let commit = options.with(|options| dataset.stream_write(&mut source, metadata, options))?;
-            give_commit(commit, &snapshot)
+            call.commit(metadata_json, options, &snapshot, |metadata, options| {
+                dataset.stream_write(&mut source, metadata, options)
+            })
         })
     }
 }
@@ -200,6 +169,7 @@ mod tests {
     use super::*;
     use crate::options::zeroed;
     use crate::status::{LODE_ERR_INVALID_ARGUMENT, LODE_ERR_NIL_ITERATOR};
+    use std::ffi::CStr;
     use std::ptr;
 
     struct Script {
@@ -262,7 +232,7 @@ mod tests {
         ] {
             let mut script = script(answer, text);
             let at = &raw mut script;
-            let mut bytes = CallerBytes::new(&call, Owned(source(at))).unwrap();
+            let mut bytes = CallerBytes::new(&call, PullGuard(source(at))).unwrap();
             bytes.offset = 7;
             let outcome = bytes.read(&mut room);
             drop(bytes);
@@ -309,9 +279,10 @@ mod tests {
         }
         let call = Call { function: "lode_test" };
         // SAFETY: NULL is refused; a struct without callbacks is readable.
-        let missing = unsafe { Owned::take(&call, ptr::null()) }.err().unwrap();
+        let missing =
+            unsafe { PullGuard::<lode_byte_source>::take(&call, ptr::null(), "source") }.err().unwrap();
         assert_eq!(missing.status() as lode_status, LODE_ERR_NIL_ITERATOR);
-        let empty = CallerBytes::new(&call, Owned(zeroed())).err().unwrap();
+        let empty = CallerBytes::new(&call, PullGuard(zeroed())).err().unwrap();
         assert!(empty.message().contains("source has no read"), "{empty}");
     }
 }

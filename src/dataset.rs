@@ -29,7 +29,6 @@ use lode_core::context::Retry;
 use lode_core::dataset::{Dataset, DatasetOptions, Resolution};
 use lode_core::error::{Error, Result, Status};
 use lode_core::layout::Layout;
-use lode_core::manifest::Metadata;
 use lode_core::store::Durability;
 
 /// No codec: a dataset of raw blobs. The record calls answer LODE_ERR_CODEC_REQUIRED.
@@ -259,24 +258,6 @@ impl Call {
             retry,
             max_record_bytes,
         })
-    }
-
-    /// Metadata for a commit.
-    ///
-    /// # Safety
-    /// `json` is NULL or NUL-terminated.
-    ///
-    /// # Errors
-    /// `MetadataRequired`, `MetadataInvalid`, `MetadataReserved`, `InvalidArgument`.
-    pub(super) unsafe fn metadata(&self, json: *const c_char) -> Result<Metadata> {
-        // SAFETY: as asked of the caller.
-        match unsafe { self.optional_text(json, "metadata_json")? } {
-            Some(json) => Metadata::parse(json),
-            None => Err(self.fault(
-                Status::MetadataRequired,
-                "metadata_json is NULL: give the snapshot's metadata, \"{}\" if there are none",
-            )),
-        }
     }
 }
 

@@ -23,6 +23,8 @@ mod cancel;
 
 mod options;
 
+mod commit;
+
 mod store;
 
 mod store_callbacks;
@@ -57,6 +59,7 @@ mod call;
 mod callback_store;
 mod handle;
 mod panic;
+mod pull_guard;
 mod strings;
 
 pub use arguments::*;
@@ -65,6 +68,7 @@ pub use blob_writer::*;
 pub use byte_source::*;
 pub use cancel::*;
 pub use catalog::*;
+pub use commit::*;
 pub use dataset::*;
 pub use descriptor::*;
 pub use error::*;

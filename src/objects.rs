@@ -10,6 +10,7 @@ use crate::options::lode_call_options;
 use crate::status::{LODE_NONE, LODE_OK, lode_status};
 use crate::store::lode_store;
 use crate::string_iterator::{give_keys, lode_string_iterator};
+use lode_core::context::CallOptions;
 use lode_core::error::{Error, Result, Status};
 use lode_core::store::Store;
 
@@ -26,13 +27,23 @@ impl Handle for lode_buffer {
 
 impl Shared for lode_buffer {}
 
-/// The store, held for as long as the call: a callback may free the caller's handle.
+/// What every call on an object is given: the store, held for as long as the call, since a callback may free the
+/// caller's handle; a key or prefix; limits.
 ///
 /// # Safety
-/// `store` is NULL or a store that lives.
-unsafe fn hold(call: &Call, store: *mut lode_store) -> Result<Store> {
+/// `store` is NULL or a store that lives; `key` is NULL or NUL-terminated and readable for `'a`; `options` is NULL or a
+/// struct as lode.h describes it.
+unsafe fn decode<'a>(
+    call: &Call,
+    store: *mut lode_store,
+    key: (*const c_char, &str),
+    options: *const lode_call_options,
+) -> Result<(Store, &'a str, CallOptions)> {
     // SAFETY: as asked of the caller.
-    unsafe { call.shared(store.cast_const(), "store") }.cloned()
+    unsafe {
+        let store = call.shared(store.cast_const(), "store")?.clone();
+        Ok((store, call.text(key.0, key.1)?, call.call_options(options)?))
+    }
 }
 
 /// Room of the caller's. It is only written to: what is in there before does not matter.
@@ -82,10 +93,8 @@ pub unsafe extern "C" fn lode_store_put(
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
         run("lode_store_put", error, |this| {
-            let store = hold(this, store)?;
-            let key = this.text(key, "key")?;
-            let data = this.bytes(data, len, "data")?;
-            store.put(key, data, &this.call_options(call)?)?;
+            let (store, key, options) = decode(this, store, (key, "key"), call)?;
+            store.put(key, this.bytes(data, len, "data")?, &options)?;
             Ok(LODE_OK)
         })
     }
@@ -115,9 +124,7 @@ pub unsafe extern "C" fn lode_store_get(
     unsafe {
         run("lode_store_get", error, |this| {
             let buffer = Out::reset(buffer, std::ptr::null_mut());
-            let store = hold(this, store)?;
-            let key = this.text(key, "key")?;
-            let options = this.call_options(call)?;
+            let (store, key, options) = decode(this, store, (key, "key"), call)?;
             let buffer = buffer.required(this, "buffer")?;
             let bytes = store.get(key, &options)?.ok_or_else(|| absent(this, key))?;
             buffer.set(handle::give(bytes)?);
@@ -157,9 +164,7 @@ pub unsafe extern "C" fn lode_store_read_at(
     unsafe {
         run("lode_store_read_at", error, |this| {
             let len = Out::reset(len, 0);
-            let store = hold(this, store)?;
-            let key = this.text(key, "key")?;
-            let options = this.call_options(call)?;
+            let (store, key, options) = decode(this, store, (key, "key"), call)?;
             let room = room(this, buffer, capacity, "buffer")?;
             let len = len.required(this, "len")?;
             let read = store.read(key, offset, room, &options)?.ok_or_else(|| absent(this, key))?;
@@ -190,10 +195,8 @@ pub unsafe extern "C" fn lode_store_exists(
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
         run("lode_store_exists", error, |this| {
-            let store = hold(this, store)?;
-            let key = this.text(key, "key")?;
-            let exists = store.exists(key, &this.call_options(call)?)?;
-            Ok(if exists { LODE_OK } else { LODE_NONE })
+            let (store, key, options) = decode(this, store, (key, "key"), call)?;
+            Ok(if store.exists(key, &options)? { LODE_OK } else { LODE_NONE })
         })
     }
 }
@@ -225,9 +228,7 @@ pub unsafe extern "C" fn lode_store_list(
     unsafe {
         run("lode_store_list", error, |this| {
             let keys = Out::reset(keys, std::ptr::null_mut());
-            let store = hold(this, store)?;
-            let prefix = this.text(prefix, "prefix")?;
-            let options = this.call_options(call)?;
+            let (store, prefix, options) = decode(this, store, (prefix, "prefix"), call)?;
             let keys = keys.required(this, "keys")?;
             give_keys(store.list(prefix, &options)?, &keys)?;
             Ok(LODE_OK)
@@ -256,9 +257,8 @@ pub unsafe extern "C" fn lode_store_delete(
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
         run("lode_store_delete", error, |this| {
-            let store = hold(this, store)?;
-            let key = this.text(key, "key")?;
-            store.delete(key, &this.call_options(call)?)?;
+            let (store, key, options) = decode(this, store, (key, "key"), call)?;
+            store.delete(key, &options)?;
             Ok(LODE_OK)
         })
     }
@@ -297,11 +297,10 @@ pub unsafe extern "C" fn lode_store_compare_and_swap(
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
         run("lode_store_compare_and_swap", error, |this| {
-            let store = hold(this, store)?;
-            let key = this.text(key, "key")?;
+            let (store, key, options) = decode(this, store, (key, "key"), call)?;
             let expected = this.bytes(expected, expected_len, "expected")?;
             let value = this.bytes(value, value_len, "value")?;
-            store.compare_and_swap(key, expected, value, &this.call_options(call)?)?;
+            store.compare_and_swap(key, expected, value, &options)?;
             Ok(LODE_OK)
         })
     }
@@ -331,9 +330,8 @@ pub unsafe extern "C" fn lode_store_check_conformance(
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
         run("lode_store_check_conformance", error, |this| {
-            let store = hold(this, store)?;
-            let prefix = this.text(prefix, "prefix")?;
-            store.verify(prefix, &this.call_options(call)?)?;
+            let (store, prefix, options) = decode(this, store, (prefix, "prefix"), call)?;
+            store.verify(prefix, &options)?;
             Ok(LODE_OK)
         })
     }

@@ -1,17 +1,16 @@
-//! Structs that the caller fills: how their size is read, and the two that every blocking call may get.
+//! Structs that the caller fills: how their size is read, and the one that every blocking call may get.
 //!
 //! Structs grow at the end only, and never into padding that a first version had: a field would then arrive
 //! within a size that older callers also give.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::c_void;
 use std::time::Duration;
 
 use crate::call::Call;
 use crate::cancel::lode_cancel_token;
 use crate::panic::outside;
-use lode_core::context::{CallOptions, CancelToken, Progress, ProgressListener, Retry};
+use lode_core::context::{CallOptions, CancelToken, Progress, ProgressListener};
 use lode_core::error::{Error, Result, Status};
-use lode_core::options::{CommitOptions, Producer, ProgressFn};
 
 /// How long a call that blocks but does not commit may take, and who may end it. All zero but `struct_size`:
 /// no limits.
@@ -35,52 +34,6 @@ pub struct lode_call_options {
         Option<unsafe extern "C" fn(ctx: *mut c_void, records: i64, bytes_in: i64, bytes_stored: i64) -> i32>,
 }
 
-/// How a commit is to be made. All zero but `struct_size`: no limits, any parent.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct lode_commit_options {
-    /// sizeof(lode_commit_options), as the caller was compiled.
-    pub struct_size: usize,
-    /// Milliseconds from the start of the call. 0: no deadline; below 0: it is already over. A commit that is
-    /// decided by then stays a success.
-    pub deadline_ms: i64,
-    /// Ends the call when cancelled. Borrowed for the call. NULL: none.
-    pub cancel: *mut lode_cancel_token,
-    /// Handed to `progress`.
-    pub progress_ctx: *mut c_void,
-    /// Told from time to time how many records were taken, how many bytes they had, and how many bytes were
-    /// stored (after compression); answer 0 to go on, anything else to stop the call with LODE_ERR_ABORTED,
-    /// with nothing committed. Called on the calling thread. NULL: none.
-    pub progress:
-        Option<unsafe extern "C" fn(ctx: *mut c_void, records: i64, bytes_in: i64, bytes_stored: i64) -> i32>,
-    /// The snapshot that must be the head for the commit to happen, else LODE_ERR_CONFLICT; NUL-terminated
-    /// UTF-8, borrowed for the call. NULL: any. "": the dataset must have no snapshot yet.
-    pub expected_parent: *const c_char,
-    /// The producer whose commit this is; NUL-terminated UTF-8, at most 255 bytes, borrowed for the call.
-    /// With it the commit happens exactly once, however often it is repeated, by this process or its
-    /// successor: if `sequence` is committed already, nothing is written and the call returns
-    /// LODE_ALREADY_COMMITTED. NULL: no producer.
-    pub producer_id: *const c_char,
-    /// The producer's number of this commit: from 1, rising; it may skip. The last 64 of each producer are
-    /// remembered one by one, below them the answer is LODE_ERR_SEQUENCE_TOO_OLD; of producers the 1,024 that
-    /// committed last are remembered, and a sequence of one that was dropped counts as new. 0 without
-    /// `producer_id`.
-    pub sequence: u64,
-    /// Where the producer is to go on after a restart, for lode_snapshot_find_producer; opaque NUL-terminated
-    /// UTF-8, at most 4,096 bytes, borrowed for the call. NULL: "".
-    pub position: *const c_char,
-    /// How often the whole commit is tried, the first try included, while its failure advises
-    /// LODE_ACTION_RETRY or LODE_ACTION_RESOLVE (which the next try settles), within the deadline; the error
-    /// is then that of the last try. Never tried again: a commit whose iterator or source had begun to give,
-    /// unless all its data were stored; one that is over by deadline, token or progress callback; a conflict,
-    /// since `expected_parent` is the caller's to choose anew. 0 or 1: once.
-    pub attempts: i32,
-    /// Milliseconds before the second try; the pauses double and are jittered. 0: a few.
-    pub attempt_base_ms: i32,
-    /// The longest pause, in milliseconds. 0: half a second.
-    pub attempt_cap_ms: i32,
-}
-
 /// A struct of the caller's that begins with `size_t struct_size`.
 ///
 /// # Safety
@@ -95,12 +48,6 @@ pub(super) unsafe trait Versioned: Copy {
 // SAFETY: see the fields: numbers, pointers, and optional functions, for which zero is none.
 unsafe impl Versioned for lode_call_options {
     const NAME: &'static str = "lode_call_options";
-    const FIRST_SIZE: usize = size_of::<Self>();
-}
-
-// SAFETY: as above.
-unsafe impl Versioned for lode_commit_options {
-    const NAME: &'static str = "lode_commit_options";
     const FIRST_SIZE: usize = size_of::<Self>();
 }
 
@@ -246,83 +193,12 @@ impl Call {
             Ok(CallOptions { progress, ..limits })
         }
     }
-
-    /// The options of a commit, as [`Committing::with`] lends them.
-    ///
-    /// # Safety
-    /// `options` is NULL or a struct as lode.h describes it, and what it points to lives for `'a`.
-    ///
-    /// # Errors
-    /// `InvalidArgument`, `Unsupported`.
-    pub(super) unsafe fn commit_options<'a>(
-        &self,
-        options: *const lode_commit_options,
-    ) -> Result<Committing<'a>> {
-        // SAFETY: as asked of the caller.
-        unsafe {
-            let options = self.options(options, "options")?;
-            Ok(Committing {
-                limits: self.limits(options.deadline_ms, options.cancel)?,
-                expected_parent: self.optional_text(options.expected_parent, "options.expected_parent")?,
-                producer: self.producer(&options)?,
-                retry: self.attempts(&options)?,
-                progress: options.progress.map(|function| Listener { function, ctx: options.progress_ctx }),
-            })
-        }
-    }
-}
-
-impl Call {
-    /// Decodes how often a commit is tried.
-    fn attempts(&self, options: &lode_commit_options) -> Result<Option<Retry>> {
-        let defaults = Retry::default();
-        let milliseconds = |ms: u32| Duration::from_millis(ms.into());
-        let attempts = self.count("attempts", options.attempts)?;
-        let base =
-            self.count("attempt_base_ms", options.attempt_base_ms)?.map_or(defaults.base, milliseconds);
-        let cap = self.count("attempt_cap_ms", options.attempt_cap_ms)?.map_or(defaults.cap, milliseconds);
-        Ok(attempts.map(|attempts| Retry { attempts, base, cap }))
-    }
-
-    /// Decodes the producer of commit options.
-    ///
-    /// # Safety
-    /// The texts are NULL or NUL-terminated.
-    unsafe fn producer<'a>(&self, options: &lode_commit_options) -> Result<Option<Producer<'a>>> {
-        // SAFETY: as asked of the caller.
-        let (id, position) = unsafe {
-            (
-                self.optional_text(options.producer_id, "options.producer_id")?,
-                self.optional_text(options.position, "options.position")?,
-            )
-        };
-        match id {
-            Some(id) => {
-                Ok(Some(Producer { id, sequence: options.sequence, position: position.unwrap_or_default() }))
-            }
-            None if options.sequence != 0 => Err(self
-                .invalid("options.sequence is given without options.producer_id, whose number it would be")),
-            None if position.is_some() => Err(self.invalid(
-                "options.position is given without options.producer_id, whose position it would be",
-            )),
-            None => Ok(None),
-        }
-    }
-}
-
-/// Decoded commit options: what [`CommitOptions`] borrows from.
-pub(super) struct Committing<'a> {
-    limits: CallOptions,
-    expected_parent: Option<&'a str>,
-    producer: Option<Producer<'a>>,
-    retry: Option<Retry>,
-    progress: Option<Listener>,
 }
 
 /// A progress callback of the caller's.
-struct Listener {
-    function: unsafe extern "C" fn(*mut c_void, i64, i64, i64) -> i32,
-    ctx: *mut c_void,
+pub(super) struct Listener {
+    pub(super) function: unsafe extern "C" fn(*mut c_void, i64, i64, i64) -> i32,
+    pub(super) ctx: *mut c_void,
 }
 
 // SAFETY: it is called on the thread that makes a call with it, and only there: which thread that is, is the
@@ -332,26 +208,12 @@ unsafe impl Send for Listener {}
 unsafe impl Sync for Listener {}
 
 impl Listener {
-    fn hears(&self, at: Progress) -> bool {
+    pub(super) fn hears(&self, at: Progress) -> bool {
         let [records, bytes_in, bytes_stored] =
             [at.records, at.bytes_in, at.bytes_stored].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
         // SAFETY: the caller gave the function together with its context, for as long as calls are made with
         // them.
         outside(|| unsafe { (self.function)(self.ctx, records, bytes_in, bytes_stored) }) == 0
-    }
-}
-
-impl Committing<'_> {
-    /// Runs a commit with these options.
-    pub(super) fn with<T>(self, commit: impl FnOnce(CommitOptions<'_>) -> T) -> T {
-        let mut report = self.progress.map(|progress| move |at: Progress| progress.hears(at));
-        commit(CommitOptions {
-            call: self.limits,
-            progress: report.as_mut().map(|report| report as ProgressFn<'_>),
-            producer: self.producer,
-            retry: self.retry,
-            expected_parent: self.expected_parent,
-        })
     }
 }
 
@@ -381,18 +243,6 @@ pub(super) unsafe fn init<T: Versioned>(pointer: *mut T, size: usize) {
 /// Cannot fail. Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_call_options_init(options: *mut lode_call_options, struct_size: usize) {
-    // SAFETY: NULL or as long as the caller says, as lode.h asks.
-    unsafe { init(options, struct_size) }
-}
-
-/// Fills the options with the defaults: no limits, any parent.
-///
-/// @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
-/// @param struct_size sizeof(lode_commit_options), in bytes; no more is written.
-///
-/// Cannot fail. Any thread. Since 0.1.0.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_commit_options_init(options: *mut lode_commit_options, struct_size: usize) {
     // SAFETY: NULL or as long as the caller says, as lode.h asks.
     unsafe { init(options, struct_size) }
 }
@@ -504,34 +354,6 @@ mod tests {
             assert_eq!(&bytes[..told], &size.to_ne_bytes()[..told]);
         }
         // SAFETY: NULL is allowed.
-        unsafe { lode_commit_options_init(ptr::null_mut(), 1000) };
-    }
-
-    #[test]
-    fn progress_reaches_the_callback_and_its_answer_stops() {
-        unsafe extern "C" fn progress(
-            ctx: *mut c_void,
-            records: i64,
-            bytes_in: i64,
-            bytes_stored: i64,
-        ) -> i32 {
-            // SAFETY: the test gives a vector.
-            unsafe { &mut *ctx.cast::<Vec<[i64; 3]>>() }.push([records, bytes_in, bytes_stored]);
-            i32::from(records == 2)
-        }
-        let mut seen: Vec<[i64; 3]> = Vec::new();
-        let mut options: lode_commit_options = zeroed();
-        options.struct_size = size_of::<lode_commit_options>();
-        options.progress = Some(progress);
-        options.progress_ctx = (&raw mut seen).cast();
-        options.expected_parent = c"17".as_ptr();
-        // SAFETY: a whole struct whose pointers live.
-        let answers = unsafe { CALL.commit_options(&raw const options) }.unwrap().with(|options| {
-            assert_eq!(options.expected_parent, Some("17"));
-            let report = options.progress.unwrap();
-            [1, 2].map(|records| report(Progress { records, bytes_in: u64::MAX, bytes_stored: 9 }))
-        });
-        assert_eq!(answers, [true, false]);
-        assert_eq!(seen, [[1, i64::MAX, 9], [2, i64::MAX, 9]]);
+        unsafe { lode_call_options_init(ptr::null_mut(), 1000) };
     }
 }

@@ -3,15 +3,17 @@
 //! The answers of its callbacks are not trusted: outputs are filled with marks beforehand, so that a callback
 //! that writes nothing is noticed, and each answer outside the contract is an error of its own.
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{c_char, c_void};
 
 use crate::arguments::{Out, lode_bytes, slice_fault};
 use crate::call::{Call, run};
+use crate::commit::lode_commit_options;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
-use crate::options::{Decoded, Versioned, init, lode_commit_options};
-use crate::panic::{Gate, outside};
-use crate::snapshot::{give_commit, lode_snapshot};
+use crate::options::{Versioned, init};
+use crate::panic::Gate;
+use crate::pull_guard::{PullCallbacks, PullGuard, cut};
+use crate::snapshot::lode_snapshot;
 use crate::status::lode_status;
 use lode_core::dataset::{Record, RecordSource};
 use lode_core::error::{Error, Result, Status};
@@ -74,35 +76,19 @@ unsafe impl Versioned for lode_record_iterator {
     const FIRST_SIZE: usize = size_of::<Self>();
 }
 
-/// Owns the caller's iterator: its drop is the one call of `release`.
-struct Owned(lode_record_iterator);
+impl PullCallbacks for lode_record_iterator {
+    const WHAT: &'static str = "the iterator";
 
-impl Drop for Owned {
-    fn drop(&mut self) {
-        if let Some(release) = self.0.release {
-            // SAFETY: the caller gave the function together with its context; this is its one call.
-            outside(|| unsafe { release(self.0.ctx) });
-        }
+    fn ctx(&self) -> *mut c_void {
+        self.ctx
     }
-}
 
-impl Owned {
-    /// Takes over the iterator; from here on it will be released in any case.
-    ///
-    /// # Safety
-    /// `iterator` is NULL or a struct as lode.h describes it.
-    ///
-    /// # Errors
-    /// `NilIterator`, or `InvalidArgument` if the struct cannot be read; beside the iterator, `Unsupported`.
-    unsafe fn take(call: &Call, iterator: *const lode_record_iterator) -> Result<(Self, Result<()>)> {
-        if iterator.is_null() {
-            return Err(call.fault(Status::NilIterator, "records is NULL: there is no iterator to pull from"));
-        }
-        // SAFETY: as asked of the caller.
-        match unsafe { call.decode(iterator, "records") } {
-            Decoded::Unreadable(error) => Err(error),
-            Decoded::Readable(iterator, verdict) => Ok((Owned(iterator), verdict)),
-        }
+    fn err(&self) -> Option<unsafe extern "C" fn(ctx: *mut c_void) -> *const c_char> {
+        self.err
+    }
+
+    fn release(&self) -> Option<unsafe extern "C" fn(ctx: *mut c_void)> {
+        self.release
     }
 }
 
@@ -118,7 +104,7 @@ fn unfilled() -> lode_bytes {
 
 /// The caller's iterator as the library pulls from it.
 struct CallerRecords {
-    iterator: Owned,
+    iterator: PullGuard<lode_record_iterator>,
     gate: Gate,
     how: How,
     /// The number of the record that comes next.
@@ -148,7 +134,7 @@ struct Batch {
 }
 
 impl CallerRecords {
-    fn new(call: &Call, iterator: Owned) -> Result<Self> {
+    fn new(call: &Call, iterator: PullGuard<lode_record_iterator>) -> Result<Self> {
         let callbacks = &iterator.0;
         let how = match (callbacks.next_batch, callbacks.next, callbacks.record) {
             (Some(next_batch), _, _) => How::Batches {
@@ -257,19 +243,10 @@ impl CallerRecords {
     /// The iterator has answered 0 or less.
     fn end<T>(&mut self, code: i64) -> Result<Option<T>> {
         self.ended = true;
-        let ctx = self.iterator.0.ctx;
-        // SAFETY: the caller gave the function together with its context.
-        let text = self.iterator.0.err.map_or(std::ptr::null(), |err| outside(|| unsafe { err(ctx) }));
-        // SAFETY: not NULL, so NUL-terminated and borrowed until `release`.
-        let text = (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy());
         let number = self.number;
-        let message = match (code, text) {
-            (0, None) => return Ok(None),
-            (0, Some(text)) => format!("the iterator ended with an error after {number} records: {text}"),
-            (_, None) => format!("the iterator failed at record {number} with code {code}"),
-            (_, Some(text)) => format!("the iterator failed at record {number} with code {code}: {text}"),
-        };
-        Err(Error::new(Status::Iterator, message).with_record(number).with_callback_code(cut(code)))
+        let ended =
+            self.iterator.ended(code, format_args!("record {number}"), format_args!("{number} records"));
+        ended.map(|()| None).map_err(|error| error.with_record(number))
     }
 
     /// The iterator has broken its contract, and is not asked again.
@@ -293,11 +270,6 @@ impl RecordSource for CallerRecords {
             How::Batches { .. } => self.pull_batched(),
         }
     }
-}
-
-/// A code of 64 bits in the 32 that an error has.
-pub(super) fn cut(code: i64) -> i32 {
-    code.clamp(i32::MIN.into(), i32::MAX.into()) as i32
 }
 
 /// Fills an iterator with the defaults: no callbacks.
@@ -354,17 +326,15 @@ pub unsafe extern "C" fn lode_dataset_stream_write_records(
         run("lode_dataset_stream_write_records", error, |call| {
             let snapshot = Out::reset(snapshot, std::ptr::null_mut());
             // First of all, so that it is released even if the dataset is NULL.
-            let iterator = Owned::take(call, records);
+            let iterator = PullGuard::take(call, records, "records");
             // A clone: a callback may free the caller's handle.
             let dataset = call.shared(dataset.cast_const(), "dataset")?.clone();
             let (iterator, verdict) = iterator?;
             verdict?;
             let mut records = CallerRecords::new(call, iterator)?;
-            let metadata = call.metadata(metadata_json)?;
-            let options = call.commit_options(options)?;
-            let commit =
-                options.with(|options| dataset.stream_write_records(&mut records, metadata, options))?;
-            give_commit(commit, &snapshot)
+            call.commit(metadata_json, options, &snapshot, |metadata, options| {
+                dataset.stream_write_records(&mut records, metadata, options)
+            })
         })
     }
 }

@@ -4,13 +4,14 @@ use std::ffi::{c_char, c_void};
 
 use crate::arguments::Out;
 use crate::call::{Call, run};
+use crate::commit::lode_commit_options;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
 use crate::handle::{self, Exclusive, Handle};
-use crate::options::{Versioned, init, lode_commit_options};
+use crate::options::{Versioned, init};
 use crate::panic::query;
 use crate::record_iterator::LODE_NO_TIMESTAMP;
-use crate::snapshot::{give_commit, lode_snapshot};
+use crate::snapshot::lode_snapshot;
 use crate::status::{LODE_OK, lode_status};
 use lode_core::dataset::{BadRecords, RecordWriter, WriterOptions};
 use lode_core::error::{Result, Status};
@@ -345,10 +346,9 @@ pub unsafe extern "C" fn lode_record_writer_commit(
         run("lode_record_writer_commit", error, |call| {
             let snapshot = Out::reset(snapshot, std::ptr::null_mut());
             let mut writer = call.exclusive(writer, "writer")?;
-            let metadata = call.metadata(metadata_json)?;
-            let options = call.commit_options(options)?;
-            let commit = options.with(|options| writer.commit(metadata, options))?;
-            give_commit(commit, &snapshot)
+            call.commit(metadata_json, options, &snapshot, |metadata, options| {
+                writer.commit(metadata, options)
+            })
         })
     }
 }

@@ -1,21 +1,20 @@
 //! `lode_snapshot` with its accessors.
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, CString, c_char};
 use std::sync::OnceLock;
 
 use crate::arguments::Out;
 use crate::handle::{self, Handle, Shared};
 use crate::panic::query;
 use crate::record_iterator::LODE_NO_TIMESTAMP;
-use crate::status::{
-    LODE_ALREADY_COMMITTED, LODE_COMMITTED_BESIDE_FOREIGN, LODE_COMMITTED_UNPUBLISHED, LODE_OK, lode_status,
-};
-use crate::strings::{Place, Texts, c_text};
-use lode_core::dataset::{Commit, Outcome, Snapshot};
-use lode_core::error::{Error, Result, Status};
+use crate::strings::{LazyText, c_text};
+use lode_core::dataset::Snapshot;
+use lode_core::error::Result;
+use lode_core::manifest::{FileRef, Manifest};
 
 /// A committed snapshot: what its manifest says. It never changes. Threads may share it; it needs neither
-/// dataset nor store to live on. The texts that it gives out live until it is freed.
+/// dataset nor store to live on. The texts that it gives out live until it is freed. The manifest, the metadata and
+/// the texts of files are made when they are first asked for; where there is no memory for one, the answer is NULL.
 ///
 /// A manifest has at most 256 MiB. A longer one is LODE_ERR_CORRUPT where it is read, and
 /// LODE_ERR_INVALID_ARGUMENT where it would be written. One that would take more than three times its size in
@@ -32,71 +31,64 @@ impl Handle for lode_snapshot {
 
 impl Shared for lode_snapshot {}
 
-/// A snapshot with its texts as C reads them.
+/// A snapshot with its texts as C reads them. Those that a manifest may have many or long ones of are made when
+/// they are first asked for.
 pub(super) struct View {
     pub(super) snapshot: Snapshot,
-    texts: Texts,
-    id: Place,
-    dataset_id: Place,
-    parent_id: Option<Place>,
-    codec: Option<Place>,
-    compressor: Place,
-    metadata_json: Place,
-    manifest_json: Place,
-    files: Vec<File>,
+    id: CString,
+    dataset_id: CString,
+    parent_id: Option<CString>,
+    codec: Option<CString>,
+    compressor: CString,
+    metadata_json: LazyText,
+    manifest_json: LazyText,
+    /// As many as the snapshot has files.
+    files: OnceLock<Box<[FileTexts]>>,
     /// Of each producer the sequence and the position, as C reads it; made when first asked for.
     producers: OnceLock<Vec<(String, u64, CString)>>,
 }
 
-struct File {
-    path: Place,
-    location: Option<Place>,
-    checksum: Option<Place>,
-    size: u64,
-    row_count: Option<u64>,
+/// The texts of a data file.
+#[derive(Default)]
+struct FileTexts {
+    path: LazyText,
+    location: LazyText,
+    checksum: LazyText,
 }
 
 impl View {
     fn new(snapshot: Snapshot) -> Result<Self> {
-        let mut texts = Texts::default();
         let manifest = snapshot.manifest();
-        let mut files = Vec::new();
-        files
-            .try_reserve_exact(manifest.files.len())
-            .map_err(|_| Error::new(Status::NoMemory, "no memory for a snapshot's files"))?;
-        for (index, file) in manifest.files.iter().enumerate() {
-            files.push(File {
-                path: texts.add(&file.path)?,
-                location: texts.add_some(snapshot.location(index).as_deref())?,
-                checksum: texts.add_some(file.checksum.as_deref())?,
-                size: file.size_bytes,
-                row_count: manifest.file_row_count(index),
-            });
-        }
-        let id = texts.add(&manifest.snapshot_id)?;
-        let dataset_id = texts.add(&manifest.dataset_id)?;
-        let parent_id = texts.add_some(manifest.parent_snapshot_id.as_deref())?;
-        let codec = texts.add_some(manifest.codec.as_deref())?;
-        let compressor = texts.add(&manifest.compressor)?;
-        let metadata_json = texts.add(&manifest.metadata.user_json())?;
-        let manifest_json = texts.add(snapshot.manifest_json())?;
         Ok(View {
-            snapshot,
-            texts,
-            id,
-            dataset_id,
-            parent_id,
-            codec,
-            compressor,
-            metadata_json,
-            manifest_json,
-            files,
+            id: c_text(&manifest.snapshot_id)?,
+            dataset_id: c_text(&manifest.dataset_id)?,
+            parent_id: manifest.parent_snapshot_id.as_deref().map(c_text).transpose()?,
+            codec: manifest.codec.as_deref().map(c_text).transpose()?,
+            compressor: c_text(&manifest.compressor)?,
+            metadata_json: LazyText::default(),
+            manifest_json: LazyText::default(),
+            files: OnceLock::new(),
             producers: OnceLock::new(),
+            snapshot,
         })
     }
-}
 
-impl View {
+    fn manifest(&self) -> &Manifest {
+        self.snapshot.manifest()
+    }
+
+    /// The texts of the file of this number; `None` if there is no such file, or no memory for them.
+    fn file_texts(&self, index: usize) -> Option<&FileTexts> {
+        if let Some(files) = self.files.get() {
+            return files.get(index);
+        }
+        let count = self.manifest().files.len();
+        let mut files: Vec<FileTexts> = Vec::new();
+        files.try_reserve_exact(count).ok()?;
+        files.resize_with(count, FileTexts::default);
+        self.files.get_or_init(|| files.into_boxed_slice()).get(index)
+    }
+
     /// How far a producer had come: its sequence, and its position, which lives as long as this.
     ///
     /// # Errors
@@ -128,28 +120,6 @@ pub(super) fn give_snapshot(snapshot: Snapshot, out: &Out<*mut lode_snapshot>) -
     Ok(())
 }
 
-/// Gives the outcome of a commit to C.
-///
-/// # Errors
-/// `CommitUnknown` if memory ran out only now: the commit stands, and the caller must not make it again.
-pub(super) fn give_commit(commit: Commit, out: &Out<*mut lode_snapshot>) -> Result<lode_status> {
-    let status = match commit.outcome {
-        Outcome::Committed => LODE_OK,
-        Outcome::Unpublished => LODE_COMMITTED_UNPUBLISHED,
-        Outcome::BesideForeign => LODE_COMMITTED_BESIDE_FOREIGN,
-        Outcome::AlreadyCommitted => LODE_ALREADY_COMMITTED,
-    };
-    let snapshot = commit.snapshot.clone();
-    give_snapshot(commit.snapshot, out).map_err(|error| {
-        let id = &snapshot.manifest().snapshot_id;
-        error
-            .with_status(Status::CommitUnknown)
-            .context(format_args!("snapshot {id} is committed, resolve it to get its handle"))
-            .with_snapshot_id(id.clone())
-    })?;
-    Ok(status)
-}
-
 fn count(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -171,10 +141,34 @@ unsafe fn ask_file<T: Copy>(
     snapshot: *const lode_snapshot,
     index: usize,
     none: T,
-    what: impl FnOnce(&View, &File) -> T,
+    what: impl FnOnce(&Manifest, &FileRef) -> T,
 ) -> T {
     // SAFETY: as asked of the caller.
-    unsafe { ask(snapshot, none, |view| view.files.get(index).map_or(none, |file| what(view, file))) }
+    unsafe {
+        ask(snapshot, none, |view| {
+            let manifest = view.manifest();
+            manifest.files.get(index).map_or(none, |file| what(manifest, file))
+        })
+    }
+}
+
+/// A text of one file of a snapshot; NULL for all that has none.
+///
+/// # Safety
+/// As [`ask`].
+unsafe fn ask_file_text(
+    snapshot: *const lode_snapshot,
+    index: usize,
+    what: impl FnOnce(&View, &FileTexts) -> *const c_char,
+) -> *const c_char {
+    let none = std::ptr::null();
+    // SAFETY: as asked of the caller.
+    unsafe { ask(snapshot, none, |view| view.file_texts(index).map_or(none, |texts| what(view, texts))) }
+}
+
+/// The text, or NULL.
+fn or_null(text: Option<&CStr>) -> *const c_char {
+    text.map_or(std::ptr::null(), CStr::as_ptr)
 }
 
 /// The snapshot's id. Ids of one dataset, compared as bytes, stand in the order of its history.
@@ -186,7 +180,7 @@ unsafe fn ask_file<T: Copy>(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_snapshot_id(snapshot: *const lode_snapshot) -> *const c_char {
     // SAFETY: NULL or a snapshot, as lode.h asks.
-    unsafe { ask(snapshot, std::ptr::null(), |view| view.texts.get(view.id)) }
+    unsafe { ask(snapshot, std::ptr::null(), |view| view.id.as_ptr()) }
 }
 
 /// The id of the dataset that the snapshot belongs to.
@@ -198,7 +192,7 @@ pub unsafe extern "C" fn lode_snapshot_id(snapshot: *const lode_snapshot) -> *co
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_snapshot_dataset_id(snapshot: *const lode_snapshot) -> *const c_char {
     // SAFETY: NULL or a snapshot, as lode.h asks.
-    unsafe { ask(snapshot, std::ptr::null(), |view| view.texts.get(view.dataset_id)) }
+    unsafe { ask(snapshot, std::ptr::null(), |view| view.dataset_id.as_ptr()) }
 }
 
 /// The id of the snapshot before this one.
@@ -211,7 +205,7 @@ pub unsafe extern "C" fn lode_snapshot_dataset_id(snapshot: *const lode_snapshot
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_snapshot_parent_id(snapshot: *const lode_snapshot) -> *const c_char {
     // SAFETY: NULL or a snapshot, as lode.h asks.
-    unsafe { ask(snapshot, std::ptr::null(), |view| view.texts.get_some(view.parent_id)) }
+    unsafe { ask(snapshot, std::ptr::null(), |view| or_null(view.parent_id.as_deref())) }
 }
 
 /// When the snapshot was committed, by the writer's clock.
@@ -223,7 +217,7 @@ pub unsafe extern "C" fn lode_snapshot_parent_id(snapshot: *const lode_snapshot)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_snapshot_created_at(snapshot: *const lode_snapshot) -> i64 {
     // SAFETY: NULL or a snapshot, as lode.h asks.
-    unsafe { ask(snapshot, LODE_NO_TIMESTAMP, |view| view.snapshot.manifest().created_at) }
+    unsafe { ask(snapshot, LODE_NO_TIMESTAMP, |view| view.manifest().created_at) }
 }
 
 /// How many records the snapshot holds.
@@ -235,7 +229,7 @@ pub unsafe extern "C" fn lode_snapshot_created_at(snapshot: *const lode_snapshot
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_snapshot_row_count(snapshot: *const lode_snapshot) -> i64 {
     // SAFETY: NULL or a snapshot, as lode.h asks.
-    unsafe { ask(snapshot, -1, |view| count(view.snapshot.manifest().row_count)) }
+    unsafe { ask(snapshot, -1, |view| count(view.manifest().row_count)) }
 }
 
 /// The earliest time of a record.
@@ -249,9 +243,7 @@ pub unsafe extern "C" fn lode_snapshot_row_count(snapshot: *const lode_snapshot)
 pub unsafe extern "C" fn lode_snapshot_min_timestamp(snapshot: *const lode_snapshot) -> i64 {
     // SAFETY: NULL or a snapshot, as lode.h asks.
     unsafe {
-        ask(snapshot, LODE_NO_TIMESTAMP, |view| {
-            view.snapshot.manifest().min_timestamp.unwrap_or(LODE_NO_TIMESTAMP)
-        })
+        ask(snapshot, LODE_NO_TIMESTAMP, |view| view.manifest().min_timestamp.unwrap_or(LODE_NO_TIMESTAMP))
     }
 }
 
@@ -266,9 +258,7 @@ pub unsafe extern "C" fn lode_snapshot_min_timestamp(snapshot: *const lode_snaps
 pub unsafe extern "C" fn lode_snapshot_max_timestamp(snapshot: *const lode_snapshot) -> i64 {
     // SAFETY: NULL or a snapshot, as lode.h asks.
     unsafe {
-        ask(snapshot, LODE_NO_TIMESTAMP, |view| {
-            view.snapshot.manifest().max_timestamp.unwrap_or(LODE_NO_TIMESTAMP)
-        })
+        ask(snapshot, LODE_NO_TIMESTAMP, |view| view.manifest().max_timestamp.unwrap_or(LODE_NO_TIMESTAMP))
     }
 }
 
@@ -282,7 +272,7 @@ pub unsafe extern "C" fn lode_snapshot_max_timestamp(snapshot: *const lode_snaps
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_snapshot_codec(snapshot: *const lode_snapshot) -> *const c_char {
     // SAFETY: NULL or a snapshot, as lode.h asks.
-    unsafe { ask(snapshot, std::ptr::null(), |view| view.texts.get_some(view.codec)) }
+    unsafe { ask(snapshot, std::ptr::null(), |view| or_null(view.codec.as_deref())) }
 }
 
 /// The compressor that the snapshot was written with, by its name in the manifest.
@@ -295,33 +285,39 @@ pub unsafe extern "C" fn lode_snapshot_codec(snapshot: *const lode_snapshot) -> 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_snapshot_compressor(snapshot: *const lode_snapshot) -> *const c_char {
     // SAFETY: NULL or a snapshot, as lode.h asks.
-    unsafe { ask(snapshot, std::ptr::null(), |view| view.texts.get(view.compressor)) }
+    unsafe { ask(snapshot, std::ptr::null(), |view| view.compressor.as_ptr()) }
 }
 
 /// The metadata that came with the commit, as one JSON object with its keys sorted.
 ///
 /// @param snapshot the snapshot. NULL: see below.
-/// @return UTF-8, owned by the snapshot, until lode_snapshot_free; "{}" if there are none; NULL if
-///         `snapshot` is NULL.
+/// @return UTF-8, owned by the snapshot, until lode_snapshot_free; "{}" if there is none; NULL if `snapshot` is
+///         NULL or memory ran out.
 ///
 /// Cannot fail. Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_snapshot_metadata_json(snapshot: *const lode_snapshot) -> *const c_char {
     // SAFETY: NULL or a snapshot, as lode.h asks.
-    unsafe { ask(snapshot, std::ptr::null(), |view| view.texts.get(view.metadata_json)) }
+    unsafe {
+        ask(snapshot, std::ptr::null(), |view| {
+            view.metadata_json.get(|| Some(view.manifest().metadata.user_json()))
+        })
+    }
 }
 
 /// The whole manifest, byte for byte as it is stored.
 ///
 /// @param snapshot the snapshot. NULL: see below.
-/// @return JSON text, UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is
-///         NULL.
+/// @return JSON text, UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is NULL or memory
+///         ran out.
 ///
 /// Cannot fail. Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_snapshot_manifest_json(snapshot: *const lode_snapshot) -> *const c_char {
     // SAFETY: NULL or a snapshot, as lode.h asks.
-    unsafe { ask(snapshot, std::ptr::null(), |view| view.texts.get(view.manifest_json)) }
+    unsafe {
+        ask(snapshot, std::ptr::null(), |view| view.manifest_json.get(|| Some(view.snapshot.manifest_json())))
+    }
 }
 
 /// How many data files the snapshot has.
@@ -333,15 +329,15 @@ pub unsafe extern "C" fn lode_snapshot_manifest_json(snapshot: *const lode_snaps
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_snapshot_file_count(snapshot: *const lode_snapshot) -> usize {
     // SAFETY: NULL or a snapshot, as lode.h asks.
-    unsafe { ask(snapshot, 0, |view| view.files.len()) }
+    unsafe { ask(snapshot, 0, |view| view.manifest().files.len()) }
 }
 
 /// A data file's key in the store.
 ///
 /// @param snapshot the snapshot. NULL: see below.
 /// @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
-/// @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range or
-///         `snapshot` is NULL.
+/// @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range, `snapshot` is
+///         NULL or memory ran out.
 ///
 /// Cannot fail. Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -350,7 +346,11 @@ pub unsafe extern "C" fn lode_snapshot_file_path(
     index: usize,
 ) -> *const c_char {
     // SAFETY: NULL or a snapshot, as lode.h asks.
-    unsafe { ask_file(snapshot, index, std::ptr::null(), |view, file| view.texts.get(file.path)) }
+    unsafe {
+        ask_file_text(snapshot, index, |view, texts| {
+            texts.path.get(|| Some(&*view.manifest().files[index].path))
+        })
+    }
 }
 
 /// Where another program finds a data file: an absolute path, as of the opening of the store.
@@ -358,7 +358,7 @@ pub unsafe extern "C" fn lode_snapshot_file_path(
 /// @param snapshot the snapshot. NULL: see below.
 /// @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
 /// @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the store has no such place,
-///         if `index` is out of range or `snapshot` is NULL.
+///         `index` is out of range, `snapshot` is NULL or memory ran out.
 ///
 /// Cannot fail. Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -367,7 +367,9 @@ pub unsafe extern "C" fn lode_snapshot_file_location(
     index: usize,
 ) -> *const c_char {
     // SAFETY: NULL or a snapshot, as lode.h asks.
-    unsafe { ask_file(snapshot, index, std::ptr::null(), |view, file| view.texts.get_some(file.location)) }
+    unsafe {
+        ask_file_text(snapshot, index, |view, texts| texts.location.get(|| view.snapshot.location(index)))
+    }
 }
 
 /// The checksum of a data file's stored (compressed) bytes, in lower-case hex. Which checksum it is, the
@@ -375,8 +377,8 @@ pub unsafe extern "C" fn lode_snapshot_file_location(
 ///
 /// @param snapshot the snapshot. NULL: see below.
 /// @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
-/// @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the file has none, if `index` is
-///         out of range or `snapshot` is NULL.
+/// @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the file has none, `index` is
+///         out of range, `snapshot` is NULL or memory ran out.
 ///
 /// Cannot fail. Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -385,7 +387,11 @@ pub unsafe extern "C" fn lode_snapshot_file_checksum(
     index: usize,
 ) -> *const c_char {
     // SAFETY: NULL or a snapshot, as lode.h asks.
-    unsafe { ask_file(snapshot, index, std::ptr::null(), |view, file| view.texts.get_some(file.checksum)) }
+    unsafe {
+        ask_file_text(snapshot, index, |view, texts| {
+            texts.checksum.get(|| view.manifest().files[index].checksum.as_deref())
+        })
+    }
 }
 
 /// A data file's size as stored (compressed).
@@ -398,7 +404,7 @@ pub unsafe extern "C" fn lode_snapshot_file_checksum(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_snapshot_file_size(snapshot: *const lode_snapshot, index: usize) -> i64 {
     // SAFETY: NULL or a snapshot, as lode.h asks.
-    unsafe { ask_file(snapshot, index, -1, |_, file| count(file.size)) }
+    unsafe { ask_file(snapshot, index, -1, |_, file| count(file.size_bytes)) }
 }
 
 /// How many records a data file holds.
@@ -412,7 +418,7 @@ pub unsafe extern "C" fn lode_snapshot_file_size(snapshot: *const lode_snapshot,
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_snapshot_file_row_count(snapshot: *const lode_snapshot, index: usize) -> i64 {
     // SAFETY: NULL or a snapshot, as lode.h asks.
-    unsafe { ask_file(snapshot, index, -1, |_, file| file.row_count.map_or(-1, count)) }
+    unsafe { ask_file(snapshot, index, -1, |manifest, _| manifest.file_row_count(index).map_or(-1, count)) }
 }
 
 /// Frees a snapshot's handle and the texts it gave out. The snapshot itself stays in the store.

@@ -1,6 +1,7 @@
 //! Text that goes out to C: UTF-8, NUL-terminated, owned by the handle that gives it.
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, CString, c_char};
+use std::sync::OnceLock;
 
 use lode_core::error::{Error, Result, Status};
 
@@ -39,55 +40,28 @@ pub(super) fn c_text(text: &str) -> Result<CString> {
         .map_err(|_| Error::new(Status::Internal, "a text for C holds a NUL character"))
 }
 
-/// Where a text lies in [`Texts`].
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place(usize);
-
-/// Many texts of one handle in one allocation.
+/// A text of a handle, made when it is first asked for.
 #[derive(Default)]
-pub(super) struct Texts(Vec<u8>);
+pub(super) struct LazyText(OnceLock<Option<CString>>);
 
-impl Texts {
-    /// Adds a text.
-    ///
-    /// # Errors
-    /// `NoMemory`.
-    pub(super) fn add(&mut self, text: &str) -> Result<Place> {
-        let place = Place(self.0.len());
-        // Doubling, as `push` reserves exactly.
-        if self.0.capacity() - self.0.len() <= text.len() {
-            let more = self.0.len().max(text.len() + 1);
-            self.0
-                .try_reserve(more)
-                .map_err(|_| Error::new(Status::NoMemory, "no memory for a snapshot's texts"))?;
-        }
-        push(&mut self.0, text)?;
-        Ok(place)
-    }
-
-    /// Adds a text if there is one.
-    ///
-    /// # Errors
-    /// `NoMemory`.
-    pub(super) fn add_some(&mut self, text: Option<&str>) -> Result<Option<Place>> {
-        text.map(|text| self.add(text)).transpose()
-    }
-
-    /// The text, NUL-terminated; it stays where it is once nothing is added any more.
-    pub(super) fn get(&self, place: Place) -> *const c_char {
-        self.0.as_ptr().wrapping_add(place.0).cast()
-    }
-
-    /// The text, or NULL.
-    pub(super) fn get_some(&self, place: Option<Place>) -> *const c_char {
-        place.map_or(std::ptr::null(), |place| self.get(place))
+impl LazyText {
+    /// The text that `text` gives, NUL-terminated: it stays where it is as long as this lives. NULL if there is none,
+    /// or no memory for it: the next call then tries again.
+    pub(super) fn get<T: AsRef<str>>(&self, text: impl FnOnce() -> Option<T>) -> *const c_char {
+        let made = match self.0.get() {
+            Some(made) => made,
+            None => match text().map(|text| c_text(text.as_ref())).transpose() {
+                Ok(made) => self.0.get_or_init(|| made),
+                Err(_) => &None,
+            },
+        };
+        made.as_deref().map_or(std::ptr::null(), CStr::as_ptr)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::ffi::CStr;
 
     #[test]
     fn a_nul_inside_is_replaced() {
@@ -97,14 +71,30 @@ mod tests {
     }
 
     #[test]
-    fn texts_lie_side_by_side() {
-        let mut texts = Texts::default();
-        let given: Vec<String> = (0..100).map(|n| "x".repeat(n * 7 % 50)).collect();
-        let places: Vec<Place> = given.iter().map(|text| texts.add(text).unwrap()).collect();
-        for (text, place) in given.iter().zip(places) {
-            // SAFETY: `get` gives a NUL-terminated text that lives as long as `texts`.
-            assert_eq!(unsafe { CStr::from_ptr(texts.get(place)) }.to_str().unwrap(), text);
-        }
-        assert!(texts.get_some(None).is_null());
+    fn a_lazy_text_is_made_once_and_stays() {
+        let (text, none) = (LazyText::default(), LazyText::default());
+        let mut made = 0;
+        let mut get = || {
+            text.get(|| {
+                made += 1;
+                Some("żółw")
+            })
+        };
+        let first = get();
+        assert_eq!(get(), first);
+        assert_eq!(made, 1);
+        // SAFETY: a NUL-terminated text that lives as long as `text`.
+        assert_eq!(unsafe { CStr::from_ptr(first) }.to_str().unwrap(), "żółw");
+        assert!(none.get(|| None::<&str>).is_null());
+    }
+
+    #[test]
+    fn threads_that_ask_at_once_are_given_the_same_text() {
+        let text = LazyText::default();
+        let ask = || text.get(|| Some("text")).addr();
+        let given = std::thread::scope(|scope| {
+            [scope.spawn(ask), scope.spawn(ask)].map(|thread| thread.join().unwrap())
+        });
+        assert_eq!(given, [ask(), ask()]);
     }
 }

@@ -4,10 +4,10 @@ use std::ffi::{c_char, c_void};
 
 use crate::arguments::Out;
 use crate::call::run;
+use crate::commit::lode_commit_options;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
-use crate::options::lode_commit_options;
-use crate::snapshot::{give_commit, lode_snapshot};
+use crate::snapshot::lode_snapshot;
 use crate::status::lode_status;
 
 /// Commits bytes in memory as one new snapshot, a raw blob: the bytes as they are given, through the
@@ -51,10 +51,9 @@ pub unsafe extern "C" fn lode_dataset_write_blob(
             // A clone: a progress callback may free the caller's handle.
             let dataset = call.shared(dataset.cast_const(), "dataset")?.clone();
             let data = call.bytes(data, len, "data")?;
-            let metadata = call.metadata(metadata_json)?;
-            let options = call.commit_options(options)?;
-            let commit = options.with(|options| dataset.write_blob(data, metadata, options))?;
-            give_commit(commit, &snapshot)
+            call.commit(metadata_json, options, &snapshot, |metadata, options| {
+                dataset.write_blob(data, metadata, options)
+            })
         })
     }
 }

@@ -4,11 +4,11 @@ use std::ffi::c_char;
 
 use crate::arguments::{Out, lode_bytes, slice_fault};
 use crate::call::{Call, run};
+use crate::commit::lode_commit_options;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
-use crate::options::lode_commit_options;
 use crate::record_iterator::LODE_NO_TIMESTAMP;
-use crate::snapshot::{give_commit, lode_snapshot};
+use crate::snapshot::lode_snapshot;
 use crate::status::lode_status;
 use lode_core::dataset::Record;
 use lode_core::error::{Result, Status};
@@ -110,10 +110,9 @@ pub unsafe extern "C" fn lode_dataset_write_records(
             // A clone: the progress callback may free the caller's handle.
             let dataset = call.shared(dataset.cast_const(), "dataset")?.clone();
             let records = call.records(records, unix_nanos, count)?;
-            let metadata = call.metadata(metadata_json)?;
-            let options = call.commit_options(options)?;
-            let commit = options.with(|options| dataset.write_records(&records, metadata, options))?;
-            give_commit(commit, &snapshot)
+            call.commit(metadata_json, options, &snapshot, |metadata, options| {
+                dataset.write_records(&records, metadata, options)
+            })
         })
     }
 }

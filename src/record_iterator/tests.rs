@@ -7,6 +7,7 @@ use crate::error::{
 use crate::options::zeroed;
 use crate::status::{LODE_ERR_INVALID_ARGUMENT, LODE_ERR_NIL_ITERATOR, LODE_ERR_UNSUPPORTED};
 use std::collections::VecDeque;
+use std::ffi::CStr;
 use std::ptr;
 
 /// An iterator of C's whose answers are set beforehand, and which counts what it is asked.
@@ -104,7 +105,7 @@ type Seen = (Vec<u8>, Option<i64>);
 
 /// Pulls everything, as the library does; then the iterator is released.
 fn pull(iterator: lode_record_iterator) -> (Vec<Seen>, Result<()>) {
-    let mut source = match CallerRecords::new(&CALL, Owned(iterator)) {
+    let mut source = match CallerRecords::new(&CALL, PullGuard(iterator)) {
         Ok(source) => source,
         Err(error) => return (Vec::new(), Err(error)),
     };
@@ -291,7 +292,7 @@ fn a_failing_batch_has_its_code_cut_to_32_bits() {
 fn it_is_never_asked_again_after_its_end() {
     for answers in [vec![0], vec![-1], vec![7]] {
         let mut fake = Fake { next: answers.into(), ..Fake::default() };
-        let mut source = CallerRecords::new(&CALL, Owned(fake.iterator())).unwrap();
+        let mut source = CallerRecords::new(&CALL, PullGuard(fake.iterator())).unwrap();
         let _ = source.next();
         assert_eq!(source.next().unwrap_err().status(), Status::Internal);
         drop(source);
@@ -320,7 +321,7 @@ fn a_panic_while_pulling_releases_once() {
     let mut fake = Fake { next: [1].into(), records: [Some(bytes("1"))].into(), ..Fake::default() };
     let iterator = fake.iterator();
     crate::panic::query((), || {
-        let mut source = CallerRecords::new(&CALL, Owned(iterator)).unwrap();
+        let mut source = CallerRecords::new(&CALL, PullGuard(iterator)).unwrap();
         let _ = source.next();
         panic!("half-way");
     });

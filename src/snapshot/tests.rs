@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::arguments::lode_bytes;
+use crate::commit::give_commit;
 use crate::dataset::lode_dataset;
 use crate::record_reader::{
     lode_dataset_open_record_reader, lode_record_reader_free, lode_record_reader_next,
@@ -11,13 +12,15 @@ use crate::snapshot_iterator::{
     lode_dataset_find_latest, lode_dataset_find_snapshot, lode_dataset_list_snapshots,
     lode_snapshot_iterator_free, lode_snapshot_iterator_next,
 };
-use crate::status::{LODE_ERR_NO_SNAPSHOTS, LODE_ITEM};
+use crate::status::{
+    LODE_COMMITTED_BESIDE_FOREIGN, LODE_COMMITTED_UNPUBLISHED, LODE_ERR_NO_SNAPSHOTS, LODE_ITEM, LODE_OK,
+    lode_status,
+};
 use lode_core::codec::Codec;
-use lode_core::dataset::{Dataset, DatasetOptions, WriterOptions};
+use lode_core::dataset::{Commit, Dataset, DatasetOptions, Outcome, WriterOptions};
 use lode_core::manifest::Metadata;
 use lode_core::options::CommitOptions;
 use lode_core::store::{Store, StoreOptions};
-use std::ffi::CStr;
 use std::ptr;
 
 fn dataset() -> Dataset {

@@ -30,7 +30,7 @@ binding() {
 
 TESTS="api_misuse contract_pull contract_push contract_commit contract_producer contract_read contract_blob
     contract_layouts contract_catalog contract_store custom_store_broken"
-for test in $TESTS descriptors fork no_memory guest stack threads; do
+for test in $TESTS descriptors fork memory_bound no_memory guest stack threads; do
     check "$test" run_test "$test"
 done
 check binding binding
