@@ -421,8 +421,8 @@
 #define LODE_VERIFY_STREAMING 0
 
 /**
- * The manifest is compared with the commit slot that decided it, and each file is checked as a whole before its first
- * record (or byte) is given.
+ * The manifest is compared with the commit slot that decided it, and each file is checked as a whole before
+ * its first record (or byte) is given.
  */
 #define LODE_VERIFY_FIRST 1
 
@@ -460,9 +460,9 @@ typedef struct lode_callback_error lode_callback_error;
 typedef struct lode_cancel_token lode_cancel_token;
 
 /**
- * A store, looked at as datasets of one layout: what is stored, without the history that a lode_dataset makes
- * of it. A snapshot is shown because its manifest is there. Nothing is ever written. Threads may share it;
- * iterators and readers made from it keep what they need of it: it may be freed before them.
+ * A store, looked at as datasets of one layout: what is stored, without the history that a lode_dataset
+ * makes of it. A snapshot is shown because its manifest is there. Nothing is ever written. Threads may share
+ * it; iterators and readers made from it keep what they need of it: it may be freed before them.
  */
 typedef struct lode_catalog lode_catalog;
 
@@ -500,11 +500,12 @@ typedef struct lode_record_writer lode_record_writer;
 
 /**
  * A committed snapshot: what its manifest says. It never changes. Threads may share it; it needs neither
- * dataset nor store to live on. The texts that it gives out live until it is freed.
+ * dataset nor store to live on. The texts that it gives out live until it is freed. The manifest, the metadata and
+ * the texts of files are made when they are first asked for; where there is no memory for one, the answer is NULL.
  *
- * A manifest has at most 256 MiB. A longer one is LODE_ERR_CORRUPT where it is read, and LODE_ERR_INVALID_ARGUMENT
- * where it would be written. One that would take more than three times its size in memory to read, and more than
- * 16 MiB beyond its size, is LODE_ERR_MANIFEST_INVALID.
+ * A manifest has at most 256 MiB. A longer one is LODE_ERR_CORRUPT where it is read, and
+ * LODE_ERR_INVALID_ARGUMENT where it would be written. One that would take more than three times its size in
+ * memory to read, and more than 16 MiB beyond its size, is LODE_ERR_MANIFEST_INVALID.
  */
 typedef struct lode_snapshot lode_snapshot;
 
@@ -544,8 +545,8 @@ typedef struct lode_call_options {
     /** Handed to `progress`. */
     void *progress_ctx;
     /**
-     * Told again and again, also while the call waits, how many things it has met (keys, snapshots), how many
-     * bytes it has read and how many it has written, as far as the call counts them; answer 0 to go on,
+     * Told again and again, also while the call waits, how many things it has met (keys, snapshots), how
+     * many bytes it has read and how many it has written, as far as the call counts them; answer 0 to go on,
      * anything else to stop the call with LODE_ERR_ABORTED. Called on the calling thread; an iterator that
      * the call makes calls it, too, so it and `progress_ctx` must stay valid until the iterator is freed.
      * NULL: none.
@@ -582,9 +583,10 @@ typedef struct lode_commit_options {
      */
     const char *expected_parent;
     /**
-     * The producer whose commit this is; NUL-terminated UTF-8, at most 255 bytes, borrowed for the call. With it the
-     * commit happens exactly once, however often it is repeated, by this process or its successor: if `sequence`
-     * is committed already, nothing is written and the call returns LODE_ALREADY_COMMITTED. NULL: no producer.
+     * The producer whose commit this is; NUL-terminated UTF-8, at most 255 bytes, borrowed for the call.
+     * With it the commit happens exactly once, however often it is repeated, by this process or its
+     * successor: if `sequence` is committed already, nothing is written and the call returns
+     * LODE_ALREADY_COMMITTED. NULL: no producer.
      */
     const char *producer_id;
     /**
@@ -595,16 +597,16 @@ typedef struct lode_commit_options {
      */
     uint64_t sequence;
     /**
-     * Where the producer is to go on after a restart, for lode_snapshot_find_producer; opaque NUL-terminated UTF-8, at
-     * most 4,096 bytes, borrowed for the call. NULL: "".
+     * Where the producer is to go on after a restart, for lode_snapshot_find_producer; opaque NUL-terminated
+     * UTF-8, at most 4,096 bytes, borrowed for the call. NULL: "".
      */
     const char *position;
     /**
-     * How often the whole commit is tried, the first try included, while its failure advises LODE_ACTION_RETRY or
-     * LODE_ACTION_RESOLVE (which the next try settles), within the deadline; the error is then that of the last try.
-     * Never tried again: a commit whose iterator or source had begun to give, unless all its data were stored; one
-     * that is over by deadline, token or progress callback; a conflict, since `expected_parent` is the caller's to
-     * choose anew. 0 or 1: once.
+     * How often the whole commit is tried, the first try included, while its failure advises
+     * LODE_ACTION_RETRY or LODE_ACTION_RESOLVE (which the next try settles), within the deadline; the error
+     * is then that of the last try. Never tried again: a commit whose iterator or source had begun to give,
+     * unless all its data were stored; one that is over by deadline, token or progress callback; a conflict,
+     * since `expected_parent` is the caller's to choose anew. 0 or 1: once.
      */
     int32_t attempts;
     /** Milliseconds before the second try; the pauses double and are jittered. 0: a few. */
@@ -783,9 +785,10 @@ typedef struct lode_dataset_options {
      */
     int32_t file_statistics;
     /**
-     * How often one request is tried while it meets other writers or passing failures, and how often a writer of
-     * the Go library in the middle of a commit is waited for, before LODE_ERR_BUSY. 0: a few times. A race lost to
-     * another writer of this library does not count: the commit is made again on top of that one's.
+     * How often one request is tried while it meets other writers or passing failures, and how often a
+     * writer of the Go library in the middle of a commit is waited for, before LODE_ERR_BUSY. 0: a few
+     * times. A race lost to another writer of this library does not count: the commit is made again on top
+     * of that one's.
      */
     int32_t retry_attempts;
     /** Milliseconds before the second try; the pauses double and are jittered. 0: a few. */
@@ -829,9 +832,9 @@ typedef struct lode_bytes {
  * given the iterator, never two at once. A callback may use any lode handle; it must not throw or longjmp
  * out of itself.
  *
- * For authors of bindings: a runtime that turns an exception of a callback into an answer of 0 makes a stream
- * that broke off look like one that ended. Choose an answer below 0 for that case (cffi: `error=-1` of
- * `def_extern` or `callback`), or catch the exception, keep it, and tell of it by `err`, which is asked
+ * For authors of bindings: a runtime that turns an exception of a callback into an answer of 0 makes a
+ * stream that broke off look like one that ended. Choose an answer below 0 for that case (cffi: `error=-1`
+ * of `def_extern` or `callback`), or catch the exception, keep it, and tell of it by `err`, which is asked
  * whenever `next` or `next_batch` has answered 0, too (ctypes, which always answers 0). Nothing is committed
  * then, and the binding raises the exception again when the call returns.
  */
@@ -1018,8 +1021,8 @@ int32_t lode_has_feature(const char *feature);
  * The name of a status, such as "LODE_ERR_CONFLICT", for logs and messages.
  *
  * @param status any number.
- * @return a static string, never NULL: for a number that is not listed "LODE_ERR_UNKNOWN" if it is below 0, else
- *         "LODE_OK", as which it is to be treated.
+ * @return a static string, never NULL: for a number that is not listed "LODE_ERR_UNKNOWN" if it is below 0,
+ *         else "LODE_OK", as which it is to be treated.
  *
  * Cannot fail. Any thread, also in a signal handler. Since 0.1.0.
  */
@@ -1249,13 +1252,12 @@ void lode_store_free(lode_store *store);
  * Says in words what a callback fails with. The last text counts.
  *
  * @param error what the callback was given. NULL: nothing happens.
- * @param message the text, one line; NUL-terminated UTF-8, copied; what is longer than 4,096 bytes is cut. NULL:
- *        none.
+ * @param message the text, one line; NUL-terminated UTF-8, copied; what is longer than 4,096 bytes is cut.
+ *        NULL: none.
  *
  * Cannot fail. Within the callback only, on one thread at a time. Since 0.1.0.
  */
-void lode_callback_error_set(lode_callback_error *error,
-                             const char *message);
+void lode_callback_error_set(lode_callback_error *error, const char *message);
 
 /**
  * Gives one key of a listing.
@@ -1283,8 +1285,8 @@ void lode_store_callbacks_init(lode_store_callbacks *callbacks, size_t struct_si
 /**
  * Makes a store of the caller's own callbacks. It calls none of them yet.
  *
- * @param callbacks the callbacks; the struct is borrowed for the call, what it points to until `release`. Not
- *        NULL.
+ * @param callbacks the callbacks; the struct is borrowed for the call, what it points to until `release`.
+ *        Not NULL.
  * @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
  * @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
@@ -1299,12 +1301,12 @@ lode_status lode_store_open_callbacks(const lode_store_callbacks *callbacks,
                                       lode_error **error);
 
 /**
- * Writes an object, whole and durable when the call returns. It never replaces one that is there. What a dataset
- * keeps under its directory is the library's: a key there may make the dataset unreadable.
+ * Writes an object, whole and durable when the call returns. It never replaces one that is there. What a
+ * dataset keeps under its directory is the library's: a key there may make the dataset unreadable.
  *
  * @param store the store. Not NULL.
- * @param key where: segments between '/', none of them empty, "." or ".."; NUL-terminated UTF-8, borrowed for the
- *        call. Not NULL.
+ * @param key where: segments between '/', none of them empty, "." or ".."; NUL-terminated UTF-8, borrowed
+ *        for the call. Not NULL.
  * @param data the object's bytes, borrowed for the call. NULL: none, if `len` is 0.
  * @param len how many bytes.
  * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
@@ -1351,8 +1353,8 @@ lode_status lode_store_get(lode_store *store,
  * @param store the store. Not NULL.
  * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
  * @param offset where to begin, in bytes; at or beyond the end nothing is read, which is no failure.
- * @param buffer where the bytes go; what is beyond `len` may be overwritten, too, and all of it by a call that
- *        fails. NULL: nothing is read, if `capacity` is 0.
+ * @param buffer where the bytes go; what is beyond `len` may be overwritten, too, and all of it by a call
+ *        that fails. NULL: nothing is read, if `capacity` is 0.
  * @param capacity for how many bytes there is room.
  * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
  * @param len output: how many bytes were read. Not NULL.
@@ -1393,15 +1395,16 @@ lode_status lode_store_exists(lode_store *store,
                               lode_error **error);
 
 /**
- * Lists keys in bytewise order. Those that come or go meanwhile may be missed. A bounded number of keys is in
- * memory: a long listing goes through the store several times.
+ * Lists keys in bytewise order. Those that come or go meanwhile may be missed. A bounded number of keys is
+ * in memory: a long listing goes through the store several times.
  *
  * @param store the store. Not NULL.
  * @param prefix the folder whose keys are wanted, with or without a '/' at its end: "foo" has "foo/a/b", not
  *        "foobar"; NUL-terminated UTF-8, borrowed for the call. "": all keys. Not NULL.
- * @param call deadline and cancel token, for this call and, counted anew, for each lode_string_iterator_next.
- *        Borrowed for the call. NULL: the defaults.
- * @param keys output: the iterator, which the caller owns and frees with lode_string_iterator_free. Not NULL.
+ * @param call deadline and cancel token, for this call and, counted anew, for each
+ *        lode_string_iterator_next. Borrowed for the call. NULL: the defaults.
+ * @param keys output: the iterator, which the caller owns and frees with lode_string_iterator_free. Not
+ *        NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
  *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_MEMORY.
@@ -1435,12 +1438,13 @@ lode_status lode_store_delete(lode_store *store,
                               lode_error **error);
 
 /**
- * Replaces an object's bytes if they are the expected ones, compared and replaced in one step: the way to change
- * a small object that several write. A dataset's "latest" is the library's.
+ * Replaces an object's bytes if they are the expected ones, compared and replaced in one step: the way to
+ * change a small object that several write. A dataset's "latest" is the library's.
  *
  * @param store the store. Not NULL.
  * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
- * @param expected the bytes that the object must have, borrowed for the call. NULL only if `expected_len` is 0.
+ * @param expected the bytes that the object must have, borrowed for the call. NULL only if `expected_len` is
+ *        0.
  * @param expected_len how many bytes. 0: there must be no object, or an empty one.
  * @param value the bytes that it is to have, borrowed for the call. NULL only if `value_len` is 0.
  * @param value_len how many bytes; 0 makes an empty object.
@@ -1465,9 +1469,9 @@ lode_status lode_store_compare_and_swap(lode_store *store,
                                         lode_error **error);
 
 /**
- * Tries every rule that a store must keep, for the author of one: an error names the first rule that is broken,
- * what was expected and what was found. It writes some hundred kilobytes under a folder of its own below `prefix`,
- * and removes them again. It cannot find what only a crash or a power cut shows.
+ * Tries every rule that a store must keep, for the author of one: an error names the first rule that is
+ * broken, what was expected and what was found. It writes some hundred kilobytes under a folder of its own
+ * below `prefix`, and removes them again. It cannot find what only a crash or a power cut shows.
  *
  * @param store the store. Not NULL.
  * @param prefix where to work; NUL-terminated UTF-8, borrowed for the call. "": at the root. Not NULL.
@@ -1564,8 +1568,8 @@ void lode_dataset_options_init(lode_dataset_options *options, size_t struct_size
  *        to read.
  * @param dataset output: the dataset, which the caller owns and frees with lode_dataset_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value, or the partition key
- *         that cannot stand in a path), LODE_ERR_CODEC_REQUIRED (the hive layout without a codec),
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value, or the partition
+ *         key that cannot stand in a path), LODE_ERR_CODEC_REQUIRED (the hive layout without a codec),
  *         LODE_ERR_UNSUPPORTED (a codec or setting that this build lacks), LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
@@ -1645,8 +1649,8 @@ lode_status lode_dataset_adopt(lode_dataset *dataset,
 
 /**
  * Finds the newest snapshot if it tells of this producer, as a producer asks after a restart;
- * lode_snapshot_find_producer then gives the sequence and the position to go on from. Commits that are decided but not
- * published yet count, and what is given is durable.
+ * lode_snapshot_find_producer then gives the sequence and the position to go on from. Commits that are
+ * decided but not published yet count, and what is given is durable.
  *
  * @param dataset the dataset. Not NULL.
  * @param producer_id the producer, not empty; NUL-terminated UTF-8, borrowed for the call. Not NULL.
@@ -1690,17 +1694,17 @@ lode_status lode_snapshot_find_producer(const lode_snapshot *snapshot,
                                         lode_error **error);
 
 /**
- * Commits bytes in memory as one new snapshot, a raw blob: the bytes as they are given, through the dataset's
- * compressor. Blocks until the commit is decided or has failed.
+ * Commits bytes in memory as one new snapshot, a raw blob: the bytes as they are given, through the
+ * dataset's compressor. Blocks until the commit is decided or has failed.
  *
  * @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
  * @param data the bytes; borrowed for the call. NULL only if `len` is 0.
  * @param len how many bytes; 0 makes an empty blob.
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
- *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
- *        most 128 levels, the object itself included.
- * @param options deadline, cancel token, progress (a blob counts as one record), expected parent. Borrowed for
- *        the call. NULL: the defaults.
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+ *        at most 128 levels, the object itself included.
+ * @param options deadline, cancel token, progress (a blob counts as one record), expected parent. Borrowed
+ *        for the call. NULL: the defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
@@ -1709,9 +1713,9 @@ lode_status lode_snapshot_find_producer(const lode_snapshot *snapshot,
  *         LODE_ERR_INVALID_ARGUMENT (also if the dataset has a codec), LODE_ERR_UNSUPPORTED,
  *         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED. Of the commit:
  *         LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE,
- *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH,
- *         LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT,
- *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
+ *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO,
+ *         LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
  *
  * Any thread; several may write to one dataset at once. Since 0.1.0.
  */
@@ -1744,8 +1748,8 @@ lode_status lode_dataset_write_blob(lode_dataset *dataset,
  *        LODE_NO_TIMESTAMP: none. Borrowed for the call. NULL: no record has one.
  * @param count how many records. 0 is allowed: an empty snapshot.
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
- *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
- *        most 128 levels, the object itself included.
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+ *        at most 128 levels, the object itself included.
  * @param options deadline, cancel token, progress, expected parent, exactly-once key. Borrowed for the call.
  *        NULL: the defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
@@ -1756,9 +1760,10 @@ lode_status lode_dataset_write_blob(lode_dataset *dataset,
  *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED,
  *         LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_CODEC_REQUIRED. Of the records:
  *         LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT,
- *         LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
- *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store:
- *         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH,
+ *         LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT,
+ *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
  *
  * Any thread; several may write to one dataset at once. Since 0.1.0.
  */
@@ -1792,8 +1797,8 @@ void lode_record_iterator_init(lode_record_iterator *iterator, size_t struct_siz
  * @param records the iterator; the struct is borrowed for the call, which calls `release` before it returns.
  *        Not NULL.
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
- *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
- *        most 128 levels, the object itself included.
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+ *        at most 128 levels, the object itself included.
  * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
  *        defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
@@ -1806,9 +1811,9 @@ void lode_record_iterator_init(lode_record_iterator *iterator, size_t struct_siz
  *         LODE_ERR_CODEC_REQUIRED, LODE_ERR_CODEC_NOT_STREAMABLE, LODE_ERR_PARTITIONING_NOT_SUPPORTED. Of
  *         the records: LODE_ERR_ITERATOR, LODE_ERR_ITERATOR_CONTRACT, LODE_ERR_INVALID_RECORD,
  *         LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD,
- *         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
- *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO,
- *         LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
+ *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store:
+ *         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
  *
  * Any thread; several may write to one dataset at once. Since 0.1.0.
  */
@@ -1835,11 +1840,11 @@ void lode_byte_source_init(lode_byte_source *source, size_t struct_size);
  * manifest, or nothing. Memory stays the same at any size. Blocks until the commit is decided or has failed.
  *
  * @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
- * @param source the source; the struct is borrowed for the call, which calls `release` before it returns. Not
- *        NULL.
+ * @param source the source; the struct is borrowed for the call, which calls `release` before it returns.
+ *        Not NULL.
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
- *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
- *        most 128 levels, the object itself included.
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+ *        at most 128 levels, the object itself included.
  * @param options deadline (also between two calls of `read`), cancel token, progress (a blob counts as one
  *        record), expected parent. Borrowed for the call. NULL: the defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
@@ -1895,8 +1900,8 @@ lode_status lode_dataset_open_record_writer(lode_dataset *dataset,
  * @param data the record: exactly one JSON document, without its line break; borrowed for the call. NULL
  *        only if `len` is 0, which is no document.
  * @param len its length in bytes.
- * @param unix_nanos where its time stands, in nanoseconds since the Unix epoch; borrowed for the call. NULL (and, as in
- *        lode_record_writer_append_batch, the value LODE_NO_TIMESTAMP): the record has no time.
+ * @param unix_nanos where its time stands, in nanoseconds since the Unix epoch; borrowed for the call. NULL
+ *        (and, as in lode_record_writer_append_batch, the value LODE_NO_TIMESTAMP): the record has no time.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK: the record is in, or was skipped by the writer's option. LODE_ERR_INVALID_RECORD (see
  *         lode_error_offset), LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE: the writer stays usable, go on
@@ -1999,17 +2004,18 @@ int64_t lode_record_writer_byte_count(const lode_record_writer *writer);
  *
  * @param writer the writer. Not NULL.
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
- *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
- *        most 128 levels, the object itself included.
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+ *        at most 128 levels, the object itself included.
  * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
  *        defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
- *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED,
- *         LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_STATE, LODE_ERR_CONFLICT,
- *         LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
+ *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID,
+ *         LODE_ERR_METADATA_RESERVED, LODE_ERR_STATE, LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD,
+ *         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
  *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT,
  *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
  *
@@ -2081,9 +2087,9 @@ lode_status lode_dataset_open_blob_writer(lode_dataset *dataset,
  * @param data the bytes; borrowed for the call. NULL only if `len` is 0.
  * @param len how many bytes.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK: all of them are in. LODE_ERR_NO_SPACE: the writer stays usable. Of up to 262144 bytes none
- *         was taken; of more perhaps some: make the same call again, and it goes on where it was. Until that
- *         has succeeded any other write, and a commit, gives LODE_ERR_STATE. LODE_ERR_STATE,
+ * @return LODE_OK: all of them are in. LODE_ERR_NO_SPACE: the writer stays usable. Of up to 262144 bytes
+ *         none was taken; of more perhaps some: make the same call again, and it goes on where it was. Until
+ *         that has succeeded any other write, and a commit, gives LODE_ERR_STATE. LODE_ERR_STATE,
  *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
  *
  * One thread at a time. Since 0.1.0.
@@ -2103,15 +2109,15 @@ lode_status lode_blob_writer_write(lode_blob_writer *writer,
  *
  * @param writer the writer. Not NULL.
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
- *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at
- *        most 128 levels, the object itself included.
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+ *        at most 128 levels, the object itself included.
  * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
  *        defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_ERR_STATE: there is nothing to commit, or a write was taken in part only. LODE_OK and all else
- *         as lode_dataset_write_blob.
+ * @return LODE_ERR_STATE: there is nothing to commit, or a write was taken in part only. LODE_OK and all
+ *         else as lode_dataset_write_blob.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -2191,8 +2197,9 @@ lode_status lode_dataset_find_snapshot(lode_dataset *dataset,
  * snapshots committed later are not shown. A dataset without snapshots gives an iterator that is at its end.
  *
  * @param dataset the dataset. Not NULL.
- * @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from its
- *        own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
+ * @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from
+ *        its own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the
+ *        defaults.
  * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
  *        Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
@@ -2209,20 +2216,21 @@ lode_status lode_dataset_list_snapshots(lode_dataset *dataset,
                                         lode_error **error);
 
 /**
- * Begins to list what is new in a dataset: the snapshots after a given one, oldest first. The last one is the head
- * as it is at this call. The history is walked from the head to `snapshot_id`, so the cost is that of what is new:
- * one manifest for each, and beyond the first few hundred a second time when it is given.
+ * Begins to list what is new in a dataset: the snapshots after a given one, oldest first. The last one is
+ * the head as it is at this call. The history is walked from the head to `snapshot_id`, so the cost is that
+ * of what is new: one manifest for each, and beyond the first few hundred a second time when it is given.
  *
- * The head gives an iterator that is at its end, as does a snapshot that is committed but not published yet, and a
- * dataset without snapshots for NULL. Snapshots that only repeat their parent are left out.
+ * The head gives an iterator that is at its end, as does a snapshot that is committed but not published yet,
+ * and a dataset without snapshots for NULL. Snapshots that only repeat their parent are left out.
  *
  * @param dataset the dataset. Not NULL.
- * @param snapshot_id the last snapshot that the caller knows; NUL-terminated UTF-8, borrowed for the call. NULL: none,
- *        so all are new.
- * @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from its
- *        own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
- * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free. Its memory
- *        is some 40 bytes for each new snapshot, and a few MiB. Not NULL.
+ * @param snapshot_id the last snapshot that the caller knows; NUL-terminated UTF-8, borrowed for the call.
+ *        NULL: none, so all are new.
+ * @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from
+ *        its own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
+ *        Its memory is some 40 bytes for each new snapshot, and a few MiB. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND (it is no ancestor of the head), LODE_ERR_CORRUPT (also if a
  *         parent is missing, or does not sort below its child), LODE_ERR_INVALID_ARGUMENT,
@@ -2365,8 +2373,8 @@ const char *lode_snapshot_compressor(const lode_snapshot *snapshot);
  * The metadata that came with the commit, as one JSON object with its keys sorted.
  *
  * @param snapshot the snapshot. NULL: see below.
- * @return UTF-8, owned by the snapshot, until lode_snapshot_free; "{}" if there are none; NULL if
- *         `snapshot` is NULL.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; "{}" if there is none; NULL if `snapshot` is
+ *         NULL or memory ran out.
  *
  * Cannot fail. Any thread. Since 0.1.0.
  */
@@ -2376,8 +2384,8 @@ const char *lode_snapshot_metadata_json(const lode_snapshot *snapshot);
  * The whole manifest, byte for byte as it is stored.
  *
  * @param snapshot the snapshot. NULL: see below.
- * @return JSON text, UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is
- *         NULL.
+ * @return JSON text, UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is NULL or memory
+ *         ran out.
  *
  * Cannot fail. Any thread. Since 0.1.0.
  */
@@ -2398,12 +2406,13 @@ size_t lode_snapshot_file_count(const lode_snapshot *snapshot);
  *
  * @param snapshot the snapshot. NULL: see below.
  * @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
- * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range or
- *         `snapshot` is NULL.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range, `snapshot` is
+ *         NULL or memory ran out.
  *
  * Cannot fail. Any thread. Since 0.1.0.
  */
-const char *lode_snapshot_file_path(const lode_snapshot *snapshot, size_t index);
+const char *lode_snapshot_file_path(const lode_snapshot *snapshot,
+                                    size_t index);
 
 /**
  * Where another program finds a data file: an absolute path, as of the opening of the store.
@@ -2411,7 +2420,7 @@ const char *lode_snapshot_file_path(const lode_snapshot *snapshot, size_t index)
  * @param snapshot the snapshot. NULL: see below.
  * @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
  * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the store has no such place,
- *         if `index` is out of range or `snapshot` is NULL.
+ *         `index` is out of range, `snapshot` is NULL or memory ran out.
  *
  * Cannot fail. Any thread. Since 0.1.0.
  */
@@ -2423,8 +2432,8 @@ const char *lode_snapshot_file_location(const lode_snapshot *snapshot, size_t in
  *
  * @param snapshot the snapshot. NULL: see below.
  * @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
- * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the file has none, if `index` is
- *         out of range or `snapshot` is NULL.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the file has none, `index` is
+ *         out of range, `snapshot` is NULL or memory ran out.
  *
  * Cannot fail. Any thread. Since 0.1.0.
  */
@@ -2496,18 +2505,19 @@ lode_status lode_dataset_open_record_reader(lode_dataset *dataset,
                                             lode_error **error);
 
 /**
- * Begins to read the records of all snapshots that were committed after a position, oldest first, as one stream. Its end
- * is the end of the snapshot that is the head as this call runs; a reader made with the position of the end gives what
- * is committed later. Every snapshot read must hold records.
+ * Begins to read the records of all snapshots that were committed after a position, oldest first, as one
+ * stream. Its end is the end of the snapshot that is the head as this call runs; a reader made with the
+ * position of the end gives what is committed later. Every snapshot read must hold records.
  *
  * @param dataset the dataset; the reader keeps its own hold of it. Not NULL.
- * @param position where to begin, as lode_record_reader_get_position gave it, or a snapshot's id, whose records, and
- *        those of all before it, are known; NUL-terminated UTF-8, borrowed for the call. NULL or "": nothing is known,
- *        begin with the first snapshot.
- * @param options deadline of this call and of each call on the reader, cancel token and what to verify. Borrowed for the
- *        call, but for the token, which the reader keeps its own hold of. NULL: the defaults.
- * @param reader output: the reader, which the caller owns and frees with lode_record_reader_free. Its memory is that of a
- *        reader of one snapshot, and some 40 bytes for each new snapshot. Not NULL.
+ * @param position where to begin, as lode_record_reader_get_position gave it, or a snapshot's id, whose
+ *        records, and those of all before it, are known; NUL-terminated UTF-8, borrowed for the call. NULL
+ *        or "": nothing is known, begin with the first snapshot.
+ * @param options deadline of this call and of each call on the reader, cancel token and what to verify.
+ *        Borrowed for the call, but for the token, which the reader keeps its own hold of. NULL: the
+ *        defaults.
+ * @param reader output: the reader, which the caller owns and frees with lode_record_reader_free. Its memory
+ *        is that of a reader of one snapshot, and some 40 bytes for each new snapshot. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND (the position's snapshot is no ancestor of the head),
  *         LODE_ERR_INVALID_ARGUMENT (also if `position` is none), LODE_ERR_CODEC_REQUIRED (a raw blob),
@@ -2524,15 +2534,16 @@ lode_status lode_dataset_open_record_reader_since(lode_dataset *dataset,
                                                   lode_error **error);
 
 /**
- * Tells where a reader has come to. lode_dataset_open_record_reader_since goes on there: with the record after the last
- * one that was given, in the midst of a snapshot too. A consumer that stores the position together with what it made of
- * the records takes each of them once.
+ * Tells where a reader has come to. lode_dataset_open_record_reader_since goes on there: with the record
+ * after the last one that was given, in the midst of a snapshot too. A consumer that stores the position
+ * together with what it made of the records takes each of them once.
  *
  * @param reader the reader. Not NULL.
- * @param position output: the position; NUL-terminated UTF-8 of at most 300 bytes, owned by the reader, until its next
- *        call or free; "" before the first record of all. Not NULL.
+ * @param position output: the position; NUL-terminated UTF-8 of at most 300 bytes, owned by the reader,
+ *        until its next call or free; "" before the first record of all. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call is using the reader), LODE_ERR_NO_MEMORY.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call is using the reader),
+ *         LODE_ERR_NO_MEMORY.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -2652,8 +2663,8 @@ lode_status lode_blob_reader_read(lode_blob_reader *reader,
  * @param offset the first byte wanted, counted from 0 in the blob as it was given (not as it is stored).
  * @param buffer output: room for `capacity` bytes, of which the first `len` are filled. Not NULL.
  * @param capacity how many bytes there is room for, at least 1.
- * @param len output: how many bytes there are, fewer than `capacity` only at the blob's end; 0 at the end and
- *        beyond. Not NULL.
+ * @param len output: how many bytes there are, fewer than `capacity` only at the blob's end; 0 at the end
+ *        and beyond. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_ITEM: there is at least one byte. LODE_OK: there is none at `offset`. Failures as
  *         lode_blob_reader_read, but they do not stay.
@@ -2678,22 +2689,22 @@ lode_status lode_blob_reader_read_at(lode_blob_reader *reader,
 void lode_blob_reader_free(lode_blob_reader *reader);
 
 /**
- * Adds the lines that a file descriptor gives until its end, one record each, without times. Blank lines are no records,
- * and the last line needs no line break. Files, pipes, sockets and terminals will do; interruptions by signals are seen
- * to, and a descriptor that does not block is waited for.
+ * Adds the lines that a file descriptor gives until its end, one record each, without times. Blank lines are
+ * no records, and the last line needs no line break. Files, pipes, sockets and terminals will do;
+ * interruptions by signals are seen to, and a descriptor that does not block is waited for.
  *
- * What was read and is not in yet stays with the writer: after a failure the same call goes on where it was, without a
- * line that was refused. A commit leaves it out.
+ * What was read and is not in yet stays with the writer: after a failure the same call goes on where it was,
+ * without a line that was refused. A commit leaves it out.
  *
  * @param writer the writer. Not NULL.
  * @param fd the descriptor, open for reading; it stays the caller's, who closes it.
- * @param call deadline, cancel token and progress, of which the bytes read count. Borrowed for the call. NULL: the
- *        defaults, which wait for as long as the descriptor gives nothing.
+ * @param call deadline, cancel token and progress, of which the bytes read count. Borrowed for the call.
+ *        NULL: the defaults, which wait for as long as the descriptor gives nothing.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK: all lines up to the end are in, or were skipped by the writer's option. LODE_ERR_INVALID_RECORD,
- *         LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED and
- *         failures of the descriptor (LODE_ERR_IO): the writer stays usable. LODE_ERR_INVALID_ARGUMENT,
- *         LODE_ERR_UNSUPPORTED, LODE_ERR_STATE, LODE_ERR_NO_MEMORY.
+ * @return LODE_OK: all lines up to the end are in, or were skipped by the writer's option.
+ *         LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED and failures of the descriptor (LODE_ERR_IO): the writer
+ *         stays usable. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_STATE, LODE_ERR_NO_MEMORY.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -2704,16 +2715,18 @@ lode_status lode_record_writer_append_from_fd(lode_record_writer *writer,
                                               lode_error **error);
 
 /**
- * Adds the bytes that a file descriptor gives until its end, as lode_record_writer_append_from_fd adds lines.
+ * Adds the bytes that a file descriptor gives until its end, as lode_record_writer_append_from_fd adds
+ * lines.
  *
  * @param writer the writer. Not NULL.
  * @param fd the descriptor, open for reading; it stays the caller's, who closes it.
- * @param call deadline, cancel token and progress, of which the bytes read count. Borrowed for the call. NULL: the
- *        defaults, which wait for as long as the descriptor gives nothing.
+ * @param call deadline, cancel token and progress, of which the bytes read count. Borrowed for the call.
+ *        NULL: the defaults, which wait for as long as the descriptor gives nothing.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK: all bytes up to the end are in. LODE_ERR_NO_SPACE, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
- *         LODE_ERR_ABORTED and failures of the descriptor (LODE_ERR_IO): the writer stays usable, and the same call goes
- *         on where it was. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_STATE, LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_ABORTED and failures of the descriptor (LODE_ERR_IO): the writer stays usable, and the
+ *         same call goes on where it was. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_STATE,
+ *         LODE_ERR_NO_MEMORY.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -2724,16 +2737,17 @@ lode_status lode_blob_writer_write_from_fd(lode_blob_writer *writer,
                                            lode_error **error);
 
 /**
- * Writes the records that are left to a file descriptor, each with a line break, until the end. Partial writes and
- * interruptions by signals are seen to, and a descriptor that does not block is waited for. A pipe or
- * socket without a reader is LODE_ERR_IO with EPIPE, and no signal.
+ * Writes the records that are left to a file descriptor, each with a line break, until the end. Partial
+ * writes and interruptions by signals are seen to, and a descriptor that does not block is waited for. A
+ * pipe or socket without a reader is LODE_ERR_IO with EPIPE, and no signal.
  *
  * @param reader the reader; the deadline and cancel token of its options hold for this call. Not NULL.
  * @param fd the descriptor, open for writing; it stays the caller's, who closes it.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK: the end; all that was to be verified is. Failures as lode_record_reader_next; and, which do not stay,
- *         LODE_ERR_IO and LODE_ERR_NO_SPACE of the descriptor, and LODE_ERR_DEADLINE and LODE_ERR_CANCELLED while it was
- *         waited for: what it has not taken is kept, and the same call goes on with it, in the midst of a record too.
+ * @return LODE_OK: the end; all that was to be verified is. Failures as lode_record_reader_next; and, which
+ *         do not stay, LODE_ERR_IO and LODE_ERR_NO_SPACE of the descriptor, and LODE_ERR_DEADLINE and
+ *         LODE_ERR_CANCELLED while it was waited for: what it has not taken is kept, and the same call goes
+ *         on with it, in the midst of a record too.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -2743,14 +2757,16 @@ lode_status lode_record_reader_read_to_fd(lode_record_reader *reader,
                                           lode_error **error);
 
 /**
- * Writes the bytes that are left of a blob to a file descriptor, as lode_record_reader_read_to_fd writes records.
+ * Writes the bytes that are left of a blob to a file descriptor, as lode_record_reader_read_to_fd writes
+ * records.
  *
  * @param reader the reader; the deadline and cancel token of its options hold for this call. Not NULL.
  * @param fd the descriptor, open for writing; it stays the caller's, who closes it.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK: the end; all that was to be verified is. Failures as lode_blob_reader_read; and, which do not stay,
- *         LODE_ERR_IO and LODE_ERR_NO_SPACE of the descriptor, and LODE_ERR_DEADLINE and LODE_ERR_CANCELLED while it was
- *         waited for: what it has not taken is kept, and the same call goes on with it.
+ * @return LODE_OK: the end; all that was to be verified is. Failures as lode_blob_reader_read; and, which do
+ *         not stay, LODE_ERR_IO and LODE_ERR_NO_SPACE of the descriptor, and LODE_ERR_DEADLINE and
+ *         LODE_ERR_CANCELLED while it was waited for: what it has not taken is kept, and the same call goes
+ *         on with it.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -2791,10 +2807,11 @@ lode_status lode_catalog_open(lode_store *store,
  * iterator that is at its end.
  *
  * @param catalog the catalog. Not NULL.
- * @param call deadline and cancel token, for this call, and again for each lode_string_iterator_next, from its own
- *        start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
- * @param ids output: the iterator, which the caller owns and frees with lode_string_iterator_free. Its memory is
- *        bounded: about 10 MiB, however many datasets there are. Not NULL.
+ * @param call deadline and cancel token, for this call, and again for each lode_string_iterator_next, from
+ *        its own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param ids output: the iterator, which the caller owns and frees with lode_string_iterator_free. Its
+ *        memory is bounded: about 10 MiB, however many datasets there are. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_DATASETS_NOT_MODELED (the flat layout has no place of its own for datasets),
  *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
@@ -2810,15 +2827,16 @@ lode_status lode_catalog_list_datasets(lode_catalog *catalog,
 
 /**
  * Begins to list the partitions of a dataset in which a committed snapshot has a file, such as
- * "day=2024-01-01/region=eu", sorted segment by segment. Only the hive layout has any: with another the iterator
- * is at its end.
+ * "day=2024-01-01/region=eu", sorted segment by segment. Only the hive layout has any: with another the
+ * iterator is at its end.
  *
  * @param catalog the catalog. Not NULL.
  * @param dataset_id the dataset; NUL-terminated UTF-8, borrowed for the call. Not NULL.
- * @param call deadline and cancel token, for this call, and again for each lode_string_iterator_next, from its own
- *        start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
- * @param partitions output: the iterator, which the caller owns and frees with lode_string_iterator_free. Its
- *        memory is bounded: about 10 MiB for each partition key. Not NULL.
+ * @param call deadline and cancel token, for this call, and again for each lode_string_iterator_next, from
+ *        its own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param partitions output: the iterator, which the caller owns and frees with lode_string_iterator_free.
+ *        Its memory is bounded: about 10 MiB for each partition key. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_NOT_FOUND (no snapshot of this layout is there), LODE_ERR_INVALID_ARGUMENT,
  *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_STORE,
@@ -2834,22 +2852,24 @@ lode_status lode_catalog_list_partitions(lode_catalog *catalog,
                                          lode_error **error);
 
 /**
- * Begins to list the snapshots of a dataset, sorted by their ids: every one whose manifest is there, whether or
- * not the dataset's history leads to it. lode_dataset_list_snapshots gives the history.
+ * Begins to list the snapshots of a dataset, sorted by their ids: every one whose manifest is there, whether
+ * or not the dataset's history leads to it. lode_dataset_list_snapshots gives the history.
  *
  * @param catalog the catalog. Not NULL.
  * @param dataset_id the dataset; NUL-terminated UTF-8, borrowed for the call. Not NULL.
- * @param partition_prefix only snapshots with a file in this partition or below it, such as "day=2024-01-01" for
- *        "day=2024-01-01/region=eu"; whole segments count, so that "day=2024" is no prefix of either. With a layout
- *        that has no partitions nothing lies in one. NUL-terminated UTF-8, borrowed for the call. NULL or "": all.
+ * @param partition_prefix only snapshots with a file in this partition or below it, such as "day=2024-01-01"
+ *        for "day=2024-01-01/region=eu"; whole segments count, so that "day=2024" is no prefix of either.
+ *        With a layout that has no partitions nothing lies in one. NUL-terminated UTF-8, borrowed for the
+ *        call. NULL or "": all.
  * @param unix_nanos_range two numbers, from and to, in nanoseconds since the Unix epoch, both included: only
- *        snapshots whose records' times (lode_snapshot_min_timestamp to lode_snapshot_max_timestamp) reach into
- *        that range; those without times do not. INT64_MIN and INT64_MAX leave an end open. Borrowed for the call.
- *        NULL: all.
- * @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from its
- *        own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the defaults.
- * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free. Its
- *        memory is bounded: about 10 MiB, and one manifest. Not NULL.
+ *        snapshots whose records' times (lode_snapshot_min_timestamp to lode_snapshot_max_timestamp) reach
+ *        into that range; those without times do not. INT64_MIN and INT64_MAX leave an end open. Borrowed
+ *        for the call. NULL: all.
+ * @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from
+ *        its own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
+ *        Its memory is bounded: about 10 MiB, and one manifest. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_NOT_FOUND (no snapshot of this layout is there), LODE_ERR_INVALID_PATH (a prefix
  *         that no partition can have), LODE_ERR_INVALID_ARGUMENT (also if the range ends before it begins),
@@ -2871,8 +2891,8 @@ lode_status lode_catalog_list_snapshots(lode_catalog *catalog,
  * Reads one manifest by its key.
  *
  * @param catalog the catalog. Not NULL.
- * @param key the key, which must have exactly the shape of a manifest's in the catalog's layout; in the hive layout
- *        the copies in partitions count, too. NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param key the key, which must have exactly the shape of a manifest's in the catalog's layout; in the hive
+ *        layout the copies in partitions count, too. NUL-terminated UTF-8, borrowed for the call. Not NULL.
  * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
  * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
@@ -2892,20 +2912,20 @@ lode_status lode_catalog_read_manifest(lode_catalog *catalog,
                                        lode_error **error);
 
 /**
- * Opens any object of the store, such as a data file, to be read as it is stored: as a stream, or at any place.
- * Nothing is decompressed, and nothing but the size as it is now says what is right: `verify` of the options is
- * of no concern.
+ * Opens any object of the store, such as a data file, to be read as it is stored: as a stream, or at any
+ * place. Nothing is decompressed, and nothing but the size as it is now says what is right: `verify` of the
+ * options is of no concern.
  *
  * @param catalog the catalog. Not NULL.
- * @param key the object's key, such as lode_snapshot_file_path gives it; NUL-terminated UTF-8, borrowed for the call.
- *        Not NULL.
- * @param options deadline of this call and of each call on the reader, and cancel token, which the reader keeps its
- *        own hold of. Borrowed for the call. NULL: the defaults.
+ * @param key the object's key, such as lode_snapshot_file_path gives it; NUL-terminated UTF-8, borrowed for
+ *        the call. Not NULL.
+ * @param options deadline of this call and of each call on the reader, and cancel token, which the reader
+ *        keeps its own hold of. Borrowed for the call. NULL: the defaults.
  * @param reader output: the reader, which the caller owns and frees with lode_blob_reader_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_NOT_FOUND (nothing is there), LODE_ERR_INVALID_PATH (the key breaks the rules for keys),
- *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_STORE,
- *         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ * @return LODE_OK; LODE_ERR_NOT_FOUND (nothing is there), LODE_ERR_INVALID_PATH (the key breaks the rules
+ *         for keys), LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_STORE, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
