@@ -46,12 +46,13 @@ HEADERS := $(wildcard include/*.h include/*.hpp)
 export CC CXX CFLAGS CARGO BUILD STATIC_LIBS LODE_SETUP
 
 .DEFAULT_GOAL := help
-.PHONY: ALWAYS help tools demo lib tool full examples check soak fuzz bench header show-static-libs show-version install uninstall clean
+.PHONY: ALWAYS help tools demo lib tool wheel full examples check soak fuzz bench header show-static-libs show-version install uninstall clean
 
 help:
 	@echo 'make demo       build, and show records going through the library and back'
 	@echo 'make lib        the libraries, in $(BUILD)/lib'
 	@echo 'make tool       the command line tool lode, in $(BUILD)/bin, its manual and completions, in $(BUILD)/share'
+	@echo 'make wheel      the Python package with the library inside, in $(BUILD)/wheel'
 	@echo 'make examples   the example programs, in $(BUILD)/bin'
 	@echo 'make check      every check there is; LODE_STRICT=1 fails on one that had to be skipped'
 	@echo 'make soak       the checks that take minutes: the model in depth, writers killed at random (SOAK_SECONDS=300)'
@@ -109,6 +110,10 @@ lib: tools $(BUILT_FEATURES)
 # The tool, its manual pages and the completions of shells.
 tool: tools $(BUILT_FEATURES)
 	$(BUILD_TOOL)
+
+# The Python package, for any Python from 3.9 on.
+wheel: lib
+	@sh packaging/wheel.sh $(BUILD)/wheel
 
 define SAY_WHAT_IS_MISSING
 @echo '$@ is older than the sources, or was built with other FEATURES: building' >&2
