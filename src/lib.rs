@@ -55,6 +55,8 @@ mod descriptor;
 
 mod catalog;
 
+mod verify;
+
 mod call;
 mod callback_store;
 mod handle;
@@ -83,4 +85,5 @@ pub use status::*;
 pub use store::*;
 pub use store_callbacks::*;
 pub use string_iterator::*;
+pub use verify::*;
 pub use version::*;

@@ -2,11 +2,13 @@
 """The second auditor: reads a dataset's files, knows nothing of liblode, and checks that its history is whole.
 
     audit.py ROOT DATASET [--layout default|hive|flat] [--acknowledged FILE] [--length N] [--no-leftovers] [--beside ID]
+             [--go-ahead]
 
 Walks the slots from the root and checks: every slot's header and payload; every manifest on the path, equal to its
 payload; none off it; in the hive layout a copy beside each partition's files of a manifest that is there, and none that no slot
 decided; ids rising; every file there with size, checksum and row count; `latest` on the path; every id in
-FILE on it. A path whose last slot has no manifest, or that `latest` is behind, is a commit that its writer did not live
+FILE on it. With --go-ahead, what the Go library has committed since the path's end is part of the history, if it is one
+chain. A path whose last slot has no manifest, or that `latest` is behind, is a commit that its writer did not live
 to publish: allowed, unless --length or --no-leftovers say that all writers returned. Prints what it found; exit status
 1 if anything is wrong. Standard library only; xxh3 checksums are verified where the module xxhash is installed.
 """
@@ -182,6 +184,22 @@ def walk(base, root, dataset, layout):
     return path, unpublished, named
 
 
+def audit_ahead(base, root, layout, path, ids):
+    """Checks that what the Go library committed after the path's end is one chain, files included; gives its ids."""
+    parents = set()
+    for id in ids:
+        manifest = json.loads(read(os.path.join(base, FOLDERS[layout], id, "manifest.json")))
+        parent = manifest.get("parent_snapshot_id")
+        if parent != (path[-1] if path else None) and parent not in ids:
+            wrong(f"{id} is built on {parent}, which is not the end of the path")
+        if parent in parents:
+            wrong(f"{parent} has two children")
+        parents.add(parent)
+        manifest["files"] = manifest["files"] or []
+        audit_files(root, manifest)
+    return path + ids
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("root")
@@ -190,6 +208,7 @@ def main():
     parser.add_argument("--acknowledged", help="a file of snapshot ids that were acknowledged, one a line")
     parser.add_argument("--length", type=int, help="how many snapshots the path must have, all published")
     parser.add_argument("--no-leftovers", action="store_true", help="no temporary file and no unnamed data may be there")
+    parser.add_argument("--go-ahead", action="store_true", help="what the Go library committed since is part of the history")
     parser.add_argument("--beside", action="append", default=[], help="a snapshot that is off the path by a person's choice")
     arguments = parser.parse_args()
     root, dataset = arguments.root, arguments.dataset
@@ -197,8 +216,15 @@ def main():
     base = os.path.join(root, dataset) if layout == "flat" else os.path.join(root, "datasets", dataset)
 
     path, unpublished, named = walk(base, root, dataset, layout)
-    on_path = set(path)
     snapshots = os.path.join(base, FOLDERS[layout])
+    if arguments.go_ahead:
+        ahead = [
+            id
+            for id in sorted(os.listdir(snapshots) if os.path.isdir(snapshots) else [])
+            if id not in path and GO_ID.fullmatch(id) and os.path.exists(os.path.join(snapshots, id, "manifest.json"))
+        ]
+        path = audit_ahead(base, root, layout, path, ahead)
+    on_path = set(path)
     for id in sorted(os.listdir(snapshots)) if os.path.isdir(snapshots) else []:
         if os.path.exists(os.path.join(snapshots, id, "manifest.json")) and id not in on_path:
             if id not in arguments.beside:

@@ -80,6 +80,8 @@ pub enum Command {
     Adopt(Adopt),
     /// Copies a dataset to another store, verified.
     Cp(Cp),
+    /// Checks all that is stored of a dataset, and repairs nothing.
+    Verify(Verify),
 }
 
 /// Which dataset of which store.
@@ -415,6 +417,44 @@ pub struct Cp {
     /// Shows no progress.
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// `lode verify`.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Prints a line for each thing that is wrong: its kind, the key of the object, and what is wrong in words. A snapshot that
+is decided and not published yet, because its writer died or is at work, is nothing wrong. The exit status is 1 if
+anything is.")]
+pub struct Verify {
+    /// Which dataset.
+    #[command(flatten)]
+    pub target: Target,
+    /// How much is checked; each level includes those before it.
+    #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
+    pub level: VerifyLevel,
+    /// Gives up after this time, such as `30s`.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub deadline: Option<Duration>,
+    /// Prints a JSON object a line: the findings, and at last what was checked.
+    #[arg(long)]
+    pub json: bool,
+    /// Shows no progress.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// How much `lode verify` checks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum VerifyLevel {
+    /// Slots, manifests and the pointer: that the history is one whole chain.
+    Structure,
+    /// Each data file is there with its size, too.
+    Sizes,
+    /// Each data file is read and has its checksum, too.
+    #[default]
+    Checksums,
+    /// Each data file is decoded and holds its records, too.
+    Records,
 }
 
 fn size(text: &str) -> Result<ByteSize, String> {

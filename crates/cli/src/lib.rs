@@ -22,6 +22,7 @@ mod repair;
 mod show;
 mod signals;
 mod store;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -54,5 +55,6 @@ fn run(command: &Command) -> Result<()> {
         Command::Resolve(options) => repair::resolve(options),
         Command::Adopt(options) => repair::adopt(options),
         Command::Cp(options) => cp::run(options),
+        Command::Verify(options) => verify::run(options),
     }
 }

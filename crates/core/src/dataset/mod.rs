@@ -5,6 +5,7 @@ mod blob_reader;
 mod blob_write;
 mod changes;
 mod commit;
+mod file_check;
 mod file_reader;
 mod ingest;
 mod open;

@@ -138,7 +138,7 @@ impl Dataset {
     }
 
     /// The context of a call on this dataset.
-    pub(super) fn begin(&self, options: &CallOptions) -> Context {
+    pub(crate) fn begin(&self, options: &CallOptions) -> Context {
         Context::start(options).with_retry(self.inner.options.retry)
     }
 
@@ -206,7 +206,7 @@ impl Dataset {
     }
 
     /// A dataset's errors name it.
-    pub(super) fn named(&self, error: Error) -> Error {
+    pub(crate) fn named(&self, error: Error) -> Error {
         error.context(format_args!("dataset {:?}", self.inner.id))
     }
 

@@ -348,9 +348,9 @@ impl Records for RecordReader {
 }
 
 /// A file that is read while the call may go on.
-struct Watched<'a> {
-    file: &'a mut FileReader,
-    context: &'a Context,
+pub(super) struct Watched<'a> {
+    pub file: &'a mut FileReader,
+    pub context: &'a Context,
 }
 
 impl Input for Watched<'_> {

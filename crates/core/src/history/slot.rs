@@ -231,10 +231,12 @@ pub fn decode(slot_key: SlotKey<'_>, bytes: &[u8]) -> Result<Envelope> {
             header.child
         )));
     }
-    let is_hex = header.nonce.len() == 32 && header.nonce.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hex = header.nonce.len() == 32
+        && header.nonce.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let nonce = is_hex.then(|| u128::from_str_radix(&header.nonce, 16).ok()).flatten();
-    let nonce =
-        nonce.ok_or_else(|| corrupt(format_args!("its nonce {:?} is not 32 hex digits", header.nonce)))?;
+    let nonce = nonce.ok_or_else(|| {
+        corrupt(format_args!("its nonce {:?} is not 32 lower-case hex digits", header.nonce))
+    })?;
     let inline = bytes[end + 1..].to_vec();
     match &header.payload {
         Some(_) if !inline.is_empty() => return Err(corrupt(format_args!("bytes follow its header"))),
@@ -429,7 +431,7 @@ mod tests {
             ("\n", " ", Status::Corrupt, "its header is not one: trailing characters"),
             ("{\"lode_slot\":1", "{\"lode_slot\":2", Status::Unsupported, "has version 2"),
             ("\"lode_slot\":1,", "", Status::Corrupt, "its header is not one: missing field `lode_slot`"),
-            ("\"nonce\":\"00", "\"nonce\":\"0", Status::Corrupt, "is not 32 hex digits"),
+            ("\"nonce\":\"00", "\"nonce\":\"0", Status::Corrupt, "is not 32 lower-case hex digits"),
             ("\"nonce\":", "\"once\":", Status::Corrupt, "its header is not one: missing field `nonce`"),
             ("\"kind\":\"commit\"", "\"kind\":\"branch\"", Status::Unsupported, "of the kind \"branch\""),
             (

@@ -15,19 +15,19 @@ const G1: &str = "1700000000000000001";
 const G2: &str = "1700000000000000002";
 const G3: &str = "1700000000000000003";
 
-fn history_of_ours(store: &Store) {
+pub(super) fn history_of_ours(store: &Store) {
     for _ in 0..3 {
         write(&open(store), &["1"]).unwrap();
     }
 }
 
-fn history_of_go(store: &Store) {
+pub(super) fn history_of_go(store: &Store) {
     Go(store).commit(G1, None);
     Go(store).commit(G2, Some(G1));
     Go(store).commit(G3, Some(G2));
 }
 
-fn mixed_history(store: &Store) {
+pub(super) fn mixed_history(store: &Store) {
     Go(store).commit(G1, None);
     Go(store).commit(G2, Some(G1));
     let ours = write(&open(store), &["1"]).unwrap().snapshot;
@@ -146,7 +146,7 @@ fn the_first_slot_that_is_lost_is_bridged_to_what_the_other_slots_decided() {
     assert_eq!(super::audit::audit(&store, &expected).unwrap(), expected);
 }
 
-fn produce(dataset: &Dataset, sequence: u64, position: &str) -> Result<Commit> {
+pub(super) fn produce(dataset: &Dataset, sequence: u64, position: &str) -> Result<Commit> {
     let producer = Some(Producer { id: "meter", sequence, position });
     let options = CommitOptions { producer, ..CommitOptions::default() };
     dataset.stream_write_records(&mut records(&["1"]), Metadata::parse("{\"note\":\"n\"}")?, options)

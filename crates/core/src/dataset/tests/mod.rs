@@ -19,6 +19,8 @@ mod own_files;
 mod reading;
 mod unpublished;
 mod vanished;
+mod verify;
+mod verify_audit;
 
 use super::*;
 use crate::checksum::Checksum;
