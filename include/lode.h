@@ -429,6 +429,72 @@
 /** Only sizes are checked. */
 #define LODE_VERIFY_SIZES 2
 
+/** Slots, manifests, their copies and the pointer: that the history is one whole chain. No data file is touched. */
+#define LODE_VERIFY_LEVEL_STRUCTURE 0
+
+/** Each data file is there with its size, too: one request a file. */
+#define LODE_VERIFY_LEVEL_SIZES 1
+
+/** Each data file is read and has its checksum, too. */
+#define LODE_VERIFY_LEVEL_CHECKSUMS 2
+
+/** Each data file is decoded and holds as many records as its manifest says, too. */
+#define LODE_VERIFY_LEVEL_RECORDS 3
+
+/** The store fails to read an object of this dataset, for a reason that concerns this object. */
+#define LODE_FINDING_UNREADABLE 1
+
+/** A commit slot, or its payload object, is not what a writer wrote. */
+#define LODE_FINDING_SLOT_INVALID 2
+
+/** A commit slot to which the path of slots does not lead. */
+#define LODE_FINDING_SLOT_OFF_PATH 3
+
+/** A manifest that must be there is missing. */
+#define LODE_FINDING_MANIFEST_MISSING 4
+
+/** A manifest is not one; the message names the field. */
+#define LODE_FINDING_MANIFEST_INVALID 5
+
+/** A manifest is not the one that its commit slot decided. */
+#define LODE_FINDING_MANIFEST_DIFFERS 6
+
+/** A manifest to which the path of slots does not lead. */
+#define LODE_FINDING_MANIFEST_OFF_PATH 7
+
+/** Two snapshots have one parent. */
+#define LODE_FINDING_FORK 8
+
+/** The copy of a manifest beside a partition's files is missing. */
+#define LODE_FINDING_COPY_MISSING 9
+
+/** The copy of a manifest beside a partition's files is not that manifest. */
+#define LODE_FINDING_COPY_DIFFERS 10
+
+/** A copy of a manifest of a snapshot to which the path of slots does not lead. */
+#define LODE_FINDING_COPY_OFF_PATH 11
+
+/** There is no pointer to the newest snapshot, though there are several snapshots. */
+#define LODE_FINDING_POINTER_MISSING 12
+
+/** The pointer names no snapshot that can be read. */
+#define LODE_FINDING_POINTER_WRONG 13
+
+/** A data file is missing. */
+#define LODE_FINDING_FILE_MISSING 14
+
+/** A data file has another size than its manifest says. */
+#define LODE_FINDING_FILE_SIZE 15
+
+/** A data file has another checksum than its manifest says. */
+#define LODE_FINDING_FILE_CHECKSUM 16
+
+/** A data file cannot be decoded, or holds another number of records than its manifest says. */
+#define LODE_FINDING_FILE_RECORDS 17
+
+/** This build cannot check it: it lacks a codec, compressor or checksum, or a newer version wrote it. */
+#define LODE_FINDING_UNSUPPORTED 18
+
 /**
  * Reads the bytes of a raw blob, as a stream and by range; the two do not move each other. In bounded
  * memory. It belongs to one thread at a time.
@@ -2944,6 +3010,48 @@ lode_status lode_catalog_open_object(lode_catalog *catalog,
  * Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
  */
 void lode_catalog_free(lode_catalog *catalog);
+
+/**
+ * Checks a whole dataset against what the format promises, the oldest snapshot first: that its history is one
+ * unbroken chain, and, as `level` says, that its data files are there, are what was written, and hold their
+ * records. Nothing is repaired, nothing is written. Writers may be at work meanwhile. Memory grows with the
+ * number of snapshots, by some 100 bytes each.
+ *
+ * A snapshot that is decided and not published yet, because its writer died or is at work, is no finding. What
+ * the Go library has committed since the last commit of this library is checked, too.
+ *
+ * @param dataset the dataset, opened in its layout. Not NULL.
+ * @param level one of LODE_VERIFY_LEVEL_*; each includes those before it.
+ * @param finding called on the calling thread for each thing that is wrong: its kind, one of LODE_FINDING_* (treat
+ *        one that this header does not list as any other damage); the key of the object in the store; the snapshot
+ *        that it concerns, or NULL; and what is wrong, in words. The texts are NUL-terminated UTF-8, borrowed for
+ *        the callback. It answers 0 to go on; anything else ends the call with LODE_ERR_ABORTED. NULL: only the
+ *        outcome is wanted.
+ * @param ctx handed to `finding`.
+ * @param call deadline, cancel token and progress: snapshots and files, and bytes read. Borrowed for the call.
+ *        NULL: the defaults.
+ * @param findings output: how many things are wrong; written on success, and with LODE_ERR_CORRUPT. NULL: not
+ *        wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: nothing is wrong; LODE_ERR_CORRUPT: something is (the message and the path are those of the
+ *         first finding); LODE_ERR_NO_SNAPSHOTS: there is no such dataset; LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_ABORTED, LODE_ERR_IO (a failure that concerns no single object), LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_verify(lode_dataset *dataset,
+                                int32_t level,
+                                int32_t (*finding)(void *ctx,
+                                                   int32_t kind,
+                                                   const char *path,
+                                                   const char *snapshot_id,
+                                                   const char *message),
+                                void *ctx,
+                                const lode_call_options *call,
+                                uint64_t *findings,
+                                lode_error **error);
 
 #ifdef __cplusplus
 }  /* extern "C" */

@@ -59,29 +59,14 @@ pub const LODE_FINDING_FILE_RECORDS: i32 = 17;
 /// This build cannot check it: it lacks a codec, compressor or checksum, or a newer version wrote it.
 pub const LODE_FINDING_UNSUPPORTED: i32 = 18;
 
-/// Hears of each thing that a verification finds wrong, on the calling thread, while the call goes on.
-///
-/// @param ctx as given to lode_dataset_verify.
-/// @param kind one of LODE_FINDING_*; treat one that this header does not list as any other damage.
-/// @param path the key of the object in the store; NUL-terminated UTF-8, borrowed for the callback.
-/// @param snapshot_id the snapshot that it concerns, NULL: none. Borrowed for the callback.
-/// @param message what is wrong, in words; NUL-terminated UTF-8, borrowed for the callback.
-/// @return 0 to go on; anything else ends the call with LODE_ERR_ABORTED.
-pub type lode_finding_callback = Option<
-    unsafe extern "C" fn(
-        ctx: *mut c_void,
-        kind: i32,
-        path: *const c_char,
-        snapshot_id: *const c_char,
-        message: *const c_char,
-    ) -> i32,
->;
+/// The caller's function for findings.
+type FindingFn = unsafe extern "C" fn(*mut c_void, i32, *const c_char, *const c_char, *const c_char) -> i32;
 
 /// Tells the caller of one finding; whether to go on.
 ///
 /// # Safety
 /// The function may be called with this context.
-unsafe fn tell(callback: lode_finding_callback, ctx: *mut c_void, finding: &Finding) -> bool {
+unsafe fn tell(callback: Option<FindingFn>, ctx: *mut c_void, finding: &Finding) -> bool {
     let Some(function) = callback else { return true };
     let texts = (c_text(&finding.path), c_text(&finding.message));
     // Without memory for the copies the count of findings still tells.
@@ -117,7 +102,11 @@ impl Call {
 ///
 /// @param dataset the dataset, opened in its layout. Not NULL.
 /// @param level one of LODE_VERIFY_LEVEL_*; each includes those before it.
-/// @param finding told of each thing that is wrong. NULL: only the outcome is wanted.
+/// @param finding called on the calling thread for each thing that is wrong: its kind, one of LODE_FINDING_* (treat
+///        one that this header does not list as any other damage); the key of the object in the store; the snapshot
+///        that it concerns, or NULL; and what is wrong, in words. The texts are NUL-terminated UTF-8, borrowed for
+///        the callback. It answers 0 to go on; anything else ends the call with LODE_ERR_ABORTED. NULL: only the
+///        outcome is wanted.
 /// @param ctx handed to `finding`.
 /// @param call deadline, cancel token and progress: snapshots and files, and bytes read. Borrowed for the call.
 ///        NULL: the defaults.
@@ -134,7 +123,15 @@ impl Call {
 pub unsafe extern "C" fn lode_dataset_verify(
     dataset: *mut lode_dataset,
     level: i32,
-    finding: lode_finding_callback,
+    finding: Option<
+        unsafe extern "C" fn(
+            ctx: *mut c_void,
+            kind: i32,
+            path: *const c_char,
+            snapshot_id: *const c_char,
+            message: *const c_char,
+        ) -> i32,
+    >,
     ctx: *mut c_void,
     call: *const lode_call_options,
     findings: *mut u64,
