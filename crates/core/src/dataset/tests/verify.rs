@@ -101,7 +101,8 @@ fn damaged_data_files_are_found_at_the_level_that_reads_them() {
         (store, path, manifest)
     };
     // What is done to the file, the first level that finds it, and as what.
-    let cases: [(&str, Checksum, Option<&[u8]>, Level, FindingKind); 6] = [
+    type Case<'a> = (&'a str, Checksum, Option<&'a [u8]>, Level, FindingKind);
+    let cases: [Case<'_>; 6] = [
         ("it is missing", Checksum::Xxh3, None, Level::Sizes, FindingKind::FileMissing),
         ("it is cut short", Checksum::Xxh3, Some(b"1\n2\n"), Level::Sizes, FindingKind::FileSize),
         (
@@ -146,7 +147,8 @@ fn damage_to_the_history_is_found_at_every_level_where_it_is() {
     let latest = Layout::Default.latest_path("events");
     let other = || stored(&original, &manifest(0));
     use FindingKind as Kind;
-    let cases: Vec<(&str, String, Option<Vec<u8>>, Vec<(Kind, String)>)> = vec![
+    type Case = (&'static str, String, Option<Vec<u8>>, Vec<(FindingKind, String)>);
+    let cases: Vec<Case> = vec![
         ("manifest lost", manifest(1), None, vec![(Kind::ManifestMissing, manifest(1))]),
         ("manifest replaced", manifest(1), Some(b"{}".to_vec()), vec![(Kind::ManifestInvalid, manifest(1))]),
         ("manifest of another", manifest(1), Some(other()), vec![(Kind::ManifestInvalid, manifest(1))]),

@@ -183,7 +183,7 @@ impl<'a> Walk<'a> {
         let path = self.manifest_path(id);
         let read = self.history().manifest(id);
         match self.sound(read, FindingKind::ManifestInvalid, &path, Some(id))? {
-            Some(ManifestRead::Whole(stored)) => Ok(Stored::Whole(*stored)),
+            Some(ManifestRead::Whole(stored)) => Ok(Stored::Whole(stored)),
             Some(ManifestRead::Absent) => Ok(Stored::Absent),
             Some(ManifestRead::Torn) => {
                 let what = "it ends too early: its writer did not finish it";
@@ -280,7 +280,7 @@ impl<'a> Walk<'a> {
 
 /// What stands under a manifest's key; of what is wrong a finding has told.
 pub(super) enum Stored {
-    Whole(StoredManifest),
+    Whole(Box<StoredManifest>),
     Absent,
     Wrong,
 }
