@@ -52,6 +52,11 @@ impl ProgressListener {
     pub fn new(listener: impl Fn(Progress) -> bool + Send + Sync + 'static) -> Self {
         ProgressListener(Arc::new(listener))
     }
+
+    /// Tells of this; whether the call may go on.
+    pub(crate) fn hears(&self, progress: Progress) -> bool {
+        (self.0)(progress)
+    }
 }
 
 impl fmt::Debug for ProgressListener {

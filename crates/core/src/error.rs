@@ -118,6 +118,10 @@ statuses! {
     LayoutMismatch = -88, "LAYOUT_MISMATCH", GiveUp;
     /// The parent's id has no place in the order of ids.
     UnorderableParent = -89, "UNORDERABLE_PARENT", GiveUp;
+    /// The data was staged more than 24 hours ago, when clean-up may have removed it.
+    StagedTooOld = -90, "STAGED_TOO_OLD", GiveUp;
+    /// A snapshot holds the part already; its id is in the error.
+    PartCommitted = -91, "PART_COMMITTED", GiveUp;
 }
 
 /// What the caller should do about a failure.

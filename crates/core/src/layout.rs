@@ -17,6 +17,17 @@ pub enum Layout {
     Flat,
 }
 
+/// What the key of a data file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataPath<'a> {
+    /// The partition, such as `day=2024-01-01/region=eu`; empty: none.
+    pub partition: &'a str,
+    /// The id that the file lies under: that of its snapshot, or the one that it was staged under.
+    pub snapshot: &'a str,
+    /// What the file is called.
+    pub file: &'a str,
+}
+
 /// In the hive layout, the folder of snapshots, of the whole dataset's or of a partition's.
 pub(crate) const SEGMENTS: &str = "segments";
 
@@ -99,6 +110,25 @@ impl Layout {
         }
         let partitions = self.partitions_prefix(dataset);
         format!("{partitions}{partition}/{SEGMENTS}/{snapshot}/data/{file}")
+    }
+
+    /// What the key of a data file says; `None` if `key` has not exactly the shape of one.
+    #[must_use]
+    pub fn parse_data_path<'a>(self, dataset: &str, key: &'a str) -> Option<DataPath<'a>> {
+        let below = key.strip_prefix(&*self.dataset_prefix(dataset))?;
+        let (folder, file) = below.rsplit_once("/data/")?;
+        let (partition, snapshot) = match self {
+            Layout::Default => ("", folder.strip_prefix("snapshots/")?),
+            Layout::Flat => ("", folder),
+            Layout::Hive => match folder.strip_prefix("partitions/") {
+                Some(folder) => folder.rsplit_once("/segments/")?,
+                None => ("", folder.strip_prefix("segments/")?),
+            },
+        };
+        let is_name = |name: &str| !name.is_empty() && !name.contains('/');
+        let is_whole = is_name(file) && is_name(snapshot) && self.may_be_snapshot(snapshot);
+        let in_partition = self == Layout::Hive && folder.starts_with("partitions/");
+        (is_whole && in_partition != partition.is_empty()).then_some(DataPath { partition, snapshot, file })
     }
 
     /// The copy of a manifest beside a partition's files, in the hive layout.
@@ -278,6 +308,35 @@ mod tests {
             "datasets/foo/manifest.json",
         ] {
             assert_eq!(parse(key), None, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_exact_shape_is_a_data_file() {
+        let path = |partition, snapshot, file| Some(DataPath { partition, snapshot, file });
+        for (layout, key, expected) in [
+            (Layout::Default, "datasets/foo/snapshots/17/data/data.gz", path("", "17", "data.gz")),
+            (Layout::Hive, "datasets/foo/segments/17/data/data", path("", "17", "data")),
+            (
+                Layout::Hive,
+                "datasets/foo/partitions/a=1/b=2/segments/17/data/data-2",
+                path("a=1/b=2", "17", "data-2"),
+            ),
+            (Layout::Flat, "foo/17/data/data", path("", "17", "data")),
+            (Layout::Default, "datasets/foobar/snapshots/17/data/data", None),
+            (Layout::Default, "datasets/foo/snapshots/17/manifest.json", None),
+            (Layout::Default, "datasets/foo/snapshots/17/data/", None),
+            (Layout::Default, "datasets/foo/snapshots//data/data", None),
+            (Layout::Default, "datasets/foo/snapshots/1/7/data/data", None),
+            (Layout::Default, "datasets/foo/snapshots/17/data/x/y", None),
+            (Layout::Default, "datasets/foo/segments/17/data/data", None),
+            (Layout::Hive, "datasets/foo/partitions/segments/17/data/data", None),
+            (Layout::Hive, "datasets/foo/partitions//segments/17/data/data", None),
+            (Layout::Hive, "datasets/foo/snapshots/17/data/data", None),
+            (Layout::Flat, "foo/_commits/data/data", None),
+            (Layout::Flat, "foo/latest/data/data", None),
+        ] {
+            assert_eq!(layout.parse_data_path("foo", key), expected, "{key}");
         }
     }
 

@@ -7,8 +7,8 @@ use super::file_reader::buffer;
 use super::ingest::Pending;
 use super::pipe::{CHUNK, Pipe};
 use super::transaction::{Source, Staged, Terms, Transaction};
-use super::{BlobReader, Dataset, ReadOptions, Snapshot};
-use crate::context::Context;
+use super::{BlobReader, Dataset, Part, ReadOptions, Snapshot};
+use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
 use crate::manifest::Metadata;
 use crate::options::CommitOptions;
@@ -103,7 +103,7 @@ impl Dataset {
         Transaction::new(self.clone()).commit(&mut { source }, terms)
     }
 
-    fn require_no_codec(&self, call: &str) -> Result<()> {
+    pub(super) fn require_no_codec(&self, call: &str) -> Result<()> {
         let Some(codec) = self.options().codec.manifest_name() else { return Ok(()) };
         let message = format!(
             "{call} needs a dataset without a codec, and this one was opened with {}: open it without, or write \
@@ -115,7 +115,7 @@ impl Dataset {
 }
 
 /// Where the bytes of a blob come from in one call.
-enum Blob<'a> {
+pub(super) enum Blob<'a> {
     Memory(&'a [u8]),
     Pulled(&'a mut dyn BlobSource),
 }
@@ -249,6 +249,18 @@ impl BlobWriter {
         }
         let terms = Terms::new(self.transaction.dataset(), metadata, options)?;
         self.transaction.commit(&mut Staged, terms)
+    }
+
+    /// Makes the bytes durable as a part, with all that [`super::RecordWriter::stage`] says.
+    ///
+    /// # Errors
+    /// As [`super::RecordWriter::stage`]; `State` also while a write is in half.
+    pub fn stage(&mut self, options: &CallOptions) -> Result<Part> {
+        self.transaction.check_committable()?;
+        if let Some(partial) = self.partial {
+            return Err(self.in_part(partial));
+        }
+        self.transaction.stage_part(options)
     }
 
     /// Gives the bytes up. A second time it does nothing.

@@ -1,8 +1,10 @@
 //! Opening a dataset: what it is told, checked, without any I/O.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::partition;
+use super::parts::CommittedParts;
 use crate::checksum::Checksum;
 use crate::codec::{Codec, MAX_RECORD_BYTES_DEFAULT};
 use crate::commit::Target;
@@ -15,7 +17,7 @@ use crate::history::History;
 use crate::id;
 use crate::layout::Layout;
 use crate::manifest::FileFormat;
-use crate::store::{Durability, Store};
+use crate::store::{Durability, Store, sys};
 
 /// How a dataset is written. What is read follows each snapshot's own manifest.
 #[derive(Clone, Debug)]
@@ -63,6 +65,23 @@ impl Default for DatasetOptions {
 }
 
 impl DatasetOptions {
+    /// What the data file of this number (from 1) of one id and partition is called.
+    pub(super) fn file_name(&self, number: u32) -> String {
+        let (name, extension) = (self.codec.file_name(), self.compressor.extension());
+        if number <= 1 { format!("{name}{extension}") } else { format!("{name}-{number}{extension}") }
+    }
+
+    /// Whether [`DatasetOptions::file_name`] gives this name for some number.
+    pub(super) fn is_file_name(&self, name: &str) -> bool {
+        let Some(rest) = name.strip_suffix(self.compressor.extension()) else { return false };
+        let Some(number) = rest.strip_prefix(self.codec.file_name()) else { return false };
+        number.is_empty()
+            || number
+                .strip_prefix('-')
+                .and_then(|digits| digits.parse().ok())
+                .is_some_and(|number: u32| number > 1 && self.file_name(number) == name)
+    }
+
     /// How data files are written.
     #[must_use]
     pub fn file_format(&self) -> FileFormat {
@@ -84,6 +103,10 @@ struct Inner {
     knowledge: Mutex<Knowledge>,
     /// The time that new snapshots are dated by.
     clock: fn() -> i64,
+    /// The time that the age of staged data is counted by: it goes on while the machine is suspended.
+    boot_time: fn() -> Duration,
+    /// What this handle has read of which snapshots hold which parts.
+    committed: Mutex<CommittedParts>,
     /// What this handle has seen to stand still.
     sightings: Sightings,
 }
@@ -116,6 +139,8 @@ impl Dataset {
                 options,
                 knowledge,
                 clock: id::now,
+                boot_time: sys::boot_time,
+                committed: Mutex::default(),
                 sightings: Sightings::default(),
             }),
         })
@@ -169,6 +194,27 @@ impl Dataset {
         let mut inner = Arc::into_inner(dataset.inner).expect("there is no other");
         inner.clock = clock;
         Dataset { inner: Arc::new(inner) }
+    }
+
+    /// The same dataset, opened anew, with another clock for the age of staged data.
+    #[cfg(test)]
+    pub(super) fn with_boot_time(self, boot_time: fn() -> Duration) -> Self {
+        let dataset =
+            Dataset::open(self.store(), self.id(), self.options().clone()).expect("it was opened before");
+        let mut inner = Arc::into_inner(dataset.inner).expect("there is no other");
+        inner.boot_time = boot_time;
+        Dataset { inner: Arc::new(inner) }
+    }
+
+    /// Now, in nanoseconds since the machine was started, time spent suspended included.
+    pub(super) fn boot_time(&self) -> i128 {
+        i128::try_from((self.inner.boot_time)().as_nanos()).unwrap_or(i128::MAX)
+    }
+
+    /// What this handle has read of which snapshots hold which parts. Never locked while waiting for anything.
+    pub(super) fn committed_parts(&self) -> MutexGuard<'_, CommittedParts> {
+        // Each state of the value is valid, so that a panic elsewhere while it was locked does no harm.
+        self.inner.committed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn knowledge(&self) -> Knowledge {

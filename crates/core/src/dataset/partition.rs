@@ -57,6 +57,15 @@ pub(super) fn check_keys(keys: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Whether this is the path of a partition by these keys.
+pub(super) fn is_partition(keys: &[String], path: &str) -> bool {
+    let mut segments = path.split('/');
+    let is_of = |key: &String| {
+        segments.next().is_some_and(|segment| segment.strip_prefix(&**key).is_some_and(|rest| rest.starts_with('=')))
+    };
+    keys.iter().all(is_of) && segments.next().is_none()
+}
+
 /// The most combinations of values whose partition is remembered.
 const KNOWN_MAX: usize = 1 << 16;
 

@@ -10,7 +10,7 @@ use crate::compress::CompressStream;
 use crate::context::{Context, Progress};
 use crate::error::{Error, Result, Status};
 use crate::manifest::FileRef;
-use crate::store::{Put, Upload};
+use crate::store::{Hold, Put, Upload};
 
 use super::stream_write::Record;
 
@@ -51,6 +51,10 @@ pub(super) struct Pipe {
     writeback: u64,
     /// Encoder and compressor have given their last bytes.
     complete: bool,
+    /// Gives the time that a data file's age is counted by.
+    dataset: Dataset,
+    /// When the age of the data file begins to count.
+    staged: i128,
     stored: u64,
     counts: Counts,
 }
@@ -69,6 +73,8 @@ pub(super) struct Counts {
 pub(super) struct DataFile {
     pub file: FileRef,
     pub counts: Counts,
+    /// When its age began to count, by [`Dataset::boot_time`].
+    pub staged: i128,
 }
 
 impl Pipe {
@@ -87,7 +93,7 @@ impl Pipe {
         context: &Context,
     ) -> Result<Pipe> {
         let options = dataset.options();
-        let name = format!("{}{}", options.codec.file_name(), options.compressor.extension());
+        let name = options.file_name(1);
         let key = options.layout.partition_data_path(dataset.id(), partition, &home.id, &name);
         let compressor = CompressStream::new(options.compressor, options.compression_level)?;
         let piece = compressor.as_ref().map_or(CHUNK, CompressStream::piece);
@@ -122,6 +128,8 @@ impl Pipe {
             hasher: options.checksum.hasher(),
             writeback: 0,
             complete: false,
+            dataset: dataset.clone(),
+            staged: dataset.boot_time(),
             stored: 0,
             counts: Counts { records, ..Counts::default() },
         })
@@ -303,6 +311,11 @@ impl Pipe {
             }
             self.compressor = None;
             self.complete = true;
+            // A service may date an object from the beginning of its upload; where an upload is held, the file is
+            // as old as its last bytes.
+            if self.dataset.store().backend().capabilities().has_holds {
+                self.staged = self.dataset.boot_time();
+            }
         }
         for rest in [&mut self.buffer, &mut self.compressed] {
             store(&self.context, &mut *self.upload, &mut self.hasher, &mut self.stored, rest, self.piece)?;
@@ -349,7 +362,12 @@ impl Pipe {
             checksum: self.hasher.take().map(Hasher::finish),
             stats: self.encoder.as_mut().and_then(|encoder| encoder.statistics(records)),
         };
-        Ok(DataFile { file, counts: self.counts })
+        Ok(DataFile { file, counts: self.counts, staged: self.staged })
+    }
+
+    /// Keeps clean-up away from the data file, for as long as the answer lives.
+    pub fn hold(&mut self) -> Option<Box<dyn Hold>> {
+        self.upload.hold()
     }
 }
 

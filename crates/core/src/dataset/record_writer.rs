@@ -1,11 +1,11 @@
 //! The push writer: records are staged as the caller has them, and committed when it says so.
 
-use super::Dataset;
+use super::{Dataset, Part};
 use super::commit::Commit;
 use super::ingest::Pending;
 use super::transaction::{Staged, Terms, Transaction};
 use crate::codec::lines::next_line;
-use crate::context::Context;
+use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
 use crate::manifest::Metadata;
 use crate::options::CommitOptions;
@@ -189,6 +189,17 @@ impl RecordWriter {
         let terms = Terms::new(self.transaction.dataset(), metadata, options)?;
         self.transaction.check_committable()?;
         self.transaction.commit(&mut Staged, terms)
+    }
+
+    /// Makes all records taken so far durable as a part, which is invisible until [`Dataset::commit_parts`] names
+    /// it, by this process or another. After a success the writer is done, and every call on it gives `State`.
+    /// After a failure the data are kept, and it may be repeated.
+    ///
+    /// # Errors
+    /// `State`; `CommitUnknown` if a commit was tried and it is unknown whether it happened; `Deadline`,
+    /// `Cancelled`, `Aborted`; the store's failures.
+    pub fn stage(&mut self, options: &CallOptions) -> Result<Part> {
+        self.transaction.stage_part(options)
     }
 
     /// Gives all records up. A second time it does nothing.

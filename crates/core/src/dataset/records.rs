@@ -159,6 +159,7 @@ impl Source for Held<'_> {
                 pipe.append_checked(self.records[*number], self.partitions.checked)?;
             }
             begin = *end;
+            transaction.hold(&mut pipe);
             pipe.close()?;
             pipe.start_writeback();
             before = sum(before, pipe.progress());

@@ -50,7 +50,7 @@ impl Dataset {
 }
 
 /// Records that are pulled when the protocol is ready for them.
-struct Pulled<'a>(&'a mut dyn RecordSource);
+pub(super) struct Pulled<'a>(pub &'a mut dyn RecordSource);
 
 impl Source for Pulled<'_> {
     fn fill(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {

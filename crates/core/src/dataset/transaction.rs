@@ -2,20 +2,23 @@
 //! Records and blobs, pulled, pushed or given as arrays, differ in their [`Source`] only.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::commit::{Commit, Outcome};
+use super::parts::WantedParts;
 use super::pipe::{DataFile, Pipe};
 use super::{Dataset, Snapshot};
 use crate::commit::driver::{self, Content, Ended};
-use crate::commit::machine::{Dated, Publication};
+use crate::commit::machine::{Dated, Goal, Publication};
 use crate::context::{CallOptions, Context, Progress, Retry};
 use crate::error::{Action, Error, Result, Status};
-use crate::history::{Decision, Id, Slot};
+use crate::history::{Decision, History, Id, Slot};
 use crate::id;
 use crate::manifest::producers::Stamp;
 use crate::manifest::{Manifest, ManifestKey, Metadata};
 use crate::options::{CommitOptions, ProgressFn};
 use crate::process::Process;
+use crate::store::Hold;
 
 /// What the caller wants of a commit.
 pub(super) struct Terms<'p> {
@@ -28,6 +31,14 @@ pub(super) struct Terms<'p> {
 }
 
 impl<'p> Terms<'p> {
+    /// Starts the clock of the call.
+    pub fn staging(dataset: &Dataset, call: &CallOptions, progress: Option<ProgressFn<'p>>) -> Self {
+        // The listener hears of the records, not of the requests.
+        let context = dataset.begin(&CallOptions { progress: None, ..call.clone() });
+        let metadata = Metadata::empty();
+        Terms { context, metadata, expected: None, stamp: None, retry: None, progress }
+    }
+
     /// Starts the clock of the call.
     pub fn new(dataset: &Dataset, metadata: Metadata, options: CommitOptions<'p>) -> Result<Self> {
         let context = dataset.begin(&options.call);
@@ -98,7 +109,26 @@ pub(super) struct Transaction {
     manifest: Option<Manifest>,
     /// The attempt whose outcome is unknown: its data must not be touched.
     pending: Option<Decision>,
+    /// Keeps clean-up away from all data files, which lie under one id: a lock on the first of them stands for
+    /// the others.
+    hold: Option<Box<dyn Hold>>,
+    /// When the oldest of the data files was staged, by [`Dataset::boot_time`].
+    staged: Option<i128>,
+    /// What is committed are these parts: their files are not this transaction's to remove.
+    parts: Option<WantedParts>,
 }
+
+/// Data files that are durable, under an id of their own.
+pub(super) struct StagedFiles {
+    pub home: Dated,
+    pub files: Vec<DataFile>,
+    pub hold: Option<Box<dyn Hold>>,
+    /// When the oldest of them was staged, by [`Dataset::boot_time`].
+    pub staged: i128,
+}
+
+/// How long after it was staged data may be committed: clean-up leaves alone what is younger than twice that.
+pub(super) const STAGED_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 enum Phase {
     Empty,
@@ -109,6 +139,8 @@ enum Phase {
     Durable(Dated),
     Failed(Error),
     Committed,
+    /// Its data files are a part.
+    Staged,
     Aborted,
 }
 
@@ -121,7 +153,17 @@ impl Transaction {
             files: Vec::new(),
             manifest: None,
             pending: None,
+            hold: None,
+            staged: None,
+            parts: None,
         }
+    }
+
+    /// One that commits parts.
+    pub fn of_parts(dataset: Dataset, parts: WantedParts) -> Self {
+        let mut transaction = Transaction::new(dataset);
+        transaction.parts = Some(parts);
+        transaction
     }
 
     pub fn dataset(&self) -> &Dataset {
@@ -130,7 +172,15 @@ impl Transaction {
 
     /// Adds a data file that is durable; there may come more.
     pub fn add(&mut self, data: DataFile) {
+        self.staged = Some(self.staged.map_or(data.staged, |staged| staged.min(data.staged)));
         self.files.push(data);
+    }
+
+    /// Has clean-up leave alone what is staged under the id of this pipe, the first one of several.
+    pub fn hold(&mut self, pipe: &mut Pipe) {
+        if self.hold.is_none() {
+            self.hold = pipe.hold();
+        }
     }
 
     /// All data files have been added.
@@ -143,7 +193,8 @@ impl Transaction {
         if !matches!(self.phase, Phase::Open(_)) {
             driver::check_clock(self.dataset.target())?;
             let home = fresh_home(&self.dataset);
-            let pipe = Pipe::open(&self.dataset, &home, early_writeback, context)?;
+            let mut pipe = Pipe::open(&self.dataset, &home, early_writeback, context)?;
+            self.hold(&mut pipe);
             self.phase = Phase::Open(Box::new(pipe));
         }
         self.pipe()
@@ -221,7 +272,7 @@ impl Transaction {
         match self.phase {
             Phase::Empty | Phase::Closed(_) | Phase::Durable(_) => true,
             Phase::Open(_) => source.is_repeatable(),
-            Phase::Failed(_) | Phase::Committed | Phase::Aborted => false,
+            Phase::Failed(_) | Phase::Committed | Phase::Staged | Phase::Aborted => false,
         }
     }
 
@@ -230,13 +281,13 @@ impl Transaction {
         let mut knowledge = dataset.knowledge();
         let mut pending = self.pending.take();
         let (expected, stamp) = (terms.expected.clone(), terms.stamp.clone());
+        let goal = Goal::Commit { expected, stamp, has_parts: self.parts.is_some() };
         let context = terms.context.clone();
         let mut attempt = Attempt { transaction: self, source, terms };
         let ended = driver::commit(
             dataset.target(),
             &context,
-            expected,
-            stamp,
+            goal,
             &mut attempt,
             &mut knowledge,
             &mut pending,
@@ -258,6 +309,7 @@ impl Transaction {
             }
         };
         self.phase = Phase::Committed;
+        self.hold = None;
         let outcome = match decided.publication {
             Publication::Published => Outcome::Committed,
             Publication::Unpublished => Outcome::Unpublished,
@@ -278,6 +330,9 @@ impl Transaction {
                 Manifest::parse(Context::unlimited(), &decided.payload, key)?
             }
         };
+        if self.parts.is_some() {
+            self.dataset.committed_parts().add(self.dataset.options().layout, &manifest);
+        }
         let snapshot: Snapshot = self.dataset.assemble(manifest, decided.payload.to_vec());
         Ok(Commit { outcome, snapshot })
     }
@@ -305,12 +360,26 @@ impl Transaction {
         }
     }
 
-    /// Gives the data up, as the caller wants.
+    /// Makes the data durable and hands them over, to be committed as a part.
     ///
     /// # Errors
-    /// `CommitUnknown` while a commit may have happened; `State` after one that has.
-    pub fn abort(&mut self) -> Result<()> {
-        self.process.check("a writer")?;
+    /// `CommitUnknown` while a commit may have happened; `State`; what stood in the way of making them durable,
+    /// after which it may be repeated as a commit may.
+    pub fn stage(&mut self, terms: &mut Terms<'_>) -> Result<StagedFiles> {
+        self.check_committable()?;
+        self.check_no_doubt()?;
+        let home = self.finish(terms)?;
+        self.phase = Phase::Staged;
+        Ok(StagedFiles {
+            home,
+            files: std::mem::take(&mut self.files),
+            hold: self.hold.take(),
+            staged: self.staged.unwrap_or_else(|| self.dataset.boot_time()),
+        })
+    }
+
+    /// Fails while a commit may have happened.
+    fn check_no_doubt(&self) -> Result<()> {
         if let Some(pending) = &self.pending {
             let message = format!(
                 "the commit of {} may have happened, so its data are kept: repeat the commit, or resolve this id",
@@ -319,7 +388,17 @@ impl Transaction {
             let error = Error::new(Status::CommitUnknown, message).with_snapshot_id(&*pending.slot.child);
             return Err(self.dataset.named(error));
         }
-        if let Phase::Committed = self.phase {
+        Ok(())
+    }
+
+    /// Gives the data up, as the caller wants.
+    ///
+    /// # Errors
+    /// `CommitUnknown` while a commit may have happened; `State` after one that has, and once they are a part.
+    pub fn abort(&mut self) -> Result<()> {
+        self.process.check("a writer")?;
+        self.check_no_doubt()?;
+        if let Phase::Committed | Phase::Staged = self.phase {
             return Err(self.phase.refusal());
         }
         self.discard();
@@ -332,13 +411,14 @@ impl Transaction {
             return;
         }
         let phase = std::mem::replace(&mut self.phase, Phase::Aborted);
-        if matches!(phase, Phase::Committed) || self.pending.is_some() {
+        if matches!(phase, Phase::Committed) || self.pending.is_some() || self.parts.is_some() {
             return;
         }
         for data in self.files.drain(..) {
             // No manifest names the file: one that cannot be removed now is an orphan, which no reader sees.
             let _ = self.dataset.store().backend().delete(Context::unlimited(), &data.file.path);
         }
+        self.hold = None;
     }
 }
 
@@ -358,6 +438,7 @@ impl Phase {
             }
             Phase::Failed(error) => return error.clone(),
             Phase::Committed => "it has committed: open a new one",
+            Phase::Staged => "its data are staged as a part, to be committed or discarded as such: open a new one",
             Phase::Aborted | Phase::Empty => "it was aborted: open a new one",
         };
         Error::new(Status::State, format_args!("the writer cannot do this any more: {why}"))
@@ -386,9 +467,42 @@ impl Content for Attempt<'_, '_> {
                 "a manifest was asked for before the data were durable",
             ));
         }
-        let manifest = self.transaction.dataset.manifest(slot, &self.transaction.files, &self.terms.metadata);
+        let mut manifest =
+            self.transaction.dataset.manifest(slot, &self.transaction.files, &self.terms.metadata);
+        // Parts keep the order in which they were given.
+        if self.transaction.parts.is_none() {
+            manifest.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        }
         self.transaction.manifest = Some(manifest.clone());
         Ok(manifest)
+    }
+
+    fn committed_part(
+        &mut self,
+        history: History<'_>,
+        head: &Id,
+        seen: Option<&Decision>,
+    ) -> Result<Option<Id>> {
+        match &self.transaction.parts {
+            Some(parts) => parts.named_by(&self.transaction.dataset, history, head, seen),
+            None => Ok(None),
+        }
+    }
+
+    fn check_age(&self) -> Result<()> {
+        let transaction = &self.transaction;
+        let Some(staged) = transaction.staged else { return Ok(()) };
+        let age = transaction.dataset.boot_time().saturating_sub(staged);
+        if age <= i128::try_from(STAGED_MAX.as_nanos()).unwrap_or(i128::MAX) {
+            return Ok(());
+        }
+        let what = if transaction.parts.is_some() { "a part of it" } else { "its data" };
+        let message = format!(
+            "{what} was staged {} hours ago, and what is older than 24 hours is not committed any more, because clean-up \
+             may have removed it: these records are lost, write them again. Nothing is committed",
+            age / 3_600_000_000_000
+        );
+        Err(Error::new(Status::StagedTooOld, message))
     }
 }
 
@@ -397,9 +511,7 @@ impl Dataset {
     fn manifest(&self, slot: &Slot, data: &[DataFile], metadata: &Metadata) -> Manifest {
         let options = self.options();
         let counts = data.iter().map(|data| data.counts);
-        let mut files: Vec<_> = data.iter().map(|data| data.file.clone()).collect();
-        // As the manifest has them.
-        files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        let files: Vec<_> = data.iter().map(|data| data.file.clone()).collect();
         let mut manifest = Manifest {
             metadata: metadata.clone(),
             files,

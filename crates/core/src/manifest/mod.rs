@@ -7,7 +7,7 @@ pub(crate) mod json;
 mod metadata;
 pub(crate) mod producers;
 mod read;
-mod rfc3339;
+pub(crate) mod rfc3339;
 mod write;
 
 pub use format::FileFormat;
@@ -39,7 +39,7 @@ pub struct Manifest {
     pub created_at: i64,
     /// The caller's metadata and the reserved keys.
     pub metadata: Metadata,
-    /// The data files; encoded in the order of their paths.
+    /// The data files, in the order in which their records are read.
     pub files: Vec<FileRef>,
     /// The snapshot before this one; `None` for the first.
     pub parent_snapshot_id: Option<String>,

@@ -1,10 +1,10 @@
 //! Writing a manifest: byte for byte as the format says (`docs/format.md`, section "Manifest encoding").
 
-use serde::ser::{Error as _, SerializeMap, SerializeSeq};
+use serde::ser::{Error as _, SerializeMap};
 use serde::{Serialize, Serializer};
 
 use super::json::{GoFormatter, Raw};
-use super::{FORMAT_VERSION, FileRef, Manifest, SCHEMA_NAME, rfc3339};
+use super::{FORMAT_VERSION, Manifest, SCHEMA_NAME, rfc3339};
 use crate::error::{Error, Result, Status};
 
 /// About how long a manifest is without its files, and one of these without its path and statistics, in
@@ -43,7 +43,7 @@ impl Serialize for Encoded<'_> {
         map.serialize_entry("snapshot_id", &manifest.snapshot_id)?;
         map.serialize_entry("created_at", &time(manifest.created_at)?)?;
         map.serialize_entry("metadata", &Raw(manifest.metadata.json()))?;
-        map.serialize_entry("files", &ByPath(&manifest.files))?;
+        map.serialize_entry("files", &manifest.files)?;
         if let Some(parent) = &manifest.parent_snapshot_id {
             map.serialize_entry("parent_snapshot_id", parent)?;
         }
@@ -66,23 +66,6 @@ impl Serialize for Encoded<'_> {
             map.serialize_entry(key, &Raw(value))?;
         }
         map.end()
-    }
-}
-
-/// Files in the order of their paths.
-struct ByPath<'a>(&'a [FileRef]);
-
-impl Serialize for ByPath<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut seq = serializer.serialize_seq(Some(self.0.len()))?;
-        if self.0.is_sorted_by(|a, b| a.path <= b.path) {
-            self.0.iter().try_for_each(|file| seq.serialize_element(file))?;
-        } else {
-            let mut by_path: Vec<&FileRef> = self.0.iter().collect();
-            by_path.sort_by(|a, b| a.path.cmp(&b.path));
-            by_path.into_iter().try_for_each(|file| seq.serialize_element(file))?;
-        }
-        seq.end()
     }
 }
 

@@ -110,8 +110,13 @@ pub(crate) trait File: Send {
     fn start_writeback(&mut self, offset: u64, length: u64);
     /// Takes its exclusive lock, or fails at once with `EWOULDBLOCK`.
     fn try_lock(&mut self) -> Io<()>;
+    /// Takes its shared lock, or fails at once with `EWOULDBLOCK`.
+    fn try_lock_shared(&mut self) -> Io<()>;
     /// Gives the lock back, also for a forked process that has inherited it.
     fn unlock(&mut self) -> Io<()>;
+    /// Another descriptor of the same open file: a lock that one of them has taken is held until the last is
+    /// closed.
+    fn duplicate(&self) -> Io<Box<dyn File>>;
     /// Closes it. It is closed with any answer.
     fn close(self: Box<Self>) -> Io<()>;
 }

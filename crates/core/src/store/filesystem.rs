@@ -19,8 +19,8 @@ use std::time::Duration;
 use super::disk::real::RealDisk;
 use super::disk::{Dir, Disk, Errno, File, Kind, retry};
 use super::{
-    Backend, Capabilities, Durability, Head, LockWait, Object, PreparedSwap, Put, Swap, Upload, key,
-    write_whole,
+    Backend, Capabilities, Durability, Head, Inspected, LockWait, Object, PreparedSwap, Put, StoreTime, Swap,
+    Upload, key, write_whole,
 };
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
@@ -216,6 +216,7 @@ impl Backend for Filesystem {
             persists: true,
             has_locations: true,
             has_conditional_uploads: true,
+            has_holds: true,
         }
     }
 
@@ -329,7 +330,11 @@ impl Backend for Filesystem {
     }
 
     fn age(&self, _context: &Context, key: &str) -> Result<Option<Duration>> {
-        self.core.age(key)
+        Ok(self.core.inspect(key, &mut StoreTime::default())?.and_then(|inspected| inspected.age))
+    }
+
+    fn inspect(&self, _context: &Context, key: &str, time: &mut StoreTime) -> Result<Option<Inspected>> {
+        self.core.inspect(key, time)
     }
 
     fn check_folder(&self, _context: &Context, prefix: &str) -> Result<()> {

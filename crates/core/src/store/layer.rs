@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Backend, Capabilities, Durability, Head, LockWait, Object, Put, Swap, Upload};
+use super::{
+    Backend, Capabilities, Durability, Head, Inspected, LockWait, Object, Put, StoreTime, Swap, Upload,
+};
 use crate::context::Context;
 use crate::error::Result;
 
@@ -68,6 +70,10 @@ pub(crate) trait Layer: Send + Sync {
 
     fn age(&self, context: &Context, key: &str) -> Result<Option<Duration>> {
         self.inner().age(context, key)
+    }
+
+    fn inspect(&self, context: &Context, key: &str, time: &mut StoreTime) -> Result<Option<Inspected>> {
+        self.inner().inspect(context, key, time)
     }
 
     fn check_folder(&self, context: &Context, prefix: &str) -> Result<()> {
@@ -147,6 +153,10 @@ impl<L: Layer> Backend for Layered<L> {
 
     fn age(&self, context: &Context, key: &str) -> Result<Option<Duration>> {
         self.0.age(context, key)
+    }
+
+    fn inspect(&self, context: &Context, key: &str, time: &mut StoreTime) -> Result<Option<Inspected>> {
+        self.0.inspect(context, key, time)
     }
 
     fn check_folder(&self, context: &Context, prefix: &str) -> Result<()> {

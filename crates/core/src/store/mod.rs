@@ -97,6 +97,9 @@ pub struct Capabilities {
     pub has_locations: bool,
     /// [`Upload::finish`] refuses a key that is taken, too, and not only [`Backend::put_if_absent`].
     pub has_conditional_uploads: bool,
+    /// [`Upload::hold`] answers, and an upload is held from its beginning on: clean-up leaves alone what a living
+    /// writer holds, however old it is.
+    pub has_holds: bool,
 }
 
 /// What a store tells of an object without reading it.
@@ -105,6 +108,22 @@ pub struct Head {
     /// Its size in bytes.
     pub size: u64,
 }
+
+/// What a store tells of an object together with its age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// Its size in bytes.
+    pub size: u64,
+    /// How long it has stood unchanged by the store's own clock; `None`: the store has none.
+    pub age: Option<Duration>,
+}
+
+/// The time by a store's own clock, as the first of several [`Backend::inspect`] calls has read it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StoreTime(pub(crate) Option<i128>);
+
+/// Keeps clean-up away from an object that is staged, for as long as it lives, and ends with the process.
+pub trait Hold: Send + Sync {}
 
 /// An object being written; dropped before `finish`, it leaves nothing.
 pub trait Upload: Send {
@@ -126,6 +145,12 @@ pub trait Upload: Send {
     /// The store's failure. `NoSpace`: it may be called again.
     fn sync(&mut self, _context: &Context) -> Result<()> {
         Ok(())
+    }
+
+    /// Keeps clean-up away from the object after it is finished, too, for as long as the answer lives. Asked
+    /// before [`Upload::sync`] and [`Upload::finish`]. `None`: there is no such lock, or it could not be taken.
+    fn hold(&mut self) -> Option<Box<dyn Hold>> {
+        None
     }
 
     /// Gives the object its name, without making that durable: [`Upload::finish`] does it, and answers the
@@ -326,6 +351,18 @@ pub trait Backend: Send + Sync {
         let _ = context;
         let message = format!("{} has no clock that could tell the age of {key:?}", self.describe());
         Err(Error::new(Status::Unsupported, message).with_path(key))
+    }
+
+    /// Size and age of an object, with as few requests as the store allows; `None` if it is absent. `time` keeps
+    /// the store's time from the first of several calls to the last.
+    ///
+    /// # Errors
+    /// The store's failure; never for absence.
+    fn inspect(&self, context: &Context, key: &str, time: &mut StoreTime) -> Result<Option<Inspected>> {
+        let _ = time;
+        let Some(Head { size }) = self.head(context, key)? else { return Ok(None) };
+        let age = if self.capabilities().has_clock { self.age(context, key)? } else { None };
+        Ok(Some(Inspected { size, age }))
     }
 
     /// Fails if objects below this prefix (ending in `/`) are impossible, because something that is no folder

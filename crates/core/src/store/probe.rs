@@ -4,7 +4,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Backend, Capabilities, Durability, Head, LockWait, Object, Put, Swap, Upload, key};
+use super::{
+    Backend, Capabilities, Durability, Head, Inspected, LockWait, Object, Put, StoreTime, Swap, Upload, key,
+};
 use crate::context::{Context, Retry};
 use crate::error::{Error, Result, Status};
 use crate::id;
@@ -132,6 +134,10 @@ impl Backend for Probed {
 
     fn age(&self, context: &Context, key: &str) -> Result<Option<Duration>> {
         self.backend.age(context, key)
+    }
+
+    fn inspect(&self, context: &Context, key: &str, time: &mut StoreTime) -> Result<Option<Inspected>> {
+        self.backend.inspect(context, key, time)
     }
 
     fn check_folder(&self, context: &Context, prefix: &str) -> Result<()> {

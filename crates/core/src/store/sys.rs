@@ -33,6 +33,23 @@ pub(crate) fn forks_so_far() -> u64 {
     FORKS.load(Ordering::Relaxed)
 }
 
+/// Time since the machine was started, that spent suspended included; since some fixed moment on systems that
+/// do not count suspended time.
+pub(crate) fn boot_time() -> std::time::Duration {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const CLOCK: libc::clockid_t = libc::CLOCK_BOOTTIME;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a value of the call's own type. The clock exists on every system that this is
+    // built for, so that the call cannot fail.
+    unsafe { libc::clock_gettime(CLOCK, &raw mut time) };
+    std::time::Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or_default(),
+        u32::try_from(time.tv_nsec).unwrap_or_default(),
+    )
+}
+
 fn last_errno() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }

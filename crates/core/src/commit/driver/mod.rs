@@ -9,15 +9,14 @@ use std::time::Duration;
 
 use super::Target;
 use super::machine::{
-    Conclusion, Dated, Drawn, Goal, Knowledge, Machine, PauseAnswer, Pending, Publication, PutAnswer, Reason,
-    SwapAnswer, SyncAnswer,
+    Conclusion, Dated, Drawn, Goal, Knowledge, Machine, PartsAnswer, PauseAnswer, Pending, Publication,
+    PutAnswer, Reason, SwapAnswer, SyncAnswer,
 };
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::history::{Decision, History, Id, MANIFEST_MAX, Slot, SlotKind, copies, slot};
 use crate::id::{self, TIME_END};
 use crate::layout::Layout;
-use crate::manifest::producers::Stamp;
 use crate::manifest::{Manifest, ManifestKey};
 use crate::store::known_heads::KnownHead;
 use crate::store::{Backend, Durability, LockWait, LogLevel, Put, Swap};
@@ -42,6 +41,29 @@ pub trait Content {
     /// # Errors
     /// `NoMemory`.
     fn manifest(&mut self, slot: &Slot) -> Result<Manifest>;
+
+    /// The snapshot, from `head` back, that names one of the parts that are to be committed, if there is one.
+    /// `seen` is a decision that is in hand, perhaps the head's.
+    ///
+    /// # Errors
+    /// What stands in the way of reading the history.
+    fn committed_part(
+        &mut self,
+        history: History<'_>,
+        head: &Id,
+        seen: Option<&Decision>,
+    ) -> Result<Option<Id>> {
+        let _ = (history, head, seen);
+        Ok(None)
+    }
+
+    /// Fails if the data was staged so long ago that clean-up may have removed it. Asked before each slot.
+    ///
+    /// # Errors
+    /// `StagedTooOld`.
+    fn check_age(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A commit that is decided.
@@ -88,21 +110,19 @@ struct Driver<'a> {
     error: Option<Error>,
 }
 
-/// Commits `content`; learns into `knowledge`; leaves in `pending` the attempt whose outcome is unknown.
+/// Commits `content` as `goal`, a commit, says; learns into `knowledge`; leaves in `pending` the attempt whose outcome is unknown.
 ///
 /// # Errors
 /// Certainly not committed, but for `CommitUnknown`.
 pub fn commit(
     target: Target<'_>,
     context: &Context,
-    expected: Option<Option<Id>>,
-    stamp: Option<Stamp>,
+    goal: Goal,
     content: &mut dyn Content,
     knowledge: &mut Knowledge,
     pending: &mut Option<Decision>,
 ) -> Result<Ended> {
     check_clock(target)?;
-    let goal = Goal::Commit { expected, stamp };
     let repeated = pending.clone();
     let machine = match &repeated {
         Some(pending) => {
@@ -280,6 +300,7 @@ impl<'a> Driver<'a> {
             Pending::ReadAge(ask) => answer!(ask, self.read_age(&ask.request.0)),
             Pending::PersistAdopted(ask) => answer!(ask, self.persist_adopted(&ask.request.0)),
             Pending::FinishData(ask) => answer!(ask, self.finish_data()),
+            Pending::CheckParts(ask) => answer!(ask, self.check_parts(&ask.request.0)),
             Pending::Draw(ask) => answer!(ask, self.draw()),
             Pending::PutSlot(ask) => answer!(ask, self.put_slot(&ask.request.0)),
             Pending::PutManifest(ask) => answer!(ask, self.put_manifest(&ask.request.0)),
@@ -320,6 +341,19 @@ impl<'a> Driver<'a> {
             Err(error) => {
                 self.error = Some(error);
                 None
+            }
+        }
+    }
+
+    fn check_parts(&mut self, head: &Id) -> PartsAnswer {
+        let history = self.target.history(self.context);
+        let Some(content) = self.content.as_mut() else { return PartsAnswer::New };
+        match content.committed_part(history, head, self.seen.as_ref()) {
+            Ok(None) => PartsAnswer::New,
+            Ok(Some(id)) => PartsAnswer::Committed(id),
+            Err(error) => {
+                self.error = Some(error);
+                PartsAnswer::Failed
             }
         }
     }
@@ -376,6 +410,11 @@ impl<'a> Driver<'a> {
     }
 
     fn put_slot(&mut self, slot: &Slot) -> PutAnswer {
+        let age = self.content.as_ref().map_or(Ok(()), |content| content.check_age());
+        if let Err(error) = age {
+            self.error = Some(error);
+            return PutAnswer::Failed;
+        }
         let payload = match self.payload(slot) {
             Ok(payload) => payload,
             Err(error) => {

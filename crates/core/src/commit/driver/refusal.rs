@@ -107,6 +107,13 @@ impl Driver<'_> {
                 );
                 Error::new(Status::SequenceTooOld, message)
             }
+            Reason::PartCommitted(id) => {
+                let message = format!(
+                    "the snapshot {id} holds one of these parts already, and a part is committed once; leave out what it \
+                     holds"
+                );
+                Error::new(Status::PartCommitted, message).with_snapshot_id(&*id)
+            }
             Reason::Unorderable(id) => {
                 let message =
                     format!("no new id sorts after the parent {id:?}: its form or its time leaves no room");

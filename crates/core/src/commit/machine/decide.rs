@@ -6,8 +6,8 @@ use std::sync::Arc;
 #[cfg(test)]
 use super::Mutant;
 use super::{
-    Conclusion, Dated, Draw, DrawState, Drawn, Goal, Job, Machine, ManifestAnswer, Pause, PauseAnswer,
-    PauseState, Pending, PersistSlot, PutAnswer, PutSlot, PutState, Read, ReadSlot, Reason, SlotState,
+    CheckParts, Conclusion, Dated, Draw, DrawState, Drawn, Goal, Job, Machine, ManifestAnswer, Pause, PauseAnswer,
+    PartsAnswer, PauseState, Pending, PersistSlot, PutAnswer, PutSlot, PutState, Read, ReadSlot, Reason, SlotState,
     SlotSyncState, SyncAnswer, Then,
 };
 use crate::history::{Id, Slot, SlotKind};
@@ -98,7 +98,30 @@ impl Machine {
         if let Some(conflict) = self.conflict() {
             return conflict;
         }
-        self.draw()
+        #[cfg(test)]
+        if self.slot.is_some() && self.mutated(Mutant::PartsNotCheckedAtRebase) {
+            return self.draw();
+        }
+        self.check_parts()
+    }
+
+    /// A part is committed once: no snapshot up to the head may name one of ours.
+    pub(super) fn check_parts(&mut self) -> Pending {
+        match (&self.goal, &self.head) {
+            (Goal::Commit { has_parts: true, .. }, Some(head)) => {
+                let head = head.id.clone();
+                self.ask(CheckParts(head), ())
+            }
+            _ => self.draw(),
+        }
+    }
+
+    pub(super) fn on_parts_checked(&mut self, answer: PartsAnswer) -> Pending {
+        match answer {
+            PartsAnswer::New => self.draw(),
+            PartsAnswer::Committed(id) => self.refuse(Reason::PartCommitted(id)),
+            PartsAnswer::Failed => self.fail(),
+        }
     }
 
     pub(in crate::commit) fn draw(&mut self) -> Pending {

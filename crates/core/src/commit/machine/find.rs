@@ -354,7 +354,7 @@ impl Machine {
         }
         // Found again, after another's adoption: the data are durable already.
         if self.id.is_some() {
-            return self.draw();
+            return self.check_parts();
         }
         self.ask(FinishData, ())
     }

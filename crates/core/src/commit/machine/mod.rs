@@ -27,11 +27,11 @@ pub(super) use publish::{Job, Then};
 #[cfg(test)]
 pub use request::{Ask, Request};
 pub use request::{
-    CheckHead, Drawn, HeadAnswer, ManifestAnswer, PauseAnswer, Pending, PutAnswer, Read, SwapAnswer,
-    SwapLatest, SyncAnswer,
+    CheckHead, Drawn, HeadAnswer, ManifestAnswer, PartsAnswer, PauseAnswer, Pending, PutAnswer, Read,
+    SwapAnswer, SwapLatest, SyncAnswer,
 };
 pub(super) use request::{
-    Draw, DrawState, FindSlotNaming, FinishData, HeadState, LatestState, LatestSyncState, ListHead,
+    CheckParts, Draw, DrawState, FindSlotNaming, FinishData, HeadState, LatestState, LatestSyncState, ListHead,
     ListState, ManifestState, NamingState, Pause, PauseState, PersistAdopted, PersistLatest, PersistManifest,
     PersistSlot, PutManifest, PutSlot, PutState, ReadAge, ReadLatest, ReadManifest, ReadSlot, ReadSurvey,
     SlotState, SlotSyncState, SwapState,
@@ -76,6 +76,8 @@ pub enum Goal {
         expected: Option<Option<Id>>,
         /// Whose commit it is, for it to happen once.
         stamp: Option<Stamp>,
+        /// It is made of parts, none of which a snapshot on the path may name already.
+        has_parts: bool,
     },
     /// Find out whether this snapshot is committed, and make it impossible if it is not.
     Resolve {
@@ -182,6 +184,8 @@ pub enum Reason {
     ClockTooLate,
     /// The producer's sequence is below those that are remembered; the highest is this.
     SequenceTooOld(u64),
+    /// This snapshot holds one of the parts already.
+    PartCommitted(Id),
 }
 
 /// One commit, resolution or adoption under way, but for the state, which the pending request carries.

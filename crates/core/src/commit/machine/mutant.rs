@@ -39,6 +39,10 @@ pub enum Mutant {
     ProducersNotCheckedAtRebase,
     /// A new snapshot's map is not built on its parent's.
     ProducersNotCarried,
+    /// The parts are checked before the first attempt only, not at each rebase.
+    PartsNotCheckedAtRebase,
+    /// The parts are searched for in the head only, not in the snapshots before it.
+    PartsCheckedInHeadOnly,
     /// A head is adopted although the history forks.
     ForkNotChecked,
     /// A head is adopted although a greater snapshot is there.

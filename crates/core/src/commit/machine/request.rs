@@ -69,6 +69,8 @@ pub enum Pending {
     PersistAdopted(Ask<PersistAdopted>),
     /// See [`FinishData`].
     FinishData(Ask<FinishData>),
+    /// See [`CheckParts`].
+    CheckParts(Ask<CheckParts>),
     /// See [`Draw`].
     Draw(Ask<Draw>),
     /// See [`PutSlot`].
@@ -122,6 +124,17 @@ pub enum HeadAnswer {
     NotNamed,
     /// The manifest is not the payload of its slot.
     Differs,
+    /// It failed.
+    Failed,
+}
+
+/// What a check of the parts found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PartsAnswer {
+    /// No snapshot on the path names one of them.
+    New,
+    /// This one does.
+    Committed(Id),
     /// It failed.
     Failed,
 }
@@ -426,6 +439,20 @@ impl Request for FinishData {
 
     fn resume(machine: &mut Machine, (): (), answer: Option<Dated>) -> Pending {
         machine.on_data(answer)
+    }
+}
+
+/// Find out whether this snapshot or one before it names one of the parts that are to be committed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CheckParts(pub Id);
+
+impl Request for CheckParts {
+    type Answer = PartsAnswer;
+    type State = ();
+    const PENDING: fn(Ask<Self>) -> Pending = Pending::CheckParts;
+
+    fn resume(machine: &mut Machine, (): (), answer: PartsAnswer) -> Pending {
+        machine.on_parts_checked(answer)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::foreign::{Reader, Stored, is_go};
 use super::look::Look;
 use super::world::{Doubt, Plan, Scenario, World, Writer};
-use crate::history::{Id, SlotKind};
+use crate::history::{Id, Slot, SlotKind};
 
 fn is_go_text(raw: &[u8]) -> bool {
     std::str::from_utf8(raw).is_ok_and(is_go)
@@ -72,6 +72,13 @@ impl World {
         path
     }
 
+    /// The decided snapshots that name the part.
+    pub(super) fn slots_with_part(&self) -> impl Iterator<Item = &Slot> {
+        self.slots
+            .values()
+            .filter(|slot| slot.kind == SlotKind::Commit && self.naming.contains(&slot.nonce))
+    }
+
     /// What must hold in every state.
     pub(super) fn check(&self) -> Result<(), String> {
         let path = self.path();
@@ -117,6 +124,9 @@ impl World {
         if owners.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err("one commit is on the path twice".into());
         }
+        if self.slots_with_part().count() > 1 {
+            return Err("one part is in two snapshots".into());
+        }
         if let Some(slot) = self.slots.values().find(|slot| self.refused.contains(&slot.nonce)) {
             return Err(format!("{} was refused, and is on the path", slot.child));
         }
@@ -142,6 +152,7 @@ impl World {
             expects: false,
             produces: false,
             chooses: false,
+            has_part: false,
         };
         let scenario = Scenario { writers: vec![plan], ..scenario.clone() };
         let (before, refused) = (world.acknowledged.len(), world.refused_for_repair);

@@ -93,7 +93,7 @@ fn trace(scenario: &Scenario, origins: &[(u32, u16)], at: u32, last: Option<Stri
 }
 
 fn plan(clock: i64, commits: u8, doubt: Doubt) -> Plan {
-    Plan { clock, commits, doubt, expects: false, produces: false, chooses: false }
+    Plan { clock, commits, doubt, expects: false, produces: false, chooses: false, has_part: false }
 }
 
 fn base() -> Scenario {
@@ -113,6 +113,17 @@ fn base() -> Scenario {
 
 fn three() -> Vec<Plan> {
     vec![plan(7, 1, Doubt::Repeat), plan(5, 1, Doubt::Resolve), plan(6, 1, Doubt::Repeat)]
+}
+
+/// Each of these commits is made of the one part.
+fn with_part(plans: Vec<Plan>) -> Vec<Plan> {
+    plans.into_iter().map(|plan| Plan { has_part: true, ..plan }).collect()
+}
+
+fn parts_beside_another() -> Vec<Plan> {
+    let mut plans = with_part(three());
+    plans[2].has_part = false;
+    plans
 }
 
 fn scenarios() -> Vec<(&'static str, Scenario)> {
@@ -162,6 +173,18 @@ fn scenarios() -> Vec<(&'static str, Scenario)> {
                 crashes: 1,
                 ..base()
             },
+        ),
+        (
+            "two writers with the same part, a fault and a crash",
+            Scenario { writers: with_part(vec![plan(1_000, 1, Doubt::Repeat), plan(5, 1, Doubt::Resolve)]), crashes: 1, ..base() },
+        ),
+        (
+            "two writers with the same part, one of which commits it twice, and a fault",
+            Scenario { writers: with_part(vec![plan(1_000, 2, Doubt::Repeat), plan(5, 1, Doubt::Repeat)]), ..base() },
+        ),
+        (
+            "two writers with the same part, and one without",
+            Scenario { writers: parts_beside_another(), faults: 0, ..base() },
         ),
         (
             "a reader from the first moment on, a crash",
@@ -407,6 +430,8 @@ fn every_seeded_fault_in_what_a_handle_or_a_producer_knows_is_caught() {
         Mutant::UnpublishedMeansPublished,
         Mutant::ProducersNotCheckedAtRebase,
         Mutant::ProducersNotCarried,
+        Mutant::PartsNotCheckedAtRebase,
+        Mutant::PartsCheckedInHeadOnly,
     ];
     catch(mutants, scenarios);
 }

@@ -1,7 +1,7 @@
 //! The world that the machines run in: a store whose requests may be lost, delayed or not answered,
 //! writers that crash, a Go reader that repairs the pointer, an operator that resets the pointer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use crate::history::{Id, Slot, SlotKind};
@@ -10,7 +10,8 @@ use crate::manifest::producers::Stamp;
 
 use super::super::machine::{
     Ask, CheckHead, Conclusion, Dated, Drawn, Goal, HeadAnswer, Knowledge, Machine, ManifestAnswer, Mutant,
-    PauseAnswer, Pending, Publication, PutAnswer, Read, Reason, Request, SwapAnswer, SwapLatest, SyncAnswer,
+    PartsAnswer, PauseAnswer, Pending, Publication, PutAnswer, Read, Reason, Request, SwapAnswer, SwapLatest,
+    SyncAnswer,
 };
 use super::choices::Choices;
 use super::foreign::{Go, GoPlan, Reader, Stored, is_go};
@@ -59,6 +60,9 @@ pub struct Plan {
     pub produces: bool,
     /// Told that the history needs repair, it chooses a head and commits then.
     pub chooses: bool,
+    /// Each of its commits is made of one part, the same for all writers that have one, the other commits of the
+    /// same writer included.
+    pub has_part: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -113,6 +117,8 @@ pub struct World {
     pub(super) refused_for_repair: u8,
     /// Of each nonce: which writer's, in which life, for which commit.
     pub(super) owners: BTreeMap<u128, (usize, u8, u8)>,
+    /// The nonces of attempts whose manifest names the part.
+    pub(super) naming: BTreeSet<u128>,
 }
 
 /// The answers that a writer may get to its request, each of which is a step.
@@ -253,6 +259,7 @@ impl World {
             refused: Vec::new(),
             refused_for_repair: 0,
             owners: BTreeMap::new(),
+            naming: BTreeSet::new(),
         }
     }
 
@@ -336,6 +343,11 @@ impl World {
                 world.writers[index].draws += 1;
                 answers.push(ask, "", Ok(world), Some(Dated { id, created_at: plan.clock }));
             }
+            Pending::CheckParts(ask) => {
+                let named = self.naming_part(scenario, &ask.request.0);
+                answers.plain(ask, named.map_or(PartsAnswer::New, PartsAnswer::Committed));
+                answers.faulty(ask, "fails", PartsAnswer::Failed);
+            }
             Pending::Draw(ask) => {
                 let random = self.random(index);
                 let drawn = Drawn { now: plan.clock, random, nonce: u128::from(random) };
@@ -347,6 +359,9 @@ impl World {
                     false => (index, self.writers[index].lives, self.writers[index].commits),
                 };
                 world.owners.insert(drawn.nonce, owner);
+                if plan.has_part {
+                    world.naming.insert(drawn.nonce);
+                }
                 answers.push(ask, "", Ok(world), drawn);
             }
             Pending::ReadSurvey(ask) => answers.plain(ask, Read::Found(self.survey().into())),
@@ -392,6 +407,22 @@ impl World {
             next.crash(index, plan);
             steps.push((format!("writer {index} crashes before {pending:?}"), Ok(next)));
         }
+    }
+
+    /// The snapshot, from `head` back, that names the part.
+    fn naming_part(&self, scenario: &Scenario, head: &Id) -> Option<Id> {
+        let mut next = Some(head.clone());
+        while let Some(id) = next {
+            let stored = self.manifests.get(&id)?;
+            if let Stored::Ours(slot) = stored
+                && slot.kind == SlotKind::Commit
+                && self.naming.contains(&slot.nonce)
+            {
+                return Some(id);
+            }
+            next = stored.parent().clone().filter(|_| scenario.mutant != Some(Mutant::PartsCheckedInHeadOnly));
+        }
+        None
     }
 
     /// Whether the slot of the parent names this snapshot, and its manifest is what the slot decided.
@@ -481,14 +512,19 @@ impl World {
         let machine = match writer.doubt.take() {
             None if choice.is_some() => Machine::new(choice?, knowledge, 2),
             Some(slot) if plan.doubt == Doubt::Repeat => {
-                Machine::repeating(Goal::Commit { expected: None, stamp }, knowledge, 2, slot)
+                Machine::repeating(
+                    Goal::Commit { expected: None, stamp, has_parts: plan.has_part },
+                    knowledge,
+                    2,
+                    slot,
+                )
             }
             Some(slot) => Machine::new(Goal::Resolve { id: slot.child }, knowledge, 2),
             None if writer.commits == plan.commits => return None,
             None => {
                 writer.commits += 1;
                 let expected = plan.expects.then(|| writer.last.clone());
-                Machine::new(Goal::Commit { expected, stamp }, knowledge, 2)
+                Machine::new(Goal::Commit { expected, stamp, has_parts: plan.has_part }, knowledge, 2)
             }
         };
         let mut machine = machine.with_mutant(scenario.mutant);
@@ -560,6 +596,7 @@ impl World {
                     Reason::Busy(_) | Reason::Restless => scenario.go.commits > 0,
                     Reason::NeedsRepair { .. } => self.needs_repair(),
                     Reason::Vanished(id) => !self.path().iter().any(|(on, _)| on == id),
+                    Reason::PartCommitted(id) => self.slots_with_part().any(|slot| slot.child == *id),
                     _ => false,
                 };
                 if !right {

@@ -344,8 +344,16 @@ impl File for RealFile {
         fs::flock(&self.0, FlockOperation::NonBlockingLockExclusive)
     }
 
+    fn try_lock_shared(&mut self) -> Io<()> {
+        fs::flock(&self.0, FlockOperation::NonBlockingLockShared)
+    }
+
     fn unlock(&mut self) -> Io<()> {
         fs::flock(&self.0, FlockOperation::Unlock)
+    }
+
+    fn duplicate(&self) -> Io<Box<dyn File>> {
+        Ok(Box::new(RealFile(rustix::io::fcntl_dupfd_cloexec(&self.0, 3)?)))
     }
 
     fn close(self: Box<Self>) -> Io<()> {

@@ -1,6 +1,6 @@
 //! An object on its way: written under a temporary name, it appears at [`Upload::finish`] or never.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::naming::Named;
 use super::{Core, split};
@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::process::Process;
 use crate::store::disk::{Dir, File, retry};
-use crate::store::{Durability, Put, Upload, key};
+use crate::store::{Durability, Hold, Put, Upload, key};
 
 /// What [`Process::check`] names.
 const THE_UPLOAD: &str = "an object on its way into a store";
@@ -50,6 +50,8 @@ pub(super) struct FileUpload {
     temporary: Option<String>,
     /// `None` once closed, or after a failed write.
     file: Option<Box<dyn File>>,
+    /// Clean-up leaves the file alone while it is open, and while a [`FileHold`] lives.
+    locked: bool,
     written: u64,
     /// How many bytes beyond `written` the file holds of a write for which there was not enough space.
     ahead: usize,
@@ -69,7 +71,9 @@ impl FileUpload {
         if durability == Durability::Full {
             core.check_doubt(split(key).0)?;
         }
-        let (dir, (temporary, file)) = core.in_directory("write", key, Core::create_temporary)?;
+        let (dir, (temporary, mut file)) = core.in_directory("write", key, Core::create_temporary)?;
+        // What is never held for long needs no lock. Without one the file's age alone protects it.
+        let locked = order == Order::NameFirst && retry(|| file.try_lock_shared()).is_ok();
         Ok(FileUpload {
             core: Arc::clone(core),
             process: Process::current(),
@@ -78,6 +82,7 @@ impl FileUpload {
             dir,
             temporary: Some(temporary),
             file: Some(file),
+            locked,
             written: 0,
             ahead: 0,
             name: Name::Temporary,
@@ -201,6 +206,12 @@ impl Upload for FileUpload {
         Ok(())
     }
 
+    fn hold(&mut self) -> Option<Box<dyn Hold>> {
+        let file = self.file.as_ref().filter(|_| self.locked)?;
+        let file = retry(|| file.duplicate()).ok()?;
+        Some(Box::new(FileHold { process: self.process, file: Mutex::new(file) }))
+    }
+
     fn name(&mut self, context: &Context) -> Put {
         match self.name {
             Name::Own => return Put::Done,
@@ -263,5 +274,24 @@ impl Drop for FileUpload {
         self.file = None;
         let _ = Core::unlink(&*self.dir, &name);
         self.core.prune(split(&self.key).0);
+    }
+}
+
+/// A further descriptor of an upload's file, which keeps the file's shared lock.
+struct FileHold {
+    /// Another one only closes its copy: the lock is this one's.
+    process: Process,
+    /// Nothing but the lock is asked of it; the mutex makes it fit to be shared by threads.
+    file: Mutex<Box<dyn File>>,
+}
+
+impl Hold for FileHold {}
+
+impl Drop for FileHold {
+    fn drop(&mut self) {
+        if self.process.is_current() {
+            // A forked process that has inherited the descriptor would keep the lock otherwise.
+            let _ = self.file.get_mut().unwrap_or_else(PoisonError::into_inner).unlock();
+        }
     }
 }

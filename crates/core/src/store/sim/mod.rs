@@ -50,7 +50,9 @@ pub(crate) enum Op {
     SyncFile,
     Writeback,
     Lock,
+    LockShared,
     Unlock,
+    Duplicate,
     Close,
 }
 

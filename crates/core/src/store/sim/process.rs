@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::world::{DirNode, FileNode, Node, World};
+use super::world::{DirNode, FileNode, Holder, Node, World};
 use super::{DEAD, Fault, Op, Step, locked};
 use crate::store::disk::{Dir, Disk, Doubts, Entries, Entry, Errno, File, Identity, Io, Kind};
 use crate::store::key::is_temporary;
@@ -45,7 +45,7 @@ impl Process {
 
     fn die(&self) {
         self.state().dead = true;
-        locked(&self.world).locks.retain(|_, (_, process)| *process != self.id);
+        locked(&self.world).release(|_, holder| holder.process == self.id);
     }
 
     /// Counts an operation and looks up its fate. `syncs`: what a sync may lose if it fails.
@@ -198,7 +198,8 @@ impl SimProcess {
 
     fn file(&self, path: &str, inode: u64) -> Box<dyn File> {
         let handle = self.0.handles.fetch_add(1, Ordering::Relaxed);
-        Box::new(SimFile { process: self.clone(), path: path.to_owned(), inode, handle })
+        let open = OpenFile { process: self.clone(), inode, handle };
+        Box::new(SimFile { path: path.to_owned(), open: Arc::new(open) })
     }
 }
 
@@ -326,22 +327,45 @@ impl Dir for SimDir {
     }
 }
 
-struct SimFile {
+/// What the descriptors of one open file share; the last to be closed gives its lock back.
+struct OpenFile {
     process: SimProcess,
-    path: String,
     inode: u64,
     handle: u64,
 }
 
-impl SimFile {
-    fn run<T>(&self, op: Op, work: impl FnOnce(&mut World, Option<usize>) -> Io<T>) -> Io<T> {
-        let syncs = (op == Op::SyncFile).then_some(self.inode);
-        self.process.0.run(op, &self.path, syncs, work)
+impl OpenFile {
+    fn holder(&self, shares: bool) -> Holder {
+        Holder { handle: self.handle, process: self.process.0.id, shares }
     }
 
     fn release(&self, world: &mut World) {
-        let own = (self.handle, self.process.0.id);
-        world.locks.retain(|inode, holder| *inode != self.inode || *holder != own);
+        let own = self.holder(false);
+        world.release(|inode, holder| {
+            inode == self.inode && (holder.handle, holder.process) == (own.handle, own.process)
+        });
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        self.release(&mut locked(&self.process.0.world));
+    }
+}
+
+struct SimFile {
+    path: String,
+    open: Arc<OpenFile>,
+}
+
+impl SimFile {
+    fn run<T>(&self, op: Op, work: impl FnOnce(&mut World, Option<usize>) -> Io<T>) -> Io<T> {
+        let syncs = (op == Op::SyncFile).then_some(self.open.inode);
+        self.open.process.0.run(op, &self.path, syncs, work)
+    }
+
+    fn lock(&self, op: Op, shares: bool) -> Io<()> {
+        self.run(op, |world, _| world.lock(self.open.inode, self.open.holder(shares)))
     }
 }
 
@@ -350,7 +374,7 @@ impl File for SimFile {
         self.run(Op::Write, |world, most| {
             let count = most.unwrap_or(data.len()).min(data.len());
             let clock = world.clock;
-            let file = world.file(self.inode)?;
+            let file = world.file(self.open.inode)?;
             file.data.extend_from_slice(&data[..count]);
             file.modified = clock;
             Ok(count)
@@ -359,7 +383,7 @@ impl File for SimFile {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Io<usize> {
         self.run(Op::Read, |world, most| {
-            let data = &world.file(self.inode)?.data;
+            let data = &world.file(self.open.inode)?.data;
             let rest = usize::try_from(offset).ok().and_then(|at| data.get(at..)).unwrap_or_default();
             // A read of 0 bytes would mean the end.
             let count = rest.len().min(buffer.len()).min(most.map_or(usize::MAX, |most| most.max(1)));
@@ -369,18 +393,18 @@ impl File for SimFile {
     }
 
     fn info(&self) -> Io<(Kind, u64)> {
-        self.run(Op::Info, |world, _| match world.nodes.get(&self.inode) {
+        self.run(Op::Info, |world, _| match world.nodes.get(&self.open.inode) {
             Some(Node::File(file)) => Ok((Kind::File, file.data.len() as u64)),
             _ => Ok((Kind::Directory, 0)),
         })
     }
 
     fn modified(&self) -> Io<i128> {
-        self.run(Op::Info, |world, _| world.file(self.inode).map(|file| file.modified))
+        self.run(Op::Info, |world, _| world.file(self.open.inode).map(|file| file.modified))
     }
 
     fn sync(&mut self) -> Io<()> {
-        self.run(Op::SyncFile, |world, _| world.sync_file(self.inode))
+        self.run(Op::SyncFile, |world, _| world.sync_file(self.open.inode))
     }
 
     fn start_writeback(&mut self, _offset: u64, _length: u64) {
@@ -388,35 +412,26 @@ impl File for SimFile {
     }
 
     fn try_lock(&mut self) -> Io<()> {
-        let own = (self.handle, self.process.0.id);
-        self.run(Op::Lock, |world, _| {
-            if !world.lockable {
-                return Err(Errno::OPNOTSUPP);
-            }
-            match world.locks.get(&self.inode) {
-                Some(holder) if *holder != own => Err(Errno::WOULDBLOCK),
-                _ => {
-                    world.locks.insert(self.inode, own);
-                    Ok(())
-                }
-            }
-        })
+        self.lock(Op::Lock, false)
+    }
+
+    fn try_lock_shared(&mut self) -> Io<()> {
+        self.lock(Op::LockShared, true)
     }
 
     fn unlock(&mut self) -> Io<()> {
         self.run(Op::Unlock, |world, _| {
-            self.release(world);
+            self.open.release(world);
             Ok(())
         })
     }
 
+    fn duplicate(&self) -> Io<Box<dyn File>> {
+        self.run(Op::Duplicate, |_, _| Ok(()))?;
+        Ok(Box::new(SimFile { path: self.path.clone(), open: Arc::clone(&self.open) }))
+    }
+
     fn close(self: Box<Self>) -> Io<()> {
         self.run(Op::Close, |_, _| Ok(()))
-    }
-}
-
-impl Drop for SimFile {
-    fn drop(&mut self) {
-        self.release(&mut locked(&self.process.0.world));
     }
 }

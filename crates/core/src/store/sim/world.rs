@@ -36,12 +36,22 @@ pub(super) struct DirNode {
     pub(super) removed: bool,
 }
 
+/// Who holds a file's lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Holder {
+    /// The open file.
+    pub(super) handle: u64,
+    pub(super) process: u64,
+    /// Others may hold the lock, too.
+    pub(super) shares: bool,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct World {
     pub(super) nodes: BTreeMap<u64, Node>,
     pub(super) next: u64,
-    /// Locked file to the open file and the process that hold the lock.
-    pub(super) locks: BTreeMap<u64, (u64, u64)>,
+    /// Locked file to those who hold its lock: one alone, or several who share it.
+    pub(super) locks: BTreeMap<u64, Vec<Holder>>,
     /// In nanoseconds; it stands still unless a test moves it.
     pub(super) clock: i128,
     pub(super) hard_links: bool,
@@ -65,6 +75,29 @@ impl World {
     pub(super) fn fresh(&mut self) -> u64 {
         self.next += 1;
         self.next - 1
+    }
+
+    /// Gives this holder the lock, in place of one that the same open file has.
+    pub(super) fn lock(&mut self, inode: u64, holder: Holder) -> Io<()> {
+        if !self.lockable {
+            return Err(Errno::OPNOTSUPP);
+        }
+        let holders = self.locks.entry(inode).or_default();
+        let is_same = |other: &Holder| (other.handle, other.process) == (holder.handle, holder.process);
+        if holders.iter().any(|other| !is_same(other) && !(other.shares && holder.shares)) {
+            return Err(Errno::WOULDBLOCK);
+        }
+        holders.retain(|other| !is_same(other));
+        holders.push(holder);
+        Ok(())
+    }
+
+    /// Takes the locks back that `held` tells of.
+    pub(super) fn release(&mut self, held: impl Fn(u64, &Holder) -> bool) {
+        self.locks.retain(|inode, holders| {
+            holders.retain(|holder| !held(*inode, holder));
+            !holders.is_empty()
+        });
     }
 
     pub(super) fn kind(&self, inode: u64) -> Kind {
