@@ -7,11 +7,12 @@ use crate::call::{Call, run};
 use crate::commit::lode_commit_options;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
-use crate::options::{Versioned, init};
+use crate::options::{Versioned, init, lode_call_options};
 use crate::panic::outside;
+use crate::part::{give_part, lode_part};
 use crate::pull_guard::{PullCallbacks, PullGuard, cut};
 use crate::snapshot::lode_snapshot;
-use crate::status::lode_status;
+use crate::status::{LODE_OK, lode_status};
 use lode_core::dataset::BlobSource;
 use lode_core::error::{Error, Result, Status};
 
@@ -160,6 +161,44 @@ pub unsafe extern "C" fn lode_dataset_stream_write_blob(
             call.commit(metadata_json, options, &snapshot, |metadata, options| {
                 dataset.stream_write(&mut source, metadata, options)
             })
+        })
+    }
+}
+
+/// Pulls the bytes of a blob from a source into one part: all of them, or nothing; see lode_part.
+///
+/// @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
+/// @param source the source; the struct is borrowed for the call, which calls `release` before it returns.
+///        Not NULL.
+/// @param call_options deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
+/// @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_OK; else as lode_dataset_stream_write_blob, but for what concerns metadata and commit.
+///
+/// Any thread; several may write to one dataset at once. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_dataset_stage_blob(
+    dataset: *mut lode_dataset,
+    source: *const lode_byte_source,
+    call_options: *const lode_call_options,
+    part: *mut *mut lode_part,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        run("lode_dataset_stage_blob", error, |call| {
+            let part = Out::reset(part, std::ptr::null_mut());
+            // First of all, so that it is released even if the dataset is NULL.
+            let source = PullGuard::take(call, source, "source");
+            // A clone: a callback may free the caller's handle.
+            let dataset = call.shared(dataset.cast_const(), "dataset")?.clone();
+            let (source, verdict) = source?;
+            verdict?;
+            let mut source = CallerBytes::new(call, source)?;
+            let options = call.call_options(call_options)?;
+            let part = part.required(call, "part")?;
+            give_part(dataset.stage_blob(&mut source, &options)?, &part)?;
+            Ok(LODE_OK)
         })
     }
 }

@@ -61,6 +61,9 @@ pub struct lode_commit_options {
     pub attempt_base_ms: i32,
     /// The longest pause, in milliseconds. 0: half a second.
     pub attempt_cap_ms: i32,
+    /// For lode_dataset_commit_parts: whether the files of each part are read and compared with their checksums before
+    /// anything is decided; their sizes always are. 0: no, 1: yes.
+    pub verify_parts: i32,
 }
 
 // SAFETY: see the fields: numbers, pointers, and optional functions, for which zero is none.
@@ -124,6 +127,7 @@ impl Call {
                 expected_parent: self.optional_text(options.expected_parent, "options.expected_parent")?,
                 producer: self.producer(&options)?,
                 retry: self.attempts(&options)?,
+                verify_parts: self.yes_or_no("verify_parts", options.verify_parts)?,
                 progress: options.progress.map(|function| Listener { function, ctx: options.progress_ctx }),
             })
         }
@@ -172,6 +176,7 @@ struct Committing<'a> {
     expected_parent: Option<&'a str>,
     producer: Option<Producer<'a>>,
     retry: Option<Retry>,
+    verify_parts: bool,
     progress: Option<Listener>,
 }
 
@@ -184,6 +189,7 @@ impl Committing<'_> {
             progress: report.as_mut().map(|report| report as ProgressFn<'_>),
             producer: self.producer,
             retry: self.retry,
+            verify_parts: self.verify_parts,
             expected_parent: self.expected_parent,
         })
     }

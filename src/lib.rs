@@ -43,6 +43,8 @@ mod record_writer;
 
 mod blob_writer;
 
+mod part;
+
 mod snapshot_iterator;
 
 mod snapshot;
@@ -76,6 +78,7 @@ pub use descriptor::*;
 pub use error::*;
 pub use objects::*;
 pub use options::*;
+pub use part::*;
 pub use record_iterator::*;
 pub use record_reader::*;
 pub use record_writer::*;

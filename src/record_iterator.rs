@@ -10,11 +10,12 @@ use crate::call::{Call, run};
 use crate::commit::lode_commit_options;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
-use crate::options::{Versioned, init};
+use crate::options::{Versioned, init, lode_call_options};
 use crate::panic::Gate;
+use crate::part::{give_part, lode_part};
 use crate::pull_guard::{PullCallbacks, PullGuard, cut};
 use crate::snapshot::lode_snapshot;
-use crate::status::lode_status;
+use crate::status::{LODE_OK, lode_status};
 use lode_core::dataset::{Record, RecordSource};
 use lode_core::error::{Error, Result, Status};
 
@@ -335,6 +336,45 @@ pub unsafe extern "C" fn lode_dataset_stream_write_records(
             call.commit(metadata_json, options, &snapshot, |metadata, options| {
                 dataset.stream_write_records(&mut records, metadata, options)
             })
+        })
+    }
+}
+
+/// Pulls all records from an iterator into one part: all of them, or nothing; see lode_part.
+///
+/// @param dataset the dataset. Not NULL.
+/// @param records the iterator; the struct is borrowed for the call, which calls `release` before it returns.
+///        Not NULL.
+/// @param call_options deadline, cancel token, progress (records, their bytes, bytes stored). Borrowed for the
+///        call. NULL: no limits.
+/// @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_OK; else as lode_dataset_stream_write_records, but for what concerns metadata and commit.
+///
+/// Any thread; several may write to one dataset at once. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_dataset_stage_records(
+    dataset: *mut lode_dataset,
+    records: *const lode_record_iterator,
+    call_options: *const lode_call_options,
+    part: *mut *mut lode_part,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        run("lode_dataset_stage_records", error, |call| {
+            let part = Out::reset(part, std::ptr::null_mut());
+            // First of all, so that it is released even if the dataset is NULL.
+            let iterator = PullGuard::take(call, records, "records");
+            // A clone: a callback may free the caller's handle.
+            let dataset = call.shared(dataset.cast_const(), "dataset")?.clone();
+            let (iterator, verdict) = iterator?;
+            verdict?;
+            let mut records = CallerRecords::new(call, iterator)?;
+            let options = call.call_options(call_options)?;
+            let part = part.required(call, "part")?;
+            give_part(dataset.stage_records(&mut records, &options)?, &part)?;
+            Ok(LODE_OK)
         })
     }
 }

@@ -104,6 +104,11 @@ pub const LODE_ERR_SEQUENCE_TOO_OLD: i32 = -87;
 pub const LODE_ERR_LAYOUT_MISMATCH: i32 = -88;
 /// The parent's id has no place in the order of ids.
 pub const LODE_ERR_UNORDERABLE_PARENT: i32 = -89;
+/// The data was staged more than 24 hours ago, by a clock that counts suspended time: clean-up may have removed it, so
+/// that it is not committed any more. Its records are to be written again.
+pub const LODE_ERR_STAGED_TOO_OLD: i32 = -90;
+/// A snapshot, which lode_error_snapshot_id names, holds the part already: a part is committed once.
+pub const LODE_ERR_PART_COMMITTED: i32 = -91;
 
 /// Nothing to do: there is no error.
 pub const LODE_ACTION_NONE: i32 = 0;
@@ -142,6 +147,7 @@ names! {
     LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_CONFLICT, LODE_ERR_COMMIT_UNKNOWN,
     LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
     LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT,
+    LODE_ERR_STAGED_TOO_OLD, LODE_ERR_PART_COMMITTED,
 }
 
 /// The name of a status, such as "LODE_ERR_CONFLICT", for logs and messages.

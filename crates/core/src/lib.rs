@@ -56,6 +56,7 @@ pub mod manifest;
 pub mod options;
 pub mod process;
 pub mod store;
+pub mod threads;
 pub mod upkeep;
 
 #[doc(inline)]

@@ -129,6 +129,26 @@ impl CompressStream {
         Ok(())
     }
 
+    /// Compresses `input` into a member, or frames, that stand alone. The stream is then as good as new if
+    /// [`CompressStream::is_reusable`], else over.
+    ///
+    /// # Errors
+    /// [`Status::NoMemory`], after which the encoder is of no use.
+    pub(crate) fn compress_whole(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        match &mut self.state {
+            State::Gzip(_) => {
+                self.write(input, out)?;
+                self.finish(out)
+            }
+            State::Zstd(context) | State::Frames(context, _) => frame(context, input, out),
+        }
+    }
+
+    /// Whether [`CompressStream::compress_whole`] may be called again.
+    pub(crate) fn is_reusable(&self) -> bool {
+        !self.ended
+    }
+
     /// Ends the stream and adds the rest of it to `out`; a stream of no bytes becomes an empty member or
     /// frame. Once it succeeded it does nothing.
     ///

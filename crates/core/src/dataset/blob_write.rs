@@ -260,7 +260,7 @@ impl BlobWriter {
         if let Some(partial) = self.partial {
             return Err(self.in_part(partial));
         }
-        self.transaction.stage_part(options)
+        self.transaction.stage_part(&mut Staged, options)
     }
 
     /// Gives the bytes up. A second time it does nothing.

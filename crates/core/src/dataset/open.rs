@@ -18,6 +18,7 @@ use crate::id;
 use crate::layout::Layout;
 use crate::manifest::FileFormat;
 use crate::store::{Durability, Store, sys};
+use crate::threads::Threads;
 
 /// How a dataset is written. What is read follows each snapshot's own manifest.
 #[derive(Clone, Debug)]
@@ -35,9 +36,16 @@ pub struct DatasetOptions {
     /// The keys of the records that the hive layout partitions by, in the order of its paths; empty for the
     /// others.
     pub partition_keys: Vec<String>,
+    /// Whether records that come one after another are put into the partitions of the hive layout as they come.
+    /// Without it they are refused there, and only arrays can be written.
+    pub partition_streaming: bool,
+    /// Then: how many partitions have an open file at a time; 0: 64. What is in memory grows with it.
+    pub max_open_partitions: u32,
     /// Whether the manifest tells of each file its records and, of each column, the least and greatest value
     /// and how many are null.
     pub file_statistics: bool,
+    /// Which threads compress what is written; the calling one alone by default.
+    pub threads: Threads,
     /// What a commit must survive.
     pub durability: Durability,
     /// How often to try again.
@@ -56,7 +64,10 @@ impl Default for DatasetOptions {
             checksum: Checksum::Xxh3,
             layout: Layout::Default,
             partition_keys: Vec::new(),
+            partition_streaming: false,
+            max_open_partitions: 0,
             file_statistics: false,
+            threads: Threads::default(),
             durability: Durability::Full,
             retry: Retry::default(),
             max_record_bytes: MAX_RECORD_BYTES_DEFAULT,
@@ -239,16 +250,23 @@ impl Dataset {
         }
     }
 
-    /// Records that come one after another cannot be partitioned: each partition has a file of its own.
-    pub(super) fn require_one_file(&self, call: &str) -> Result<()> {
-        if self.inner.options.layout != Layout::Hive {
+    /// Records that come one after another are partitioned only if the caller has asked for it: each partition then has
+    /// a file open at the same time.
+    pub(super) fn require_streaming(&self, call: &str) -> Result<()> {
+        if !self.is_partitioned() || self.inner.options.partition_streaming {
             return Ok(());
         }
         let message = format!(
-            "{call} in one pass cannot be partitioned, and the dataset is (by {}): write an array of records",
+            "{call} in one pass cannot be partitioned, and the dataset is (by {}): write an array of records, or open the \
+             dataset with partition_streaming",
             self.inner.options.partition_keys.join(", ")
         );
         Err(self.named(Error::new(Status::PartitioningNotSupported, message)))
+    }
+
+    /// Whether its records lie in partitions.
+    pub(super) fn is_partitioned(&self) -> bool {
+        self.inner.options.layout == Layout::Hive
     }
 
     /// A dataset's errors name it.
@@ -275,6 +293,12 @@ fn check_partitioning(options: &DatasetOptions) -> Result<()> {
                 "the hive layout partitions by keys of records, so that it needs a codec: open it with JSONL";
             return Err(Error::new(Status::CodecRequired, message));
         }
+    } else if options.partition_streaming {
+        let message = format!(
+            "partition_streaming: the {} layout is not partitioned; use the hive layout, or leave it 0",
+            options.layout.name()
+        );
+        return Err(Error::new(Status::InvalidArgument, message));
     } else if let Some(key) = options.partition_keys.first() {
         let message = format!(
             "partition_keys: the {} layout is not partitioned (the first key is {key:?}); use the hive layout, or give \
@@ -322,6 +346,11 @@ mod tests {
                     ..Default::default()
                 },
                 "the flat layout is not partitioned (the first key is \"day\")",
+            ),
+            (
+                "a",
+                DatasetOptions { partition_streaming: true, ..Default::default() },
+                "partition_streaming: the default layout is not partitioned",
             ),
             (
                 "a",

@@ -61,7 +61,9 @@ pub(super) fn check_keys(keys: &[String]) -> Result<()> {
 pub(super) fn is_partition(keys: &[String], path: &str) -> bool {
     let mut segments = path.split('/');
     let is_of = |key: &String| {
-        segments.next().is_some_and(|segment| segment.strip_prefix(&**key).is_some_and(|rest| rest.starts_with('=')))
+        segments
+            .next()
+            .is_some_and(|segment| segment.strip_prefix(&**key).is_some_and(|rest| rest.starts_with('=')))
     };
     keys.iter().all(is_of) && segments.next().is_none()
 }
@@ -70,10 +72,10 @@ pub(super) fn is_partition(keys: &[String], path: &str) -> bool {
 const KNOWN_MAX: usize = 1 << 16;
 
 /// Which values a record has for the keys, and which partition they make.
-pub(super) struct Partitioner<'a> {
-    keys: &'a [String],
-    /// Of each key: the last value that the record has for it, and where it begins.
-    values: Vec<Option<(&'a [u8], usize)>>,
+pub(super) struct Partitioner {
+    keys: Vec<String>,
+    /// Of each key: where the last value begins that the record has for it, and how long it is.
+    values: Vec<Option<(usize, usize)>>,
     /// The keys as they are looked for in flat records; empty if one of them cannot be.
     flat_keys: Vec<FlatKey>,
     path: String,
@@ -87,11 +89,11 @@ pub(super) struct Partitioner<'a> {
     by_path: HashMap<String, usize>,
 }
 
-impl<'a> Partitioner<'a> {
-    pub fn new(keys: &'a [String]) -> Self {
+impl Partitioner {
+    pub fn new(keys: &[String]) -> Self {
         let flat_keys = keys.iter().map(|key| FlatKey::new(key)).collect::<Option<_>>();
         Partitioner {
-            keys,
+            keys: keys.to_vec(),
             values: vec![None; keys.len()],
             flat_keys: flat_keys.unwrap_or_default(),
             path: String::new(),
@@ -107,11 +109,11 @@ impl<'a> Partitioner<'a> {
     ///
     /// # Errors
     /// `InvalidRecord`, naming record and key: it has no such key, or a value that no path can stand for.
-    pub fn partition_of(&mut self, record: &'a [u8], number: u64) -> Result<usize> {
+    pub fn partition_of(&mut self, record: &[u8], number: u64) -> Result<usize> {
         self.find_values(record, number)?;
         self.raw.clear();
-        for (value, _) in self.values.iter().flatten() {
-            self.raw.extend_from_slice(value);
+        for (begin, len) in self.values.iter().flatten() {
+            self.raw.extend_from_slice(&record[*begin..begin + len]);
             // No value of valid JSON holds one but between its tokens, where none is in a scalar.
             self.raw.push(b'\n');
         }
@@ -124,7 +126,7 @@ impl<'a> Partitioner<'a> {
         let partition = match self.known.get(&self.raw).filter(|_| is_whole) {
             Some(partition) => *partition,
             None => {
-                self.make_path(number)?;
+                self.make_path(record, number)?;
                 let next = self.by_path.len();
                 let partition = match self.by_path.get(&self.path) {
                     Some(partition) => *partition,
@@ -142,6 +144,11 @@ impl<'a> Partitioner<'a> {
         Ok(partition)
     }
 
+    /// The path of the partition that was found last, if it was the first time.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The path of each partition so far, with its number.
     pub fn into_paths(self) -> HashMap<String, usize> {
         self.by_path
@@ -149,13 +156,13 @@ impl<'a> Partitioner<'a> {
 
     /// The path of the partition of record `number`; empty without keys.
     #[cfg(test)]
-    fn path_of(&mut self, record: &'a [u8], number: u64) -> Result<&str> {
+    fn path_of(&mut self, record: &[u8], number: u64) -> Result<&str> {
         self.find_values(record, number)?;
-        self.make_path(number)?;
+        self.make_path(record, number)?;
         Ok(&self.path)
     }
 
-    fn find_values(&mut self, record: &'a [u8], number: u64) -> Result<()> {
+    fn find_values(&mut self, record: &[u8], number: u64) -> Result<()> {
         if self.keys.is_empty() {
             return Ok(());
         }
@@ -165,31 +172,32 @@ impl<'a> Partitioner<'a> {
         self.values.fill(None);
         if let Some(flat) = Flat::of(record).filter(|_| !self.flat_keys.is_empty()) {
             for (key, value) in self.flat_keys.iter().zip(&mut self.values) {
-                *value = flat.last_value(key);
+                *value = flat.last_value(key).map(|(value, begin)| (begin, value.len()));
             }
         } else {
             for member in members {
                 if let Some(index) = self.keys.iter().position(|wanted| is_text(&member, wanted)) {
-                    self.values[index] = Some((member.value, member.offset));
+                    self.values[index] = Some((member.offset, member.value.len()));
                 }
             }
         }
         Ok(())
     }
 
-    fn make_path(&mut self, number: u64) -> Result<()> {
+    fn make_path(&mut self, record: &[u8], number: u64) -> Result<()> {
         self.path.clear();
         for index in 0..self.keys.len() {
-            self.push(index, number)?;
+            self.push(index, record, number)?;
         }
         Ok(())
     }
 
     /// Appends the segment of one key.
-    fn push(&mut self, index: usize, number: u64) -> Result<()> {
-        let Some((value, offset)) = self.values[index] else {
+    fn push(&mut self, index: usize, record: &[u8], number: u64) -> Result<()> {
+        let Some((offset, len)) = self.values[index] else {
             return Err(self.refuse(number, index, None, "the record does not have it"));
         };
+        let value = &record[offset..offset + len];
         let fault = |this: &Self, what: &str| Err(this.refuse(number, index, Some(offset), what));
         if index > 0 {
             self.path.push('/');

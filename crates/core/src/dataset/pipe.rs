@@ -6,11 +6,12 @@ use super::Dataset;
 use crate::checksum::Hasher;
 use crate::codec::{Checked, EncoderOptions, FileEncoder, Rejection};
 use crate::commit::machine::Dated;
-use crate::compress::CompressStream;
+use crate::compress::{CompressStream, Compressor};
 use crate::context::{Context, Progress};
 use crate::error::{Error, Result, Status};
 use crate::manifest::FileRef;
 use crate::store::{Hold, Put, Upload};
+use crate::threads::{Compressed, ParallelCompressor};
 
 use super::stream_write::Record;
 
@@ -23,6 +24,9 @@ const WRITEBACK: u64 = 8 << 20;
 /// The same of compressed bytes, which come so slowly that the disk is idle between them: what is left for
 /// the commit counts more.
 const WRITEBACK_COMPRESSED: u64 = 1 << 20;
+
+/// How many bytes a thread compresses at a time, where there are several: each becomes a frame or member of its own.
+const PARALLEL_PIECE: usize = 4 << 20;
 
 /// Room for the record with which the gathered bytes become enough; a longer one widens the buffer.
 const SLACK: usize = CHUNK / 4;
@@ -42,8 +46,12 @@ pub(super) struct Pipe {
     /// How many bytes of them are enough to be sent on.
     piece: usize,
     compressor: Option<CompressStream>,
+    /// In its place: several threads compress.
+    parallel: Option<ParallelCompressor>,
     /// Compressed bytes that the store has not taken yet.
     compressed: Vec<u8>,
+    /// Buffers that the threads have given back.
+    spare: Vec<Vec<u8>>,
     hasher: Option<Hasher>,
     /// How many bytes start for the disk at once before the commit; `None`: none do.
     early_writeback: Option<u64>,
@@ -92,11 +100,47 @@ impl Pipe {
         early_writeback: bool,
         context: &Context,
     ) -> Result<Pipe> {
+        let name = dataset.options().file_name(1);
+        Self::open_named(dataset, partition, &name, home, early_writeback, usize::MAX, context)
+    }
+
+    /// The same for one of many files that are open at once, the one of this number in its partition: it gathers no more
+    /// than is good for a write.
+    pub fn open_small(
+        dataset: &Dataset,
+        partition: &str,
+        number: u32,
+        home: &Dated,
+        early_writeback: bool,
+        context: &Context,
+    ) -> Result<Pipe> {
+        let name = dataset.options().file_name(number);
+        Self::open_named(dataset, partition, &name, home, early_writeback, CHUNK, context)
+    }
+
+    #[allow(clippy::too_many_arguments)] // What a file is called, how it is written, and for whom.
+    fn open_named(
+        dataset: &Dataset,
+        partition: &str,
+        name: &str,
+        home: &Dated,
+        early_writeback: bool,
+        most: usize,
+        context: &Context,
+    ) -> Result<Pipe> {
         let options = dataset.options();
-        let name = options.file_name(1);
-        let key = options.layout.partition_data_path(dataset.id(), partition, &home.id, &name);
-        let compressor = CompressStream::new(options.compressor, options.compression_level)?;
-        let piece = compressor.as_ref().map_or(CHUNK, CompressStream::piece);
+        let key = options.layout.partition_data_path(dataset.id(), partition, &home.id, name);
+        let parallel =
+            ParallelCompressor::new(options.compressor, options.compression_level, &options.threads);
+        let compressor = match parallel {
+            Some(_) => None,
+            None => CompressStream::new(options.compressor, options.compression_level)?,
+        };
+        let piece = match parallel {
+            Some(_) => PARALLEL_PIECE,
+            None => compressor.as_ref().map_or(CHUNK, CompressStream::piece),
+        };
+        let piece = piece.min(most);
         // All memory is taken here, so that taking records asks nothing of the system but `write`.
         let buffer = reserved(piece + SLACK)?;
         let compressed = match &compressor {
@@ -118,13 +162,15 @@ impl Pipe {
             encoder,
             buffer,
             piece,
-            early_writeback: early_writeback.then_some(if compressor.is_some() {
+            early_writeback: early_writeback.then_some(if options.compressor != Compressor::None {
                 WRITEBACK_COMPRESSED
             } else {
                 WRITEBACK
             }),
             compressor,
+            parallel,
             compressed,
+            spare: Vec::new(),
             hasher: options.checksum.hasher(),
             writeback: 0,
             complete: false,
@@ -231,7 +277,7 @@ impl Pipe {
     /// Sends bytes of a blob on from the caller's buffer; only for a compressor they are gathered. After a
     /// failure the pipe can only be dropped.
     pub fn pass(&mut self, bytes: &[u8]) -> Result<()> {
-        if self.compressor.is_none() {
+        if self.compressor.is_none() && self.parallel.is_none() {
             put(&self.context, &mut *self.upload, &mut self.hasher, &mut self.stored, bytes)?;
             self.counts.bytes += bytes.len() as u64;
             self.start_early_writeback();
@@ -265,6 +311,9 @@ impl Pipe {
     }
 
     fn send_on(&mut self) -> Result<()> {
+        if self.parallel.is_some() {
+            return self.send_on_in_parallel();
+        }
         let Some(compressor) = &mut self.compressor else {
             return store(
                 &self.context,
@@ -296,6 +345,54 @@ impl Pipe {
         )
     }
 
+    /// Gives the buffer to the threads, once there is room for it.
+    fn send_on_in_parallel(&mut self) -> Result<()> {
+        self.store_compressed()?;
+        while self.parallel.as_ref().is_some_and(ParallelCompressor::is_full) {
+            self.collect()?;
+            self.store_compressed()?;
+        }
+        if !self.buffer.is_empty() {
+            self.submit()?;
+        }
+        Ok(())
+    }
+
+    /// Gives the buffer to the threads.
+    fn submit(&mut self) -> Result<()> {
+        let Some(parallel) = &mut self.parallel else { return Ok(()) };
+        let room = match self.spare.pop() {
+            Some(room) => room,
+            None if self.complete => Vec::new(),
+            None => reserved(self.piece + SLACK)?,
+        };
+        parallel.submit(std::mem::replace(&mut self.buffer, room));
+        Ok(())
+    }
+
+    /// Takes the next compressed piece from the threads; whether there was one.
+    fn collect(&mut self) -> Result<bool> {
+        let Some(parallel) = &mut self.parallel else { return Ok(false) };
+        let Some(Compressed { bytes, room }) = parallel.collect()? else { return Ok(false) };
+        self.compressed = bytes;
+        // One that a huge record has widened is not kept.
+        if room.capacity() <= self.piece + 3 * CHUNK {
+            self.spare.push(room);
+        }
+        Ok(true)
+    }
+
+    fn store_compressed(&mut self) -> Result<()> {
+        store(
+            &self.context,
+            &mut *self.upload,
+            &mut self.hasher,
+            &mut self.stored,
+            &mut self.compressed,
+            self.piece,
+        )
+    }
+
     /// Hands all that was taken to the store, after which nothing more can be taken. After `NoSpace` it may
     /// be called again.
     pub fn close(&mut self) -> Result<()> {
@@ -311,6 +408,11 @@ impl Pipe {
             }
             self.compressor = None;
             self.complete = true;
+            let parallel = self.parallel.as_ref();
+            // A file of no bytes is an empty frame or member.
+            if parallel.is_some_and(|parallel| parallel.is_untouched() || !self.buffer.is_empty()) {
+                self.submit()?;
+            }
             // A service may date an object from the beginning of its upload; where an upload is held, the file is
             // as old as its last bytes.
             if self.dataset.store().backend().capabilities().has_holds {
@@ -321,6 +423,11 @@ impl Pipe {
             store(&self.context, &mut *self.upload, &mut self.hasher, &mut self.stored, rest, self.piece)?;
             *rest = Vec::new();
         }
+        while self.collect()? {
+            self.store_compressed()?;
+        }
+        self.parallel = None;
+        self.spare = Vec::new();
         Ok(())
     }
 

@@ -1,9 +1,11 @@
 //! The push writer: records are staged as the caller has them, and committed when it says so.
 
-use super::{Dataset, Part};
 use super::commit::Commit;
 use super::ingest::Pending;
+use super::partition_stream::{PartitionStream, Streamed};
+use super::stream_write::Record;
 use super::transaction::{Staged, Terms, Transaction};
+use super::{Dataset, Part};
 use crate::codec::lines::next_line;
 use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
@@ -34,6 +36,8 @@ pub struct WriterOptions {
 /// Takes records as the caller has them; they become a snapshot by [`RecordWriter::commit`], or nothing. It
 /// belongs to one thread at a time. Dropped before its commit, it discards the records.
 pub struct RecordWriter {
+    /// The files of a partitioned dataset; dropped before the transaction, which removes the finished ones.
+    partitions: Option<Box<PartitionStream>>,
     transaction: Transaction,
     options: WriterOptions,
     skipped: u64,
@@ -51,10 +55,17 @@ impl Dataset {
     /// `CodecRequired`; `PartitioningNotSupported`; the store's failure.
     pub fn record_writer(&self, options: WriterOptions) -> Result<RecordWriter> {
         self.require_codec("writing records")?;
-        self.require_one_file("writing records")?;
+        self.require_streaming("writing records")?;
         let mut transaction = Transaction::new(self.clone());
-        transaction.open(Context::unlimited(), options.early_writeback).map_err(|error| self.named(error))?;
+        let context = Context::unlimited();
+        let partitions = if self.is_partitioned() {
+            transaction.stream();
+            PartitionStream::new(self, options.early_writeback, context).map(Box::new).map(Some)
+        } else {
+            transaction.open(context, options.early_writeback).map(|_| None)
+        };
         Ok(RecordWriter {
+            partitions: partitions.map_err(|error| self.named(error))?,
             transaction,
             options,
             skipped: 0,
@@ -73,7 +84,14 @@ impl RecordWriter {
     /// `State`. Anything else sticks.
     #[inline]
     pub fn append(&mut self, data: &[u8], unix_nanos: Option<i64>) -> Result<()> {
-        let result = self.transaction.pipe().and_then(|pipe| pipe.append(data, unix_nanos));
+        let result = match &mut self.partitions {
+            None => self.transaction.pipe().and_then(|pipe| pipe.append(data, unix_nanos)),
+            Some(partitions) => {
+                let transaction = &mut self.transaction;
+                let usable = transaction.check_streaming();
+                usable.and_then(|()| partitions.append(transaction, Record { data, unix_nanos }))
+            }
+        };
         match result {
             Ok(()) => {
                 self.records += 1;
@@ -137,7 +155,11 @@ impl RecordWriter {
     pub fn append_lines(&mut self, data: &[u8]) -> (usize, Result<()>) {
         let mut consumed = 0;
         loop {
-            match self.transaction.pipe().and_then(|pipe| pipe.append_line(&data[consumed..])) {
+            let taken = match &self.partitions {
+                None => self.transaction.pipe().and_then(|pipe| pipe.append_line(&data[consumed..])),
+                Some(_) => Ok(None),
+            };
+            match taken {
                 Ok(Some((record, line))) => {
                     self.records += 1;
                     self.bytes += record as u64;
@@ -188,7 +210,10 @@ impl RecordWriter {
     pub fn commit(&mut self, metadata: Metadata, options: CommitOptions<'_>) -> Result<Commit> {
         let terms = Terms::new(self.transaction.dataset(), metadata, options)?;
         self.transaction.check_committable()?;
-        self.transaction.commit(&mut Staged, terms)
+        match &mut self.partitions {
+            None => self.transaction.commit(&mut Staged, terms),
+            Some(partitions) => self.transaction.commit(&mut Streamed(partitions), terms),
+        }
     }
 
     /// Makes all records taken so far durable as a part, which is invisible until [`Dataset::commit_parts`] names
@@ -199,7 +224,10 @@ impl RecordWriter {
     /// `State`; `CommitUnknown` if a commit was tried and it is unknown whether it happened; `Deadline`,
     /// `Cancelled`, `Aborted`; the store's failures.
     pub fn stage(&mut self, options: &CallOptions) -> Result<Part> {
-        self.transaction.stage_part(options)
+        match &mut self.partitions {
+            None => self.transaction.stage_part(&mut Staged, options),
+            Some(partitions) => self.transaction.stage_part(&mut Streamed(partitions), options),
+        }
     }
 
     /// Gives all records up. A second time it does nothing.
@@ -208,7 +236,9 @@ impl RecordWriter {
     /// `State` after a commit. `CommitUnknown` if a commit was tried and it is unknown whether it happened:
     /// its data are kept.
     pub fn abort(&mut self) -> Result<()> {
-        self.transaction.abort()
+        self.transaction.abort()?;
+        self.partitions = None;
+        Ok(())
     }
 
     pub(super) fn named(&self, error: Error) -> Error {

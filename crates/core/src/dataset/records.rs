@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::Dataset;
 use super::commit::Commit;
 use super::partition::Partitioner;
+use super::partition_stream::sum;
 use super::pipe::Pipe;
 use super::stream_write::Record;
 use super::transaction::{Source, Terms, Transaction, fresh_home};
@@ -192,12 +193,4 @@ fn finish_all(written: &mut Vec<Pipe>, transaction: &mut Transaction, context: &
         transaction.add(pipe.finish()?);
     }
     Ok(())
-}
-
-fn sum(a: Progress, b: Progress) -> Progress {
-    Progress {
-        records: a.records + b.records,
-        bytes_in: a.bytes_in + b.bytes_in,
-        bytes_stored: a.bytes_stored + b.bytes_stored,
-    }
 }

@@ -2,6 +2,7 @@
 
 use super::Dataset;
 use super::commit::Commit;
+use super::partition_stream::PartitionStream;
 use super::transaction::{Source, Terms, Transaction};
 use crate::error::Result;
 use crate::manifest::Metadata;
@@ -43,7 +44,7 @@ impl Dataset {
         options: CommitOptions<'_>,
     ) -> Result<Commit> {
         self.require_codec("writing records")?;
-        self.require_one_file("writing records")?;
+        self.require_streaming("writing records")?;
         let terms = Terms::new(self, metadata, options)?;
         Transaction::new(self.clone()).commit(&mut Pulled(records), terms)
     }
@@ -54,6 +55,9 @@ pub(super) struct Pulled<'a>(pub &'a mut dyn RecordSource);
 
 impl Source for Pulled<'_> {
     fn fill(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
+        if transaction.dataset().is_partitioned() {
+            return self.fill_partitions(transaction, terms);
+        }
         let pipe = transaction.open(&terms.context, true)?;
         let watched = terms.context.is_limited();
         while let Some(record) = self.0.next()? {
@@ -67,5 +71,25 @@ impl Source for Pulled<'_> {
             pipe.append(record.data, record.unix_nanos)?;
         }
         Ok(())
+    }
+}
+
+impl Pulled<'_> {
+    /// The same into the files of partitions.
+    fn fill_partitions(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
+        /// How many records are pulled between two reports.
+        const STRIDE: u64 = 1024;
+        let dataset = transaction.dataset().clone();
+        let mut stream = PartitionStream::new(&dataset, true, &terms.context)?;
+        let mut number: u64 = 0;
+        while let Some(record) = self.0.next()? {
+            terms.context.check("pulling records")?;
+            stream.append(transaction, record)?;
+            number += 1;
+            if number.is_multiple_of(STRIDE) {
+                terms.report(stream.progress())?;
+            }
+        }
+        stream.finish(transaction, terms)
     }
 }

@@ -132,6 +132,8 @@ pub(super) const STAGED_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 enum Phase {
     Empty,
+    /// They go into the files of several partitions, which the source holds.
+    Streaming,
     Open(Box<Pipe>),
     /// Its content is complete, but not durable yet: there was no space.
     Closed(Box<Pipe>),
@@ -200,6 +202,28 @@ impl Transaction {
         self.pipe()
     }
 
+    /// The data will go into the files of several partitions, until [`Transaction::complete`].
+    pub fn stream(&mut self) {
+        self.phase = Phase::Streaming;
+    }
+
+    /// Whether the files of partitions are being written.
+    pub fn is_streaming(&self) -> bool {
+        matches!(self.phase, Phase::Streaming)
+    }
+
+    /// Fails unless the files of partitions are being written.
+    ///
+    /// # Errors
+    /// The failure that made it unusable; `State`; `Forked`.
+    pub fn check_streaming(&self) -> Result<()> {
+        self.process.check("a writer")?;
+        match &self.phase {
+            Phase::Streaming => Ok(()),
+            phase => Err(phase.refusal()),
+        }
+    }
+
     /// The pipe of the data file that is being written.
     ///
     /// # Errors
@@ -217,7 +241,7 @@ impl Transaction {
     pub fn check_committable(&self) -> Result<()> {
         self.process.check("a writer")?;
         match &self.phase {
-            Phase::Open(_) | Phase::Closed(_) | Phase::Durable(_) => Ok(()),
+            Phase::Streaming | Phase::Open(_) | Phase::Closed(_) | Phase::Durable(_) => Ok(()),
             phase => Err(phase.refusal()),
         }
     }
@@ -234,7 +258,9 @@ impl Transaction {
             Status::Deadline,
             Status::Cancelled,
         ];
-        if matches!(self.phase, Phase::Open(_) | Phase::Closed(_)) && !usable.contains(&error.status()) {
+        if matches!(self.phase, Phase::Streaming | Phase::Open(_) | Phase::Closed(_))
+            && !usable.contains(&error.status())
+        {
             self.phase = Phase::Failed(error.clone());
         }
     }
@@ -271,7 +297,7 @@ impl Transaction {
         }
         match self.phase {
             Phase::Empty | Phase::Closed(_) | Phase::Durable(_) => true,
-            Phase::Open(_) => source.is_repeatable(),
+            Phase::Streaming | Phase::Open(_) => source.is_repeatable(),
             Phase::Failed(_) | Phase::Committed | Phase::Staged | Phase::Aborted => false,
         }
     }
@@ -284,14 +310,8 @@ impl Transaction {
         let goal = Goal::Commit { expected, stamp, has_parts: self.parts.is_some() };
         let context = terms.context.clone();
         let mut attempt = Attempt { transaction: self, source, terms };
-        let ended = driver::commit(
-            dataset.target(),
-            &context,
-            goal,
-            &mut attempt,
-            &mut knowledge,
-            &mut pending,
-        );
+        let ended =
+            driver::commit(dataset.target(), &context, goal, &mut attempt, &mut knowledge, &mut pending);
         self.pending = pending;
         dataset.learn(knowledge);
         self.conclude(ended?)
@@ -370,9 +390,11 @@ impl Transaction {
         self.check_no_doubt()?;
         let home = self.finish(terms)?;
         self.phase = Phase::Staged;
+        let mut files = std::mem::take(&mut self.files);
+        files.sort_unstable_by(|a, b| a.file.path.cmp(&b.file.path));
         Ok(StagedFiles {
             home,
-            files: std::mem::take(&mut self.files),
+            files,
             hold: self.hold.take(),
             staged: self.staged.unwrap_or_else(|| self.dataset.boot_time()),
         })
@@ -433,12 +455,14 @@ impl Phase {
     #[cold]
     fn refusal(&self) -> Error {
         let why = match self {
-            Phase::Open(_) | Phase::Closed(_) | Phase::Durable(_) => {
+            Phase::Streaming | Phase::Open(_) | Phase::Closed(_) | Phase::Durable(_) => {
                 "its data are closed since the commit was tried: commit again, or abort"
             }
             Phase::Failed(error) => return error.clone(),
             Phase::Committed => "it has committed: open a new one",
-            Phase::Staged => "its data are staged as a part, to be committed or discarded as such: open a new one",
+            Phase::Staged => {
+                "its data are staged as a part, to be committed or discarded as such: open a new one"
+            }
             Phase::Aborted | Phase::Empty => "it was aborted: open a new one",
         };
         Error::new(Status::State, format_args!("the writer cannot do this any more: {why}"))
@@ -454,7 +478,7 @@ struct Attempt<'a, 'p> {
 
 impl Content for Attempt<'_, '_> {
     fn finish_data(&mut self) -> Result<Dated> {
-        if let Phase::Empty | Phase::Open(_) = self.transaction.phase {
+        if let Phase::Empty | Phase::Streaming | Phase::Open(_) = self.transaction.phase {
             self.source.fill(self.transaction, self.terms)?;
         }
         self.transaction.finish(self.terms)

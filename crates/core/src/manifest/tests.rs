@@ -74,14 +74,7 @@ fn full() -> Manifest {
     Manifest {
         metadata: Metadata::parse(r#"{"é":"<tag> \u2028","a":[1,{"x":12345678901234567890123},[],{}]}"#)
             .unwrap(),
-        // Not in order: encoding sorts them.
         files: vec![
-            FileRef {
-                path: format!("{data}/more"),
-                size_bytes: 0,
-                checksum: None,
-                stats: Some(FileStats::default()),
-            },
             FileRef {
                 path: format!("{data}/data"),
                 size_bytes: 42,
@@ -99,6 +92,12 @@ fn full() -> Manifest {
                         ColumnStats { name: "empty".into(), null_count: 3, ..ColumnStats::default() },
                     ],
                 }),
+            },
+            FileRef {
+                path: format!("{data}/more"),
+                size_bytes: 0,
+                checksum: None,
+                stats: Some(FileStats::default()),
             },
         ],
         parent_snapshot_id: Some("1699999999000000000".into()),

@@ -6,9 +6,9 @@ use std::sync::Arc;
 #[cfg(test)]
 use super::Mutant;
 use super::{
-    CheckParts, Conclusion, Dated, Draw, DrawState, Drawn, Goal, Job, Machine, ManifestAnswer, Pause, PauseAnswer,
-    PartsAnswer, PauseState, Pending, PersistSlot, PutAnswer, PutSlot, PutState, Read, ReadSlot, Reason, SlotState,
-    SlotSyncState, SyncAnswer, Then,
+    CheckParts, Conclusion, Dated, Draw, DrawState, Drawn, Goal, Job, Machine, ManifestAnswer, PartsAnswer,
+    Pause, PauseAnswer, PauseState, Pending, PersistSlot, PutAnswer, PutSlot, PutState, Read, ReadSlot,
+    Reason, SlotState, SlotSyncState, SyncAnswer, Then,
 };
 use crate::history::{Id, Slot, SlotKind};
 use crate::id::{Form, TIME_END, compose, form};

@@ -31,10 +31,10 @@ pub use request::{
     SwapAnswer, SwapLatest, SyncAnswer,
 };
 pub(super) use request::{
-    CheckParts, Draw, DrawState, FindSlotNaming, FinishData, HeadState, LatestState, LatestSyncState, ListHead,
-    ListState, ManifestState, NamingState, Pause, PauseState, PersistAdopted, PersistLatest, PersistManifest,
-    PersistSlot, PutManifest, PutSlot, PutState, ReadAge, ReadLatest, ReadManifest, ReadSlot, ReadSurvey,
-    SlotState, SlotSyncState, SwapState,
+    CheckParts, Draw, DrawState, FindSlotNaming, FinishData, HeadState, LatestState, LatestSyncState,
+    ListHead, ListState, ManifestState, NamingState, Pause, PauseState, PersistAdopted, PersistLatest,
+    PersistManifest, PersistSlot, PutManifest, PutSlot, PutState, ReadAge, ReadLatest, ReadManifest,
+    ReadSlot, ReadSurvey, SlotState, SlotSyncState, SwapState,
 };
 
 /// An id with its time.

@@ -74,9 +74,7 @@ impl World {
 
     /// The decided snapshots that name the part.
     pub(super) fn slots_with_part(&self) -> impl Iterator<Item = &Slot> {
-        self.slots
-            .values()
-            .filter(|slot| slot.kind == SlotKind::Commit && self.naming.contains(&slot.nonce))
+        self.slots.values().filter(|slot| slot.kind == SlotKind::Commit && self.naming.contains(&slot.nonce))
     }
 
     /// What must hold in every state.

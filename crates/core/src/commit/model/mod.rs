@@ -176,11 +176,18 @@ fn scenarios() -> Vec<(&'static str, Scenario)> {
         ),
         (
             "two writers with the same part, a fault and a crash",
-            Scenario { writers: with_part(vec![plan(1_000, 1, Doubt::Repeat), plan(5, 1, Doubt::Resolve)]), crashes: 1, ..base() },
+            Scenario {
+                writers: with_part(vec![plan(1_000, 1, Doubt::Repeat), plan(5, 1, Doubt::Resolve)]),
+                crashes: 1,
+                ..base()
+            },
         ),
         (
             "two writers with the same part, one of which commits it twice, and a fault",
-            Scenario { writers: with_part(vec![plan(1_000, 2, Doubt::Repeat), plan(5, 1, Doubt::Repeat)]), ..base() },
+            Scenario {
+                writers: with_part(vec![plan(1_000, 2, Doubt::Repeat), plan(5, 1, Doubt::Repeat)]),
+                ..base()
+            },
         ),
         (
             "two writers with the same part, and one without",

@@ -420,7 +420,8 @@ impl World {
             {
                 return Some(id);
             }
-            next = stored.parent().clone().filter(|_| scenario.mutant != Some(Mutant::PartsCheckedInHeadOnly));
+            next =
+                stored.parent().clone().filter(|_| scenario.mutant != Some(Mutant::PartsCheckedInHeadOnly));
         }
         None
     }
@@ -511,14 +512,12 @@ impl World {
         let stamp = plan.produces.then(|| stamp(writer.commits + 1));
         let machine = match writer.doubt.take() {
             None if choice.is_some() => Machine::new(choice?, knowledge, 2),
-            Some(slot) if plan.doubt == Doubt::Repeat => {
-                Machine::repeating(
-                    Goal::Commit { expected: None, stamp, has_parts: plan.has_part },
-                    knowledge,
-                    2,
-                    slot,
-                )
-            }
+            Some(slot) if plan.doubt == Doubt::Repeat => Machine::repeating(
+                Goal::Commit { expected: None, stamp, has_parts: plan.has_part },
+                knowledge,
+                2,
+                slot,
+            ),
             Some(slot) => Machine::new(Goal::Resolve { id: slot.child }, knowledge, 2),
             None if writer.commits == plan.commits => return None,
             None => {

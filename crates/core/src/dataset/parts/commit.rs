@@ -22,15 +22,6 @@ const PIECE: usize = 256 << 10;
 /// An id further than this ahead of the clock was made by no writer whose clock can be relied on.
 const FURTHEST_AHEAD: i64 = 24 * 60 * 60 * 1_000_000_000;
 
-/// How parts are to be committed.
-#[derive(Default)]
-pub struct CommitPartsOptions<'a> {
-    /// As for any commit.
-    pub commit: CommitOptions<'a>,
-    /// Whether each part is read and compared with its checksum first; its size always is.
-    pub verify: bool,
-}
-
 /// The parts that a commit is to name.
 pub(in crate::dataset) struct WantedParts {
     /// Their ids, by the random half of each.
@@ -52,11 +43,11 @@ impl Dataset {
         &self,
         parts: &[Part],
         metadata: Metadata,
-        options: CommitPartsOptions<'_>,
+        options: CommitOptions<'_>,
     ) -> Result<Commit> {
-        let terms = Terms::new(self, metadata, options.commit)?;
+        let mut source = Given { parts, verify: options.verify_parts };
+        let terms = Terms::new(self, metadata, options)?;
         let wanted = self.wanted(parts).map_err(|error| self.named(error))?;
-        let mut source = Given { parts, verify: options.verify };
         Transaction::of_parts(self.clone(), wanted).commit(&mut source, terms)
     }
 
@@ -99,7 +90,8 @@ impl Dataset {
                 Entry::Occupied(_) => return refuse(format_args!("it is given twice")),
             }
         }
-        if options.codec.manifest_name().is_none() && !matches!(parts, [part] if part.inner.files.len() == 1) {
+        if options.codec.manifest_name().is_none() && !matches!(parts, [part] if part.inner.files.len() == 1)
+        {
             let message = format!(
                 "a raw blob is exactly one file, and there are {} parts: commit one, or open the dataset with a codec",
                 parts.len()
@@ -110,7 +102,6 @@ impl Dataset {
         Ok(WantedParts { ids, oldest })
     }
 }
-
 
 /// The time in a part's id, in Unix nanoseconds.
 pub(super) fn nanos(id: &str) -> i64 {

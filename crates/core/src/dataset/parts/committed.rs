@@ -89,16 +89,20 @@ impl WantedParts {
         while let Some(id) = next.filter(|id| self.may_be_named_by(id)) {
             history.context.check("finding out whether parts are committed")?;
             let known = dataset.committed_parts().snapshots.get(&id).cloned();
-            let named = match known {
-                Some(named) => named,
+            let (named, holds) = match known {
+                Some(named) => {
+                    // A number may agree by chance: only the manifest tells.
+                    let agrees = named.ids.iter().any(|random| self.ids.contains_key(random));
+                    let holds = agrees && self.named_in(history.layout, &read(history, &id, seen)?);
+                    (named, holds)
+                }
                 None => {
                     let manifest = read(history, &id, seen)?;
                     dataset.committed_parts().add(history.layout, &manifest);
-                    Named::of(history.layout, &manifest)
+                    (Named::of(history.layout, &manifest), self.named_in(history.layout, &manifest))
                 }
             };
-            // A number may agree by chance: only the manifest tells.
-            if named.ids.iter().any(|random| self.ids.contains_key(random)) && self.names(history, &id, seen)? {
+            if holds {
                 return Ok(Some(id));
             }
             let returns = match form(&id) {
@@ -122,14 +126,8 @@ impl WantedParts {
         }
     }
 
-    /// Whether the manifest of this snapshot names one of the parts.
-    fn names(&self, history: History<'_>, id: &Id, seen: Option<&Decision>) -> Result<bool> {
-        let manifest = read(history, id, seen)?;
-        Ok(self.named_in(history.layout, &manifest))
-    }
-
     /// Whether this manifest names one of the parts.
-    pub(super) fn named_in(&self, layout: Layout, manifest: &Manifest) -> bool {
+    fn named_in(&self, layout: Layout, manifest: &Manifest) -> bool {
         ids_of(layout, manifest).any(|id| self.ids.get(&random(id)).is_some_and(|wanted| **wanted == *id))
     }
 }

@@ -1,7 +1,7 @@
 //! Giving a part up.
 
-use super::{Inner, Part};
 use super::commit::{WantedParts, random};
+use super::{Inner, Part};
 use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
 use crate::history::Id;
@@ -59,4 +59,3 @@ impl Part {
         wanted.named_by(dataset, history, &head, seen.as_ref())
     }
 }
-

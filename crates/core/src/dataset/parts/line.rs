@@ -140,7 +140,10 @@ impl Dataset {
 
     fn read_part(&self, json: &str) -> Result<Part> {
         if json.len() > LINE_MAX {
-            return Err(invalid(format_args!("it has {} bytes, at most {LINE_MAX} are possible", json.len())));
+            return Err(invalid(format_args!(
+                "it has {} bytes, at most {LINE_MAX} are possible",
+                json.len()
+            )));
         }
         let malformed = |error: serde_json::Error| {
             invalid(format_args!("{error}: give what the part's own JSON was, unchanged")).with_source(error)
@@ -167,9 +170,8 @@ impl Dataset {
             i64::try_from(unix_nanos)
                 .map_err(|_| invalid(format_args!("{field}: {text} is beyond the times of 64 bits")))
         };
-        let optional = |field: &str, text: &Option<String>| {
-            text.as_deref().map(|text| time(field, text)).transpose()
-        };
+        let optional =
+            |field: &str, text: &Option<String>| text.as_deref().map(|text| time(field, text)).transpose();
         let counts = Counts {
             records: within_64_bits("row_count", read.row_count)?,
             bytes: 0,
@@ -214,11 +216,7 @@ impl Dataset {
             ("layout", read.layout.clone(), options.layout.name().to_owned()),
             ("codec", text(read.codec.as_deref()), text(format.codec.manifest_name())),
             ("compressor", read.compressor.clone(), format.compressor.manifest_name().to_owned()),
-            (
-                "checksum_algorithm",
-                text(read.checksum_algorithm.as_deref()),
-                text(format.checksum.name()),
-            ),
+            ("checksum_algorithm", text(read.checksum_algorithm.as_deref()), text(format.checksum.name())),
         ] {
             if found != expected {
                 return Err(invalid(format_args!(
@@ -292,9 +290,10 @@ fn read_stats(stats: Stats) -> Result<FileStats> {
 fn within_64_bits(field: &str, count: u64) -> Result<u64> {
     match i64::try_from(count) {
         Ok(_) => Ok(count),
-        Err(_) => {
-            Err(invalid(format_args!("{field}: {count} is more than the {} that any file can have", i64::MAX)))
-        }
+        Err(_) => Err(invalid(format_args!(
+            "{field}: {count} is more than the {} that any file can have",
+            i64::MAX
+        ))),
     }
 }
 

@@ -10,9 +10,8 @@ mod discard;
 mod line;
 mod stage;
 
-pub use commit::CommitPartsOptions;
-pub(super) use committed::CommittedParts;
 pub(super) use commit::WantedParts;
+pub(super) use committed::CommittedParts;
 
 use std::sync::Arc;
 

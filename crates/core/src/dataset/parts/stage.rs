@@ -22,7 +22,7 @@ impl Dataset {
     /// As [`Dataset::stream_write_records`], but for what concerns the commit. Nothing is left then.
     pub fn stage_records(&self, records: &mut dyn RecordSource, options: &CallOptions) -> Result<Part> {
         self.require_codec("staging records")?;
-        self.require_one_file("staging records")?;
+        self.require_streaming("staging records")?;
         self.stage_source(&mut Pulled(records), options)
     }
 
@@ -47,11 +47,18 @@ impl Dataset {
 
 impl Transaction {
     /// Makes the data a part.
-    pub(in crate::dataset) fn stage_part(&mut self, options: &CallOptions) -> Result<Part> {
+    pub(in crate::dataset) fn stage_part(
+        &mut self,
+        source: &mut dyn Source,
+        options: &CallOptions,
+    ) -> Result<Part> {
         let dataset = self.dataset().clone();
         staging(&dataset, options, |terms| {
             self.check_committable()?;
             terms.context.check("staging a part")?;
+            if self.is_streaming() {
+                source.fill(self, terms)?;
+            }
             self.stage(terms).inspect_err(|error| self.failed(error))
         })
     }

@@ -9,7 +9,7 @@ use crate::error::Status;
 use crate::id::{compose, now};
 use crate::store::layer::{Layer, Layered};
 use crate::store::memory::Memory;
-use crate::store::{Backend, Durability, Head, LockWait, Object, Put, Swap, Upload};
+use crate::store::{Backend, Durability, Head, Inspected, LockWait, Object, Put, StoreTime, Swap, Upload};
 
 /// A memory store that writes down each request.
 #[derive(Clone)]
@@ -94,6 +94,10 @@ impl Layer for Counted {
         self.note("head", key);
         self.inner.head(context, key)
     }
+    fn inspect(&self, context: &Context, key: &str, time: &mut StoreTime) -> Result<Option<Inspected>> {
+        self.note("stat", key);
+        self.inner.inspect(context, key, time)
+    }
     fn open(&self, context: &Context, key: &str) -> Result<Option<Box<dyn Object>>> {
         self.note("open", key);
         self.inner.open(context, key)
@@ -174,6 +178,51 @@ fn a_warm_commit_is_one_read_and_four_writes_however_long_the_history() {
     // The latest snapshot is two reads.
     fresh.latest(&CallOptions::default()).unwrap();
     assert_eq!(take(), ["get datasets/events/latest", "get datasets/events/snapshots/ID/manifest.json"]);
+}
+
+#[test]
+fn committing_parts_costs_one_stat_a_part_and_one_manifest_read_a_snapshot_since_they_were_staged() {
+    const PARTS: usize = 1_000;
+    const BETWEEN: usize = 3;
+    let counted = Counted::new();
+    let store = counted.store();
+    let (dataset, other) = (open(&store), open(&store));
+    for _ in 0..5 {
+        write(&dataset, &["\"before\""]).unwrap();
+    }
+    let stage = || -> Vec<Part> { (0..PARTS).map(|_| parts::stage(&other, &["1"])).collect() };
+    let first = stage();
+    counted.take();
+    parts::commit(&dataset, &first).unwrap();
+    let mut expected = WARM.to_vec();
+    // The data are there already.
+    expected.remove(1);
+    let stats = vec!["stat datasets/events/snapshots/ID/data/data"; PARTS];
+    expected.splice(1..1, stats.clone());
+    assert_eq!(counted.take(), expected, "nothing was committed since the parts were staged");
+    let second = stage();
+    for _ in 0..BETWEEN {
+        write(&other, &["\"between\""]).unwrap();
+    }
+    counted.take();
+    parts::commit(&dataset, &second[1..]).unwrap();
+    let manifest = "get datasets/events/snapshots/ID/manifest.json";
+    let ordinary = ["get datasets/events/latest", manifest, "get datasets/events/_commits/ID"];
+    let mut expected = ordinary.to_vec();
+    expected.extend(&stats[1..]);
+    expected.extend([manifest; BETWEEN]);
+    expected.extend(&WARM[2..]);
+    assert_eq!(counted.take(), expected);
+    // Each manifest is read once a handle.
+    let refused = parts::commit(&dataset, &second[..2]).err().unwrap();
+    assert_eq!(refused.status(), Status::PartCommitted);
+    let reads = counted.take().into_iter().filter(|request| request == manifest).count();
+    assert_eq!(reads, 1, "only that of the snapshot that is named");
+    parts::commit(&dataset, &second[..1]).unwrap();
+    expected = WARM.to_vec();
+    expected.remove(1);
+    expected.splice(1..1, stats[..1].to_vec());
+    assert_eq!(counted.take(), expected);
 }
 
 #[test]

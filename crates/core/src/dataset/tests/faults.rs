@@ -96,6 +96,16 @@ fn push(dataset: &Dataset) -> Result<Commit> {
     writer.commit(Metadata::empty(), CommitOptions::default())
 }
 
+/// Stages a pushed part and a pulled one, and commits them, the latter as another process would.
+fn commit_parts(dataset: &Dataset) -> Result<Commit> {
+    let mut writer = dataset.record_writer(WriterOptions::default())?;
+    writer.append(b"{\"staged\":1}", None)?;
+    let pushed = writer.stage(&CallOptions::default())?;
+    let pulled = dataset.stage_records(&mut records(&["2", "3"]), &CallOptions::default())?;
+    let pulled = dataset.part_from_json(pulled.json())?;
+    dataset.commit_parts(&[pulled, pushed], Metadata::empty(), CommitOptions::default())
+}
+
 fn produce(dataset: &Dataset) -> Result<Commit> {
     let producer = Some(Producer { id: "meter", sequence: 1, position: "here" });
     let options = CommitOptions { producer, ..CommitOptions::default() };
@@ -196,7 +206,7 @@ fn choose(dataset: &Dataset) -> Result<Commit> {
     Ok(Commit { outcome: Outcome::Committed, snapshot })
 }
 
-const SCENES: [Scene; 18] = [
+const SCENES: [Scene; 20] = [
     Scene { name: "the first commit", layout: Layout::Default, prepare: |_| Vec::new(), act: pull },
     Scene { name: "a commit on top of Go snapshots", layout: Layout::Default, prepare: by_go, act: pull },
     Scene { name: "a commit on top of Go's", layout: Layout::Default, prepare: by_both, act: pull },
@@ -260,6 +270,18 @@ const SCENES: [Scene; 18] = [
         act: partition,
     },
     Scene { name: "a flat commit", layout: Layout::Flat, prepare: |_| Vec::new(), act: pull },
+    Scene {
+        name: "a first commit of parts",
+        layout: Layout::Default,
+        prepare: |_| Vec::new(),
+        act: commit_parts,
+    },
+    Scene {
+        name: "a later commit of parts",
+        layout: Layout::Default,
+        prepare: |disk| vec![commit_by(disk, &["0"])],
+        act: commit_parts,
+    },
 ];
 
 /// How many operations the scene takes undisturbed.

@@ -1,0 +1,223 @@
+//! Records that come one after another, each into the file of its partition: the form of a stream that can be partitioned.
+//!
+//! Each partition that occurs has one open file, up to a number of them. For another one the file that was used least
+//! recently is finished; its partition gets a further file when its next record comes. What is in memory is bounded by
+//! the number of open files (`docs/concepts.md`, section "Partitioned streams"), and does not grow with the records.
+
+use super::Dataset;
+use super::partition::Partitioner;
+use super::pipe::Pipe;
+use super::stream_write::Record;
+use super::transaction::{Source, Terms, Transaction, fresh_home};
+use crate::codec::{EncoderOptions, FileEncoder};
+use crate::commit::driver;
+use crate::commit::machine::Dated;
+use crate::context::{Context, Progress};
+use crate::error::{Error, Result, Status};
+
+/// How many partitions have an open file unless the dataset says otherwise.
+pub(super) const OPEN_DEFAULT: u32 = 64;
+
+/// The files of the partitions on their way.
+pub(super) struct PartitionStream {
+    dataset: Dataset,
+    /// The id that all files lie under.
+    home: Dated,
+    context: Context,
+    early_writeback: bool,
+    /// Checks each record before its partition is found.
+    checker: FileEncoder,
+    partitioner: Partitioner,
+    /// By a partition's number.
+    partitions: Vec<Partition>,
+    open: Vec<OpenFile>,
+    /// Taken from `open`, and not durable yet.
+    closing: Option<Box<Pipe>>,
+    /// How many records have come.
+    records: u64,
+    /// What the finished files have taken and stored.
+    finished: Progress,
+}
+
+struct Partition {
+    path: String,
+    /// How many files it has so far.
+    files: u32,
+    /// Its place among the open files.
+    open: Option<usize>,
+}
+
+struct OpenFile {
+    partition: usize,
+    pipe: Box<Pipe>,
+    /// The number of the last record that went into it.
+    last_used: u64,
+}
+
+impl PartitionStream {
+    /// A stream into the partitions of a hive dataset. Nothing is opened before the first record.
+    pub fn new(dataset: &Dataset, early_writeback: bool, context: &Context) -> Result<PartitionStream> {
+        driver::check_clock(dataset.target())?;
+        let options = dataset.options();
+        let checker = options
+            .codec
+            .encoder(&EncoderOptions { max_record_bytes: options.max_record_bytes, statistics: false })?
+            .ok_or_else(|| Error::new(Status::Internal, "there is no codec to check with"))?;
+        Ok(PartitionStream {
+            home: fresh_home(dataset),
+            context: context.clone(),
+            early_writeback,
+            checker,
+            partitioner: Partitioner::new(&options.partition_keys),
+            partitions: Vec::new(),
+            open: Vec::new(),
+            closing: None,
+            records: 0,
+            finished: Progress::default(),
+            dataset: dataset.clone(),
+        })
+    }
+
+    /// Takes a record. A failure takes nothing of it.
+    ///
+    /// # Errors
+    /// `InvalidRecord`, also for one that belongs to no partition; `RecordTooLarge`; `NoSpace`; the store's.
+    pub fn append(&mut self, transaction: &mut Transaction, record: Record<'_>) -> Result<()> {
+        let number = self.records;
+        let checked = self.checker.check(record.data).map_err(|rejection| rejection.into_error(number))?;
+        let partition = self.partitioner.partition_of(record.data, number)?;
+        if partition == self.partitions.len() {
+            let path = self.partitioner.path().to_owned();
+            self.partitions.push(Partition { path, files: 0, open: None });
+        }
+        let place = match self.partitions[partition].open {
+            Some(place) => place,
+            None => self.open_file(transaction, partition)?,
+        };
+        let file = &mut self.open[place];
+        file.last_used = number;
+        if file.pipe.is_full() {
+            file.pipe.flush()?;
+        }
+        file.pipe.append_checked(record, checked)?;
+        self.records += 1;
+        Ok(())
+    }
+
+    /// Opens a file for a partition that has none open; gives its place.
+    fn open_file(&mut self, transaction: &mut Transaction, partition: usize) -> Result<usize> {
+        self.finish_closing(transaction)?;
+        let most = match self.dataset.options().max_open_partitions {
+            0 => OPEN_DEFAULT,
+            most => most,
+        };
+        let most = most as usize;
+        if self.open.len() >= most {
+            self.close_least_used(transaction)?;
+        }
+        let pipe = match self.open_pipe(partition) {
+            // Perhaps there are no more descriptors.
+            Err(_) if !self.open.is_empty() => {
+                self.close_least_used(transaction)?;
+                self.open_pipe(partition)?
+            }
+            opened => opened?,
+        };
+        let mut pipe = Box::new(pipe);
+        transaction.hold(&mut pipe);
+        let place = self.open.len();
+        self.open.push(OpenFile { partition, pipe, last_used: self.records });
+        self.partitions[partition].files += 1;
+        self.partitions[partition].open = Some(place);
+        Ok(place)
+    }
+
+    fn open_pipe(&self, partition: usize) -> Result<Pipe> {
+        let Partition { path, files, .. } = &self.partitions[partition];
+        Pipe::open_small(&self.dataset, path, files + 1, &self.home, self.early_writeback, &self.context)
+    }
+
+    fn close_least_used(&mut self, transaction: &mut Transaction) -> Result<()> {
+        let least = self.open.iter().enumerate().min_by_key(|(_, file)| file.last_used);
+        let Some((place, _)) = least else { return Ok(()) };
+        let closed = self.open.swap_remove(place);
+        self.partitions[closed.partition].open = None;
+        if let Some(moved) = self.open.get(place) {
+            self.partitions[moved.partition].open = Some(place);
+        }
+        self.closing = Some(closed.pipe);
+        self.finish_closing(transaction)
+    }
+
+    /// Makes the file durable that was closed last. After `NoSpace` it may be called again.
+    fn finish_closing(&mut self, transaction: &mut Transaction) -> Result<()> {
+        let Some(pipe) = &mut self.closing else { return Ok(()) };
+        transaction.add(pipe.finish()?);
+        self.finished = sum(self.finished, pipe.progress());
+        self.closing = None;
+        Ok(())
+    }
+
+    /// From now on the requests are for this call.
+    pub fn set_context(&mut self, context: &Context) {
+        self.context = context.clone();
+        let pipes = self.open.iter_mut().map(|file| &mut file.pipe).chain(&mut self.closing);
+        pipes.for_each(|pipe| pipe.set_context(context));
+    }
+
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        let open = self.open.iter().map(|file| file.pipe.progress());
+        open.fold(self.finished, sum)
+    }
+
+    /// Makes all files durable, and the transaction complete. After `NoSpace` it may be called again.
+    pub fn finish(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
+        self.set_context(&terms.context);
+        self.finish_closing(transaction)?;
+        for file in &mut self.open {
+            terms.context.check("making records durable")?;
+            file.pipe.close()?;
+            file.pipe.start_writeback();
+        }
+        terms.report(self.progress())?;
+        // The names first, then the bytes, then what leads to them, as for files of one commit of an array.
+        for sync in [false, true] {
+            for file in &mut self.open {
+                terms.context.check("making records durable")?;
+                file.pipe.prepare(sync)?;
+            }
+        }
+        while let Some(file) = self.open.last_mut() {
+            terms.context.check("making records durable")?;
+            transaction.add(file.pipe.finish()?);
+            self.finished = sum(self.finished, file.pipe.progress());
+            if let Some(file) = self.open.pop() {
+                self.partitions[file.partition].open = None;
+            }
+        }
+        transaction.complete(self.home.clone());
+        Ok(())
+    }
+}
+
+/// Records that a writer has put into partitions.
+pub(super) struct Streamed<'a>(pub &'a mut PartitionStream);
+
+impl Source for Streamed<'_> {
+    fn fill(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
+        self.0.finish(transaction, terms).inspect_err(|error| transaction.failed(error))
+    }
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+}
+
+pub(super) fn sum(a: Progress, b: Progress) -> Progress {
+    Progress {
+        records: a.records + b.records,
+        bytes_in: a.bytes_in + b.bytes_in,
+        bytes_stored: a.bytes_stored + b.bytes_stored,
+    }
+}
