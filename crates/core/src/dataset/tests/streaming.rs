@@ -251,9 +251,10 @@ fn a_full_disk_takes_nothing_of_a_record_and_the_writer_goes_on_when_there_is_sp
                 let read = read_all(&dataset, &commit.snapshot, ReadOptions::default()).unwrap();
                 assert_eq!(sorted(read), sorted(texts.clone()), "{step:?}");
             }
-            // A failed sync loses what it was for.
+            // A failed sync or close loses what it was for.
             Err(error) => {
-                let of_sync = step.as_ref().is_some_and(|step| matches!(step.op, Op::SyncFile | Op::SyncDir));
+                let losing = [Op::SyncFile, Op::SyncDir, Op::Close];
+                let of_sync = step.as_ref().is_some_and(|step| losing.contains(&step.op));
                 assert!(of_sync, "{step:?}: {error}");
                 drop(writer);
                 assert!(ids(&dataset).is_empty());
