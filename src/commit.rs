@@ -1,4 +1,5 @@
-//! `lode_commit_options`, and what all calls that commit share: their metadata, and the outcome that C is given.
+//! `lode_commit_options`, and what all calls that commit share: their metadata, and the outcome that C is
+//! given.
 
 use std::ffi::{c_char, c_void};
 use std::time::Duration;
@@ -61,8 +62,8 @@ pub struct lode_commit_options {
     pub attempt_base_ms: i32,
     /// The longest pause, in milliseconds. 0: half a second.
     pub attempt_cap_ms: i32,
-    /// For lode_dataset_commit_parts: whether the files of each part are read and compared with their checksums before
-    /// anything is decided; their sizes always are. 0: no, 1: yes.
+    /// For lode_dataset_commit_parts: whether the files of each part are read and compared with their
+    /// checksums before anything is decided; their sizes always are. 0: no, 1: yes.
     pub verify_parts: i32,
 }
 

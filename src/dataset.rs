@@ -121,25 +121,27 @@ pub struct lode_dataset_options {
     pub partition_keys: *const *const c_char,
     /// How many partition keys.
     pub partition_key_count: usize,
-    /// For LODE_LAYOUT_HIVE: whether records that come one after another (lode_dataset_stream_write_records, a
-    /// lode_record_writer, staging) go into their partitions as they come, each into a file that stays open. 0: no, such
-    /// calls answer LODE_ERR_PARTITIONING_NOT_SUPPORTED and lode_dataset_write_records alone writes; 1: yes. The append
-    /// that needs one file more than `max_open_partitions` syncs the file that was used least recently.
+    /// For LODE_LAYOUT_HIVE: whether records that come one after another (lode_dataset_stream_write_records,
+    /// a lode_record_writer, staging) go into their partitions as they come, each into a file that stays
+    /// open. 0: no, such calls answer LODE_ERR_PARTITIONING_NOT_SUPPORTED and lode_dataset_write_records
+    /// alone writes; 1: yes. The append that needs one file more than `max_open_partitions` syncs the file
+    /// that was used least recently.
     pub partition_streaming: i32,
-    /// How many partitions have an open file at a time; each takes two descriptors, and memory: without compression 0.4
-    /// MiB, with gzip 1 MiB, with Zstandard at level 3 up to 5 MiB. 0: 64. If there are more partitions, those that are
-    /// used least recently are finished, and get a further file when their next record comes.
+    /// How many partitions have an open file at a time; each takes two descriptors, and memory: without
+    /// compression 0.4 MiB, with gzip 1 MiB, with Zstandard at level 3 up to 5 MiB. 0: 64. If there are more
+    /// partitions, those that are used least recently are finished, and get a further file when their next
+    /// record comes.
     pub max_open_partitions: i32,
-    /// How many threads compress what is written through this handle, pushed, pulled, in partitions and as parts: the
-    /// calling thread and `threads` - 1 others. 0 and 1: the calling thread alone, and no thread is started. Without a
-    /// compressor there is nothing to share. Records keep their order; each 4 MiB of them become a frame or member of
-    /// their own; memory grows by 9 MiB a thread.
+    /// How many threads compress what is written through this handle, pushed, pulled, in partitions and as
+    /// parts: the calling thread and `threads` - 1 others. 0 and 1: the calling thread alone, and no thread
+    /// is started. Without a compressor there is nothing to share. Records keep their order; each 4 MiB of
+    /// them become a frame or member of their own; memory grows by 9 MiB a thread.
     pub threads: i32,
-    /// Gives the other threads: has `task` called with `arg` exactly once, on another thread, now or later, and answers
-    /// 0. Any other answer: `task` will not be called, and the calling thread does the work. Called on the thread that
-    /// writes. A task never waits for another, and one that is called late finds nothing to do; it may be called after
-    /// the writer, the dataset and the store were freed. NULL: the library starts threads, each of which ends with its
-    /// task.
+    /// Gives the other threads: has `task` called with `arg` exactly once, on another thread, now or later,
+    /// and answers 0. Any other answer: `task` will not be called, and the calling thread does the work.
+    /// Called on the thread that writes. A task never waits for another, and one that is called late finds
+    /// nothing to do; it may be called after the writer, the dataset and the store were freed. NULL: the
+    /// library starts threads, each of which ends with its task.
     pub spawn: Option<
         unsafe extern "C" fn(
             ctx: *mut c_void,

@@ -19,14 +19,15 @@ use crate::strings::{LazyText, c_text};
 use lode_core::dataset::Part;
 use lode_core::error::{Result, Status};
 
-/// Data files that are durable, under an id of their own, and not yet in a snapshot: what a writer, an iterator or a
-/// source gave to one of the functions that stage. No reader sees them before lode_dataset_commit_parts names the
-/// part, which may happen in another process or on another machine: lode_part_json is all that has to get there.
+/// Data files that are durable, under an id of their own, and not yet in a snapshot: what a writer, an
+/// iterator or a source gave to one of the functions that stage. No reader sees them before
+/// lode_dataset_commit_parts names the part, which may happen in another process or on another machine:
+/// lode_part_json is all that has to get there.
 ///
-/// It never changes. Threads may share it, and it needs neither writer nor dataset to live on. Freeing it removes
-/// nothing: lode_part_discard does. A part is to be committed within 24 hours after it was staged; what nobody commits
-/// or discards is removed by clean-up later. While a part's handle lives in the process that staged it, clean-up
-/// leaves it alone, on a filesystem.
+/// It never changes. Threads may share it, and it needs neither writer nor dataset to live on. Freeing it
+/// removes nothing: lode_part_discard does. A part is to be committed within 24 hours after it was staged;
+/// what nobody commits or discards is removed by clean-up later. While a part's handle lives in the process
+/// that staged it, clean-up leaves it alone, on a filesystem.
 pub struct lode_part {
     _opaque: [u8; 0],
 }
@@ -101,16 +102,16 @@ impl Call {
     }
 }
 
-/// Makes the records that a writer has taken durable as a part, instead of committing them. The writer can then only
-/// be freed. If it fails the records are kept, and it may be repeated.
+/// Makes the records that a writer has taken durable as a part, instead of committing them. The writer can
+/// then only be freed. If it fails the records are kept, and it may be repeated.
 ///
 /// @param writer the writer. Not NULL.
 /// @param call deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
 /// @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_STATE, LODE_ERR_COMMIT_UNKNOWN (a commit
-///         was tried and is still in doubt), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_IO,
-///         LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_STATE, LODE_ERR_COMMIT_UNKNOWN
+///         (a commit was tried and is still in doubt), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+///         LODE_ERR_ABORTED, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -133,8 +134,8 @@ pub unsafe extern "C" fn lode_record_writer_stage(
     }
 }
 
-/// Makes the bytes that a writer has taken durable as a part, instead of committing them. The writer can then only be
-/// freed. If it fails the bytes are kept, and it may be repeated.
+/// Makes the bytes that a writer has taken durable as a part, instead of committing them. The writer can then
+/// only be freed. If it fails the bytes are kept, and it may be repeated.
 ///
 /// @param writer the writer. Not NULL.
 /// @param call deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
@@ -163,16 +164,16 @@ pub unsafe extern "C" fn lode_blob_writer_stage(
     }
 }
 
-/// A part that any process has staged, from the JSON that lode_part_json gave there. Nothing is read from the store:
-/// whether the part's files are there, and are what they should be, is checked by the commit.
+/// A part that any process has staged, from the JSON that lode_part_json gave there. Nothing is read from the
+/// store: whether the part's files are there, and are what they should be, is checked by the commit.
 ///
-/// @param dataset the dataset that the part belongs to, opened with the layout, codec, compressor and checksum that it
-///        was staged with. Not NULL.
+/// @param dataset the dataset that the part belongs to, opened with the layout, codec, compressor and
+///         checksum that it was staged with. Not NULL.
 /// @param json the part's JSON; NUL-terminated UTF-8, borrowed for the call. Not NULL.
 /// @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (naming the field: it is no part, or none of this dataset as it is
-///         opened), LODE_ERR_UNSUPPORTED (it is of the form of a later version), LODE_ERR_NO_MEMORY.
+/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (naming the field: it is no part, or none of this dataset as it
+///         is opened), LODE_ERR_UNSUPPORTED (it is of the form of a later version), LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -195,29 +196,31 @@ pub unsafe extern "C" fn lode_dataset_part_from_json(
     }
 }
 
-/// Commits parts as one new snapshot, in the order given: their records are read in that order. With expected parent,
-/// exactly-once key and all else that a commit has. The parts' files stay whatever the outcome, so that a commit that
-/// failed may be repeated; no part is committed twice.
+/// Commits parts as one new snapshot, in the order given: their records are read in that order. With expected
+/// parent, exactly-once key and all else that a commit has. The parts' files stay whatever the outcome, so
+/// that a commit that failed may be repeated; no part is committed twice.
 ///
-/// Each file is looked for (one request), and its size compared; with `verify_parts` its bytes are read and compared
-/// with its checksum. That no snapshot holds one of the parts already is found out by reading the manifests of the
-/// snapshots committed since the oldest part's writer was opened, each once a dataset handle.
+/// Each file is looked for (one request), and its size compared; with `verify_parts` its bytes are read and
+/// compared with its checksum. That no snapshot holds one of the parts already is found out by reading the
+/// manifests of the snapshots committed since the oldest part's writer was opened, each once a dataset
+/// handle.
 ///
 /// @param dataset the dataset that they belong to. Not NULL.
 /// @param parts `count` parts of this dataset, each once; borrowed for the call. NULL only if `count` is 0.
 /// @param count how many. 0: an empty snapshot. For a dataset of raw blobs, 1.
-/// @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the call. Not
-///        NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at most 128 levels,
-///        the object itself included.
+/// @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+///         call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+///         at most 128 levels, the object itself included.
 /// @param options as for any commit, and `verify_parts`. Borrowed for the call. NULL: the defaults.
-/// @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL: not
-///        wanted.
+/// @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+///         not wanted.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_ERR_INVALID_ARGUMENT: a part of another dataset or other options, or one that is given twice.
-///         LODE_ERR_NOT_FOUND: a part's file is not there (discarded, removed by clean-up, or another store's).
-///         LODE_ERR_CORRUPT: it has another size or checksum. LODE_ERR_PART_COMMITTED: the snapshot of
-///         lode_error_snapshot_id holds one of them. LODE_ERR_STAGED_TOO_OLD: one was staged more than 24 hours ago.
-///         LODE_OK and all else as lode_dataset_stream_write_records, but for what concerns records.
+///         LODE_ERR_NOT_FOUND: a part's file is not there (discarded, removed by clean-up, or another
+///         store's). LODE_ERR_CORRUPT: it has another size or checksum. LODE_ERR_PART_COMMITTED: the snapshot
+///         of lode_error_snapshot_id holds one of them. LODE_ERR_STAGED_TOO_OLD: one was staged more than 24
+///         hours ago. LODE_OK and all else as lode_dataset_stream_write_records, but for what concerns
+///         records.
 ///
 /// Any thread; several may write to one dataset at once. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -243,15 +246,15 @@ pub unsafe extern "C" fn lode_dataset_commit_parts(
     }
 }
 
-/// Removes the files of a part that will not be committed. Those that are gone already are fine. A part that a commit
-/// in doubt may hold (LODE_ERR_COMMIT_UNKNOWN) is discarded only after that commit is resolved.
+/// Removes the files of a part that will not be committed. Those that are gone already are fine. A part that
+/// a commit in doubt may hold (LODE_ERR_COMMIT_UNKNOWN) is discarded only after that commit is resolved.
 ///
 /// @param part the part; it stays valid until its free. Not NULL.
 /// @param call deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_ERR_PART_COMMITTED (the snapshot of lode_error_snapshot_id holds it: nothing is removed),
-///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
-///         LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+/// @return LODE_OK; LODE_ERR_PART_COMMITTED (the snapshot of lode_error_snapshot_id holds it: nothing is
+///         removed), LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+///         LODE_ERR_ABORTED, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -280,11 +283,13 @@ unsafe fn ask<T: Copy>(part: *const lode_part, none: T, what: impl FnOnce(&PartV
     query(none, || unsafe { handle::peek(part) }.map_or(none, what))
 }
 
-/// A part as one line of JSON, without a line break, to be sent anywhere and given to lode_dataset_part_from_json: path,
-/// size and checksum of each file, records, times, statistics, and when it was staged.
+/// A part as one line of JSON, without a line break, to be sent anywhere and given to
+/// lode_dataset_part_from_json: path, size and checksum of each file, records, times, statistics, and when it
+/// was staged.
 ///
 /// @param part the part. NULL: see below.
-/// @return NUL-terminated UTF-8, owned by the part, until lode_part_free; NULL if `part` is NULL or there is no memory.
+/// @return NUL-terminated UTF-8, owned by the part, until lode_part_free; NULL if `part` is NULL or there is
+///         no memory.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -345,8 +350,8 @@ pub unsafe extern "C" fn lode_part_file_count(part: *const lode_part) -> usize {
 ///
 /// @param part the part. NULL: see below.
 /// @param index which file, from 0.
-/// @return NUL-terminated UTF-8, owned by the part, until lode_part_free; NULL if `part` is NULL, `index` is out of
-///         range, or there is no memory.
+/// @return NUL-terminated UTF-8, owned by the part, until lode_part_free; NULL if `part` is NULL, `index` is
+///         out of range, or there is no memory.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

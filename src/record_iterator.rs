@@ -345,8 +345,8 @@ pub unsafe extern "C" fn lode_dataset_stream_write_records(
 /// @param dataset the dataset. Not NULL.
 /// @param records the iterator; the struct is borrowed for the call, which calls `release` before it returns.
 ///        Not NULL.
-/// @param call_options deadline, cancel token, progress (records, their bytes, bytes stored). Borrowed for the
-///        call. NULL: no limits.
+/// @param call_options deadline, cancel token, progress (records, their bytes, bytes stored). Borrowed for
+///         the call. NULL: no limits.
 /// @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; else as lode_dataset_stream_write_records, but for what concerns metadata and commit.

@@ -104,8 +104,8 @@ pub const LODE_ERR_SEQUENCE_TOO_OLD: i32 = -87;
 pub const LODE_ERR_LAYOUT_MISMATCH: i32 = -88;
 /// The parent's id has no place in the order of ids.
 pub const LODE_ERR_UNORDERABLE_PARENT: i32 = -89;
-/// The data was staged more than 24 hours ago, by a clock that counts suspended time: clean-up may have removed it, so
-/// that it is not committed any more. Its records are to be written again.
+/// The data was staged more than 24 hours ago, by a clock that counts suspended time: clean-up may have
+/// removed it, so that it is not committed any more. Its records are to be written again.
 pub const LODE_ERR_STAGED_TOO_OLD: i32 = -90;
 /// A snapshot, which lode_error_snapshot_id names, holds the part already: a part is committed once.
 pub const LODE_ERR_PART_COMMITTED: i32 = -91;

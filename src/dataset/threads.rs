@@ -19,7 +19,8 @@ struct CallerThreads {
     ctx: *mut c_void,
 }
 
-// SAFETY: it is called on the thread that writes: which thread that is, is the caller's choice, who gives both parts.
+// SAFETY: it is called on the thread that writes: which thread that is, is the caller's choice, who gives
+// both parts.
 unsafe impl Send for CallerThreads {}
 // SAFETY: as above.
 unsafe impl Sync for CallerThreads {}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Breaks one commit off at every system call it makes, with strace.
 
-    break_off.py kill|errno COMMIT_ONCE [records|blob|hive|adopt|dangling|choose|once]
+    break_off.py kill|errno COMMIT_ONCE [records|blob|hive|parts|stream|adopt|dangling|choose|once]
 
 kill: a child is killed before each system call of a commit, one after another.
 errno: each system call of a commit fails with each error it can give, one after another.
@@ -47,6 +47,7 @@ ERRNOS = {
     "unlinkat": ["EIO", "EROFS"],
     "unlink": ["EIO", "EROFS"],
     "flock": ["EINTR", "ENOLCK"],
+    "fcntl": ["EMFILE"],
     "read": ["EIO", "EINTR"],
     "pread64": ["EIO", "EINTR"],
     "fstat": ["EIO"],
@@ -166,7 +167,7 @@ def judge(program, root, what, inject, killed, said, acknowledged):
     ids = os.path.join(root, "acknowledged")
     with open(ids, "w", encoding="ascii") as file:
         file.write("\n".join(said_ids) + "\n")
-    layout = ["--layout", "hive" if program[1:] == ["hive"] else "default"]
+    layout = ["--layout", "hive" if program[1:] in (["hive"], ["stream"]) else "default"]
     audit = subprocess.run([sys.executable, AUDIT, root, "broken", "--acknowledged", ids, *layout, *beside, *length], capture_output=True, text=True)
     if audit.returncode != 0:
         wrong.append(f"{audit.stdout.strip()}{audit.stderr.strip()}; the broken commit said {said!r}")

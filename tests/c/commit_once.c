@@ -1,10 +1,11 @@
 /* One commit, for the tests that break it off at every system call.
  *
- *   commit_once ROOT DATASET [records|blob|hive]
+ *   commit_once ROOT DATASET [records|blob|hive|parts|stream]
  *   commit_once ROOT DATASET choose ID      instead of a commit, the choice of this head
  *   commit_once ROOT DATASET once SEQUENCE  records, as this commit of a producer's
  *
- * Prints "committed ID", "unpublished ID", "already ID", "unknown ID MESSAGE" or "failed STATUS MESSAGE".
+ * `parts` stages two parts, one pushed and one pulled, the latter committed from its JSON; `stream` streams into
+ * partitions, of which two have an open file. Prints "committed ID", "unpublished ID", "already ID", "unknown ID MESSAGE" or "failed STATUS MESSAGE".
  * Exit status 0 for the first three, 3 else. A call of getppid marks where the work begins. */
 #include "check.h"
 
@@ -20,14 +21,59 @@ static int64_t give_bytes(void *ctx, uint8_t *buffer, size_t capacity)
     return (int64_t)len;
 }
 
+/* Stages two parts, and commits them in the other order. */
+static lode_status commit_parts(lode_dataset *dataset, const lode_record_iterator *iterator, lode_snapshot **snapshot,
+                                lode_error **error)
+{
+    lode_record_writer *writer = NULL;
+    lode_part *parts[2] = {NULL, NULL}, *pulled = NULL;
+    lode_status status = lode_dataset_open_record_writer(dataset, NULL, &writer, error);
+    if (status >= 0) {
+        status = lode_record_writer_append(writer, "{\"p\":1}", 7, NULL, error);
+    }
+    if (status >= 0) {
+        status = lode_record_writer_stage(writer, NULL, &parts[1], error);
+    }
+    lode_record_writer_free(writer);
+    if (status >= 0) {
+        status = lode_dataset_stage_records(dataset, iterator, NULL, &pulled, error);
+    }
+    if (status >= 0) {
+        status = lode_dataset_part_from_json(dataset, lode_part_json(pulled), &parts[0], error);
+    }
+    lode_part_free(pulled);
+    if (status >= 0) {
+        status = lode_dataset_commit_parts(dataset, (const lode_part *const *)parts, 2, "{}", NULL, snapshot, error);
+    }
+    lode_part_free(parts[0]);
+    lode_part_free(parts[1]);
+    return status;
+}
+
+/* Streams into three partitions, of which two have an open file. */
+static lode_status commit_stream(lode_dataset *dataset, lode_snapshot **snapshot, lode_error **error)
+{
+    static const char *const records[] = {"{\"p\":\"b\"}", "{\"p\":\"a/..\"}", "{\"p\":\"c\"}", "{\"p\":\"b\",\"n\":1}"};
+    lode_record_writer *writer = NULL;
+    lode_status status = lode_dataset_open_record_writer(dataset, NULL, &writer, error);
+    for (size_t i = 0; status >= 0 && i < 4; i++) {
+        status = lode_record_writer_append(writer, records[i], strlen(records[i]), NULL, error);
+    }
+    if (status >= 0) {
+        status = lode_record_writer_commit(writer, "{}", NULL, snapshot, error);
+    }
+    lode_record_writer_free(writer);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     const char *kind = argc >= 4 ? argv[3] : "records";
     int is_blob = strcmp(kind, "blob") == 0, hive = strcmp(kind, "hive") == 0, choose = strcmp(kind, "choose") == 0;
-    int once = strcmp(kind, "once") == 0;
+    int once = strcmp(kind, "once") == 0, parts = strcmp(kind, "parts") == 0, stream = strcmp(kind, "stream") == 0;
     if (argc < 3 || argc > 5 || (choose || once) != (argc == 5) ||
-        !(is_blob || hive || choose || once || strcmp(kind, "records") == 0)) {
-        fprintf(stderr, "usage: commit_once ROOT DATASET [records|blob|hive|choose ID|once SEQUENCE]\n");
+        !(is_blob || hive || choose || once || parts || stream || strcmp(kind, "records") == 0)) {
+        fprintf(stderr, "usage: commit_once ROOT DATASET [records|blob|hive|parts|stream|choose ID|once SEQUENCE]\n");
         return 2;
     }
     lode_store *store = NULL;
@@ -48,7 +94,9 @@ int main(int argc, char **argv)
         records[i].data = (const uint8_t *)partitioned[i];
         records[i].len = strlen(partitioned[i]);
     }
-    if (hive) {
+    if (hive || stream) {
+        options.partition_streaming = stream;
+        options.max_open_partitions = 2;
         options.layout = LODE_LAYOUT_HIVE;
         options.partition_keys = keys;
         options.partition_key_count = 1;
@@ -72,6 +120,10 @@ int main(int argc, char **argv)
         status = lode_dataset_stream_write_blob(dataset, &bytes, "{}", NULL, &snapshot, &error);
     } else if (status >= 0 && choose) {
         status = lode_dataset_adopt(dataset, argv[4], NULL, &snapshot, &error);
+    } else if (status >= 0 && parts) {
+        status = commit_parts(dataset, &iterator, &snapshot, &error);
+    } else if (status >= 0 && stream) {
+        status = commit_stream(dataset, &snapshot, &error);
     } else if (status >= 0 && hive) {
         status = lode_dataset_write_records(dataset, records, NULL, 3, "{}", NULL, &snapshot, &error);
     } else if (status >= 0) {

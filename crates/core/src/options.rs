@@ -32,7 +32,8 @@ pub struct CommitOptions<'a> {
     /// `None`: once. What is repeated is the commit, never the pulling of records: one that failed while
     /// records were pulled is not tried again.
     pub retry: Option<Retry>,
-    /// When parts are committed: whether each is read and compared with its checksum first; its size always is.
+    /// When parts are committed: whether each is read and compared with its checksum first; its size always
+    /// is.
     pub verify_parts: bool,
     /// `None`: any parent; `""`: the dataset must have no snapshot yet; an id: the head must be it.
     pub expected_parent: Option<&'a str>,

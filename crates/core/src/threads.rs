@@ -1,8 +1,9 @@
-//! Compressing on several threads: pieces of a data file, each a frame or member of its own, put back into their order.
+//! Compressing on several threads: pieces of a data file, each a frame or member of its own, put back into
+//! their order.
 //!
-//! The threads are the caller's, or the library's own, and none waits for another: a task takes pieces that wait for a
-//! thread until there are none, and returns. The calling thread does the same work while it has to wait for a piece, so
-//! that nothing depends on a task's being started soon, or at all.
+//! The threads are the caller's, or the library's own, and none waits for another: a task takes pieces that
+//! wait for a thread until there are none, and returns. The calling thread does the same work while it has to
+//! wait for a piece, so that nothing depends on a task's being started soon, or at all.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -30,7 +31,8 @@ impl fmt::Debug for Task {
 
 /// Gives threads for tasks.
 pub trait Spawn: Send + Sync {
-    /// Has another thread run the task, now or later, once; or drops it, and the work is done by the calling thread.
+    /// Has another thread run the task, now or later, once; or drops it, and the work is done by the calling
+    /// thread.
     fn spawn(&self, task: Task);
 }
 
@@ -188,7 +190,8 @@ impl ParallelCompressor {
 
 impl Drop for ParallelCompressor {
     fn drop(&mut self) {
-        // Tasks that come later find nothing to do. A forked process may have inherited the lock as it was held.
+        // Tasks that come later find nothing to do. A forked process may have inherited the lock as it was
+        // held.
         if let Ok(mut state) = self.shared.state.try_lock() {
             state.waiting.clear();
         }

@@ -10,7 +10,7 @@ eight_processes() {
     rm -rf "$TMPDIR/many" "$TMPDIR/acknowledged"
 }
 
-broken_off() { # kill|errno [records|blob|hive|adopt|dangling|choose|once]
+broken_off() { # kill|errno [records|blob|hive|parts|stream|adopt|dangling|choose|once]
     auditor
     need strace strace
     compile commit_once && python3 tests/c/break_off.py "$1" "$OUT/commit_once" "${2:-records}"
@@ -39,6 +39,9 @@ check broken_off_kill broken_off kill
 check broken_off_errno broken_off errno
 check broken_off_hive_kill broken_off kill hive
 check broken_off_hive_errno broken_off errno hive
+check broken_off_kill_parts broken_off kill parts
+check broken_off_errno_parts broken_off errno parts
+check broken_off_kill_stream broken_off kill stream
 check broken_off_kill_blob broken_off kill blob
 check broken_off_errno_blob broken_off errno blob
 check broken_off_kill_adopt broken_off kill adopt

@@ -29,7 +29,7 @@ binding() {
 }
 
 TESTS="api_misuse contract_pull contract_push contract_commit contract_producer contract_read contract_blob
-    contract_layouts contract_catalog contract_store contract_upkeep custom_store_broken"
+    contract_layouts contract_catalog contract_store contract_parts contract_upkeep custom_store_broken"
 for test in $TESTS descriptors fork memory_bound no_memory guest stack threads; do
     check "$test" run_test "$test"
 done

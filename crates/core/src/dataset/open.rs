@@ -36,8 +36,8 @@ pub struct DatasetOptions {
     /// The keys of the records that the hive layout partitions by, in the order of its paths; empty for the
     /// others.
     pub partition_keys: Vec<String>,
-    /// Whether records that come one after another are put into the partitions of the hive layout as they come.
-    /// Without it they are refused there, and only arrays can be written.
+    /// Whether records that come one after another are put into the partitions of the hive layout as they
+    /// come. Without it they are refused there, and only arrays can be written.
     pub partition_streaming: bool,
     /// Then: how many partitions have an open file at a time; 0: 64. What is in memory grows with it.
     pub max_open_partitions: u32,
@@ -222,7 +222,8 @@ impl Dataset {
         i128::try_from((self.inner.boot_time)().as_nanos()).unwrap_or(i128::MAX)
     }
 
-    /// What this handle has read of which snapshots hold which parts. Never locked while waiting for anything.
+    /// What this handle has read of which snapshots hold which parts. Never locked while waiting for
+    /// anything.
     pub(super) fn committed_parts(&self) -> MutexGuard<'_, CommittedParts> {
         // Each state of the value is valid, so that a panic elsewhere while it was locked does no harm.
         self.inner.committed.lock().unwrap_or_else(PoisonError::into_inner)
@@ -250,8 +251,8 @@ impl Dataset {
         }
     }
 
-    /// Records that come one after another are partitioned only if the caller has asked for it: each partition then has
-    /// a file open at the same time.
+    /// Records that come one after another are partitioned only if the caller has asked for it: each
+    /// partition then has a file open at the same time.
     pub(super) fn require_streaming(&self, call: &str) -> Result<()> {
         if !self.is_partitioned() || self.inner.options.partition_streaming {
             return Ok(());

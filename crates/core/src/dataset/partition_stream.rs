@@ -1,8 +1,10 @@
-//! Records that come one after another, each into the file of its partition: the form of a stream that can be partitioned.
+//! Records that come one after another, each into the file of its partition: the form of a stream that can be
+//! partitioned.
 //!
-//! Each partition that occurs has one open file, up to a number of them. For another one the file that was used least
-//! recently is finished; its partition gets a further file when its next record comes. What is in memory is bounded by
-//! the number of open files (`docs/concepts.md`, section "Partitioned streams"), and does not grow with the records.
+//! Each partition that occurs has one open file, up to a number of them. For another one the file that was
+//! used least recently is finished; its partition gets a further file when its next record comes. What is in
+//! memory is bounded by the number of open files (`docs/concepts.md`, section "Partitioned streams"), and
+//! does not grow with the records.
 
 use super::Dataset;
 use super::partition::Partitioner;

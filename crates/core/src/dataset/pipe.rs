@@ -25,7 +25,8 @@ const WRITEBACK: u64 = 8 << 20;
 /// the commit counts more.
 const WRITEBACK_COMPRESSED: u64 = 1 << 20;
 
-/// How many bytes a thread compresses at a time, where there are several: each becomes a frame or member of its own.
+/// How many bytes a thread compresses at a time, where there are several: each becomes a frame or member of
+/// its own.
 const PARALLEL_PIECE: usize = 4 << 20;
 
 /// Room for the record with which the gathered bytes become enough; a longer one widens the buffer.
@@ -104,8 +105,8 @@ impl Pipe {
         Self::open_named(dataset, partition, &name, home, early_writeback, usize::MAX, context)
     }
 
-    /// The same for one of many files that are open at once, the one of this number in its partition: it gathers no more
-    /// than is good for a write.
+    /// The same for one of many files that are open at once, the one of this number in its partition: it
+    /// gathers no more than is good for a write.
     pub fn open_small(
         dataset: &Dataset,
         partition: &str,
@@ -413,8 +414,8 @@ impl Pipe {
             if parallel.is_some_and(|parallel| parallel.is_untouched() || !self.buffer.is_empty()) {
                 self.submit()?;
             }
-            // A service may date an object from the beginning of its upload; where an upload is held, the file is
-            // as old as its last bytes.
+            // A service may date an object from the beginning of its upload; where an upload is held, the
+            // file is as old as its last bytes.
             if self.dataset.store().backend().capabilities().has_holds {
                 self.staged = self.dataset.boot_time();
             }

@@ -216,9 +216,9 @@ impl RecordWriter {
         }
     }
 
-    /// Makes all records taken so far durable as a part, which is invisible until [`Dataset::commit_parts`] names
-    /// it, by this process or another. After a success the writer is done, and every call on it gives `State`.
-    /// After a failure the data are kept, and it may be repeated.
+    /// Makes all records taken so far durable as a part, which is invisible until [`Dataset::commit_parts`]
+    /// names it, by this process or another. After a success the writer is done, and every call on it gives
+    /// `State`. After a failure the data are kept, and it may be repeated.
     ///
     /// # Errors
     /// `State`; `CommitUnknown` if a commit was tried and it is unknown whether it happened; `Deadline`,

@@ -109,8 +109,8 @@ pub(super) struct Transaction {
     manifest: Option<Manifest>,
     /// The attempt whose outcome is unknown: its data must not be touched.
     pending: Option<Decision>,
-    /// Keeps clean-up away from all data files, which lie under one id: a lock on the first of them stands for
-    /// the others.
+    /// Keeps clean-up away from all data files, which lie under one id: a lock on the first of them stands
+    /// for the others.
     hold: Option<Box<dyn Hold>>,
     /// When the oldest of the data files was staged, by [`Dataset::boot_time`].
     staged: Option<i128>,
@@ -383,8 +383,8 @@ impl Transaction {
     /// Makes the data durable and hands them over, to be committed as a part.
     ///
     /// # Errors
-    /// `CommitUnknown` while a commit may have happened; `State`; what stood in the way of making them durable,
-    /// after which it may be repeated as a commit may.
+    /// `CommitUnknown` while a commit may have happened; `State`; what stood in the way of making them
+    /// durable, after which it may be repeated as a commit may.
     pub fn stage(&mut self, terms: &mut Terms<'_>) -> Result<StagedFiles> {
         self.check_committable()?;
         self.check_no_doubt()?;
@@ -416,7 +416,8 @@ impl Transaction {
     /// Gives the data up, as the caller wants.
     ///
     /// # Errors
-    /// `CommitUnknown` while a commit may have happened; `State` after one that has, and once they are a part.
+    /// `CommitUnknown` while a commit may have happened; `State` after one that has, and once they are a
+    /// part.
     pub fn abort(&mut self) -> Result<()> {
         self.process.check("a writer")?;
         self.check_no_doubt()?;

@@ -97,8 +97,8 @@ pub struct Capabilities {
     pub has_locations: bool,
     /// [`Upload::finish`] refuses a key that is taken, too, and not only [`Backend::put_if_absent`].
     pub has_conditional_uploads: bool,
-    /// [`Upload::hold`] answers, and an upload is held from its beginning on: clean-up leaves alone what a living
-    /// writer holds, however old it is.
+    /// [`Upload::hold`] answers, and an upload is held from its beginning on: clean-up leaves alone what a
+    /// living writer holds, however old it is.
     pub has_holds: bool,
 }
 
@@ -148,7 +148,8 @@ pub trait Upload: Send {
     }
 
     /// Keeps clean-up away from the object after it is finished, too, for as long as the answer lives. Asked
-    /// before [`Upload::sync`] and [`Upload::finish`]. `None`: there is no such lock, or it could not be taken.
+    /// before [`Upload::sync`] and [`Upload::finish`]. `None`: there is no such lock, or it could not be
+    /// taken.
     fn hold(&mut self) -> Option<Box<dyn Hold>> {
         None
     }
@@ -353,8 +354,8 @@ pub trait Backend: Send + Sync {
         Err(Error::new(Status::Unsupported, message).with_path(key))
     }
 
-    /// Size and age of an object, with as few requests as the store allows; `None` if it is absent. `time` keeps
-    /// the store's time from the first of several calls to the last.
+    /// Size and age of an object, with as few requests as the store allows; `None` if it is absent. `time`
+    /// keeps the store's time from the first of several calls to the last.
     ///
     /// # Errors
     /// The store's failure; never for absence.

@@ -110,7 +110,8 @@ struct Driver<'a> {
     error: Option<Error>,
 }
 
-/// Commits `content` as `goal`, a commit, says; learns into `knowledge`; leaves in `pending` the attempt whose outcome is unknown.
+/// Commits `content` as `goal`, a commit, says; learns into `knowledge`; leaves in `pending` the attempt
+/// whose outcome is unknown.
 ///
 /// # Errors
 /// Certainly not committed, but for `CommitUnknown`.

@@ -60,8 +60,8 @@ pub struct Plan {
     pub produces: bool,
     /// Told that the history needs repair, it chooses a head and commits then.
     pub chooses: bool,
-    /// Each of its commits is made of one part, the same for all writers that have one, the other commits of the
-    /// same writer included.
+    /// Each of its commits is made of one part, the same for all writers that have one, the other commits of
+    /// the same writer included.
     pub has_part: bool,
 }
 

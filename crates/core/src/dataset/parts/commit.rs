@@ -31,14 +31,14 @@ pub(in crate::dataset) struct WantedParts {
 }
 
 impl Dataset {
-    /// Commits these parts as one snapshot, in this order (`docs/parts.md`, section "Committing"). Whatever the
-    /// outcome, their files stay. Without parts the snapshot has no files.
+    /// Commits these parts as one snapshot, in this order (`docs/parts.md`, section "Committing"). Whatever
+    /// the outcome, their files stay. Without parts the snapshot has no files.
     ///
     /// # Errors
-    /// `InvalidArgument`, naming the part by its number, for one of another dataset or format, or given twice;
-    /// `NotFound` if one of its files is not there; `Corrupt` if that has another size, or checksum, if asked;
-    /// `PartCommitted` if a snapshot holds one already; `StagedTooOld` if one was staged more than 24 hours ago;
-    /// otherwise as [`Dataset::stream_write_records`].
+    /// `InvalidArgument`, naming the part by its number, for one of another dataset or format, or given
+    /// twice; `NotFound` if one of its files is not there; `Corrupt` if that has another size, or checksum,
+    /// if asked; `PartCommitted` if a snapshot holds one already; `StagedTooOld` if one was staged more than
+    /// 24 hours ago; otherwise as [`Dataset::stream_write_records`].
     pub fn commit_parts(
         &self,
         parts: &[Part],
@@ -187,8 +187,8 @@ impl Source for Given<'_> {
 }
 
 impl Dataset {
-    /// An id of this moment that sorts after all ids of this time, so that a snapshot that names a part sorts after it
-    /// whatever the clocks do: see [`WantedParts::oldest`].
+    /// An id of this moment that sorts after all ids of this time, so that a snapshot that names a part sorts
+    /// after it whatever the clocks do: see [`WantedParts::oldest`].
     fn home_after(&self, newest: i64) -> Dated {
         let created_at = (self.target().clock)().max(newest + 1).max(0);
         let id = id::compose(created_at.unsigned_abs(), id::fresh_random()).unwrap_or_default();

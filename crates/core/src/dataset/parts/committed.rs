@@ -1,9 +1,9 @@
-//! That a part is committed once: which snapshots hold which parts, read from the manifests on the path, each once a
-//! handle.
+//! That a part is committed once: which snapshots hold which parts, read from the manifests on the path, each
+//! once a handle.
 //!
-//! The id of a snapshot of parts sorts after the ids of all its parts (see [`Dataset::commit_parts`]), so that a walk
-//! from the head back to the oldest part's id meets every snapshot that can hold one of them, whatever the clocks of
-//! the machines are.
+//! The id of a snapshot of parts sorts after the ids of all its parts (see [`Dataset::commit_parts`]), so
+//! that a walk from the head back to the oldest part's id meets every snapshot that can hold one of them,
+//! whatever the clocks of the machines are.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -16,9 +16,10 @@ use crate::layout::Layout;
 use crate::manifest::{Manifest, ManifestKey};
 
 /// How many ids of parts are remembered: 8 MiB of them.
-const MOST: usize = if cfg!(test) { 64 } else { 1 << 20 };
+const MOST: usize = if cfg!(test) { 1_100 } else { 1 << 20 };
 
-/// How far a clock of the Go library's writers may be behind: its snapshots may sort before what came before them.
+/// How far a clock of the Go library's writers may be behind: its snapshots may sort before what came before
+/// them.
 const FOREIGN_CLOCK: i64 = 24 * 60 * 60 * 1_000_000_000;
 
 /// What a handle has read of snapshots: their parents, and under which ids their files lie.
@@ -72,8 +73,8 @@ fn ids_of(layout: Layout, manifest: &Manifest) -> impl Iterator<Item = &str> {
 }
 
 impl WantedParts {
-    /// The snapshot, from `head` back, that names one of these parts, if there is one. `seen` is a decision that is in
-    /// hand.
+    /// The snapshot, from `head` back, that names one of these parts, if there is one. `seen` is a decision
+    /// that is in hand.
     pub(in crate::dataset) fn named_by(
         &self,
         dataset: &Dataset,

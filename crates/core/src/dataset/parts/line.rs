@@ -1,5 +1,5 @@
-//! A part as one line of JSON (`docs/parts.md`, section "A part as JSON"), written and read. What is read may come from
-//! anywhere: every field is checked, and memory is bounded by the text's length.
+//! A part as one line of JSON (`docs/parts.md`, section "A part as JSON"), written and read. What is read may
+//! come from anywhere: every field is checked, and memory is bounded by the text's length.
 
 use std::sync::Arc;
 
@@ -127,13 +127,13 @@ struct Column {
 }
 
 impl Dataset {
-    /// A part that any process has staged, from its line of JSON. No I/O: whether its files are there is found out by
-    /// the commit.
+    /// A part that any process has staged, from its line of JSON. No I/O: whether its files are there is
+    /// found out by the commit.
     ///
     /// # Errors
-    /// `InvalidArgument`, naming the field, for what is no part, or none of this dataset as it is opened: another
-    /// dataset, layout, codec, compressor or checksum, a path that is not one of its data files. `Unsupported` for the
-    /// form of a later version.
+    /// `InvalidArgument`, naming the field, for what is no part, or none of this dataset as it is opened:
+    /// another dataset, layout, codec, compressor or checksum, a path that is not one of its data files.
+    /// `Unsupported` for the form of a later version.
     pub fn part_from_json(&self, json: &str) -> Result<Part> {
         self.read_part(json).map_err(|error| self.named(error.context("a part's JSON")))
     }
@@ -206,7 +206,8 @@ impl Dataset {
         })
     }
 
-    /// The part is one of this dataset, written as this handle would write it: a manifest has one format for all files.
+    /// The part is one of this dataset, written as this handle would write it: a manifest has one format for
+    /// all files.
     fn check_dataset(&self, read: &Read) -> Result<()> {
         let options = self.options();
         let format = options.file_format();

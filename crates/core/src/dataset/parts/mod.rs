@@ -1,8 +1,8 @@
-//! Parts: data files made durable under an id of their own, to be committed later, by this process or another, several
-//! of them as one snapshot (`docs/parts.md`).
+//! Parts: data files made durable under an id of their own, to be committed later, by this process or
+//! another, several of them as one snapshot (`docs/parts.md`).
 //!
-//! A part lies where the data files of a snapshot with its id would lie. Nothing but its [`Part`], or the line of JSON
-//! made of that, leads to it, until a snapshot names its files.
+//! A part lies where the data files of a snapshot with its id would lie. Nothing but its [`Part`], or the
+//! line of JSON made of that, leads to it, until a snapshot names its files.
 
 mod commit;
 mod committed;
@@ -24,8 +24,8 @@ use crate::store::Hold;
 
 /// Data that is durable and not yet in a snapshot. Clones are the same part; threads may share it.
 ///
-/// While a part that was staged by this process lives, clean-up leaves its files alone, on stores that have locks for
-/// that. Dropping it removes nothing.
+/// While a part that was staged by this process lives, clean-up leaves its files alone, on stores that have
+/// locks for that. Dropping it removes nothing.
 #[derive(Clone)]
 pub struct Part {
     inner: Arc<Inner>,

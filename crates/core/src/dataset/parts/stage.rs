@@ -15,8 +15,9 @@ use crate::options::ProgressFn;
 use crate::store::Durability;
 
 impl Dataset {
-    /// Pulls all records from `records` into one part: all of them, or nothing. One record is in memory at a time, on
-    /// the calling thread. `options.progress` hears of records, of their bytes, and of the bytes stored.
+    /// Pulls all records from `records` into one part: all of them, or nothing. One record is in memory at a
+    /// time, on the calling thread. `options.progress` hears of records, of their bytes, and of the bytes
+    /// stored.
     ///
     /// # Errors
     /// As [`Dataset::stream_write_records`], but for what concerns the commit. Nothing is left then.

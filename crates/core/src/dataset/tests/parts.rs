@@ -564,12 +564,12 @@ fn what_a_handle_remembers_of_parts_is_bounded_and_forgetting_loses_nothing() {
     let dataset = open(&store);
     let oldest = stage(&dataset, &["0"]);
     let mut parts = Vec::new();
-    for number in 0..70 {
-        let part = stage(&dataset, &[&number.to_string()]);
-        commit(&dataset, &[part.clone()]).unwrap();
-        parts.push(part);
+    for _ in 0..12 {
+        let hundred: Vec<_> = (0..100).map(|number| stage(&dataset, &[&number.to_string()])).collect();
+        commit(&dataset, &hundred).unwrap();
+        parts.push(hundred[50].clone());
     }
-    for part in [&parts[0], &parts[35], &parts[69]] {
+    for part in [&parts[0], &parts[5], &parts[11]] {
         assert_eq!(
             commit(&dataset, &[oldest.clone(), part.clone()]).err().unwrap().status(),
             Status::PartCommitted

@@ -3,12 +3,10 @@
 //! the process died before them; and which can lose at a power cut any part of what was not synced.
 //!
 //! ```text
-//! let disk = SimDisk::new();
-//! let process = disk.process();
-//! process.fault_at(7, Fault::Fail(Errno::NOSPC));      // or fault_on(Op::Link, 0, …), or plan(|index, step| …)
-//! let store = Filesystem::with_disk(process.disk(), "/sim");
-//! …
-//! disk.for_each_loss(10_000, |after| { /* a fresh SimDisk in one state that the power cut may leave */ });
+//! let disk = SimDisk::new(); let process = disk.process(); process.fault_at(7, Fault::Fail(Errno::NOSPC));
+//! // or fault_on(Op::Link, 0, …), or plan(|index, step| …) let store = Filesystem::with_disk(process.disk(),
+//! "/sim"); … disk.for_each_loss(10_000, |after| { /* a fresh SimDisk in one state that the power cut may
+//! leave */ });
 //! ```
 
 mod loss;
