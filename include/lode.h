@@ -136,6 +136,8 @@
  *   LODE_ERR_SEQUENCE_TOO_OLD                -87  GIVE_UP  the sequence is below those that are remembered
  *   LODE_ERR_LAYOUT_MISMATCH                 -88  GIVE_UP  the dataset was written with another layout
  *   LODE_ERR_UNORDERABLE_PARENT              -89  GIVE_UP  the parent's id has no place in the order of ids
+ *   LODE_ERR_STAGED_TOO_OLD                  -90  GIVE_UP  staged more than 24 hours ago: clean-up may have removed it
+ *   LODE_ERR_PART_COMMITTED                  -91  GIVE_UP  a snapshot holds the part already; its id is in the error
  *
  * The action is the usual one; an error may advise another: lode_error_action is right.
  *
@@ -332,6 +334,15 @@
 
 /** The parent's id has no place in the order of ids. */
 #define LODE_ERR_UNORDERABLE_PARENT (-89)
+
+/**
+ * The data was staged more than 24 hours ago, by a clock that counts suspended time: clean-up may have
+ * removed it, so that it is not committed any more. Its records are to be written again.
+ */
+#define LODE_ERR_STAGED_TOO_OLD (-90)
+
+/** A snapshot, which lode_error_snapshot_id names, holds the part already: a part is committed once. */
+#define LODE_ERR_PART_COMMITTED (-91)
 
 /** Nothing to do: there is no error. */
 #define LODE_ACTION_NONE 0
@@ -547,6 +558,19 @@ typedef struct lode_error lode_error;
 /** Takes the keys that a `list` callback finds. It lives for the callback alone. */
 typedef struct lode_key_sink lode_key_sink;
 
+/**
+ * Data files that are durable, under an id of their own, and not yet in a snapshot: what a writer, an
+ * iterator or a source gave to one of the functions that stage. No reader sees them before
+ * lode_dataset_commit_parts names the part, which may happen in another process or on another machine:
+ * lode_part_json is all that has to get there.
+ *
+ * It never changes. Threads may share it, and it needs neither writer nor dataset to live on. Freeing it
+ * removes nothing: lode_part_discard does. A part is to be committed within 24 hours after it was staged;
+ * what nobody commits or discards is removed by clean-up later. While a part's handle lives in the process
+ * that staged it, clean-up leaves it alone, on a filesystem.
+ */
+typedef struct lode_part lode_part;
+
 /** Streams the records of one snapshot, in bounded memory. It belongs to one thread at a time. */
 typedef struct lode_record_reader lode_record_reader;
 
@@ -679,11 +703,16 @@ typedef struct lode_commit_options {
     int32_t attempt_base_ms;
     /** The longest pause, in milliseconds. 0: half a second. */
     int32_t attempt_cap_ms;
+    /**
+     * For lode_dataset_commit_parts: whether the files of each part are read and compared with their
+     * checksums before anything is decided; their sizes always are. 0: no, 1: yes.
+     */
+    int32_t verify_parts;
 } lode_commit_options;
 
 /** Initialises a lode_commit_options with the defaults, as lode_commit_options_init does. */
 #define LODE_COMMIT_OPTIONS_INIT \
-    {sizeof(lode_commit_options), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0}
+    {sizeof(lode_commit_options), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0}
 
 /** How to open a store. All zero but `struct_size`: no log. */
 typedef struct lode_store_options {
@@ -874,11 +903,43 @@ typedef struct lode_dataset_options {
     const char *const *partition_keys;
     /** How many partition keys. */
     size_t partition_key_count;
+    /**
+     * For LODE_LAYOUT_HIVE: whether records that come one after another (lode_dataset_stream_write_records,
+     * a lode_record_writer, staging) go into their partitions as they come, each into a file that stays
+     * open. 0: no, such calls answer LODE_ERR_PARTITIONING_NOT_SUPPORTED and lode_dataset_write_records
+     * alone writes; 1: yes. The append that needs one file more than `max_open_partitions` syncs the file
+     * that was used least recently.
+     */
+    int32_t partition_streaming;
+    /**
+     * How many partitions have an open file at a time; each takes two descriptors, and memory: without
+     * compression 0.4 MiB, with gzip 1 MiB, with Zstandard at level 3 up to 5 MiB. 0: 64. If there are more
+     * partitions, those that are used least recently are finished, and get a further file when their next
+     * record comes.
+     */
+    int32_t max_open_partitions;
+    /**
+     * How many threads compress what is written through this handle, pushed, pulled, in partitions and as
+     * parts: the calling thread and `threads` - 1 others. 0 and 1: the calling thread alone, and no thread
+     * is started. Without a compressor there is nothing to share. Records keep their order; each 4 MiB of
+     * them become a frame or member of their own; memory grows by 9 MiB a thread.
+     */
+    int32_t threads;
+    /**
+     * Gives the other threads: has `task` called with `arg` exactly once, on another thread, now or later,
+     * and answers 0. Any other answer: `task` will not be called, and the calling thread does the work.
+     * Called on the thread that writes. A task never waits for another, and one that is called late finds
+     * nothing to do; it may be called after the writer, the dataset and the store were freed. NULL: the
+     * library starts threads, each of which ends with its task.
+     */
+    int32_t (*spawn)(void *ctx, void (*task)(void *arg), void *arg);
+    /** Handed to `spawn`. Borrowed until the dataset and all that was made from it are freed. */
+    void *spawn_ctx;
 } lode_dataset_options;
 
 /** Initialises a lode_dataset_options with the defaults, as lode_dataset_options_init does. */
 #define LODE_DATASET_OPTIONS_INIT \
-    {sizeof(lode_dataset_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0}
+    {sizeof(lode_dataset_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, 0, 0, NULL, NULL}
 
 /**
  * A run of bytes that belongs to the side that gave it; it is not NUL-terminated. `data` may be NULL if
@@ -1892,6 +1953,27 @@ lode_status lode_dataset_stream_write_records(lode_dataset *dataset,
                                               lode_error **error);
 
 /**
+ * Pulls all records from an iterator into one part: all of them, or nothing; see lode_part.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param records the iterator; the struct is borrowed for the call, which calls `release` before it returns.
+ *        Not NULL.
+ * @param call_options deadline, cancel token, progress (records, their bytes, bytes stored). Borrowed for
+ *         the call. NULL: no limits.
+ * @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; else as lode_dataset_stream_write_records, but for what concerns metadata and commit.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_stage_records(lode_dataset *dataset,
+                                       const lode_record_iterator *records,
+                                       const lode_call_options *call_options,
+                                       lode_part **part,
+                                       lode_error **error);
+
+/**
  * Fills a source with the defaults: no callbacks.
  *
  * @param source the caller's struct; its bytes need not be valid before. NULL: nothing happens.
@@ -1929,6 +2011,26 @@ lode_status lode_dataset_stream_write_blob(lode_dataset *dataset,
                                            const lode_commit_options *options,
                                            lode_snapshot **snapshot,
                                            lode_error **error);
+
+/**
+ * Pulls the bytes of a blob from a source into one part: all of them, or nothing; see lode_part.
+ *
+ * @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
+ * @param source the source; the struct is borrowed for the call, which calls `release` before it returns.
+ *        Not NULL.
+ * @param call_options deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
+ * @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; else as lode_dataset_stream_write_blob, but for what concerns metadata and commit.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_stage_blob(lode_dataset *dataset,
+                                    const lode_byte_source *source,
+                                    const lode_call_options *call_options,
+                                    lode_part **part,
+                                    lode_error **error);
 
 /**
  * Fills the options with the defaults: bad records fail their append.
@@ -2216,6 +2318,194 @@ lode_status lode_blob_writer_abort(lode_blob_writer *writer, lode_error **error)
  * Cannot fail. One thread at a time. Since 0.1.0.
  */
 void lode_blob_writer_free(lode_blob_writer *writer);
+
+/**
+ * Makes the records that a writer has taken durable as a part, instead of committing them. The writer can
+ * then only be freed. If it fails the records are kept, and it may be repeated.
+ *
+ * @param writer the writer. Not NULL.
+ * @param call deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
+ * @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_STATE, LODE_ERR_COMMIT_UNKNOWN
+ *         (a commit was tried and is still in doubt), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_ABORTED, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_record_writer_stage(lode_record_writer *writer,
+                                     const lode_call_options *call,
+                                     lode_part **part,
+                                     lode_error **error);
+
+/**
+ * Makes the bytes that a writer has taken durable as a part, instead of committing them. The writer can then
+ * only be freed. If it fails the bytes are kept, and it may be repeated.
+ *
+ * @param writer the writer. Not NULL.
+ * @param call deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
+ * @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_record_writer_stage; LODE_ERR_STATE also if a write was taken in part only.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_blob_writer_stage(lode_blob_writer *writer,
+                                   const lode_call_options *call,
+                                   lode_part **part,
+                                   lode_error **error);
+
+/**
+ * A part that any process has staged, from the JSON that lode_part_json gave there. Nothing is read from the
+ * store: whether the part's files are there, and are what they should be, is checked by the commit.
+ *
+ * @param dataset the dataset that the part belongs to, opened with the layout, codec, compressor and
+ *         checksum that it was staged with. Not NULL.
+ * @param json the part's JSON; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (naming the field: it is no part, or none of this dataset as it
+ *         is opened), LODE_ERR_UNSUPPORTED (it is of the form of a later version), LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_part_from_json(lode_dataset *dataset,
+                                        const char *json,
+                                        lode_part **part,
+                                        lode_error **error);
+
+/**
+ * Commits parts as one new snapshot, in the order given: their records are read in that order. With expected
+ * parent, exactly-once key and all else that a commit has. The parts' files stay whatever the outcome, so
+ * that a commit that failed may be repeated; no part is committed twice.
+ *
+ * Each file is looked for (one request), and its size compared; with `verify_parts` its bytes are read and
+ * compared with its checksum. That no snapshot holds one of the parts already is found out by reading the
+ * manifests of the snapshots committed since the oldest part's writer was opened, each once a dataset
+ * handle.
+ *
+ * @param dataset the dataset that they belong to. Not NULL.
+ * @param parts `count` parts of this dataset, each once; borrowed for the call. NULL only if `count` is 0.
+ * @param count how many. 0: an empty snapshot. For a dataset of raw blobs, 1.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *         call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+ *         at most 128 levels, the object itself included.
+ * @param options as for any commit, and `verify_parts`. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *         not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ERR_INVALID_ARGUMENT: a part of another dataset or other options, or one that is given twice.
+ *         LODE_ERR_NOT_FOUND: a part's file is not there (discarded, removed by clean-up, or another
+ *         store's). LODE_ERR_CORRUPT: it has another size or checksum. LODE_ERR_PART_COMMITTED: the snapshot
+ *         of lode_error_snapshot_id holds one of them. LODE_ERR_STAGED_TOO_OLD: one was staged more than 24
+ *         hours ago. LODE_OK and all else as lode_dataset_stream_write_records, but for what concerns
+ *         records.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_commit_parts(lode_dataset *dataset,
+                                      const lode_part *const *parts,
+                                      size_t count,
+                                      const char *metadata_json,
+                                      const lode_commit_options *options,
+                                      lode_snapshot **snapshot,
+                                      lode_error **error);
+
+/**
+ * Removes the files of a part that will not be committed. Those that are gone already are fine. A part that
+ * a commit in doubt may hold (LODE_ERR_COMMIT_UNKNOWN) is discarded only after that commit is resolved.
+ *
+ * @param part the part; it stays valid until its free. Not NULL.
+ * @param call deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_PART_COMMITTED (the snapshot of lode_error_snapshot_id holds it: nothing is
+ *         removed), LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_ABORTED, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_part_discard(const lode_part *part,
+                              const lode_call_options *call,
+                              lode_error **error);
+
+/**
+ * A part as one line of JSON, without a line break, to be sent anywhere and given to
+ * lode_dataset_part_from_json: path, size and checksum of each file, records, times, statistics, and when it
+ * was staged.
+ *
+ * @param part the part. NULL: see below.
+ * @return NUL-terminated UTF-8, owned by the part, until lode_part_free; NULL if `part` is NULL or there is
+ *         no memory.
+ *
+ * Any thread. Since 0.1.0.
+ */
+const char *lode_part_json(const lode_part *part);
+
+/**
+ * The id that a part's files lie under. It identifies the part.
+ *
+ * @param part the part. NULL: see below.
+ * @return NUL-terminated UTF-8, owned by the part, until lode_part_free; NULL if `part` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_part_id(const lode_part *part);
+
+/**
+ * How many records a part has; a raw blob counts 1.
+ *
+ * @param part the part. NULL: see below.
+ * @return the number of records; -1 if `part` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+int64_t lode_part_record_count(const lode_part *part);
+
+/**
+ * How many bytes the files of a part have as they are stored.
+ *
+ * @param part the part. NULL: see below.
+ * @return bytes; -1 if `part` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+int64_t lode_part_size(const lode_part *part);
+
+/**
+ * How many files a part has: one, unless its writer wrote several.
+ *
+ * @param part the part. NULL: see below.
+ * @return the number of files; 0 if `part` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+size_t lode_part_file_count(const lode_part *part);
+
+/**
+ * The store key of one of a part's files.
+ *
+ * @param part the part. NULL: see below.
+ * @param index which file, from 0.
+ * @return NUL-terminated UTF-8, owned by the part, until lode_part_free; NULL if `part` is NULL, `index` is
+ *         out of range, or there is no memory.
+ *
+ * Any thread. Since 0.1.0.
+ */
+const char *lode_part_file_path(const lode_part *part, size_t index);
+
+/**
+ * Frees a part's handle. Its files stay in the store.
+ *
+ * @param part the part; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_part_free(lode_part *part);
 
 /**
  * Finds the newest snapshot of a dataset, its head.

@@ -220,7 +220,8 @@ fn a_restarted_coordinator_with_its_key_is_told_that_it_has_committed() {
         producer: Some(Producer { id: "job", sequence: 1, position: "" }),
         ..CommitOptions::default()
     };
-    let first = dataset.commit_parts(&[part.clone()], Metadata::empty(), keyed()).unwrap().snapshot;
+    let first =
+        dataset.commit_parts(std::slice::from_ref(&part), Metadata::empty(), keyed()).unwrap().snapshot;
     let restarted = open(&store);
     let again = restarted.commit_parts(&[sent(&restarted, &part)], Metadata::empty(), keyed()).unwrap();
     assert_eq!((again.outcome, again.snapshot.id()), (Outcome::AlreadyCommitted, first.id()));
@@ -233,11 +234,12 @@ fn a_commit_that_fails_leaves_its_parts_to_be_committed_again() {
     let dataset = open(&store);
     let part = stage(&dataset, &["1"]);
     let expecting = CommitOptions { expected_parent: Some("17"), ..CommitOptions::default() };
-    let refused = dataset.commit_parts(&[part.clone()], Metadata::empty(), expecting).err().unwrap();
+    let refused =
+        dataset.commit_parts(std::slice::from_ref(&part), Metadata::empty(), expecting).err().unwrap();
     assert_eq!(refused.status(), Status::Conflict);
     let over = CallOptions { deadline: Some(Duration::ZERO), ..CallOptions::default() };
     let late = CommitOptions { call: over, ..CommitOptions::default() };
-    let refused = dataset.commit_parts(&[part.clone()], Metadata::empty(), late).err().unwrap();
+    let refused = dataset.commit_parts(std::slice::from_ref(&part), Metadata::empty(), late).err().unwrap();
     assert_eq!(refused.status(), Status::Deadline);
     assert_eq!(all(&dataset, &commit(&dataset, &[part]).unwrap().snapshot), ["1"]);
 }
@@ -281,7 +283,8 @@ fn a_part_that_is_not_what_it_says_is_refused() {
     }
     // Other bytes of the same size are found if that is asked for.
     let verifying = || CommitOptions { verify_parts: true, ..CommitOptions::default() };
-    let error = dataset.commit_parts(&[damaged.clone()], Metadata::empty(), verifying()).err().unwrap();
+    let error =
+        dataset.commit_parts(std::slice::from_ref(&damaged), Metadata::empty(), verifying()).err().unwrap();
     assert_eq!((error.status(), error.path()), (Status::Corrupt, Some(&**path)), "{error}");
     assert!(error.message().contains("has the checksum"), "{error}");
     assert!(ids(&dataset).is_empty(), "nothing was committed");
@@ -452,7 +455,7 @@ fn the_age_of_a_part_from_elsewhere_is_told_by_the_stores_clock() {
     let young = coordinator.part_from_json(&claims(young.json(), "2001-01-01T00:00:00Z")).unwrap();
     let old = coordinator.part_from_json(&claims(old.json(), "2200-01-01T00:00:00Z")).unwrap();
     disk.pass(23 * HOUR);
-    commit(&coordinator, &[young.clone()]).unwrap();
+    commit(&coordinator, std::slice::from_ref(&young)).unwrap();
     disk.pass(2 * HOUR);
     let error = commit(&coordinator, &[old]).err().unwrap();
     assert_eq!(error.status(), Status::StagedTooOld, "{error}");
@@ -475,8 +478,8 @@ fn a_discarded_part_is_gone_and_a_committed_one_stays() {
     let (kept, given_up) = (stage(&dataset, &["1"]), stage(&dataset, &["2"]));
     given_up.discard(&CallOptions::default()).unwrap();
     given_up.discard(&CallOptions::default()).unwrap();
-    assert_eq!(commit(&dataset, &[given_up.clone()]).err().unwrap().status(), Status::NotFound);
-    let snapshot = commit(&dataset, &[kept.clone()]).unwrap().snapshot;
+    assert_eq!(commit(&dataset, std::slice::from_ref(&given_up)).err().unwrap().status(), Status::NotFound);
+    let snapshot = commit(&dataset, std::slice::from_ref(&kept)).unwrap().snapshot;
     write(&dataset, &["3"]).unwrap();
     for handle in [kept.clone(), sent(&open(&store), &kept)] {
         let error = handle.discard(&CallOptions::default()).unwrap_err();

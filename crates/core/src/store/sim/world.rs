@@ -84,7 +84,8 @@ impl World {
         }
         let holders = self.locks.entry(inode).or_default();
         let is_same = |other: &Holder| (other.handle, other.process) == (holder.handle, holder.process);
-        if holders.iter().any(|other| !is_same(other) && !(other.shares && holder.shares)) {
+        let excludes = |other: &Holder| !other.shares || !holder.shares;
+        if holders.iter().any(|other| !is_same(other) && excludes(other)) {
             return Err(Errno::WOULDBLOCK);
         }
         holders.retain(|other| !is_same(other));
