@@ -46,7 +46,7 @@ HEADERS := $(wildcard include/*.h include/*.hpp)
 export CC CXX CFLAGS CARGO BUILD STATIC_LIBS LODE_SETUP
 
 .DEFAULT_GOAL := help
-.PHONY: ALWAYS help tools demo lib tool wheel full examples check soak fuzz bench header show-static-libs show-version install uninstall clean
+.PHONY: ALWAYS help tools demo lib tool wheel full examples check soak fuzz bench header freeze-abi dist deb show-static-libs show-version install uninstall clean
 
 help:
 	@echo 'make demo       build, and show records going through the library and back'
@@ -59,6 +59,9 @@ help:
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=60; needs a nightly Rust'
 	@echo 'make bench      the figures'
 	@echo 'make header     include/lode.h, again from the source'
+	@echo 'make dist       the source archive, which builds without a network, in $(BUILD)/dist'
+	@echo 'make deb        the Debian packages liblode0, liblode-dev and lode, in $(BUILD)/deb'
+	@echo 'make freeze-abi the ABI of a version that is being released, below abi/'
 	@echo 'make install    to PREFIX=$(PREFIX), below DESTDIR if that is given; also: uninstall'
 	@echo 'FEATURES="object-store parquet", any of them, adds these to what lib, tool and install build'
 	@echo 'make clean      remove what was built'
@@ -84,8 +87,8 @@ ALWAYS:
 define BUILD_LIBRARIES
 $(CARGO) build --release --lib $(WITH_FEATURES)
 @mkdir -p $(BUILD)/lib
-@from=$(TARGET_DIR)/release/$(CARGO_SHARED) to=$(BUILD)/lib/$(SHARED_FILE); \
-	cmp -s "$$from" "$$to" || { cp "$$from" "$$to.new" && mv "$$to.new" "$$to"; }
+@sh packaging/shared_library.sh $(TARGET_DIR)/release/liblode.a $(TARGET_DIR)/release/$(CARGO_SHARED) \
+	$(BUILD)/lib/$(SHARED_FILE) '$(SONAME)' '$(VERSION)'
 @from=$(TARGET_DIR)/release/liblode.a to=$(BUILD)/lib/liblode.a; \
 	[ "$$to" -nt "$$from" ] && [ "$$to" -nt packaging/static_library.sh ] || \
 	sh packaging/static_library.sh "$$from" $(BUILD)/lib/$(SHARED_FILE) "$$to"
@@ -123,7 +126,8 @@ endef
 
 # The libraries, by cargo only if a source is newer: for `install`, whose user may have no cargo.
 BUILT := $(BUILD)/lib/.built
-$(BUILT): $(shell find Cargo.toml Cargo.lock build.rs src crates -name '*.rs' -o -name 'Cargo.*') packaging/static_library.sh $(BUILT_FEATURES)
+$(BUILT): $(shell find Cargo.toml Cargo.lock build.rs src crates -name '*.rs' -o -name 'Cargo.*') \
+		packaging/static_library.sh packaging/shared_library.sh packaging/version_script.sh abi/symbols $(BUILT_FEATURES)
 	$(SAY_WHAT_IS_MISSING)
 	$(BUILD_LIBRARIES)
 
@@ -191,6 +195,17 @@ bench: examples
 
 header:
 	LODE_WRITE_HEADER=1 $(CARGO) test --test header
+
+# The ABI of this version, as later ones are checked against: run it when the version is released.
+freeze-abi:
+	sh packaging/freeze_abi.sh '$(VERSION)'
+
+# The source archive, which builds without a network, and the Debian packages.
+dist:
+	@sh packaging/dist.sh $(BUILD)/dist
+
+deb: lib tool
+	@sh packaging/debian.sh $(BUILD)/deb
 
 # For scripts: what a program needs beside liblode.a, and the version.
 show-static-libs:

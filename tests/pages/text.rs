@@ -195,8 +195,16 @@ pub fn broken_citations(tree: &Tree) -> Vec<String> {
 
 /// Words that look like names of the C library, and are none: a prefix, a JSON key, a CMake target, a crate,
 /// the environment.
-const NOT_IN_THE_HEADER: &[&str] =
-    &["lode_", "lode_slot", "lode_static", "lode_core", "LODE_STRICT", "LODE_INCLUDE_DIR", "LODE_LIB_DIR"];
+const NOT_IN_THE_HEADER: &[&str] = &[
+    "lode_",
+    "lode_slot",
+    "lode_static",
+    "lode_core",
+    "LODE_STRICT",
+    "LODE_INCLUDE_DIR",
+    "LODE_LIB_DIR",
+    "LODE_0",
+];
 
 /// The names of functions, types and constants in pages that the header does not have. The changelog names
 /// older ones, too.

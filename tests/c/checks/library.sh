@@ -6,7 +6,11 @@ shared_library() {
     need readelf binutils
     need nm binutils
     local dynamic size
-    nm -D --defined-only "$LIB/liblode.so" | awk '{ print $3 }' | LC_ALL=C sort | diff abi/symbols - ||
+    # Each with the minor version that brought it, as the version script says, and nothing else.
+    sh packaging/version_script.sh "$(make -s show-version)" |
+        awk '/^LODE_/ { node = $1 } /^        lode_/ { sub(";", ""); print $1 "@@" node }' | LC_ALL=C sort > "$OUT/versioned"
+    cut -d @ -f 1 "$OUT/versioned" | diff abi/symbols - || { echo "the version script leaves some out" && return 1; }
+    nm -D --defined-only "$LIB/liblode.so" | awk '$2 != "A" { print $3 }' | LC_ALL=C sort | diff "$OUT/versioned" - ||
         { echo "the library exports something else than abi/symbols lists" && return 1; }
     dynamic=$(readelf -d "$LIB/liblode.so") || return 1
     grep -q 'Flags:.*NODELETE' <<< "$dynamic" || { echo "not linked with -z nodelete" && return 1; }

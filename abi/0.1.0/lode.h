@@ -1,0 +1,2952 @@
+/*
+ * lode.h - datasets as chains of immutable snapshots, for C
+ *
+ * A store holds datasets; a dataset is a chain of snapshots; a snapshot is a manifest and the data files that
+ * it names. A program streams records into a dataset and commits them as one new snapshot: all of them, durably,
+ * or none. What was committed is read back verified, by any reader of the Lode format.
+ *
+ *   #include <lode.h>
+ *   #include <stdio.h>
+ *   #include <string.h>
+ *
+ *   struct lines { FILE *file; char line[4096]; };
+ *   static int32_t next(void *ctx) {
+ *       struct lines *in = ctx;
+ *       return fgets(in->line, sizeof in->line, in->file) ? 1 : ferror(in->file) ? -1 : 0;
+ *   }
+ *   static void record(void *ctx, lode_bytes *record) {
+ *       record->data = (const uint8_t *)((struct lines *)ctx)->line;
+ *       record->len = strlen((const char *)record->data);
+ *   }
+ *   int main(void) {
+ *       struct lines in = { stdin, "" };
+ *       lode_dataset_options options = { .struct_size = sizeof options, .codec = LODE_CODEC_JSONL };
+ *       lode_record_iterator lines =
+ *           { .struct_size = sizeof lines, .ctx = &in, .next = next, .record = record };
+ *       lode_store *store = NULL; lode_dataset *events = NULL;
+ *       lode_snapshot *snapshot = NULL; lode_error *error = NULL;
+ *       int ok = lode_store_open_filesystem(".", NULL, &store, &error) >= 0
+ *           && lode_dataset_open(store, "events", &options, &events, &error) >= 0
+ *           && lode_dataset_stream_write_records(events, &lines, "{}", NULL, &snapshot, &error) >= 0;
+ *       puts(ok ? lode_snapshot_id(snapshot) : lode_error_message(error));
+ *       lode_error_free(error); lode_snapshot_free(snapshot); lode_dataset_free(events); lode_store_free(store);
+ *       return ok ? 0 : 1;
+ *   }
+ *
+ * CONVENTIONS
+ *
+ * Status    Every function that can fail returns a lode_status: below 0 a failure, 0 and above a success.
+ *           Test `< 0`, never `!= LODE_OK`. Iterators and readers give LODE_ITEM for one item and LODE_OK
+ *           for the end; after a failure they give the same failure again. Beside the statuses that each
+ *           function lists, every one may return LODE_ERR_INTERNAL, LODE_ERR_UNKNOWN, and statuses of
+ *           later versions; every call on a writer, reader or iterator may return LODE_ERR_FORKED.
+ * Errors    The last argument of such a function, `error`, takes a lode_error, which the caller frees with
+ *           lode_error_free; NULL if it is not wanted. A call that fails always sets it (when memory ran
+ *           out, to an error that was there before), a call that succeeds sets it to NULL. There is no
+ *           "last error" of a thread. What to do about a failure is in lode_error_action: retry, resolve,
+ *           rebase, or give up.
+ * Outputs   Outputs, `error` included, are reset when the call begins (nothing is freed by that) and
+ *           written only on success, but for `taken` and `consumed`, which count on failure, too. An
+ *           output must not be NULL unless its function says so.
+ * Handles   Every handle is opaque and freed by the function of its own type, in any order: what was made
+ *           from a handle keeps what it needs of it. Freeing NULL does nothing. A free never fails, never
+ *           commits and never waits for a network. A handle stays valid until its own free.
+ * Threads   Stores, datasets, snapshots, errors and cancel tokens may be used by any number of threads at
+ *           once. A writer, reader or iterator belongs to one thread at a time; a second call on it at
+ *           once gives LODE_ERR_STATE. The library starts no threads; callbacks come on the thread of the
+ *           call that they belong to.
+ * Lifetimes What a handle gives out as `const char *` lives until the handle is freed. What a reader gives
+ *           out lives until its next call. What the caller gives is borrowed for the call, unless its
+ *           description says longer.
+ * Strings   Ids, paths and JSON are NUL-terminated UTF-8, and checked: anything else is
+ *           LODE_ERR_INVALID_ARGUMENT. Records are bytes with a length.
+ * Structs   A struct that the caller fills begins with `size_t struct_size`, its sizeof as the caller was
+ *           compiled. All zero but that is valid and means the defaults: LODE_X_INIT initialises a lode_x so, and
+ *           lode_x_init does it for what is in memory already. Structs grow at their end only: a size below the
+ *           first version's is LODE_ERR_INVALID_ARGUMENT, a field that the library does not know must be zero,
+ *           else the answer is LODE_ERR_UNSUPPORTED.
+ * Writers   Any number of writers may commit to a dataset at once, from all threads, processes and machines. One
+ *           that loses builds on the winner, unless it expects a parent (LODE_ERR_CONFLICT). Writers of the Go
+ *           library may alternate with them: the first commit after one of theirs adopts what they
+ *           wrote. One that is in the middle of a commit is waited for, retry_attempts times, then comes
+ *           LODE_ERR_BUSY: try again later; after a minute it has timed out. If it commits beside a commit
+ *           here, that says LODE_COMMITTED_BESIDE_FOREIGN, and the next one LODE_ERR_NEEDS_REPAIR, whose way
+ *           out is lode_dataset_adopt. LODE_ERR_LAYOUT_MISMATCH says that something of another layout is there.
+ * Callbacks An exception or a longjmp must not leave a callback. A callback may use any handle but a
+ *           writer, reader or iterator that is in the middle of the call it belongs to.
+ * Memory    A failed allocation is LODE_ERR_NO_MEMORY in each call that takes records or bytes into a writer, at any
+ *           size, and in every other call from 4,096 bytes on: what grows with records, blobs, manifests and
+ *           listings. A smaller one in those other calls (names, ids, handles' parts) ends the process by abort, and
+ *           a line on standard error; nothing visible is lost by that.
+ * Forks     Stores, datasets, catalogs, snapshots, buffers, tokens and errors work in a forked process as in its
+ *           parent. A writer, reader or iterator belongs to the process that made it: in another one its calls
+ *           give LODE_ERR_FORKED, and its free closes descriptors and removes nothing. The C library's fork is
+ *           noticed, and all that calls it; a bare clone system call is not. If another thread is inside a call
+ *           at the time of the fork, the new process must not use the handles of that call.
+ * Manners   The library prints nothing, reads no environment variable, installs no signal handler and no
+ *           atexit function. `append` never syncs; only a commit waits,
+ *           and only within its deadline.
+ *
+ * STATUSES
+ *
+ *   name                                  number  action   meaning
+ *   LODE_OK                                    0  NONE     done; from an iterator or reader: its end
+ *   LODE_ITEM                                  1  NONE     an iterator or reader has given one item or batch
+ *   LODE_ALREADY_COMMITTED                     2  NONE     this sequence was committed before; nothing was written
+ *   LODE_COMMITTED_UNPUBLISHED                 3  NONE     committed and durable; the next writer publishes it
+ *   LODE_COMMITTED_BESIDE_FOREIGN              4  NONE     committed, but a writer that ignores the slots was seen
+ *   LODE_NONE                                  5  NONE     no such producer, no position
+ *   LODE_NOT_COMMITTED                         6  NONE     the commit in doubt did not happen, and never will
+ *   LODE_ERR_UNKNOWN                          -1  GIVE_UP  a failure that this version has no name for
+ *   LODE_ERR_INTERNAL                         -2  GIVE_UP  a bug in lode, caught at its border
+ *   LODE_ERR_INVALID_ARGUMENT                 -3  GIVE_UP  NULL, out of range, or no UTF-8; the message names it
+ *   LODE_ERR_STATE                            -4  GIVE_UP  the handle cannot do this now or any more
+ *   LODE_ERR_NO_MEMORY                        -5  RETRY    memory ran out
+ *   LODE_ERR_UNSUPPORTED                      -6  GIVE_UP  not in this build, store or version; the message names it
+ *   LODE_ERR_FORKED                           -7  GIVE_UP  the handle belongs to the process this one was forked from
+ *   LODE_ERR_IO                              -20  RETRY    the operating system failed; see lode_error_errno
+ *   LODE_ERR_NO_SPACE                        -21  RETRY    the disk or the quota is full
+ *   LODE_ERR_NOT_FOUND                       -22  GIVE_UP  the object or directory does not exist
+ *   LODE_ERR_PATH_EXISTS                     -23  GIVE_UP  the object exists, and is never overwritten
+ *   LODE_ERR_INVALID_PATH                    -24  GIVE_UP  the key is empty or would leave the store
+ *   LODE_ERR_STORE                           -25  RETRY    a store of the caller's own failed
+ *   LODE_ERR_NO_SNAPSHOTS                    -30  GIVE_UP  the dataset has no snapshot yet
+ *   LODE_ERR_SNAPSHOT_NOT_FOUND              -31  GIVE_UP  no snapshot has this id
+ *   LODE_ERR_MANIFEST_INVALID                -32  GIVE_UP  a manifest is not one; the message names the field
+ *   LODE_ERR_CORRUPT                         -33  GIVE_UP  stored bytes are not those that were written
+ *   LODE_ERR_DATASETS_NOT_MODELED            -34  GIVE_UP  the layout cannot list datasets
+ *   LODE_ERR_NIL_ITERATOR                    -40  GIVE_UP  no iterator, or one without its callbacks
+ *   LODE_ERR_ITERATOR                        -41  RETRY    the caller's iterator failed; its code is in the error
+ *   LODE_ERR_ITERATOR_CONTRACT               -42  GIVE_UP  the iterator answered what it may not
+ *   LODE_ERR_METADATA_REQUIRED               -50  GIVE_UP  metadata is NULL; "{}" will do
+ *   LODE_ERR_METADATA_INVALID                -51  GIVE_UP  metadata is not one JSON object
+ *   LODE_ERR_METADATA_RESERVED               -52  GIVE_UP  a metadata key begins with "lode."
+ *   LODE_ERR_CODEC_REQUIRED                  -60  GIVE_UP  the call needs a dataset with a codec
+ *   LODE_ERR_CODEC_NOT_STREAMABLE            -61  GIVE_UP  the codec cannot write in one pass
+ *   LODE_ERR_PARTITIONING_NOT_SUPPORTED      -62  GIVE_UP  a stream in one pass cannot be partitioned
+ *   LODE_ERR_INVALID_RECORD                  -70  GIVE_UP  a record is not one JSON document, or fits no partition
+ *   LODE_ERR_RECORD_TOO_LARGE                -71  GIVE_UP  a record is over the dataset's limit
+ *   LODE_ERR_CONFLICT                        -80  REBASE   the head is not the expected parent; the error has the head
+ *   LODE_ERR_COMMIT_UNKNOWN                  -81  RESOLVE  perhaps committed; the error has the snapshot's id
+ *   LODE_ERR_DEADLINE                        -82  RETRY    the deadline passed; nothing was committed
+ *   LODE_ERR_CANCELLED                       -83  RETRY    the cancel token was cancelled; nothing was committed
+ *   LODE_ERR_ABORTED                         -84  RETRY    the progress callback stopped the call; nothing was committed
+ *   LODE_ERR_BUSY                            -85  RETRY    another writer did not end within the tries
+ *   LODE_ERR_NEEDS_REPAIR                    -86  GIVE_UP  the history needs a person's decision
+ *   LODE_ERR_SEQUENCE_TOO_OLD                -87  GIVE_UP  the sequence is below those that are remembered
+ *   LODE_ERR_LAYOUT_MISMATCH                 -88  GIVE_UP  the dataset was written with another layout
+ *   LODE_ERR_UNORDERABLE_PARENT              -89  GIVE_UP  the parent's id has no place in the order of ids
+ *
+ * The action is the usual one; an error may advise another: lode_error_action is right.
+ *
+ * Made by cbindgen from src: do not edit.
+ */
+
+#ifndef LODE_H
+#define LODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Before a function whose status must not be ignored: compilers that can warn do so. A program may define it as
+ * nothing before it includes this header.
+ */
+#if !defined(LODE_MUST_CHECK)
+#  if defined(__cplusplus) && __cplusplus >= 201703L
+#    define LODE_MUST_CHECK [[nodiscard]]
+#  elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 202311L
+#    define LODE_MUST_CHECK [[nodiscard]]
+#  elif defined(__GNUC__)
+#    define LODE_MUST_CHECK __attribute__((__warn_unused_result__))
+#  else
+#    define LODE_MUST_CHECK
+#  endif
+#endif
+
+/**
+ * Whether this header is of at least the given version, for `#if`: a program that uses what a later version brought
+ * asks for that version. lode_version_number tells the version of the library that is running.
+ */
+#define LODE_CHECK_VERSION(major, minor, patch) \
+    (LODE_VERSION_NUMBER >= (major) * 1000000 + (minor) * 1000 + (patch))
+
+/** The major version of this header. */
+#define LODE_VERSION_MAJOR 0
+
+/** The minor version of this header. */
+#define LODE_VERSION_MINOR 1
+
+/** The patch version of this header. */
+#define LODE_VERSION_PATCH 0
+
+/** The version of this header as one number: 1000000 * major + 1000 * minor + patch. */
+#define LODE_VERSION_NUMBER 1000
+
+/** Done. From an iterator or reader: its end. */
+#define LODE_OK 0
+
+/** An iterator or reader has given one item (or one batch); `LODE_OK` is its end. */
+#define LODE_ITEM 1
+
+/** This exactly-once sequence was committed before; nothing was written. */
+#define LODE_ALREADY_COMMITTED 2
+
+/** Committed and durable, but the pointer `latest` could not be moved; the next writer publishes it. */
+#define LODE_COMMITTED_UNPUBLISHED 3
+
+/** Committed here, but a writer that ignores the commit slots (another library) was seen. */
+#define LODE_COMMITTED_BESIDE_FOREIGN 4
+
+/** There is no such thing, and that is an answer: no such producer, no position. */
+#define LODE_NONE 5
+
+/** The commit in doubt did certainly not happen, and cannot any more. */
+#define LODE_NOT_COMMITTED 6
+
+/** A failure that this version has no name for. */
+#define LODE_ERR_UNKNOWN (-1)
+
+/** A bug in lode, caught at its border. The handles of the call can still be freed. */
+#define LODE_ERR_INTERNAL (-2)
+
+/** An argument is NULL, out of range or no valid UTF-8; the message names function and argument. */
+#define LODE_ERR_INVALID_ARGUMENT (-3)
+
+/** The handle cannot do this now or any more, such as a writer after its commit. */
+#define LODE_ERR_STATE (-4)
+
+/** Memory ran out. */
+#define LODE_ERR_NO_MEMORY (-5)
+
+/** This build, this store or this version cannot do it; the message names what is missing. */
+#define LODE_ERR_UNSUPPORTED (-6)
+
+/** The handle belongs to another process, from which this one was forked; make a new one here. */
+#define LODE_ERR_FORKED (-7)
+
+/** The operating system reported a failure; see `lode_error_errno`. */
+#define LODE_ERR_IO (-20)
+
+/**
+ * The disk or the quota is full, or a limit on the size of files (RLIMIT_FSIZE) is met in a process that
+ * ignores or blocks SIGXFSZ; any other is ended by that signal.
+ */
+#define LODE_ERR_NO_SPACE (-21)
+
+/** The object or directory does not exist. */
+#define LODE_ERR_NOT_FOUND (-22)
+
+/** The object exists already, and objects are never overwritten. */
+#define LODE_ERR_PATH_EXISTS (-23)
+
+/** The key is empty or would leave the store's root. */
+#define LODE_ERR_INVALID_PATH (-24)
+
+/** A store of the caller's own callbacks failed. */
+#define LODE_ERR_STORE (-25)
+
+/** The dataset has no snapshot yet. */
+#define LODE_ERR_NO_SNAPSHOTS (-30)
+
+/** No snapshot of the dataset has this id. */
+#define LODE_ERR_SNAPSHOT_NOT_FOUND (-31)
+
+/** A stored manifest is not one; the message names its field. */
+#define LODE_ERR_MANIFEST_INVALID (-32)
+
+/** Stored bytes are not those that were written; the message names path, expected and found. */
+#define LODE_ERR_CORRUPT (-33)
+
+/** The dataset's layout cannot list datasets. */
+#define LODE_ERR_DATASETS_NOT_MODELED (-34)
+
+/** There is no iterator, or it lacks the callbacks that it needs. */
+#define LODE_ERR_NIL_ITERATOR (-40)
+
+/** The caller's iterator failed; see `lode_error_callback_code` and the message. */
+#define LODE_ERR_ITERATOR (-41)
+
+/** The caller's iterator answered what its contract does not allow. */
+#define LODE_ERR_ITERATOR_CONTRACT (-42)
+
+/** Metadata is NULL; `"{}"` says that there is none. */
+#define LODE_ERR_METADATA_REQUIRED (-50)
+
+/** Metadata is not one JSON object. */
+#define LODE_ERR_METADATA_INVALID (-51)
+
+/** A metadata key begins with `lode.`, which is reserved. */
+#define LODE_ERR_METADATA_RESERVED (-52)
+
+/** The call needs a dataset with a codec. */
+#define LODE_ERR_CODEC_REQUIRED (-60)
+
+/** The dataset's codec cannot write a stream in one pass. */
+#define LODE_ERR_CODEC_NOT_STREAMABLE (-61)
+
+/** The dataset's layout is partitioned, and a stream in one pass cannot be. */
+#define LODE_ERR_PARTITIONING_NOT_SUPPORTED (-62)
+
+/**
+ * A record is not exactly one valid JSON document, or fits no partition; see `lode_error_record` and
+ * `lode_error_offset`.
+ */
+#define LODE_ERR_INVALID_RECORD (-70)
+
+/** A record is longer than the dataset's limit; see `lode_error_record`. */
+#define LODE_ERR_RECORD_TOO_LARGE (-71)
+
+/** The head is not the expected parent; `lode_error_snapshot_id` is the head. */
+#define LODE_ERR_CONFLICT (-80)
+
+/** The commit may or may not have happened; `lode_error_snapshot_id` is its snapshot's id. */
+#define LODE_ERR_COMMIT_UNKNOWN (-81)
+
+/** The deadline passed; nothing was committed. */
+#define LODE_ERR_DEADLINE (-82)
+
+/** The cancel token was cancelled; nothing was committed. */
+#define LODE_ERR_CANCELLED (-83)
+
+/** The progress callback stopped the call; nothing was committed. */
+#define LODE_ERR_ABORTED (-84)
+
+/**
+ * Another writer is in the middle of a commit (of the Go library: perhaps it died there less than a minute
+ * ago), and did not end within the tries; nothing was committed.
+ */
+#define LODE_ERR_BUSY (-85)
+
+/**
+ * The history needs a decision by a person; the message names the heads, lode_dataset_adopt makes one of
+ * them the head.
+ */
+#define LODE_ERR_NEEDS_REPAIR (-86)
+
+/** The exactly-once sequence is below the window of remembered ones: whether it is committed is unknown. */
+#define LODE_ERR_SEQUENCE_TOO_OLD (-87)
+
+/** The dataset was written with another layout. */
+#define LODE_ERR_LAYOUT_MISMATCH (-88)
+
+/** The parent's id has no place in the order of ids. */
+#define LODE_ERR_UNORDERABLE_PARENT (-89)
+
+/** Nothing to do: there is no error. */
+#define LODE_ACTION_NONE 0
+
+/** Certainly not committed; the same call may work later. */
+#define LODE_ACTION_RETRY 1
+
+/**
+ * Perhaps committed: resolve it with `lode_dataset_resolve_commit`, or repeat the writer's commit, which
+ * resolves it first. Nothing else is safe.
+ */
+#define LODE_ACTION_RESOLVE 2
+
+/** Read the head and decide again. */
+#define LODE_ACTION_REBASE 3
+
+/** The same call will fail again. */
+#define LODE_ACTION_GIVE_UP 4
+
+/** Of a log line: something that an operator should look at. */
+#define LODE_LOG_WARNING 1
+
+/** Of a log line: worth knowing. */
+#define LODE_LOG_INFO 2
+
+/**
+ * Of a store of callbacks: never call two of them at once. Without it, threads that share the store call
+ * them at the same time.
+ */
+#define LODE_STORE_SERIAL 1
+
+/** No codec: a dataset of raw blobs. The record calls answer LODE_ERR_CODEC_REQUIRED. */
+#define LODE_CODEC_NONE 0
+
+/** One JSON document a line. */
+#define LODE_CODEC_JSONL 1
+
+/** Apache Parquet; feature "parquet". */
+#define LODE_CODEC_PARQUET 2
+
+/** No compression. */
+#define LODE_COMPRESSOR_NONE 0
+
+/** gzip (RFC 1952). */
+#define LODE_COMPRESSOR_GZIP 1
+
+/** Zstandard (RFC 8878). */
+#define LODE_COMPRESSOR_ZSTD 2
+
+/** Every snapshot's files in its own directory, not partitioned. */
+#define LODE_LAYOUT_DEFAULT 0
+
+/** Partitioned by keys of the records (`partition_keys`), which are written by lode_dataset_write_records. */
+#define LODE_LAYOUT_HIVE 1
+
+/** The shortest paths, whose datasets cannot be listed; not partitioned. */
+#define LODE_LAYOUT_FLAT 2
+
+/** XXH3, 64 bits: fast, finds damage. */
+#define LODE_CHECKSUM_XXH3 0
+
+/** No checksum. */
+#define LODE_CHECKSUM_NONE 1
+
+/** MD5, which the Go library of this format writes. */
+#define LODE_CHECKSUM_MD5 2
+
+/** SHA-256: finds tampering, too, if the manifest is trusted. */
+#define LODE_CHECKSUM_SHA256 3
+
+/** A commit that returned survives a power cut. */
+#define LODE_DURABILITY_FULL 0
+
+/** A commit that returned survives a killed process, not a power cut: nothing is synced. */
+#define LODE_DURABILITY_PROCESS 1
+
+/** "No timestamp", wherever a time in nanoseconds since the Unix epoch is given or taken. */
+#define LODE_NO_TIMESTAMP INT64_MIN
+
+/** A record that is invalid or too large fails its append; the writer stays usable. */
+#define LODE_BAD_RECORD_FAIL 0
+
+/** A record that is invalid or too large is left out and counted; see lode_record_writer_skipped_count. */
+#define LODE_BAD_RECORD_SKIP 1
+
+/** Files are checked as they stream, and the verdict on checksum and number of records comes with the end. */
+#define LODE_VERIFY_STREAMING 0
+
+/**
+ * The manifest is compared with the commit slot that decided it, and each file is checked as a whole before
+ * its first record (or byte) is given.
+ */
+#define LODE_VERIFY_FIRST 1
+
+/** Only sizes are checked. */
+#define LODE_VERIFY_SIZES 2
+
+/**
+ * Reads the bytes of a raw blob, as a stream and by range; the two do not move each other. In bounded
+ * memory. It belongs to one thread at a time.
+ */
+typedef struct lode_blob_reader lode_blob_reader;
+
+/**
+ * Takes the bytes of a raw blob as the caller has them, and commits them as one snapshot. It belongs to one
+ * thread at a time; a call while another one uses it gives LODE_ERR_STATE.
+ *
+ * After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that
+ * failed the bytes are kept and the commit may be repeated; it first resolves its own unknown outcome.
+ * LODE_ERR_NO_SPACE leaves the writer usable, any other failure of a write stays. (Where the space shows to
+ * be too little only as a commit syncs the data, LODE_ERR_NO_SPACE loses them: the calls after it give
+ * LODE_ERR_STATE.)
+ */
+typedef struct lode_blob_writer lode_blob_writer;
+
+/** Bytes that a call has read. Threads may share it. */
+typedef struct lode_buffer lode_buffer;
+
+/** Takes the text that a callback has to say about its failure. It lives for the callback alone. */
+typedef struct lode_callback_error lode_callback_error;
+
+/**
+ * Cancels calls. One-shot and sticky: once cancelled it stays so, and every call that has it in its options,
+ * now or later, ends with LODE_ERR_CANCELLED. Threads may share it.
+ */
+typedef struct lode_cancel_token lode_cancel_token;
+
+/**
+ * A store, looked at as datasets of one layout: what is stored, without the history that a lode_dataset
+ * makes of it. A snapshot is shown because its manifest is there. Nothing is ever written. Threads may share
+ * it; iterators and readers made from it keep what they need of it: it may be freed before them.
+ */
+typedef struct lode_catalog lode_catalog;
+
+/**
+ * A dataset: a chain of immutable snapshots in a store. Threads may share it. Snapshots, writers, readers
+ * and iterators made from it keep what they need of it: it may be freed before them.
+ */
+typedef struct lode_dataset lode_dataset;
+
+/**
+ * What went wrong in one call: status, advised action, message, and the facts as values. Made by the call
+ * that failed, owned by the caller, independent of every other handle; any thread may read it.
+ */
+typedef struct lode_error lode_error;
+
+/** Takes the keys that a `list` callback finds. It lives for the callback alone. */
+typedef struct lode_key_sink lode_key_sink;
+
+/** Streams the records of one snapshot, in bounded memory. It belongs to one thread at a time. */
+typedef struct lode_record_reader lode_record_reader;
+
+/**
+ * Takes records as the caller has them, for event loops and daemons, and commits them as one snapshot. It
+ * belongs to one thread at a time; a call while another one uses it, from a second thread or from a callback
+ * of the first, gives LODE_ERR_STATE.
+ *
+ * After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that
+ * failed the records are kept and the commit may be repeated; it first resolves its own unknown outcome. A
+ * failed append took nothing of its bad record: LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE and
+ * LODE_ERR_NO_SPACE leave the writer usable, any other failure stays. (Where the space shows to be too
+ * little only as a commit syncs the data, LODE_ERR_NO_SPACE loses them: the calls after it give
+ * LODE_ERR_STATE.)
+ */
+typedef struct lode_record_writer lode_record_writer;
+
+/**
+ * A committed snapshot: what its manifest says. It never changes. Threads may share it; it needs neither
+ * dataset nor store to live on. The texts that it gives out live until it is freed. The manifest, the metadata and
+ * the texts of files are made when they are first asked for; where there is no memory for one, the answer is NULL.
+ *
+ * A manifest has at most 256 MiB. A longer one is LODE_ERR_CORRUPT where it is read, and
+ * LODE_ERR_INVALID_ARGUMENT where it would be written. One that would take more than three times its size in
+ * memory to read, and more than 16 MiB beyond its size, is LODE_ERR_MANIFEST_INVALID.
+ */
+typedef struct lode_snapshot lode_snapshot;
+
+/** Snapshots of a dataset, in order. It belongs to one thread at a time. */
+typedef struct lode_snapshot_iterator lode_snapshot_iterator;
+
+/**
+ * Where objects live: a directory, this process's memory, or the caller's own callbacks. Threads may share
+ * it. Datasets opened on it keep what they need of it: it may be freed before them.
+ */
+typedef struct lode_store lode_store;
+
+/**
+ * Texts that a call lists: the keys of a store, the ids of datasets, partitions. It belongs to one thread at
+ * a time.
+ */
+typedef struct lode_string_iterator lode_string_iterator;
+
+/**
+ * The outcome of a call: below 0 a failure, 0 and above a success. Test `status < 0`, never
+ * `status != LODE_OK`. The numbers are stable; treat one that this header does not list as
+ * `LODE_ERR_UNKNOWN` if it is below 0 and as `LODE_OK` otherwise.
+ */
+typedef int32_t lode_status;
+
+/**
+ * How long a call that blocks but does not commit may take, and who may end it. All zero but `struct_size`:
+ * no limits.
+ */
+typedef struct lode_call_options {
+    /** sizeof(lode_call_options), as the caller was compiled. */
+    size_t struct_size;
+    /** Milliseconds from the start of the call. 0: no deadline; below 0: it is already over. */
+    int64_t deadline_ms;
+    /** Ends the call when cancelled. Borrowed for the call. NULL: none. */
+    lode_cancel_token *cancel;
+    /** Handed to `progress`. */
+    void *progress_ctx;
+    /**
+     * Told again and again, also while the call waits, how many things it has met (keys, snapshots), how
+     * many bytes it has read and how many it has written, as far as the call counts them; answer 0 to go on,
+     * anything else to stop the call with LODE_ERR_ABORTED. Called on the calling thread; an iterator that
+     * the call makes calls it, too, so it and `progress_ctx` must stay valid until the iterator is freed.
+     * NULL: none.
+     */
+    int32_t (*progress)(void *ctx, int64_t records, int64_t bytes_in, int64_t bytes_stored);
+} lode_call_options;
+
+/** Initialises a lode_call_options with the defaults, as lode_call_options_init does. */
+#define LODE_CALL_OPTIONS_INIT \
+    {sizeof(lode_call_options), 0, NULL, NULL, NULL}
+
+/** How a commit is to be made. All zero but `struct_size`: no limits, any parent. */
+typedef struct lode_commit_options {
+    /** sizeof(lode_commit_options), as the caller was compiled. */
+    size_t struct_size;
+    /**
+     * Milliseconds from the start of the call. 0: no deadline; below 0: it is already over. A commit that is
+     * decided by then stays a success.
+     */
+    int64_t deadline_ms;
+    /** Ends the call when cancelled. Borrowed for the call. NULL: none. */
+    lode_cancel_token *cancel;
+    /** Handed to `progress`. */
+    void *progress_ctx;
+    /**
+     * Told from time to time how many records were taken, how many bytes they had, and how many bytes were
+     * stored (after compression); answer 0 to go on, anything else to stop the call with LODE_ERR_ABORTED,
+     * with nothing committed. Called on the calling thread. NULL: none.
+     */
+    int32_t (*progress)(void *ctx, int64_t records, int64_t bytes_in, int64_t bytes_stored);
+    /**
+     * The snapshot that must be the head for the commit to happen, else LODE_ERR_CONFLICT; NUL-terminated
+     * UTF-8, borrowed for the call. NULL: any. "": the dataset must have no snapshot yet.
+     */
+    const char *expected_parent;
+    /**
+     * The producer whose commit this is; NUL-terminated UTF-8, at most 255 bytes, borrowed for the call.
+     * With it the commit happens exactly once, however often it is repeated, by this process or its
+     * successor: if `sequence` is committed already, nothing is written and the call returns
+     * LODE_ALREADY_COMMITTED. NULL: no producer.
+     */
+    const char *producer_id;
+    /**
+     * The producer's number of this commit: from 1, rising; it may skip. The last 64 of each producer are
+     * remembered one by one, below them the answer is LODE_ERR_SEQUENCE_TOO_OLD; of producers the 1,024 that
+     * committed last are remembered, and a sequence of one that was dropped counts as new. 0 without
+     * `producer_id`.
+     */
+    uint64_t sequence;
+    /**
+     * Where the producer is to go on after a restart, for lode_snapshot_find_producer; opaque NUL-terminated
+     * UTF-8, at most 4,096 bytes, borrowed for the call. NULL: "".
+     */
+    const char *position;
+    /**
+     * How often the whole commit is tried, the first try included, while its failure advises
+     * LODE_ACTION_RETRY or LODE_ACTION_RESOLVE (which the next try settles), within the deadline; the error
+     * is then that of the last try. Never tried again: a commit whose iterator or source had begun to give,
+     * unless all its data were stored; one that is over by deadline, token or progress callback; a conflict,
+     * since `expected_parent` is the caller's to choose anew. 0 or 1: once.
+     */
+    int32_t attempts;
+    /** Milliseconds before the second try; the pauses double and are jittered. 0: a few. */
+    int32_t attempt_base_ms;
+    /** The longest pause, in milliseconds. 0: half a second. */
+    int32_t attempt_cap_ms;
+} lode_commit_options;
+
+/** Initialises a lode_commit_options with the defaults, as lode_commit_options_init does. */
+#define LODE_COMMIT_OPTIONS_INIT \
+    {sizeof(lode_commit_options), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0}
+
+/** How to open a store. All zero but `struct_size`: no log. */
+typedef struct lode_store_options {
+    /** sizeof(lode_store_options), as the caller was compiled. */
+    size_t struct_size;
+    /** Handed to `log` and `log_release`. Borrowed until `log_release`. */
+    void *log_ctx;
+    /**
+     * Told what is worth knowing but fails no call: `level` is one of LODE_LOG_*; `message` is
+     * UTF-8, borrowed for the callback. Called on the thread whose call it is about, so on several at once
+     * if threads share the store. It may use any handle but those of the call that it is about. NULL: no
+     * log.
+     */
+    void (*log)(void *ctx, int32_t level, const char *message);
+    /**
+     * Called exactly once when `log` will not be called any more: on the thread that frees the last handle
+     * of the store (datasets, writers, readers and iterators count), or before an open that fails returns,
+     * once `struct_size` was acceptable. NULL: none.
+     */
+    void (*log_release)(void *ctx);
+} lode_store_options;
+
+/** Initialises a lode_store_options with the defaults, as lode_store_options_init does. */
+#define LODE_STORE_OPTIONS_INIT \
+    {sizeof(lode_store_options), NULL, NULL, NULL}
+
+/**
+ * A store of the caller's own: objects under keys, written once and whole, and swapped by comparison. All
+ * zero but `struct_size`: a store that can do nothing.
+ *
+ * Every callback is given `ctx`. Keys and prefixes are NUL-terminated UTF-8, borrowed for the callback; a
+ * key has no empty, "." or ".." segment between its '/'. Each callback answers 0 or above when it has done
+ * what it says, or a LODE_ERR_* and, if it likes, a text by lode_callback_error_set: both are in the error
+ * of the call, the number as lode_error_callback_code. A callback that is NULL is not supported: what needs
+ * it fails with LODE_ERR_UNSUPPORTED. Reading takes `stat` and `read`, listing `list`; writing takes
+ * everything but `remove` and `release`. Before its first write the store is tried under a key of its own
+ * beside the dataset's slots, and refused for writing with LODE_ERR_UNSUPPORTED if it ignores a condition;
+ * the key is removed again.
+ *
+ * What has answered success must be durable, as far as the store can be, and seen by every call that begins
+ * afterwards. The callbacks come on the threads whose calls need them, on several at once unless `flags` say
+ * LODE_STORE_SERIAL. Every call that reaches the store may fail with LODE_ERR_STORE, besides what its own
+ * comment lists. A callback may use any handle but those over its own store: such a call fails with
+ * LODE_ERR_STATE. It must not throw, nor jump out. Between two callbacks a call looks at its deadline and
+ * its cancel token; a callback that runs is waited for.
+ */
+typedef struct lode_store_callbacks {
+    /** sizeof(lode_store_callbacks), as the caller was compiled. */
+    size_t struct_size;
+    /** Handed to every callback. Borrowed until `release`. */
+    void *ctx;
+    /** LODE_STORE_SERIAL, or 0. */
+    uint32_t flags;
+    /**
+     * Begins an object, which is not seen before `put_finish`. `if_absent` is 1: the object must not replace
+     * one that has its key by then (in this version it is never 0). `upload` is output: what stands for the
+     * object in the next three callbacks; not NULL. A key that is taken already may be answered here with
+     * LODE_ERR_PATH_EXISTS. An answer below 0 leaves nothing to abort.
+     */
+    int32_t (*put_begin)(void *ctx,
+                         const char *key,
+                         int32_t if_absent,
+                         void **upload,
+                         lode_callback_error *error);
+    /**
+     * Adds `len` bytes (at least 1) at the object's end. After LODE_ERR_NO_SPACE, which takes none of them,
+     * the same bytes may come again; after any other failure `put_abort` comes.
+     */
+    int32_t (*put_write)(void *ctx,
+                         void *upload,
+                         const uint8_t *data,
+                         size_t len,
+                         lode_callback_error *error);
+    /**
+     * Makes the object appear under its key, whole, and consumes `upload` with any answer. If the key is
+     * taken nothing changes, and the answer is LODE_ERR_PATH_EXISTS. LODE_ERR_COMMIT_UNKNOWN says that the
+     * store cannot tell whether the object appeared (its answer was lost); LODE_ERR_UNKNOWN,
+     * LODE_ERR_DEADLINE, LODE_ERR_CANCELLED and numbers that are no LODE_ERR_* are taken for that, too. Any
+     * other failure promises that it did not, and never will.
+     */
+    int32_t (*put_finish)(void *ctx, void *upload, lode_callback_error *error);
+    /** Gives up an object that was begun and not finished; consumes `upload`. */
+    void (*put_abort)(void *ctx, void *upload);
+    /** Fills `size` with an object's size in bytes, or answers LODE_ERR_NOT_FOUND. */
+    int32_t (*stat)(void *ctx, const char *key, uint64_t *size, lode_callback_error *error);
+    /**
+     * Reads at `offset` (in bytes) into `buffer`, which has room for `capacity` bytes, and answers how many
+     * it has read: fewer than there is room for are fine, 0 only at or beyond the object's end.
+     * LODE_ERR_NOT_FOUND: there is no such object. An object that is swapped must be given as it was before
+     * or after, not mixed, where one call has room for all of it.
+     */
+    int64_t (*read)(void *ctx,
+                    const char *key,
+                    uint64_t offset,
+                    uint8_t *buffer,
+                    size_t capacity,
+                    lode_callback_error *error);
+    /**
+     * Gives every key that begins with `prefix` (empty, or ending in '/') to lode_key_sink_add, each once,
+     * in any order. No key is no failure.
+     */
+    int32_t (*list)(void *ctx,
+                    const char *prefix,
+                    lode_key_sink *keys,
+                    lode_callback_error *error);
+    /**
+     * Removes an object. LODE_ERR_NOT_FOUND is as good as success. Without it what was given up stays: data
+     * of commits that failed, and the key of the trial.
+     */
+    int32_t (*remove)(void *ctx, const char *key, lode_callback_error *error);
+    /**
+     * Replaces the object's bytes by `value` if they are `expected`, compared and replaced in one step;
+     * `expected_len` 0: if there is no object, or an empty one. No pointer is NULL. If they are not, nothing
+     * changes, and the answer is LODE_ERR_CONFLICT (LODE_ERR_PATH_EXISTS and LODE_ERR_NOT_FOUND are taken
+     * for that). LODE_ERR_BUSY: try again a little later. LODE_ERR_COMMIT_UNKNOWN: the store cannot tell, as
+     * for `put_finish`.
+     */
+    int32_t (*compare_and_swap)(void *ctx,
+                                const char *key,
+                                const uint8_t *expected,
+                                size_t expected_len,
+                                const uint8_t *value,
+                                size_t value_len,
+                                lode_callback_error *error);
+    /**
+     * Called exactly once, when no callback will be called any more: on the thread that frees the last
+     * handle of the store (datasets, writers, readers and iterators count), or before a
+     * lode_store_open_callbacks that fails returns, once `struct_size` was acceptable. NULL: none.
+     */
+    void (*release)(void *ctx);
+} lode_store_callbacks;
+
+/** Initialises a lode_store_callbacks with the defaults, as lode_store_callbacks_init does. */
+#define LODE_STORE_CALLBACKS_INIT \
+    {sizeof(lode_store_callbacks), NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+
+/**
+ * How a dataset is written. What is read follows each snapshot's own manifest. All zero but `struct_size`:
+ * no codec, no compression, checksum XXH3, the default layout, full durability.
+ */
+typedef struct lode_dataset_options {
+    /** sizeof(lode_dataset_options), as the caller was compiled. */
+    size_t struct_size;
+    /** One of LODE_CODEC_*. */
+    int32_t codec;
+    /** One of LODE_COMPRESSOR_*. */
+    int32_t compressor;
+    /**
+     * The compressor's level: 1 to 9 for gzip, up to 22 for Zstandard, where levels below 0 are faster
+     * still. 0: the compressor's default (6, 3). Up to Zstandard's level 4, 4 MiB are gathered and then
+     * compressed at once, else 256 KiB.
+     */
+    int32_t compression_level;
+    /** One of LODE_CHECKSUM_*. */
+    int32_t checksum;
+    /** One of LODE_LAYOUT_*. */
+    int32_t layout;
+    /** One of LODE_DURABILITY_*. */
+    int32_t durability;
+    /**
+     * Whether the manifest tells of each file its records and, of each key at the top of its records, the
+     * least and greatest value (of numbers, strings or booleans) and how many are null or missing. Of the
+     * first 100 keys; a key whose values are of several kinds, or whose least or greatest is over 64 bytes
+     * long, has neither. 0: no, 1: yes.
+     */
+    int32_t file_statistics;
+    /**
+     * How often one request is tried while it meets other writers or passing failures, and how often a
+     * writer of the Go library in the middle of a commit is waited for, before LODE_ERR_BUSY. 0: a few
+     * times. A race lost to another writer of this library does not count: the commit is made again on top
+     * of that one's.
+     */
+    int32_t retry_attempts;
+    /** Milliseconds before the second try; the pauses double and are jittered. 0: a few. */
+    int32_t retry_base_ms;
+    /** The longest pause, in milliseconds. 0: half a second. */
+    int32_t retry_cap_ms;
+    /**
+     * The longest record accepted, in bytes, its line break not counted. 0: the longest that every reader of
+     * the format takes, about 10 MiB.
+     */
+    int64_t max_record_bytes;
+    /**
+     * The keys of the records to partition by, in the order of the paths `key=value/key=value`;
+     * `partition_key_count` of them, NUL-terminated UTF-8, borrowed for the call. For LODE_LAYOUT_HIVE at
+     * least one; NULL for the others.
+     */
+    const char *const *partition_keys;
+    /** How many partition keys. */
+    size_t partition_key_count;
+} lode_dataset_options;
+
+/** Initialises a lode_dataset_options with the defaults, as lode_dataset_options_init does. */
+#define LODE_DATASET_OPTIONS_INIT \
+    {sizeof(lode_dataset_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0}
+
+/**
+ * A run of bytes that belongs to the side that gave it; it is not NUL-terminated. `data` may be NULL if
+ * `len` is
+ * 0. This struct is frozen: it never grows.
+ */
+typedef struct lode_bytes {
+    /** The first byte. */
+    const uint8_t *data;
+    /** How many bytes. */
+    size_t len;
+} lode_bytes;
+
+/**
+ * An iterator over records, which the caller implements. It gives either one record at a time, by `next` and
+ * `record`, or a batch at a time, by `next_batch`. All callbacks come on the thread of the call that was
+ * given the iterator, never two at once. A callback may use any lode handle; it must not throw or longjmp
+ * out of itself.
+ *
+ * For authors of bindings: a runtime that turns an exception of a callback into an answer of 0 makes a
+ * stream that broke off look like one that ended. Choose an answer below 0 for that case (cffi: `error=-1`
+ * of `def_extern` or `callback`), or catch the exception, keep it, and tell of it by `err`, which is asked
+ * whenever `next` or `next_batch` has answered 0, too (ctypes, which always answers 0). Nothing is committed
+ * then, and the binding raises the exception again when the call returns.
+ */
+typedef struct lode_record_iterator {
+    /** sizeof(lode_record_iterator), as the caller was compiled. */
+    size_t struct_size;
+    /** Handed to every callback. Borrowed until `release`. */
+    void *ctx;
+    /**
+     * Moves to the next record. Answer 1: a record is current; 0: there are no more; below 0: it failed, by
+     * the caller's own code, and the call ends with LODE_ERR_ITERATOR. Never called again after 0 or a
+     * failure.
+     */
+    int32_t (*next)(void *ctx);
+    /**
+     * Fills `record` with the current record: exactly one JSON document, without its line break. The bytes
+     * stay the caller's; they must not change until the next callback with `ctx`.
+     */
+    void (*record)(void *ctx, lode_bytes *record);
+    /**
+     * Says why it failed: asked once, after `next` or `next_batch` answered 0 or less. The answer is
+     * NUL-terminated UTF-8, borrowed until `release`; NULL: no error. A text after 0 is a failure, too.
+     * NULL: never asked.
+     */
+    const char *(*err)(void *ctx);
+    /**
+     * The current record's time, in nanoseconds since the Unix epoch. Called once for each record, after
+     * `next` and before `record`. Answer 1: `unix_nanos` was filled; 0: the record has no time. NULL: no
+     * record has one.
+     */
+    int32_t (*timestamp)(void *ctx, int64_t *unix_nanos);
+    /**
+     * Gives up to `capacity` records at once, in `records`; their bytes must not change until the next
+     * callback with `ctx`. Times go to `unix_nanos`, which comes filled with LODE_NO_TIMESTAMP. Answer how
+     * many were filled; 0: there are no more; below 0: it failed, as for `next`. If it is there, `next`,
+     * `record` and `timestamp` are not called. NULL: one record at a time.
+     */
+    int64_t (*next_batch)(void *ctx, lode_bytes *records, int64_t *unix_nanos, size_t capacity);
+    /**
+     * Called exactly once, before the call that was given the iterator returns, with any outcome; only
+     * if `struct_size` was not acceptable it is not called. NULL: none.
+     */
+    void (*release)(void *ctx);
+} lode_record_iterator;
+
+/** Initialises a lode_record_iterator with the defaults, as lode_record_iterator_init does. */
+#define LODE_RECORD_ITERATOR_INIT \
+    {sizeof(lode_record_iterator), NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+
+/**
+ * A source of bytes, which the caller implements. All callbacks come on the thread of the call that was
+ * given the source, never two at once. A callback may use any lode handle; it must not throw or longjmp out
+ * of itself.
+ */
+typedef struct lode_byte_source {
+    /** sizeof(lode_byte_source), as the caller was compiled. */
+    size_t struct_size;
+    /** Handed to every callback. Borrowed until `release`. */
+    void *ctx;
+    /**
+     * Fills the beginning of `buffer`, which has room for `capacity` bytes (at least 65536). Answer how many
+     * were filled; 0: there are no more; below 0: it failed, by the caller's own code, and the call ends
+     * with LODE_ERR_ITERATOR. Never called again after 0 or a failure.
+     */
+    int64_t (*read)(void *ctx, uint8_t *buffer, size_t capacity);
+    /**
+     * Says why it failed: asked once, after `read` answered 0 or less. The answer is NUL-terminated UTF-8,
+     * borrowed until `release`; NULL: no error. A text after 0 is a failure, too. NULL: never asked.
+     */
+    const char *(*err)(void *ctx);
+    /**
+     * Called exactly once, before the call that was given the source returns, with any outcome; only if
+     * `struct_size` was not acceptable it is not called. NULL: none.
+     */
+    void (*release)(void *ctx);
+} lode_byte_source;
+
+/** Initialises a lode_byte_source with the defaults, as lode_byte_source_init does. */
+#define LODE_BYTE_SOURCE_INIT \
+    {sizeof(lode_byte_source), NULL, NULL, NULL, NULL}
+
+/** How a record writer behaves. All zero but `struct_size`: bad records fail their append. */
+typedef struct lode_record_writer_options {
+    /** sizeof(lode_record_writer_options), as the caller was compiled. */
+    size_t struct_size;
+    /** One of LODE_BAD_RECORD_*. */
+    int32_t bad_records;
+    /**
+     * Whether full pieces of data begin their way to the disk as they are appended, so that the commit has
+     * less to wait for. The append that completes a piece asks the system for it and does not wait, but
+     * while the disk's queue is full the system may make it wait. 0: no, the commit does it all; 1: yes.
+     */
+    int32_t early_writeback;
+} lode_record_writer_options;
+
+/** Initialises a lode_record_writer_options with the defaults, as lode_record_writer_options_init does. */
+#define LODE_RECORD_WRITER_OPTIONS_INIT \
+    {sizeof(lode_record_writer_options), 0, 0}
+
+/**
+ * How a blob writer behaves. All zero but `struct_size`: nothing is written back before the commit asks for
+ * it.
+ */
+typedef struct lode_blob_writer_options {
+    /** sizeof(lode_blob_writer_options), as the caller was compiled. */
+    size_t struct_size;
+    /** As in lode_record_writer_options. */
+    int32_t early_writeback;
+} lode_blob_writer_options;
+
+/** Initialises a lode_blob_writer_options with the defaults, as lode_blob_writer_options_init does. */
+#define LODE_BLOB_WRITER_OPTIONS_INIT \
+    {sizeof(lode_blob_writer_options), 0}
+
+/** How to read a snapshot. All zero but `struct_size`: no limits, verified as the records stream. */
+typedef struct lode_read_options {
+    /** sizeof(lode_read_options), as the caller was compiled. */
+    size_t struct_size;
+    /**
+     * Milliseconds for each call on the reader, from the start of that call. 0: no deadline; below 0: it is
+     * already over.
+     */
+    int64_t deadline_ms;
+    /**
+     * Ends the call that runs, and every later one, when cancelled. The reader keeps its own hold of it.
+     * NULL: none.
+     */
+    lode_cancel_token *cancel;
+    /** One of LODE_VERIFY_*. */
+    int32_t verify;
+} lode_read_options;
+
+/** Initialises a lode_read_options with the defaults, as lode_read_options_init does. */
+#define LODE_READ_OPTIONS_INIT \
+    {sizeof(lode_read_options), 0, NULL, 0}
+
+/** How to look at a store. All zero but `struct_size`: datasets of the default layout. */
+typedef struct lode_catalog_options {
+    /** sizeof(lode_catalog_options), as the caller was compiled. */
+    size_t struct_size;
+    /** One of LODE_LAYOUT_*: datasets of another layout are not seen. */
+    int32_t layout;
+} lode_catalog_options;
+
+/** Initialises a lode_catalog_options with the defaults, as lode_catalog_options_init does. */
+#define LODE_CATALOG_OPTIONS_INIT \
+    {sizeof(lode_catalog_options), 0}
+
+#ifdef __cplusplus
+extern "C" {
+#endif /* __cplusplus */
+
+/**
+ * The version of the library that is running, such as "0.1.0".
+ *
+ * @return a static string, never NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_version(void);
+
+/**
+ * The version of the library that is running, as one number; compare it with LODE_VERSION_NUMBER, the
+ * version of the header that the program was compiled with.
+ *
+ * @return 1000000 * major + 1000 * minor + patch.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+int32_t lode_version_number(void);
+
+/**
+ * Whether this build has an optional feature: "parquet" (the Parquet codec) or "object-store" (S3 and
+ * its like). What a build lacks answers LODE_ERR_UNSUPPORTED, naming the feature.
+ *
+ * @param feature the feature's name, NUL-terminated, borrowed for the call. NULL: no feature.
+ * @return 1 if the build has it; 0 if not, if there is no such feature, or if `feature` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+int32_t lode_has_feature(const char *feature);
+
+/**
+ * The name of a status, such as "LODE_ERR_CONFLICT", for logs and messages.
+ *
+ * @param status any number.
+ * @return a static string, never NULL: for a number that is not listed "LODE_ERR_UNKNOWN" if it is below 0,
+ *         else "LODE_OK", as which it is to be treated.
+ *
+ * Cannot fail. Any thread, also in a signal handler. Since 0.1.0.
+ */
+const char *lode_status_name(lode_status status);
+
+/**
+ * The name of an action, such as "LODE_ACTION_RETRY", for logs and messages.
+ *
+ * @param action any number, such as lode_error_action gives.
+ * @return a static string, never NULL: "LODE_ACTION_GIVE_UP" for a number that is not listed.
+ *
+ * Cannot fail. Any thread, also in a signal handler. Since 0.1.0.
+ */
+const char *lode_action_name(int32_t action);
+
+/**
+ * The failure's status, the same that the call returned.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return a status below 0; LODE_OK if `error` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+lode_status lode_error_status(const lode_error *error);
+
+/**
+ * What to do about the failure. A program that retries should look at this, not at the status.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return LODE_ACTION_RETRY, LODE_ACTION_RESOLVE, LODE_ACTION_REBASE or LODE_ACTION_GIVE_UP;
+ *         LODE_ACTION_NONE if `error` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+int32_t lode_error_action(const lode_error *error);
+
+/**
+ * What happened, to what, why, and what to do, for a person: one line of English. Its wording may change
+ * from version to version.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return UTF-8, owned by the error, until lode_error_free; "" if `error` is NULL. Never NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_error_message(const lode_error *error);
+
+/**
+ * The path or store key that the failure is about.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return UTF-8, owned by the error, until lode_error_free; NULL if it is about none, or `error` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_error_path(const lode_error *error);
+
+/**
+ * The snapshot that the failure is about: for LODE_ERR_COMMIT_UNKNOWN the one whose commit is in doubt (give
+ * it to lode_dataset_resolve_commit), for LODE_ERR_CONFLICT the head.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return UTF-8, owned by the error, until lode_error_free; NULL if it is about none, if a conflict met a
+ *         dataset without snapshots, or if `error` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_error_snapshot_id(const lode_error *error);
+
+/**
+ * The record that the failure is about.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return the record's number in its stream, counted from 0; -1 if it is about none, or `error` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+int64_t lode_error_record(const lode_error *error);
+
+/**
+ * Where in the record or file the fault lies.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return bytes from the beginning, counted from 0; -1 if there is no such place, or `error` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+int64_t lode_error_offset(const lode_error *error);
+
+/**
+ * The operating system's error number, such as ENOSPC.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return an errno value; 0 if the failure did not come from the system, or `error` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+int32_t lode_error_errno(const lode_error *error);
+
+/**
+ * The number by which the caller's own callback failed: for LODE_ERR_ITERATOR the answer of `next` (or of
+ * `next_batch`, cut to 32 bits), for LODE_ERR_ITERATOR_CONTRACT the answer that is not allowed.
+ *
+ * @param error an error that a call gave. NULL: no error.
+ * @return the callback's number; 0 if no callback failed, or `error` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+int32_t lode_error_callback_code(const lode_error *error);
+
+/**
+ * Frees an error and the texts it gave out.
+ *
+ * @param error an error that a call gave; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_error_free(lode_error *error);
+
+/**
+ * Makes a token that is not cancelled.
+ *
+ * @param token output: the token, which the caller owns and frees with lode_cancel_token_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_cancel_token_new(lode_cancel_token **token, lode_error **error);
+
+/**
+ * Cancels the calls that have this token. A running call notices soon, at its next step; a commit that is
+ * decided by then stays a success.
+ *
+ * @param token the token. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread, also in a signal handler: it is one atomic store. Since 0.1.0.
+ */
+void lode_cancel_token_cancel(lode_cancel_token *token);
+
+/**
+ * Frees the caller's token. It cancels nothing: a running call keeps its own hold of the token.
+ *
+ * @param token the token; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_cancel_token_free(lode_cancel_token *token);
+
+/**
+ * Fills the options with the defaults: no limits.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_call_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_call_options_init(lode_call_options *options, size_t struct_size);
+
+/**
+ * Fills the options with the defaults: no limits, any parent.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_commit_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_commit_options_init(lode_commit_options *options, size_t struct_size);
+
+/**
+ * Fills the options with the defaults: no log.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_store_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_store_options_init(lode_store_options *options, size_t struct_size);
+
+/**
+ * Opens a store in a directory of the filesystem. Any number of stores, threads and processes may work on
+ * one directory at once.
+ *
+ * @param root the directory, which must exist; NUL-terminated UTF-8, borrowed for the call. A relative path
+ *        is taken from the working directory of now. Not NULL.
+ * @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
+ * @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also if `root` is no directory), LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_NOT_FOUND (there is no such directory), LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_store_open_filesystem(const char *root,
+                                       const lode_store_options *options,
+                                       lode_store **store,
+                                       lode_error **error);
+
+/**
+ * Makes a store in this process's memory, empty at first and gone with its last handle: for tests, and for
+ * data that need not last.
+ *
+ * @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
+ * @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_store_open_memory(const lode_store_options *options,
+                                   lode_store **store,
+                                   lode_error **error);
+
+/**
+ * Frees the caller's handle of a store. What was opened on it goes on working.
+ *
+ * @param store the store; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
+ */
+void lode_store_free(lode_store *store);
+
+/**
+ * Says in words what a callback fails with. The last text counts.
+ *
+ * @param error what the callback was given. NULL: nothing happens.
+ * @param message the text, one line; NUL-terminated UTF-8, copied; what is longer than 4,096 bytes is cut.
+ *        NULL: none.
+ *
+ * Cannot fail. Within the callback only, on one thread at a time. Since 0.1.0.
+ */
+void lode_callback_error_set(lode_callback_error *error, const char *message);
+
+/**
+ * Gives one key of a listing.
+ *
+ * @param keys what the `list` callback was given. Not NULL.
+ * @param key the key, whole, not only what follows the prefix; NUL-terminated UTF-8, copied. Not NULL.
+ * @return 0: go on. 1: enough, the callback may return (with any answer, it is no failure). Below 0: the
+ *         key is NULL or cannot be one, and the listing fails: LODE_ERR_INVALID_PATH,
+ *         LODE_ERR_INVALID_ARGUMENT.
+ *
+ * Cannot fail but for such a key. Within the callback only, on one thread at a time. Since 0.1.0.
+ */
+int32_t lode_key_sink_add(lode_key_sink *keys, const char *key);
+
+/**
+ * Fills the struct with the defaults: no callbacks.
+ *
+ * @param callbacks the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_store_callbacks), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_store_callbacks_init(lode_store_callbacks *callbacks, size_t struct_size);
+
+/**
+ * Makes a store of the caller's own callbacks. It calls none of them yet.
+ *
+ * @param callbacks the callbacks; the struct is borrowed for the call, what it points to until `release`.
+ *        Not NULL.
+ * @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
+ * @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_store_open_callbacks(const lode_store_callbacks *callbacks,
+                                      const lode_store_options *options,
+                                      lode_store **store,
+                                      lode_error **error);
+
+/**
+ * Writes an object, whole and durable when the call returns. It never replaces one that is there. What a
+ * dataset keeps under its directory is the library's: a key there may make the dataset unreadable.
+ *
+ * @param store the store. Not NULL.
+ * @param key where: segments between '/', none of them empty, "." or ".."; NUL-terminated UTF-8, borrowed
+ *        for the call. Not NULL.
+ * @param data the object's bytes, borrowed for the call. NULL: none, if `len` is 0.
+ * @param len how many bytes.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_PATH_EXISTS, LODE_ERR_INVALID_PATH, LODE_ERR_COMMIT_UNKNOWN (the store cannot
+ *         say whether the object is there; all other failures mean that nothing was written),
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_store_put(lode_store *store,
+                           const char *key,
+                           const void *data,
+                           size_t len,
+                           const lode_call_options *call,
+                           lode_error **error);
+
+/**
+ * Reads a whole object into memory.
+ *
+ * @param store the store. Not NULL.
+ * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param buffer output: the bytes, which the caller owns and frees with lode_buffer_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_NOT_FOUND, LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_ABORTED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE,
+ *         LODE_ERR_CORRUPT, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_store_get(lode_store *store,
+                           const char *key,
+                           const lode_call_options *call,
+                           lode_buffer **buffer,
+                           lode_error **error);
+
+/**
+ * Reads a part of an object: from an offset until the buffer is full or the object ends.
+ *
+ * @param store the store. Not NULL.
+ * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param offset where to begin, in bytes; at or beyond the end nothing is read, which is no failure.
+ * @param buffer where the bytes go; what is beyond `len` may be overwritten, too, and all of it by a call
+ *        that fails. NULL: nothing is read, if `capacity` is 0.
+ * @param capacity for how many bytes there is room.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param len output: how many bytes were read. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_NOT_FOUND, LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_ABORTED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_store_read_at(lode_store *store,
+                               const char *key,
+                               uint64_t offset,
+                               void *buffer,
+                               size_t capacity,
+                               const lode_call_options *call,
+                               size_t *len,
+                               lode_error **error);
+
+/**
+ * Asks whether there is an object.
+ *
+ * @param store the store. Not NULL.
+ * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: there is. LODE_NONE: there is not. LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_IO, LODE_ERR_STORE: it is unknown.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_store_exists(lode_store *store,
+                              const char *key,
+                              const lode_call_options *call,
+                              lode_error **error);
+
+/**
+ * Lists keys in bytewise order. Those that come or go meanwhile may be missed. A bounded number of keys is
+ * in memory: a long listing goes through the store several times.
+ *
+ * @param store the store. Not NULL.
+ * @param prefix the folder whose keys are wanted, with or without a '/' at its end: "foo" has "foo/a/b", not
+ *        "foobar"; NUL-terminated UTF-8, borrowed for the call. "": all keys. Not NULL.
+ * @param call deadline and cancel token, for this call and, counted anew, for each
+ *        lode_string_iterator_next. Borrowed for the call. NULL: the defaults.
+ * @param keys output: the iterator, which the caller owns and frees with lode_string_iterator_free. Not
+ *        NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_store_list(lode_store *store,
+                            const char *prefix,
+                            const lode_call_options *call,
+                            lode_string_iterator **keys,
+                            lode_error **error);
+
+/**
+ * Removes an object; that there is none is fine. What a snapshot names must stay: removing it damages the
+ * dataset.
+ *
+ * @param store the store. Not NULL.
+ * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_store_delete(lode_store *store,
+                              const char *key,
+                              const lode_call_options *call,
+                              lode_error **error);
+
+/**
+ * Replaces an object's bytes if they are the expected ones, compared and replaced in one step: the way to
+ * change a small object that several write. A dataset's "latest" is the library's.
+ *
+ * @param store the store. Not NULL.
+ * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param expected the bytes that the object must have, borrowed for the call. NULL only if `expected_len` is
+ *        0.
+ * @param expected_len how many bytes. 0: there must be no object, or an empty one.
+ * @param value the bytes that it is to have, borrowed for the call. NULL only if `value_len` is 0.
+ * @param value_len how many bytes; 0 makes an empty object.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_CONFLICT (it has something else), LODE_ERR_BUSY (somebody else holds its lock),
+ *         LODE_ERR_COMMIT_UNKNOWN (the store cannot say; all other failures mean that nothing was changed),
+ *         LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_SPACE,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_store_compare_and_swap(lode_store *store,
+                                        const char *key,
+                                        const void *expected,
+                                        size_t expected_len,
+                                        const void *value,
+                                        size_t value_len,
+                                        const lode_call_options *call,
+                                        lode_error **error);
+
+/**
+ * Tries every rule that a store must keep, for the author of one: an error names the first rule that is
+ * broken, what was expected and what was found. It writes some hundred kilobytes under a folder of its own
+ * below `prefix`, and removes them again. It cannot find what only a crash or a power cut shows.
+ *
+ * @param store the store. Not NULL.
+ * @param prefix where to work; NUL-terminated UTF-8, borrowed for the call. "": at the root. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: every rule held. LODE_ERR_STORE: a rule is broken, or the store failed.
+ *         LODE_ERR_UNSUPPORTED (a callback that the suite needs is missing: all but `release`),
+ *         LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_store_check_conformance(lode_store *store,
+                                         const char *prefix,
+                                         const lode_call_options *call,
+                                         lode_error **error);
+
+/**
+ * The bytes of a buffer.
+ *
+ * @param buffer the buffer. NULL: no bytes.
+ * @return the first byte, borrowed until the buffer is freed; not NUL-terminated. NULL if there are none.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const uint8_t *lode_buffer_data(const lode_buffer *buffer);
+
+/**
+ * How many bytes a buffer has.
+ *
+ * @param buffer the buffer. NULL: no bytes.
+ * @return the number of bytes.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+size_t lode_buffer_len(const lode_buffer *buffer);
+
+/**
+ * Frees a buffer.
+ *
+ * @param buffer the buffer; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_buffer_free(lode_buffer *buffer);
+
+/**
+ * Gives the next text.
+ *
+ * @param keys the iterator. Not NULL.
+ * @param key output: the text; NUL-terminated UTF-8, borrowed until the next call on the iterator; NULL at
+ *        the end. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ITEM: there is one. LODE_OK: the end. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call
+ *         is using the iterator), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED and LODE_ERR_ABORTED (as the options
+ *         of the call that made the iterator say, the time counted for each call anew), LODE_ERR_IO,
+ *         LODE_ERR_STORE, LODE_ERR_CORRUPT, LODE_ERR_NO_MEMORY. A failure stays.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_string_iterator_next(lode_string_iterator *keys,
+                                      const char **key,
+                                      lode_error **error);
+
+/**
+ * Frees an iterator.
+ *
+ * @param keys the iterator; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
+ */
+void lode_string_iterator_free(lode_string_iterator *keys);
+
+/**
+ * Fills the options with the defaults: no codec, no compression, checksum XXH3, the default layout, full
+ * durability.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_dataset_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_dataset_options_init(lode_dataset_options *options, size_t struct_size);
+
+/**
+ * Opens a dataset. Does no I/O: a dataset need not be created, its first commit makes it.
+ *
+ * @param store the store; the dataset keeps its own hold of it. Not NULL.
+ * @param dataset_id the dataset's id: one path segment of at most 255 bytes, without '/' and context
+ *        characters, not "." or ".."; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param options how it is written. Borrowed for the call. NULL: the defaults, which have no codec: enough
+ *        to read.
+ * @param dataset output: the dataset, which the caller owns and frees with lode_dataset_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value, or the partition
+ *         key that cannot stand in a path), LODE_ERR_CODEC_REQUIRED (the hive layout without a codec),
+ *         LODE_ERR_UNSUPPORTED (a codec or setting that this build lacks), LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_open(lode_store *store,
+                              const char *dataset_id,
+                              const lode_dataset_options *options,
+                              lode_dataset **dataset,
+                              lode_error **error);
+
+/**
+ * Frees the caller's handle of a dataset. What was made from it goes on working.
+ *
+ * @param dataset the dataset; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
+ */
+void lode_dataset_free(lode_dataset *dataset);
+
+/**
+ * Resolves a commit that ended in LODE_ERR_COMMIT_UNKNOWN, in this process or an earlier one: finds that it
+ * happened, or makes certain that it cannot any more.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param snapshot_id the snapshot in doubt, from lode_error_snapshot_id; NUL-terminated UTF-8, borrowed for
+ *        the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, if it is committed, which the caller owns and frees with
+ *        lode_snapshot_free; else NULL. NULL: not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: it is committed. LODE_NOT_COMMITTED: it is not, and never will be.
+ *         LODE_ERR_COMMIT_UNKNOWN: still in doubt, ask again. LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
+ *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT (no writer of this
+ *         library made that id), LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
+ *         LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_resolve_commit(lode_dataset *dataset,
+                                        const char *snapshot_id,
+                                        const lode_call_options *call,
+                                        lode_snapshot **snapshot,
+                                        lode_error **error);
+
+/**
+ * Makes a snapshot the head of its dataset: the exit of LODE_ERR_NEEDS_REPAIR, whose message names the heads
+ * to choose from. The snapshot's ancestors stay with it; snapshots that are none of them can still be read
+ * by their ids, but nothing is built on them any more. What writers of this library have committed stays: if
+ * they have gone on from another snapshot, only the newest of theirs can be chosen, and the error names it.
+ * The pointer "latest" is set to the choice, regardless of what it named; or, where a snapshot that does not
+ * stay sorts above it, to a new one that repeats the choice and sorts above all. No writer of the Go library
+ * may be at work. The call may be repeated.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param snapshot_id the snapshot to be the head; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. NULL: not
+ *        wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND, LODE_ERR_NEEDS_REPAIR (another must be chosen: see
+ *         lode_error_message), LODE_ERR_UNORDERABLE_PARENT (nothing can sort after that id), LODE_ERR_BUSY,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_adopt(lode_dataset *dataset,
+                               const char *snapshot_id,
+                               const lode_call_options *call,
+                               lode_snapshot **snapshot,
+                               lode_error **error);
+
+/**
+ * Finds the newest snapshot if it tells of this producer, as a producer asks after a restart;
+ * lode_snapshot_find_producer then gives the sequence and the position to go on from. Commits that are
+ * decided but not published yet count, and what is given is durable.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param producer_id the producer, not empty; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free; NULL with
+ *        LODE_NONE. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_NONE (nothing is remembered of this producer: it has committed nothing, or more than
+ *         1,024 others have committed since); LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_find_producer(lode_dataset *dataset,
+                                       const char *producer_id,
+                                       const lode_call_options *call,
+                                       lode_snapshot **snapshot,
+                                       lode_error **error);
+
+/**
+ * How far a producer had come with a snapshot.
+ *
+ * @param snapshot the snapshot. Not NULL.
+ * @param producer_id the producer; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param sequence output: the highest sequence that is committed; 0 with LODE_NONE. NULL: not wanted.
+ * @param position output: the position that came with it, NUL-terminated UTF-8, owned by the snapshot, until
+ *        lode_snapshot_free; NULL with LODE_NONE. NULL: not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_NONE (nothing is remembered of this producer); LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_CORRUPT (the manifest's map of producers is none), LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_snapshot_find_producer(const lode_snapshot *snapshot,
+                                        const char *producer_id,
+                                        uint64_t *sequence,
+                                        const char **position,
+                                        lode_error **error);
+
+/**
+ * Commits bytes in memory as one new snapshot, a raw blob: the bytes as they are given, through the
+ * dataset's compressor. Blocks until the commit is decided or has failed.
+ *
+ * @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
+ * @param data the bytes; borrowed for the call. NULL only if `len` is 0.
+ * @param len how many bytes; 0 makes an empty blob.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+ *        at most 128 levels, the object itself included.
+ * @param options deadline, cancel token, progress (a blob counts as one record), expected parent. Borrowed
+ *        for the call. NULL: the defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
+ *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. Of the arguments:
+ *         LODE_ERR_INVALID_ARGUMENT (also if the dataset has a codec), LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED. Of the commit:
+ *         LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
+ *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO,
+ *         LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_write_blob(lode_dataset *dataset,
+                                    const void *data,
+                                    size_t len,
+                                    const char *metadata_json,
+                                    const lode_commit_options *options,
+                                    lode_snapshot **snapshot,
+                                    lode_error **error);
+
+/**
+ * Commits records that are held in memory as one new snapshot: either all of them and a manifest, or
+ * nothing. In a dataset of LODE_LAYOUT_HIVE each partition that occurs becomes a file, and the manifest a
+ * copy beside each; in the other layouts all records become one file. The records are checked, and put
+ * into partitions, before anything is written. The stored line is the record's bytes as given, but for
+ * line breaks between its tokens, which are removed. Blocks until the commit is decided or has failed.
+ *
+ * A record's partition is `key=value/key=value`, by the dataset's partition keys at the top of the
+ * record. The value is a string's text, a number as it is written, `true` or `false`, escaped for a path
+ * as URLs are; if a key occurs twice, the last counts. A record without the key, with a value that is
+ * null, an array or an object, or whose value makes a name of more than 255 bytes is
+ * LODE_ERR_INVALID_RECORD; the message names record and key.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param records the records, `count` of them, one JSON document each; the array and what it points to are
+ *        borrowed for the call and must not change during it. NULL if `count` is 0.
+ * @param unix_nanos the records' times, `count` of them, in nanoseconds since the Unix epoch;
+ *        LODE_NO_TIMESTAMP: none. Borrowed for the call. NULL: no record has one.
+ * @param count how many records. 0 is allowed: an empty snapshot.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+ *        at most 128 levels, the object itself included.
+ * @param options deadline, cancel token, progress, expected parent, exactly-once key. Borrowed for the call.
+ *        NULL: the defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
+ *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. Of the arguments:
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED,
+ *         LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_CODEC_REQUIRED. Of the records:
+ *         LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT,
+ *         LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH,
+ *         LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT,
+ *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_write_records(lode_dataset *dataset,
+                                       const lode_bytes *records,
+                                       const int64_t *unix_nanos,
+                                       size_t count,
+                                       const char *metadata_json,
+                                       const lode_commit_options *options,
+                                       lode_snapshot **snapshot,
+                                       lode_error **error);
+
+/**
+ * Fills an iterator with the defaults: no callbacks.
+ *
+ * @param iterator the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_record_iterator), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_record_iterator_init(lode_record_iterator *iterator, size_t struct_size);
+
+/**
+ * Pulls all records from an iterator and commits them as one new snapshot: either all of them and a
+ * manifest, or nothing. One record (or one batch) is in memory at a time. The stored line is the record's
+ * bytes as given, but for line breaks between its tokens, which are removed. Blocks until the commit is
+ * decided or has failed.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param records the iterator; the struct is borrowed for the call, which calls `release` before it returns.
+ *        Not NULL.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+ *        at most 128 levels, the object itself included.
+ * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
+ *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. Of the arguments:
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_NIL_ITERATOR,
+ *         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED,
+ *         LODE_ERR_CODEC_REQUIRED, LODE_ERR_CODEC_NOT_STREAMABLE, LODE_ERR_PARTITIONING_NOT_SUPPORTED. Of
+ *         the records: LODE_ERR_ITERATOR, LODE_ERR_ITERATOR_CONTRACT, LODE_ERR_INVALID_RECORD,
+ *         LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD,
+ *         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
+ *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store:
+ *         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_stream_write_records(lode_dataset *dataset,
+                                              const lode_record_iterator *records,
+                                              const char *metadata_json,
+                                              const lode_commit_options *options,
+                                              lode_snapshot **snapshot,
+                                              lode_error **error);
+
+/**
+ * Fills a source with the defaults: no callbacks.
+ *
+ * @param source the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_byte_source), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_byte_source_init(lode_byte_source *source, size_t struct_size);
+
+/**
+ * Pulls the bytes of a blob from a source and commits them as one new snapshot: either all of them and a
+ * manifest, or nothing. Memory stays the same at any size. Blocks until the commit is decided or has failed.
+ *
+ * @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
+ * @param source the source; the struct is borrowed for the call, which calls `release` before it returns.
+ *        Not NULL.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+ *        at most 128 levels, the object itself included.
+ * @param options deadline (also between two calls of `read`), cancel token, progress (a blob counts as one
+ *        record), expected parent. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ERR_NIL_ITERATOR: there is no source, or it has no `read`. LODE_ERR_ITERATOR: it failed.
+ *         LODE_ERR_ITERATOR_CONTRACT: it answered more than `capacity`. LODE_OK and all else as
+ *         lode_dataset_write_blob.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_stream_write_blob(lode_dataset *dataset,
+                                           const lode_byte_source *source,
+                                           const char *metadata_json,
+                                           const lode_commit_options *options,
+                                           lode_snapshot **snapshot,
+                                           lode_error **error);
+
+/**
+ * Fills the options with the defaults: bad records fail their append.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_record_writer_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_record_writer_options_init(lode_record_writer_options *options, size_t struct_size);
+
+/**
+ * Begins a snapshot whose records will be pushed. Nothing is visible to anybody before the commit.
+ *
+ * @param dataset the dataset; the writer keeps its own hold of it. Not NULL.
+ * @param options how the writer behaves. Borrowed for the call. NULL: the defaults.
+ * @param writer output: the writer, which the caller owns and frees with lode_record_writer_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_CODEC_REQUIRED,
+ *         LODE_ERR_CODEC_NOT_STREAMABLE, LODE_ERR_PARTITIONING_NOT_SUPPORTED, LODE_ERR_IO,
+ *         LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_open_record_writer(lode_dataset *dataset,
+                                            const lode_record_writer_options *options,
+                                            lode_record_writer **writer,
+                                            lode_error **error);
+
+/**
+ * Adds one record. Never syncs, and never waits for another writer.
+ *
+ * @param writer the writer. Not NULL.
+ * @param data the record: exactly one JSON document, without its line break; borrowed for the call. NULL
+ *        only if `len` is 0, which is no document.
+ * @param len its length in bytes.
+ * @param unix_nanos where its time stands, in nanoseconds since the Unix epoch; borrowed for the call. NULL
+ *        (and, as in lode_record_writer_append_batch, the value LODE_NO_TIMESTAMP): the record has no time.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: the record is in, or was skipped by the writer's option. LODE_ERR_INVALID_RECORD (see
+ *         lode_error_offset), LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE: the writer stays usable, go on
+ *         with the next record. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_record_writer_append(lode_record_writer *writer,
+                                      const void *data,
+                                      size_t len,
+                                      const int64_t *unix_nanos,
+                                      lode_error **error);
+
+/**
+ * Adds many records that lie one after the other in one buffer.
+ *
+ * @param writer the writer. Not NULL.
+ * @param data the records, each exactly one JSON document, with nothing between them; borrowed for the call.
+ *        NULL only if the lengths add up to 0.
+ * @param lengths `count` lengths in bytes, in order; borrowed for the call. NULL only if `count` is 0.
+ * @param unix_nanos `count` times, in nanoseconds since the Unix epoch, LODE_NO_TIMESTAMP for none; borrowed
+ *        for the call. NULL: no record has a time.
+ * @param count how many records.
+ * @param taken output, also on failure: how many records were dealt with, those skipped by the writer's
+ *        option included. If the call fails, record number `taken` is the bad one and those before it are
+ *        in: go on at `taken` + 1. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: all were dealt with; else as lode_record_writer_append.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_record_writer_append_batch(lode_record_writer *writer,
+                                            const void *data,
+                                            const size_t *lengths,
+                                            const int64_t *unix_nanos,
+                                            size_t count,
+                                            size_t *taken,
+                                            lode_error **error);
+
+/**
+ * Adds the whole lines of a buffer, one record each, without times. Blank lines (nothing but white space)
+ * are no records. What follows the last line break is left: it is the beginning of the next buffer. (A last
+ * line without its break is given to lode_record_writer_append.)
+ *
+ * @param writer the writer. Not NULL.
+ * @param data the buffer; borrowed for the call. NULL only if `len` is 0.
+ * @param len its length in bytes.
+ * @param consumed output, also on failure: how many bytes of whole lines were dealt with. If the call fails,
+ *        the bad line begins there and those before it are in. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: all whole lines were dealt with; else as lode_record_writer_append.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_record_writer_append_lines(lode_record_writer *writer,
+                                            const void *data,
+                                            size_t len,
+                                            size_t *consumed,
+                                            lode_error **error);
+
+/**
+ * How many records are in.
+ *
+ * @param writer the writer. NULL: see below.
+ * @return the number of records; -1 if another call is using the writer, or `writer` is NULL.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
+ */
+int64_t lode_record_writer_record_count(const lode_record_writer *writer);
+
+/**
+ * How many bad records were left out, which happens with LODE_BAD_RECORD_SKIP only.
+ *
+ * @param writer the writer. NULL: see below.
+ * @return the number of records; -1 if another call is using the writer, or `writer` is NULL.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
+ */
+int64_t lode_record_writer_skipped_count(const lode_record_writer *writer);
+
+/**
+ * How many bytes the records that are in have, before compression.
+ *
+ * @param writer the writer. NULL: see below.
+ * @return bytes; -1 if another call is using the writer, or `writer` is NULL.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
+ */
+int64_t lode_record_writer_byte_count(const lode_record_writer *writer);
+
+/**
+ * Commits the records as one new snapshot: all of them and a manifest, or nothing. Blocks until the commit
+ * is decided or has failed. No records make an empty snapshot.
+ *
+ * If it fails the records are kept, and the commit may be repeated, with other options too. A repetition
+ * after LODE_ERR_COMMIT_UNKNOWN first resolves the commit before.
+ *
+ * @param writer the writer. Not NULL.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+ *        at most 128 levels, the object itself included.
+ * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
+ *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID,
+ *         LODE_ERR_METADATA_RESERVED, LODE_ERR_STATE, LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD,
+ *         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
+ *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT,
+ *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_record_writer_commit(lode_record_writer *writer,
+                                      const char *metadata_json,
+                                      const lode_commit_options *options,
+                                      lode_snapshot **snapshot,
+                                      lode_error **error);
+
+/**
+ * Gives the records up and removes what was staged. The writer can then only be freed; a second abort does
+ * nothing.
+ *
+ * @param writer the writer. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_STATE (it is committed), LODE_ERR_COMMIT_UNKNOWN (a commit was tried and is
+ *         still in doubt: its records are kept), LODE_ERR_INVALID_ARGUMENT.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+lode_status lode_record_writer_abort(lode_record_writer *writer, lode_error **error);
+
+/**
+ * Frees a writer. Records that were not committed are discarded; a free never commits.
+ *
+ * @param writer the writer; it is not valid afterwards. NULL: nothing happens. A callback of a call that
+ *        uses the writer may free it, too: it then lives until that call ends.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
+ */
+void lode_record_writer_free(lode_record_writer *writer);
+
+/**
+ * Fills the options with the defaults: nothing is written back before the commit asks for it.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_blob_writer_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_blob_writer_options_init(lode_blob_writer_options *options, size_t struct_size);
+
+/**
+ * Begins a snapshot, a raw blob, whose bytes will be pushed. Nothing is visible to anybody before the
+ * commit.
+ *
+ * @param dataset the dataset, opened with LODE_CODEC_NONE; the writer keeps its own hold of it. Not NULL.
+ * @param options how the writer behaves. Borrowed for the call. NULL: the defaults.
+ * @param writer output: the writer, which the caller owns and frees with lode_blob_writer_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also if the dataset has a codec), LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_open_blob_writer(lode_dataset *dataset,
+                                          const lode_blob_writer_options *options,
+                                          lode_blob_writer **writer,
+                                          lode_error **error);
+
+/**
+ * Adds bytes at the end of the blob. Never syncs, and never waits for another writer.
+ *
+ * @param writer the writer. Not NULL.
+ * @param data the bytes; borrowed for the call. NULL only if `len` is 0.
+ * @param len how many bytes.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: all of them are in. LODE_ERR_NO_SPACE: the writer stays usable. Of up to 262144 bytes
+ *         none was taken; of more perhaps some: make the same call again, and it goes on where it was. Until
+ *         that has succeeded any other write, and a commit, gives LODE_ERR_STATE. LODE_ERR_STATE,
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_blob_writer_write(lode_blob_writer *writer,
+                                   const void *data,
+                                   size_t len,
+                                   lode_error **error);
+
+/**
+ * Commits the bytes as one new snapshot: all of them and a manifest, or nothing. Blocks until the commit is
+ * decided or has failed. No bytes make an empty blob.
+ *
+ * If it fails the bytes are kept, and the commit may be repeated, with other options too. A repetition after
+ * LODE_ERR_COMMIT_UNKNOWN first resolves the commit before.
+ *
+ * @param writer the writer. Not NULL.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+ *        at most 128 levels, the object itself included.
+ * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ERR_STATE: there is nothing to commit, or a write was taken in part only. LODE_OK and all
+ *         else as lode_dataset_write_blob.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_blob_writer_commit(lode_blob_writer *writer,
+                                    const char *metadata_json,
+                                    const lode_commit_options *options,
+                                    lode_snapshot **snapshot,
+                                    lode_error **error);
+
+/**
+ * Gives the bytes up and removes what was staged. The writer can then only be freed; a second abort does
+ * nothing.
+ *
+ * @param writer the writer. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_STATE (it is committed), LODE_ERR_COMMIT_UNKNOWN (a commit was tried and is
+ *         still in doubt: its bytes are kept), LODE_ERR_INVALID_ARGUMENT.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+lode_status lode_blob_writer_abort(lode_blob_writer *writer, lode_error **error);
+
+/**
+ * Frees a writer. Bytes that were not committed are discarded; a free never commits.
+ *
+ * @param writer the writer; it is not valid afterwards. NULL: nothing happens. A callback of a call that
+ *        uses the writer may free it, too: it then lives until that call ends.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
+ */
+void lode_blob_writer_free(lode_blob_writer *writer);
+
+/**
+ * Finds the newest snapshot of a dataset, its head.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_NO_SNAPSHOTS (there is none yet), LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH (it has snapshots of another layout only),
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_MANIFEST_INVALID,
+ *         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_find_latest(lode_dataset *dataset,
+                                     const lode_call_options *call,
+                                     lode_snapshot **snapshot,
+                                     lode_error **error);
+
+/**
+ * Finds one snapshot of a dataset by its id.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param snapshot_id the id; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
+ *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_find_snapshot(lode_dataset *dataset,
+                                       const char *snapshot_id,
+                                       const lode_call_options *call,
+                                       lode_snapshot **snapshot,
+                                       lode_error **error);
+
+/**
+ * Begins to list the snapshots of a dataset, oldest first. The last one is the head as it is at this call;
+ * snapshots committed later are not shown. A dataset without snapshots gives an iterator that is at its end.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from
+ *        its own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
+ *        Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH,
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_MANIFEST_INVALID,
+ *         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_list_snapshots(lode_dataset *dataset,
+                                        const lode_call_options *call,
+                                        lode_snapshot_iterator **snapshots,
+                                        lode_error **error);
+
+/**
+ * Begins to list what is new in a dataset: the snapshots after a given one, oldest first. The last one is
+ * the head as it is at this call. The history is walked from the head to `snapshot_id`, so the cost is that
+ * of what is new: one manifest for each, and beyond the first few hundred a second time when it is given.
+ *
+ * The head gives an iterator that is at its end, as does a snapshot that is committed but not published yet,
+ * and a dataset without snapshots for NULL. Snapshots that only repeat their parent are left out.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param snapshot_id the last snapshot that the caller knows; NUL-terminated UTF-8, borrowed for the call.
+ *        NULL: none, so all are new.
+ * @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from
+ *        its own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
+ *        Its memory is some 40 bytes for each new snapshot, and a few MiB. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND (it is no ancestor of the head), LODE_ERR_CORRUPT (also if a
+ *         parent is missing, or does not sort below its child), LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
+ *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_STORE, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_list_changes(lode_dataset *dataset,
+                                      const char *snapshot_id,
+                                      const lode_call_options *call,
+                                      lode_snapshot_iterator **snapshots,
+                                      lode_error **error);
+
+/**
+ * Gives the next snapshot.
+ *
+ * @param snapshots the iterator. Not NULL.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free; NULL at the
+ *        end. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ITEM: there is one. LODE_OK: the end. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call
+ *         is using the iterator), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED and LODE_ERR_ABORTED (as the options
+ *         of the call that made the iterator say), LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT,
+ *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_STORE, LODE_ERR_IO, LODE_ERR_NO_MEMORY. A failure stays.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_snapshot_iterator_next(lode_snapshot_iterator *snapshots,
+                                        lode_snapshot **snapshot,
+                                        lode_error **error);
+
+/**
+ * Frees an iterator. The snapshots that it gave live on.
+ *
+ * @param snapshots the iterator; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
+ */
+void lode_snapshot_iterator_free(lode_snapshot_iterator *snapshots);
+
+/**
+ * The snapshot's id. Ids of one dataset, compared as bytes, stand in the order of its history.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_snapshot_id(const lode_snapshot *snapshot);
+
+/**
+ * The id of the dataset that the snapshot belongs to.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_snapshot_dataset_id(const lode_snapshot *snapshot);
+
+/**
+ * The id of the snapshot before this one.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL for a dataset's first snapshot, or if
+ *         `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_snapshot_parent_id(const lode_snapshot *snapshot);
+
+/**
+ * When the snapshot was committed, by the writer's clock.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return nanoseconds since the Unix epoch; LODE_NO_TIMESTAMP if `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+int64_t lode_snapshot_created_at(const lode_snapshot *snapshot);
+
+/**
+ * How many records the snapshot holds.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return the number of records, a raw blob counting 1; -1 if `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+int64_t lode_snapshot_row_count(const lode_snapshot *snapshot);
+
+/**
+ * The earliest time of a record.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return nanoseconds since the Unix epoch; LODE_NO_TIMESTAMP if no record had a time, or if `snapshot` is
+ *         NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+int64_t lode_snapshot_min_timestamp(const lode_snapshot *snapshot);
+
+/**
+ * The latest time of a record.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return nanoseconds since the Unix epoch; LODE_NO_TIMESTAMP if no record had a time, or if `snapshot` is
+ *         NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+int64_t lode_snapshot_max_timestamp(const lode_snapshot *snapshot);
+
+/**
+ * The codec that the snapshot was written with, by its name in the manifest.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return "jsonl" or "parquet", owned by the snapshot, until lode_snapshot_free; NULL for a raw blob, or if
+ *         `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_snapshot_codec(const lode_snapshot *snapshot);
+
+/**
+ * The compressor that the snapshot was written with, by its name in the manifest.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return "noop", "gzip" or "zstd", owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is
+ *         NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_snapshot_compressor(const lode_snapshot *snapshot);
+
+/**
+ * The metadata that came with the commit, as one JSON object with its keys sorted.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; "{}" if there is none; NULL if `snapshot` is
+ *         NULL or memory ran out.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_snapshot_metadata_json(const lode_snapshot *snapshot);
+
+/**
+ * The whole manifest, byte for byte as it is stored.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return JSON text, UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is NULL or memory
+ *         ran out.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_snapshot_manifest_json(const lode_snapshot *snapshot);
+
+/**
+ * How many data files the snapshot has.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return the number of files; 0 if `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+size_t lode_snapshot_file_count(const lode_snapshot *snapshot);
+
+/**
+ * A data file's key in the store.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range, `snapshot` is
+ *         NULL or memory ran out.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_snapshot_file_path(const lode_snapshot *snapshot,
+                                    size_t index);
+
+/**
+ * Where another program finds a data file: an absolute path, as of the opening of the store.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the store has no such place,
+ *         `index` is out of range, `snapshot` is NULL or memory ran out.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_snapshot_file_location(const lode_snapshot *snapshot, size_t index);
+
+/**
+ * The checksum of a data file's stored (compressed) bytes, in lower-case hex. Which checksum it is, the
+ * manifest says.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the file has none, `index` is
+ *         out of range, `snapshot` is NULL or memory ran out.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_snapshot_file_checksum(const lode_snapshot *snapshot, size_t index);
+
+/**
+ * A data file's size as stored (compressed).
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
+ * @return bytes; -1 if `index` is out of range or `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+int64_t lode_snapshot_file_size(const lode_snapshot *snapshot, size_t index);
+
+/**
+ * How many records a data file holds.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
+ * @return the number of records; -1 if the manifest does not say, if `index` is out of range or `snapshot`
+ *         is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+int64_t lode_snapshot_file_row_count(const lode_snapshot *snapshot, size_t index);
+
+/**
+ * Frees a snapshot's handle and the texts it gave out. The snapshot itself stays in the store.
+ *
+ * @param snapshot the handle; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
+ */
+void lode_snapshot_free(lode_snapshot *snapshot);
+
+/**
+ * Fills the options with the defaults: no limits, verified as the records stream.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_read_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_read_options_init(lode_read_options *options, size_t struct_size);
+
+/**
+ * Begins to read a snapshot's records, in the order in which they were written. Codec, compressor and
+ * checksum are those of the snapshot's manifest, not of the dataset's options.
+ *
+ * @param dataset the dataset that the snapshot belongs to; the reader keeps its own hold of it. Not NULL.
+ * @param snapshot the snapshot; the reader keeps its own hold of it. Not NULL.
+ * @param options deadline, cancel token and what to verify. Borrowed for the call. NULL: the defaults.
+ * @param reader output: the reader, which the caller owns and frees with lode_record_reader_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also if the snapshot belongs to another dataset),
+ *         LODE_ERR_UNSUPPORTED (the snapshot's codec or compressor is none of this build's),
+ *         LODE_ERR_CODEC_REQUIRED (it is a raw blob), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_NOT_FOUND, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_open_record_reader(lode_dataset *dataset,
+                                            const lode_snapshot *snapshot,
+                                            const lode_read_options *options,
+                                            lode_record_reader **reader,
+                                            lode_error **error);
+
+/**
+ * Begins to read the records of all snapshots that were committed after a position, oldest first, as one
+ * stream. Its end is the end of the snapshot that is the head as this call runs; a reader made with the
+ * position of the end gives what is committed later. Every snapshot read must hold records.
+ *
+ * @param dataset the dataset; the reader keeps its own hold of it. Not NULL.
+ * @param position where to begin, as lode_record_reader_get_position gave it, or a snapshot's id, whose
+ *        records, and those of all before it, are known; NUL-terminated UTF-8, borrowed for the call. NULL
+ *        or "": nothing is known, begin with the first snapshot.
+ * @param options deadline of this call and of each call on the reader, cancel token and what to verify.
+ *        Borrowed for the call, but for the token, which the reader keeps its own hold of. NULL: the
+ *        defaults.
+ * @param reader output: the reader, which the caller owns and frees with lode_record_reader_free. Its memory
+ *        is that of a reader of one snapshot, and some 40 bytes for each new snapshot. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_SNAPSHOT_NOT_FOUND (the position's snapshot is no ancestor of the head),
+ *         LODE_ERR_INVALID_ARGUMENT (also if `position` is none), LODE_ERR_CODEC_REQUIRED (a raw blob),
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID,
+ *         LODE_ERR_CORRUPT, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_STORE, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_open_record_reader_since(lode_dataset *dataset,
+                                                  const char *position,
+                                                  const lode_read_options *options,
+                                                  lode_record_reader **reader,
+                                                  lode_error **error);
+
+/**
+ * Tells where a reader has come to. lode_dataset_open_record_reader_since goes on there: with the record
+ * after the last one that was given, in the midst of a snapshot too. A consumer that stores the position
+ * together with what it made of the records takes each of them once.
+ *
+ * @param reader the reader. Not NULL.
+ * @param position output: the position; NUL-terminated UTF-8 of at most 300 bytes, owned by the reader,
+ *        until its next call or free; "" before the first record of all. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call is using the reader),
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_record_reader_get_position(lode_record_reader *reader,
+                                            const char **position,
+                                            lode_error **error);
+
+/**
+ * Gives the next record.
+ *
+ * @param reader the reader. Not NULL.
+ * @param record output: the record's bytes, without a line break, owned by the reader, until its next call
+ *        or free; NULL and 0 at the end. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ITEM: there is one. LODE_OK: the end; all that was to be verified is. LODE_ERR_CORRUPT (the
+ *         message names path, expected and found), LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call
+ *         is using the reader), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_NOT_FOUND,
+ *         LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_IO, LODE_ERR_NO_MEMORY. A failure stays.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_record_reader_next(lode_record_reader *reader,
+                                    lode_bytes *record,
+                                    lode_error **error);
+
+/**
+ * Gives the next records, as many as are at hand: a batch may be shorter than `capacity` before the end.
+ * Records that come before a failure are given first.
+ *
+ * @param reader the reader. Not NULL.
+ * @param records output: an array of the caller's with `capacity` places, of which the first `count` are
+ *        filled with the records' bytes, without line breaks, owned by the reader, until its next call or
+ *        free. Not NULL.
+ * @param capacity how many records the array can hold, at least 1.
+ * @param count output: how many records there are; 0 at the end. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ITEM: there is at least one; else as lode_record_reader_next.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_record_reader_next_batch(lode_record_reader *reader,
+                                          lode_bytes *records,
+                                          size_t capacity,
+                                          size_t *count,
+                                          lode_error **error);
+
+/**
+ * Frees a reader and the records that it gave out.
+ *
+ * @param reader the reader; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
+ */
+void lode_record_reader_free(lode_record_reader *reader);
+
+/**
+ * Begins to read a snapshot that is a raw blob. Compressor and checksum are those of the snapshot's
+ * manifest, not of the dataset's options. Does no I/O: the file is opened by the first read.
+ *
+ * @param dataset the dataset that the snapshot belongs to; the reader keeps its own hold of it. Not NULL.
+ * @param snapshot the snapshot; borrowed for the call. Not NULL.
+ * @param options deadline of each call, cancel token and what to verify. Borrowed for the call, but for the
+ *        token, which the reader keeps its own hold of. NULL: the defaults.
+ * @param reader output: the reader, which the caller owns and frees with lode_blob_reader_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also if the snapshot holds records, or belongs to another
+ *         dataset), LODE_ERR_UNSUPPORTED (its compressor or checksum is none of this build's),
+ *         LODE_ERR_MANIFEST_INVALID (its manifest does not name exactly one file), LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_open_blob_reader(lode_dataset *dataset,
+                                          const lode_snapshot *snapshot,
+                                          const lode_read_options *options,
+                                          lode_blob_reader **reader,
+                                          lode_error **error);
+
+/**
+ * Gives the next bytes of the stream: as many as there is room for, unless the end or a fault comes first.
+ * Bytes that come before a failure are given first. What a checksum says comes with the end: go on until
+ * LODE_OK.
+ *
+ * @param reader the reader. Not NULL.
+ * @param buffer output: room for `capacity` bytes, of which the first `len` are filled. Not NULL.
+ * @param capacity how many bytes there is room for, at least 1.
+ * @param len output: how many bytes there are; 0 at the end. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ITEM: there is at least one byte. LODE_OK: the end; all that was to be verified is.
+ *         LODE_ERR_CORRUPT (the message names path, expected and found), LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_STATE (another call is using the reader), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_NOT_FOUND, LODE_ERR_IO, LODE_ERR_NO_MEMORY. A failure stays, but for
+ *         LODE_ERR_INVALID_ARGUMENT and LODE_ERR_STATE.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_blob_reader_read(lode_blob_reader *reader,
+                                  void *buffer,
+                                  size_t capacity,
+                                  size_t *len,
+                                  lode_error **error);
+
+/**
+ * Gives the bytes from an offset on: as many as there is room for, unless the blob's end comes first. The
+ * place of the stream, and what has become of it, does not matter, nor does this change it.
+ *
+ * Bytes of a range are checked by the file's size only, unless the option `verify` is 1: then the whole file
+ * is checked before the first byte. An uncompressed blob is read where the bytes are. A compressed one has
+ * no such places: it is decoded from its beginning, or on from the end of the last range if that is not
+ * beyond `offset`, so ranges in rising order cost as much as one stream, and each step back a new beginning.
+ *
+ * @param reader the reader. Not NULL.
+ * @param offset the first byte wanted, counted from 0 in the blob as it was given (not as it is stored).
+ * @param buffer output: room for `capacity` bytes, of which the first `len` are filled. Not NULL.
+ * @param capacity how many bytes there is room for, at least 1.
+ * @param len output: how many bytes there are, fewer than `capacity` only at the blob's end; 0 at the end
+ *        and beyond. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ITEM: there is at least one byte. LODE_OK: there is none at `offset`. Failures as
+ *         lode_blob_reader_read, but they do not stay.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_blob_reader_read_at(lode_blob_reader *reader,
+                                     uint64_t offset,
+                                     void *buffer,
+                                     size_t capacity,
+                                     size_t *len,
+                                     lode_error **error);
+
+/**
+ * Frees a reader.
+ *
+ * @param reader the reader; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. One thread at a time. Since 0.1.0.
+ */
+void lode_blob_reader_free(lode_blob_reader *reader);
+
+/**
+ * Adds the lines that a file descriptor gives until its end, one record each, without times. Blank lines are
+ * no records, and the last line needs no line break. Files, pipes, sockets and terminals will do;
+ * interruptions by signals are seen to, and a descriptor that does not block is waited for.
+ *
+ * What was read and is not in yet stays with the writer: after a failure the same call goes on where it was,
+ * without a line that was refused. A commit leaves it out.
+ *
+ * @param writer the writer. Not NULL.
+ * @param fd the descriptor, open for reading; it stays the caller's, who closes it.
+ * @param call deadline, cancel token and progress, of which the bytes read count. Borrowed for the call.
+ *        NULL: the defaults, which wait for as long as the descriptor gives nothing.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: all lines up to the end are in, or were skipped by the writer's option.
+ *         LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED and failures of the descriptor (LODE_ERR_IO): the writer
+ *         stays usable. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_STATE, LODE_ERR_NO_MEMORY.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_record_writer_append_from_fd(lode_record_writer *writer,
+                                              int32_t fd,
+                                              const lode_call_options *call,
+                                              lode_error **error);
+
+/**
+ * Adds the bytes that a file descriptor gives until its end, as lode_record_writer_append_from_fd adds
+ * lines.
+ *
+ * @param writer the writer. Not NULL.
+ * @param fd the descriptor, open for reading; it stays the caller's, who closes it.
+ * @param call deadline, cancel token and progress, of which the bytes read count. Borrowed for the call.
+ *        NULL: the defaults, which wait for as long as the descriptor gives nothing.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: all bytes up to the end are in. LODE_ERR_NO_SPACE, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_ABORTED and failures of the descriptor (LODE_ERR_IO): the writer stays usable, and the
+ *         same call goes on where it was. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_STATE,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_blob_writer_write_from_fd(lode_blob_writer *writer,
+                                           int32_t fd,
+                                           const lode_call_options *call,
+                                           lode_error **error);
+
+/**
+ * Writes the records that are left to a file descriptor, each with a line break, until the end. Partial
+ * writes and interruptions by signals are seen to, and a descriptor that does not block is waited for. A
+ * pipe or socket without a reader is LODE_ERR_IO with EPIPE, and no signal.
+ *
+ * @param reader the reader; the deadline and cancel token of its options hold for this call. Not NULL.
+ * @param fd the descriptor, open for writing; it stays the caller's, who closes it.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: the end; all that was to be verified is. Failures as lode_record_reader_next; and, which
+ *         do not stay, LODE_ERR_IO and LODE_ERR_NO_SPACE of the descriptor, and LODE_ERR_DEADLINE and
+ *         LODE_ERR_CANCELLED while it was waited for: what it has not taken is kept, and the same call goes
+ *         on with it, in the midst of a record too.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_record_reader_read_to_fd(lode_record_reader *reader,
+                                          int32_t fd,
+                                          lode_error **error);
+
+/**
+ * Writes the bytes that are left of a blob to a file descriptor, as lode_record_reader_read_to_fd writes
+ * records.
+ *
+ * @param reader the reader; the deadline and cancel token of its options hold for this call. Not NULL.
+ * @param fd the descriptor, open for writing; it stays the caller's, who closes it.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: the end; all that was to be verified is. Failures as lode_blob_reader_read; and, which do
+ *         not stay, LODE_ERR_IO and LODE_ERR_NO_SPACE of the descriptor, and LODE_ERR_DEADLINE and
+ *         LODE_ERR_CANCELLED while it was waited for: what it has not taken is kept, and the same call goes
+ *         on with it.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_blob_reader_read_to_fd(lode_blob_reader *reader,
+                                        int32_t fd,
+                                        lode_error **error);
+
+/**
+ * Fills the options with the defaults: datasets of the default layout.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_catalog_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_catalog_options_init(lode_catalog_options *options, size_t struct_size);
+
+/**
+ * Opens a catalog of the datasets in a store that have this layout. No I/O.
+ *
+ * @param store the store; the catalog keeps its own hold of it. Not NULL.
+ * @param options which layout. Borrowed for the call. NULL: the default layout.
+ * @param catalog output: the catalog, which the caller owns and frees with lode_catalog_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_catalog_open(lode_store *store,
+                              const lode_catalog_options *options,
+                              lode_catalog **catalog,
+                              lode_error **error);
+
+/**
+ * Begins to list the ids of the datasets that have a snapshot, sorted bytewise. A store without any gives an
+ * iterator that is at its end.
+ *
+ * @param catalog the catalog. Not NULL.
+ * @param call deadline and cancel token, for this call, and again for each lode_string_iterator_next, from
+ *        its own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param ids output: the iterator, which the caller owns and frees with lode_string_iterator_free. Its
+ *        memory is bounded: about 10 MiB, however many datasets there are. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_DATASETS_NOT_MODELED (the flat layout has no place of its own for datasets),
+ *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_ABORTED, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_catalog_list_datasets(lode_catalog *catalog,
+                                       const lode_call_options *call,
+                                       lode_string_iterator **ids,
+                                       lode_error **error);
+
+/**
+ * Begins to list the partitions of a dataset in which a committed snapshot has a file, such as
+ * "day=2024-01-01/region=eu", sorted segment by segment. Only the hive layout has any: with another the
+ * iterator is at its end.
+ *
+ * @param catalog the catalog. Not NULL.
+ * @param dataset_id the dataset; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token, for this call, and again for each lode_string_iterator_next, from
+ *        its own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param partitions output: the iterator, which the caller owns and frees with lode_string_iterator_free.
+ *        Its memory is bounded: about 10 MiB for each partition key. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_NOT_FOUND (no snapshot of this layout is there), LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_STORE,
+ *         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_catalog_list_partitions(lode_catalog *catalog,
+                                         const char *dataset_id,
+                                         const lode_call_options *call,
+                                         lode_string_iterator **partitions,
+                                         lode_error **error);
+
+/**
+ * Begins to list the snapshots of a dataset, sorted by their ids: every one whose manifest is there, whether
+ * or not the dataset's history leads to it. lode_dataset_list_snapshots gives the history.
+ *
+ * @param catalog the catalog. Not NULL.
+ * @param dataset_id the dataset; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param partition_prefix only snapshots with a file in this partition or below it, such as "day=2024-01-01"
+ *        for "day=2024-01-01/region=eu"; whole segments count, so that "day=2024" is no prefix of either.
+ *        With a layout that has no partitions nothing lies in one. NUL-terminated UTF-8, borrowed for the
+ *        call. NULL or "": all.
+ * @param unix_nanos_range two numbers, from and to, in nanoseconds since the Unix epoch, both included: only
+ *        snapshots whose records' times (lode_snapshot_min_timestamp to lode_snapshot_max_timestamp) reach
+ *        into that range; those without times do not. INT64_MIN and INT64_MAX leave an end open. Borrowed
+ *        for the call. NULL: all.
+ * @param call deadline and cancel token, for this call, and again for each lode_snapshot_iterator_next, from
+ *        its own start; the iterator keeps its own hold of the token. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
+ *        Its memory is bounded: about 10 MiB, and one manifest. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_NOT_FOUND (no snapshot of this layout is there), LODE_ERR_INVALID_PATH (a prefix
+ *         that no partition can have), LODE_ERR_INVALID_ARGUMENT (also if the range ends before it begins),
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_STORE,
+ *         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_catalog_list_snapshots(lode_catalog *catalog,
+                                        const char *dataset_id,
+                                        const char *partition_prefix,
+                                        const int64_t *unix_nanos_range,
+                                        const lode_call_options *call,
+                                        lode_snapshot_iterator **snapshots,
+                                        lode_error **error);
+
+/**
+ * Reads one manifest by its key.
+ *
+ * @param catalog the catalog. Not NULL.
+ * @param key the key, which must have exactly the shape of a manifest's in the catalog's layout; in the hive
+ *        layout the copies in partitions count, too. NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_NOT_FOUND (nothing is there), LODE_ERR_INVALID_PATH (the key breaks the rules
+ *         for keys), LODE_ERR_INVALID_ARGUMENT (also if the key has another shape), LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_MANIFEST_INVALID (the message
+ *         names the field), LODE_ERR_CORRUPT (it is longer than 256 MiB), LODE_ERR_STORE, LODE_ERR_IO,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_catalog_read_manifest(lode_catalog *catalog,
+                                       const char *key,
+                                       const lode_call_options *call,
+                                       lode_snapshot **snapshot,
+                                       lode_error **error);
+
+/**
+ * Opens any object of the store, such as a data file, to be read as it is stored: as a stream, or at any
+ * place. Nothing is decompressed, and nothing but the size as it is now says what is right: `verify` of the
+ * options is of no concern.
+ *
+ * @param catalog the catalog. Not NULL.
+ * @param key the object's key, such as lode_snapshot_file_path gives it; NUL-terminated UTF-8, borrowed for
+ *        the call. Not NULL.
+ * @param options deadline of this call and of each call on the reader, and cancel token, which the reader
+ *        keeps its own hold of. Borrowed for the call. NULL: the defaults.
+ * @param reader output: the reader, which the caller owns and frees with lode_blob_reader_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_NOT_FOUND (nothing is there), LODE_ERR_INVALID_PATH (the key breaks the rules
+ *         for keys), LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_STORE, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_catalog_open_object(lode_catalog *catalog,
+                                     const char *key,
+                                     const lode_read_options *options,
+                                     lode_blob_reader **reader,
+                                     lode_error **error);
+
+/**
+ * Frees a catalog. What was made from it goes on working.
+ *
+ * @param catalog the catalog; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
+ */
+void lode_catalog_free(lode_catalog *catalog);
+
+#ifdef __cplusplus
+}  /* extern "C" */
+#endif  /* __cplusplus */
+
+#endif  /* LODE_H */

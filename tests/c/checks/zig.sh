@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# The Zig package, built by the Zig of PyPI against an installed tree.
+
+ZIG_WHEEL=ziglang==0.17.1
+
+# The compiler, kept outside of the tree: it has 100 MB.
+zig_compiler() {
+    need python3 python3
+    local cache=${XDG_CACHE_HOME:-$HOME/.cache}/lode/${ZIG_WHEEL/==/-}
+    if [ ! -e "$cache/ziglang/zig" ]; then
+        rm -rf "$cache.new" && mkdir -p "$cache.new" &&
+            python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$cache.new" "$ZIG_WHEEL" ||
+            { echo "pip cannot install $ZIG_WHEEL" && exit "$SKIP"; }
+        rm -rf "$cache" && mv "$cache.new" "$cache" || return 1
+    fi
+    ZIG=$cache/ziglang/zig
+}
+
+zig_build() { # STEP OPTION...
+    ZIG_GLOBAL_CACHE_DIR=$OUT/zig/cache "$ZIG" build "$@" --build-file "$OUT/zig/package/build.zig" --cache-dir "$OUT/zig/cache" --prefix "$OUT/zig/out"
+}
+
+zig_package() {
+    need pkg-config pkg-config
+    zig_compiler
+    local prefix=$OUT/zig/prefix linked
+    plain_make install PREFIX="$prefix" && cp -R bindings/zig "$OUT/zig/package" || return 1
+    zig_build test example -Dlode-prefix="$prefix" && (cd "$TMPDIR" && "$OUT/zig/out/bin/events") 2> "$OUT/zig/events" || return 1
+    printf '{"n":1}\n{"n":2}\n{"n":3}\n' | diff - "$OUT/zig/events" || return 1
+    [ "$("$BIN/lode" cat "$TMPDIR" zig | wc -l)" = 3 ] || return 1
+    zig_build example -Dlode-prefix="$prefix" -Dlode-static=true || return 1
+    linked=$(ldd "$OUT/zig/out/bin/events") || return 1
+    if grep liblode <<< "$linked"; then
+        echo "linked with the shared library" && return 1
+    fi
+    (cd "$TMPDIR" && "$OUT/zig/out/bin/events" 2> "$OUT/zig/events") && rm -rf "$TMPDIR/datasets" || return 1
+    # Where pkg-config finds it.
+    PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib zig_build test
+}
+
+check zig_package zig_package
