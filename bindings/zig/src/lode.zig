@@ -10,33 +10,36 @@ const std = @import("std");
 /// The C library as its header declares it.
 pub const c = @import("c");
 
-/// A failure of the library. `failure` maps a status to it.
+/// A failure of the library. `failure` maps a status to it; a header without a status never gives its error.
 pub const Error = error{
     Unknown, Internal, InvalidArgument, State, NoMemory, Unsupported, Forked, Io, NoSpace, NotFound, PathExists, InvalidPath,
     Store, NoSnapshots, SnapshotNotFound, ManifestInvalid, Corrupt, DatasetsNotModeled, NilIterator, Iterator,
     IteratorContract, MetadataRequired, MetadataInvalid, MetadataReserved, CodecRequired, CodecNotStreamable,
     PartitioningNotSupported, InvalidRecord, RecordTooLarge, Conflict, CommitUnknown, Deadline, Cancelled, Aborted, Busy,
-    NeedsRepair, SequenceTooOld, LayoutMismatch, UnorderableParent,
+    NeedsRepair, SequenceTooOld, LayoutMismatch, UnorderableParent, StagedTooOld, PartCommitted, AccessDenied, ArrowType,
+    InvalidFormat, SchemaInvalid, SchemaRequired, SchemaViolation, OverlappingBlocks, RangeMissing, VolumeLengthMismatch,
+    VolumeTooFragmented,
 };
 
 /// The error for a status below 0. `error.Unknown` for one that this package does not know.
 pub fn failure(status: c.lode_status) Error {
     @setEvalBranchQuota(100_000);
     inline for (comptime @typeInfo(Error).error_set.error_names.?) |name| {
-        if (status == comptime constantOf(name)) return @field(Error, name);
+        const constant = comptime constantOf(name);
+        if (constant != null and status == constant.?) return @field(Error, name);
     }
     return error.Unknown;
 }
 
-/// LODE_ERR_NO_SPACE for "NoSpace".
-fn constantOf(comptime name: []const u8) c.lode_status {
+/// LODE_ERR_NO_SPACE for "NoSpace"; null if the header does not have it.
+fn constantOf(comptime name: []const u8) ?c.lode_status {
     comptime {
         var constant: []const u8 = "LODE_ERR";
         for (name) |letter| {
             if (letter >= 'A' and letter <= 'Z') constant = constant ++ "_";
             constant = constant ++ &[_]u8{if (letter >= 'a') letter - 32 else letter};
         }
-        return @field(c, constant);
+        return if (@hasDecl(c, constant)) @field(c, constant) else null;
     }
 }
 

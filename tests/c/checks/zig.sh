@@ -17,7 +17,7 @@ zig_compiler() {
 }
 
 zig_build() { # STEP OPTION...
-    ZIG_GLOBAL_CACHE_DIR=$OUT/zig/cache "$ZIG" build "$@" --build-file "$OUT/zig/package/build.zig" --cache-dir "$OUT/zig/cache" --prefix "$OUT/zig/out"
+    ZIG_GLOBAL_CACHE_DIR=${ZIG%/ziglang/zig}/cache "$ZIG" build "$@" --build-file "$OUT/zig/package/build.zig" --cache-dir "$OUT/zig/cache" --prefix "$OUT/zig/out"
 }
 
 zig_package() {
