@@ -41,7 +41,7 @@ endif
 # Our own C is compiled with these, in addition to CFLAGS.
 C_STRICT := -std=c11 -Wall -Wextra -Wpedantic -Werror
 EXAMPLES := $(patsubst examples-c/%.c,%,$(wildcard examples-c/*.c))
-HEADERS := $(wildcard include/*.h include/*.hpp)
+HEADERS := $(wildcard include/*.h include/*.hpp include/lode/*.hpp)
 
 export CC CXX CFLAGS CARGO BUILD STATIC_LIBS LODE_SETUP
 

@@ -89,7 +89,7 @@ uninstall() {
     rm -f "$destdir$pkgconfigdir/lode.pc" "$destdir$cmakedir/lodeConfig.cmake" \
         "$destdir$cmakedir/lodeConfigVersion.cmake" || exit 1
     for header in $HEADERS; do
-        rm -f "$destdir$includedir/${header##*/}" || exit 1
+        rm -f "$destdir$includedir/${header#include/}" || exit 1
     done
     rm -f "$destdir$bindir/lode" "$destdir$mandir/lode.1" "$destdir$mandir"/lode-*.1 "$destdir$bashdir/lode" \
         "$destdir$zshdir/_lode" "$destdir$fishdir/lode.fish" || exit 1
@@ -100,7 +100,7 @@ uninstall() {
     remove_empty "$fishdir" "$datadir"
     remove_empty "$cmakedir" "$libdir"
     remove_empty "$pkgconfigdir" "$libdir"
-    remove_empty "$includedir" "$includedir"
+    remove_empty "$includedir/lode" "$includedir"
 }
 
 # ---- Install ----
@@ -168,8 +168,10 @@ install_all() {
     ln -sf "$SONAME" "$destdir$libdir/$LINK_NAME"
     install -m 644 "$BUILD/lib/liblode.a" "$destdir$libdir/"
     # The names of headers are ours and hold no space.
-    # shellcheck disable=SC2086
-    install -m 644 $HEADERS "$destdir$includedir/"
+    install -d "$destdir$includedir/lode"
+    for header in $HEADERS; do
+        install -m 644 "$header" "$destdir$includedir/${header#include/}"
+    done
     install -d "$destdir$bindir" "$destdir$mandir" "$destdir$bashdir" "$destdir$zshdir" "$destdir$fishdir"
     install -m 755 "$BUILD/bin/lode" "$destdir$bindir/"
     "$STRIP" "$destdir$bindir/lode" || echo "make install: lode keeps its symbol table: $STRIP did not work" >&2

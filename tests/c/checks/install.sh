@@ -31,7 +31,7 @@ install_layout() {
     plain_make install PREFIX="$ROOT/p" || return 1
     (cd "$ROOT/p" && find . ! -type d | LC_ALL=C sort) > "$OUT/installed"
     {
-        for header in include/*.h*; do echo "./$header"; done
+        for header in include/*.h* include/lode/*.hpp; do echo "./$header"; done
         printf './share/man/man1/%s\n' $(cd "$BUILD/share/man1" && ls)
         printf '%s\n' ./bin/lode ./share/bash-completion/completions/lode ./share/fish/vendor_completions.d/lode.fish \
             ./share/zsh/site-functions/_lode
