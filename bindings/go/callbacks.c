@@ -1,0 +1,144 @@
+#include "callbacks.h"
+
+#include "_cgo_export.h"
+
+/* The Go functions are declared by cgo without const. */
+
+static int32_t progress(void *ctx, int64_t records, int64_t bytes_in, int64_t bytes_stored)
+{
+    return lodeGoProgress((uintptr_t)ctx, records, bytes_in, bytes_stored);
+}
+
+void lode_go_progress_of_call(lode_call_options *options, uintptr_t handle)
+{
+    options->progress = progress;
+    options->progress_ctx = (void *)handle;
+}
+
+void lode_go_progress_of_commit(lode_commit_options *options, uintptr_t handle)
+{
+    options->progress = progress;
+    options->progress_ctx = (void *)handle;
+}
+
+static void log_line(void *ctx, int32_t level, const char *message)
+{
+    lodeGoLog((uintptr_t)ctx, level, (char *)message);
+}
+
+static void release(void *ctx)
+{
+    lodeGoRelease((uintptr_t)ctx);
+}
+
+void lode_go_log(lode_store_options *options, uintptr_t handle)
+{
+    options->log = log_line;
+    options->log_ctx = (void *)handle;
+    options->log_release = release;
+}
+
+static int64_t next_batch(void *ctx, lode_bytes *records, int64_t *unix_nanos, size_t capacity)
+{
+    return lodeGoNextBatch((uintptr_t)ctx, records, unix_nanos, capacity);
+}
+
+lode_status lode_go_stream_write_records(lode_dataset *dataset, uintptr_t handle, const char *metadata_json,
+                                         const lode_commit_options *options, lode_snapshot **snapshot,
+                                         lode_error **error)
+{
+    lode_record_iterator records = LODE_RECORD_ITERATOR_INIT;
+    records.ctx = (void *)handle;
+    records.next_batch = next_batch;
+    return lode_dataset_stream_write_records(dataset, handle == 0 ? NULL : &records, metadata_json, options, snapshot,
+                                             error);
+}
+
+static int64_t read_source(void *ctx, uint8_t *buffer, size_t capacity)
+{
+    return lodeGoReadSource((uintptr_t)ctx, buffer, capacity);
+}
+
+lode_status lode_go_stream_write_blob(lode_dataset *dataset, uintptr_t handle, const char *metadata_json,
+                                      const lode_commit_options *options, lode_snapshot **snapshot,
+                                      lode_error **error)
+{
+    lode_byte_source source = LODE_BYTE_SOURCE_INIT;
+    source.ctx = (void *)handle;
+    source.read = read_source;
+    return lode_dataset_stream_write_blob(dataset, handle == 0 ? NULL : &source, metadata_json, options, snapshot, error);
+}
+
+static int32_t put_begin(void *ctx, const char *key, int32_t if_absent, void **upload, lode_callback_error *error)
+{
+    (void)if_absent;
+    uintptr_t begun = 0;
+    int32_t answer = lodeGoPutBegin((uintptr_t)ctx, (char *)key, &begun, error);
+    *upload = (void *)begun;
+    return answer;
+}
+
+static int32_t put_write(void *ctx, void *upload, const uint8_t *data, size_t len, lode_callback_error *error)
+{
+    (void)ctx;
+    return lodeGoPutWrite((uintptr_t)upload, (uint8_t *)data, len, error);
+}
+
+static int32_t put_finish(void *ctx, void *upload, lode_callback_error *error)
+{
+    (void)ctx;
+    return lodeGoPutFinish((uintptr_t)upload, error);
+}
+
+static void put_abort(void *ctx, void *upload)
+{
+    (void)ctx;
+    lodeGoPutAbort((uintptr_t)upload);
+}
+
+static int32_t stat_object(void *ctx, const char *key, uint64_t *size, lode_callback_error *error)
+{
+    return lodeGoSize((uintptr_t)ctx, (char *)key, size, error);
+}
+
+static int64_t read_object(void *ctx, const char *key, uint64_t offset, uint8_t *buffer, size_t capacity,
+                           lode_callback_error *error)
+{
+    return lodeGoReadAt((uintptr_t)ctx, (char *)key, offset, buffer, capacity, error);
+}
+
+static int32_t list(void *ctx, const char *prefix, lode_key_sink *keys, lode_callback_error *error)
+{
+    return lodeGoList((uintptr_t)ctx, (char *)prefix, keys, error);
+}
+
+static int32_t remove_object(void *ctx, const char *key, lode_callback_error *error)
+{
+    return lodeGoRemove((uintptr_t)ctx, (char *)key, error);
+}
+
+static int32_t compare_and_swap(void *ctx, const char *key, const uint8_t *expected, size_t expected_len,
+                                const uint8_t *value, size_t value_len, lode_callback_error *error)
+{
+    return lodeGoCompareAndSwap((uintptr_t)ctx, (char *)key, (uint8_t *)expected, expected_len, (uint8_t *)value,
+                                value_len, error);
+}
+
+lode_status lode_go_open_backend(uintptr_t handle, int32_t serial, const lode_store_options *options,
+                                 lode_store **store, lode_error **error)
+{
+    lode_store_callbacks callbacks = LODE_STORE_CALLBACKS_INIT;
+    callbacks.ctx = (void *)handle;
+    callbacks.flags = serial ? LODE_STORE_SERIAL : 0;
+    callbacks.put_begin = put_begin;
+    callbacks.put_write = put_write;
+    callbacks.put_finish = put_finish;
+    callbacks.put_abort = put_abort;
+    callbacks.stat = stat_object;
+    callbacks.read = read_object;
+    callbacks.list = list;
+    callbacks.remove = remove_object;
+    callbacks.compare_and_swap = compare_and_swap;
+    callbacks.release = release;
+    return lode_store_open_callbacks(&callbacks, options, store, error);
+}

@@ -1,0 +1,21 @@
+/* What cgo cannot say: the callbacks of lode.h, which are Go functions, and calls whose structs hold them. A Go value
+ * is a number here, a cgo.Handle. */
+#ifndef LODE_GO_CALLBACKS_H
+#define LODE_GO_CALLBACKS_H
+
+#include <lode.h>
+
+void lode_go_progress_of_call(lode_call_options *options, uintptr_t handle);
+void lode_go_progress_of_commit(lode_commit_options *options, uintptr_t handle);
+void lode_go_log(lode_store_options *options, uintptr_t handle);
+
+lode_status lode_go_stream_write_records(lode_dataset *dataset, uintptr_t handle, const char *metadata_json,
+                                         const lode_commit_options *options, lode_snapshot **snapshot,
+                                         lode_error **error);
+lode_status lode_go_stream_write_blob(lode_dataset *dataset, uintptr_t handle, const char *metadata_json,
+                                      const lode_commit_options *options, lode_snapshot **snapshot,
+                                      lode_error **error);
+lode_status lode_go_open_backend(uintptr_t handle, int32_t serial, const lode_store_options *options,
+                                 lode_store **store, lode_error **error);
+
+#endif

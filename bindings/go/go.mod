@@ -1,0 +1,3 @@
+module liblode
+
+go 1.25

@@ -1,0 +1,6 @@
+//go:build !static
+
+package lode
+
+// #cgo pkg-config: lode
+import "C"
