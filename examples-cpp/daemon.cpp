@@ -65,7 +65,7 @@ public:
                 pending.append(piece.data(), len > 0 ? static_cast<std::size_t>(len) : 0);
             }
             take_lines(pending, ended);
-            if (records_ >= most_ || (lines_ > committed_lines_ && steady::now() >= due_)) {
+            if (lines_ > committed_lines_ && steady::now() >= due_) {
                 commit();
             }
         }
@@ -96,6 +96,9 @@ private:
                 break;
             }
             take(std::string_view(pending).substr(begin, end == std::string::npos ? end : end - begin));
+            if (records_ >= most_) {
+                commit();
+            }
             begin = end == std::string::npos ? pending.size() : end + 1;
         }
         pending.erase(0, begin);

@@ -142,3 +142,14 @@ lode_status lode_go_open_backend(uintptr_t handle, int32_t serial, const lode_st
     callbacks.release = release;
     return lode_store_open_callbacks(&callbacks, options, store, error);
 }
+
+static int32_t finding(void *ctx, int32_t kind, const char *path, const char *snapshot_id, const char *message)
+{
+    return lodeGoFinding((uintptr_t)ctx, kind, (char *)path, (char *)snapshot_id, (char *)message);
+}
+
+lode_status lode_go_verify(lode_dataset *dataset, int32_t level, uintptr_t handle, const lode_call_options *options,
+                           lode_error **error)
+{
+    return lode_dataset_verify(dataset, level, finding, (void *)handle, options, NULL, error);
+}

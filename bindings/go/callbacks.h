@@ -17,5 +17,7 @@ lode_status lode_go_stream_write_blob(lode_dataset *dataset, uintptr_t handle, c
                                       lode_error **error);
 lode_status lode_go_open_backend(uintptr_t handle, int32_t serial, const lode_store_options *options,
                                  lode_store **store, lode_error **error);
+lode_status lode_go_verify(lode_dataset *dataset, int32_t level, uintptr_t handle, const lode_call_options *options,
+                           lode_error **error);
 
 #endif

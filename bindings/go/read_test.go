@@ -94,6 +94,13 @@ func TestDamageEndsTheLoop(t *testing.T) {
 	if e := refusedWith(t, last, ErrCorrupt, "checksum"); !strings.Contains(e.Path, file.Path) {
 		t.Error(e.Path)
 	}
+	if found := must[[]Finding](t)(d.Verify(background, VerifyLevelSizes)); len(found) != 0 {
+		t.Error(found)
+	}
+	found := must[[]Finding](t)(d.Verify(background, VerifyLevelRecords))
+	if len(found) != 1 || found[0].Path != file.Path || found[0].SnapshotID != s.ID() || found[0].Message == "" {
+		t.Error(found)
+	}
 	r := must[*Reader](t)(d.OpenReader(background, s, &ReadOptions{Verify: VerifySizes}))
 	if batch := must[[][]byte](t)(r.NextBatch(9)); len(batch) != 2 {
 		t.Error(len(batch))

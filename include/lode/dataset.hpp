@@ -63,6 +63,49 @@ struct dataset_options {
     std::vector<std::string> partition_keys{};            /**< For layout::hive at least one. */
 };
 
+/** How much of a dataset dataset::verify checks; each level includes those before it. */
+enum class verify_level : std::int32_t {
+    structure = LODE_VERIFY_LEVEL_STRUCTURE, /**< That its history is one unbroken chain. */
+    sizes = LODE_VERIFY_LEVEL_SIZES,         /**< That its files are there, of the right sizes. */
+    checksums = LODE_VERIFY_LEVEL_CHECKSUMS, /**< That they are what was written. */
+    records = LODE_VERIFY_LEVEL_RECORDS,     /**< That they hold their records. */
+};
+
+/** What dataset::verify has found to be wrong. */
+struct finding {
+    std::int32_t kind;                      /**< One of LODE_FINDING_* of lode.h. */
+    std::string path;                       /**< The key of the object. */
+    std::optional<std::string> snapshot_id; /**< The snapshot that it concerns, if it is about one. */
+    std::string message;                    /**< What is wrong, in words. */
+};
+
+namespace detail {
+
+/** Collects findings; what that throws is kept, and ends the call. */
+struct finding_list {
+    std::vector<finding> found;
+    caught thrown;
+
+    static std::int32_t add(void *ctx, std::int32_t kind, const char *path, const char *snapshot_id,
+                            const char *message) noexcept
+    {
+        auto *self = static_cast<finding_list *>(ctx);
+        LODE_DETAIL_TRY
+        {
+            const auto id = optional_view(snapshot_id);
+            self->found.push_back({kind, path, id ? std::optional<std::string>(*id) : std::nullopt, message});
+            return 0;
+        }
+        LODE_DETAIL_CATCH_ALL
+        {
+            self->thrown.keep();
+        }
+        return 1;
+    }
+};
+
+} // namespace detail
+
 /** A dataset: a chain of immutable snapshots in a store. Threads may share it. */
 class dataset : public detail::handle<lode_dataset, lode_dataset_free> {
 public:
@@ -334,6 +377,34 @@ public:
     result<snapshot> try_adopt(const text &snapshot_id, const call_options &options = {}) const
     {
         return blocking<snapshot>(options, lode_dataset_adopt, get(), snapshot_id);
+    }
+
+    /**
+     * Checks a whole dataset against what the format promises; nothing is written.
+     * @param level how much is checked.
+     * @param options the call's limits.
+     * @return what is wrong; empty if nothing is.
+     * Throws lode::error.
+     */
+    std::vector<finding> verify(verify_level level = verify_level::records, const call_options &options = {}) const
+    {
+        return try_verify(level, options).value();
+    }
+    /** As verify, with the error in the result. */
+    result<std::vector<finding>> try_verify(verify_level level = verify_level::records,
+                                            const call_options &options = {}) const
+    {
+        const detail::c_call_options c(options);
+        detail::finding_list list;
+        std::uint64_t count = 0;
+        auto got = detail::call(lode_dataset_verify, get(), static_cast<std::int32_t>(level), detail::finding_list::add,
+                                &list, c.get(), &count);
+        list.thrown.rethrow();
+        if (!got && got.status() != status::corrupt) {
+            c.rethrow(true);
+            return got.error();
+        }
+        return std::move(list.found);
     }
 
 private:

@@ -18,6 +18,7 @@
 #include <utility>
 #include <variant>
 
+/** @cond */
 #if defined(__cpp_exceptions) || defined(__EXCEPTIONS) || defined(_CPPUNWIND)
 #define LODE_DETAIL_EXCEPTIONS 1
 #define LODE_DETAIL_TRY try
@@ -27,6 +28,7 @@
 #define LODE_DETAIL_TRY if constexpr (true)
 #define LODE_DETAIL_CATCH_ALL else
 #endif
+/** @endcond */
 
 /** Everything of lode for C++. */
 namespace lode {
@@ -186,6 +188,7 @@ inline error error::take(lode_status status, lode_error *raw)
         values.message = lode_status_name(status);
         return error(std::move(values));
     }
+    values.status = static_cast<lode::status>(lode_error_status(raw));
     values.action = static_cast<lode::action>(lode_error_action(raw));
     values.message = lode_error_message(raw);
     values.path = text(lode_error_path(raw));

@@ -87,6 +87,11 @@ void damage_is_thrown_in_the_loop()
         return lode::error(lode::status::unknown, "no error");
     }();
     CHECK(failed.path() && failed.path()->find(file->path) != std::string::npos);
+    CHECK(dataset.verify(lode::verify_level::sizes).empty());
+    const auto found = dataset.verify();
+    CHECK(found.size() == 1 && found[0].kind == LODE_FINDING_FILE_CHECKSUM && found[0].path == file->path &&
+          found[0].snapshot_id == snapshot.id() && !found[0].message.empty());
+    REFUSED(no_snapshots, "", events(store, "none").verify());
     lode::read_options first;
     first.verify = lode::verify::first;
     REFUSED(corrupt, "", dataset.read(snapshot, first).next());

@@ -78,6 +78,7 @@ cpp_documented() {
 		OUTPUT_DIRECTORY = $OUT/doxygen
 		EXCLUDE_SYMBOLS = lode::detail*
 		EXTRACT_ALL = NO
+		HAVE_DOT = NO
 		WARN_NO_PARAMDOC = NO
 		WARN_AS_ERROR = YES
 	EOF
