@@ -146,13 +146,25 @@ func openBlob(ctx context.Context, options *ReadOptions,
 	return r, nil
 }
 
+func (r *BlobReader) use() (unsafe.Pointer, error) {
+	raw, err := r.h.use()
+	if err != nil {
+		return nil, err
+	}
+	if err := over(r.ctx); err != nil {
+		r.h.done()
+		return nil, err
+	}
+	return raw, nil
+}
+
 // Read gives the next bytes, at the end io.EOF. The verdict of the checksum comes with the end: bytes that came with no
 // error before io.EOF are verified once it has come.
 func (r *BlobReader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	reader, err := r.h.use()
+	reader, err := r.use()
 	if err != nil {
 		return 0, err
 	}
@@ -177,7 +189,7 @@ func (r *BlobReader) ReadAt(p []byte, offset int64) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	reader, err := r.h.use()
+	reader, err := r.use()
 	if err != nil {
 		return 0, err
 	}

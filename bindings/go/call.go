@@ -99,15 +99,8 @@ func begin(ctx context.Context, tell func(Progress) bool) (*call, error) {
 	if ctx == nil {
 		return nil, refused(ErrInvalidArgument, "the context is nil: context.Background() has no limits")
 	}
-	if err := ctx.Err(); err != nil {
-		status := ErrCancelled
-		if errors.Is(err, context.DeadlineExceeded) {
-			status = ErrDeadline
-		}
-		e := refused(status, "the context is over before the call: %v; nothing was done", context.Cause(ctx))
-		e.Action = ActionRetry
-		e.cause = ended(ctx)
-		return nil, e
+	if err := over(ctx); err != nil {
+		return nil, err
 	}
 	t, err := newToken(ctx)
 	if err != nil {
@@ -119,6 +112,22 @@ func begin(ctx context.Context, tell func(Progress) bool) (*call, error) {
 		c.told = cgo.NewHandle(c.progress)
 	}
 	return c, nil
+}
+
+// over gives the error of a call whose context is over before it.
+func over(ctx context.Context) error {
+	err := ctx.Err()
+	if err == nil {
+		return nil
+	}
+	status := ErrCancelled
+	if errors.Is(err, context.DeadlineExceeded) {
+		status = ErrDeadline
+	}
+	e := refused(status, "the context is over before the call: %v; nothing was done", context.Cause(ctx))
+	e.Action = ActionRetry
+	e.cause = ended(ctx)
+	return e
 }
 
 // ended gives why a context is over, so that errors.Is finds both its error and its cause.

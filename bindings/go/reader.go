@@ -98,9 +98,21 @@ func (d *Dataset) OpenReaderSince(ctx context.Context, position string, options 
 	})
 }
 
+func (r *Reader) use() (unsafe.Pointer, error) {
+	raw, err := r.h.use()
+	if err != nil {
+		return nil, err
+	}
+	if err := over(r.ctx); err != nil {
+		r.h.done()
+		return nil, err
+	}
+	return raw, nil
+}
+
 // Next gives the next record, a copy; nil at the end. A failure stays.
 func (r *Reader) Next() ([]byte, error) {
-	reader, err := r.h.use()
+	reader, err := r.use()
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +132,7 @@ func (r *Reader) NextBatch(most int) ([][]byte, error) {
 	if most < 1 {
 		return nil, refused(ErrInvalidArgument, "a batch of %d records: expected at least 1", most)
 	}
-	reader, err := r.h.use()
+	reader, err := r.use()
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +163,7 @@ func nextBatch(ctx context.Context, reader *C.lode_record_reader, room []C.lode_
 
 // Position says where the reader has come to: OpenReaderSince goes on after the last record given.
 func (r *Reader) Position() (string, error) {
-	reader, err := r.h.use()
+	reader, err := r.use()
 	if err != nil {
 		return "", err
 	}
@@ -165,7 +177,7 @@ func (r *Reader) Position() (string, error) {
 // WriteFile writes the records that are left to a file descriptor, each with a line break. Of an os.File the descriptor
 // is Fd().
 func (r *Reader) WriteFile(fd uintptr) error {
-	reader, err := r.h.use()
+	reader, err := r.use()
 	if err != nil {
 		return err
 	}

@@ -111,6 +111,19 @@ cpp_daemon() {
     python3 tests/cpp/daemon.py "$OUT/cpp_daemon" "$BIN/cat" "$TMPDIR"
 }
 
+# The programs of a page, in order; each runs in an empty directory. sh blocks are not run.
+cpp_page() {
+    need g++ g++
+    local page=docs/cpp.md root=$OUT/cpp-page program
+    rm -rf "$root" && mkdir -p "$root/run"
+    awk -v root="$root" '/^```cpp$/ { n++; inside = 1; next } /^```$/ { inside = 0 } inside { print > (root "/" n ".cpp") }' $page
+    [ "$(find "$root" -name '*.cpp' | wc -l)" -ge 5 ] || { echo "$page has lost its programs" && return 1; }
+    for program in "$root"/*.cpp; do
+        compile_cxx g++ c++17 "$program" "$program.out" && (cd "$root/run" && "$program.out") ||
+            { echo "$page: program $(basename "$program" .cpp) fails" && return 1; }
+    done
+}
+
 check cpp_gcc17 cpp_tests g++ c++17
 check cpp_clang23 cpp_tests clang++ c++2b
 check cpp_standards cpp_standards
@@ -119,3 +132,4 @@ check cpp_complete cpp_complete
 check cpp_documented cpp_documented
 check cpp_example cpp_example
 check cpp_daemon cpp_daemon
+check cpp_page cpp_page
