@@ -4,6 +4,7 @@ figures in `bench.results`."""
 import os
 import statistics
 
+from bindings import bindings
 from measure import (
     Pair,
     Skipped,
@@ -387,6 +388,7 @@ SECTIONS = {
     "compress": (compress, "Compressed stream write against the compressor library alone"),
     "surface": (surface, "Partitions and blobs, checksummed (xxh3), durable"),
     "entry": (entry, "What each form of entry costs, the writing taken out"),
+    "bindings": (bindings, "What the bindings for C++ and Go cost over C in batches"),
     "memory": (memory, "Peak memory"),
     "commit": (commit, "A small commit"),
 }

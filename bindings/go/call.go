@@ -229,6 +229,7 @@ type commitOptions struct {
 	attemptBase time.Duration
 	attemptCap  time.Duration
 	progress    func(Progress) bool
+	verifyParts bool
 }
 
 // ExpectParent makes the commit fail with ErrConflict unless this snapshot is the head; "": no snapshot yet.
@@ -251,6 +252,11 @@ func Attempts(count int, base, limit time.Duration) CommitOption {
 // OnProgress is told from time to time how far the commit is; an answer of false stops it with ErrAborted.
 func OnProgress(tell func(Progress) bool) CommitOption {
 	return func(o *commitOptions) { o.progress = tell }
+}
+
+// VerifyParts lets Dataset.CommitParts compare each file with its checksum.
+func VerifyParts() CommitOption {
+	return func(o *commitOptions) { o.verifyParts = true }
 }
 
 func gather(options []CommitOption) *commitOptions {
@@ -300,6 +306,9 @@ func (c *call) commit(o *commitOptions) (*C.lode_commit_options, error) {
 		return nil, refused(ErrInvalidArgument, "%d attempts: expected 0 to 2147483647", o.attempts)
 	}
 	options.attempts = C.int32_t(o.attempts)
+	if o.verifyParts {
+		options.verify_parts = 1
+	}
 	options.attempt_base_ms = milliseconds(o.attemptBase)
 	options.attempt_cap_ms = milliseconds(o.attemptCap)
 	return &options, nil

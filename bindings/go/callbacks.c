@@ -69,6 +69,24 @@ lode_status lode_go_stream_write_blob(lode_dataset *dataset, uintptr_t handle, c
     return lode_dataset_stream_write_blob(dataset, handle == 0 ? NULL : &source, metadata_json, options, snapshot, error);
 }
 
+lode_status lode_go_stage_records(lode_dataset *dataset, uintptr_t handle, const lode_call_options *options,
+                                  lode_part **part, lode_error **error)
+{
+    lode_record_iterator records = LODE_RECORD_ITERATOR_INIT;
+    records.ctx = (void *)handle;
+    records.next_batch = next_batch;
+    return lode_dataset_stage_records(dataset, handle == 0 ? NULL : &records, options, part, error);
+}
+
+lode_status lode_go_stage_blob(lode_dataset *dataset, uintptr_t handle, const lode_call_options *options,
+                               lode_part **part, lode_error **error)
+{
+    lode_byte_source source = LODE_BYTE_SOURCE_INIT;
+    source.ctx = (void *)handle;
+    source.read = read_source;
+    return lode_dataset_stage_blob(dataset, handle == 0 ? NULL : &source, options, part, error);
+}
+
 static int32_t put_begin(void *ctx, const char *key, int32_t if_absent, void **upload, lode_callback_error *error)
 {
     (void)if_absent;

@@ -15,6 +15,10 @@ lode_status lode_go_stream_write_records(lode_dataset *dataset, uintptr_t handle
 lode_status lode_go_stream_write_blob(lode_dataset *dataset, uintptr_t handle, const char *metadata_json,
                                       const lode_commit_options *options, lode_snapshot **snapshot,
                                       lode_error **error);
+lode_status lode_go_stage_records(lode_dataset *dataset, uintptr_t handle, const lode_call_options *options,
+                                  lode_part **part, lode_error **error);
+lode_status lode_go_stage_blob(lode_dataset *dataset, uintptr_t handle, const lode_call_options *options,
+                               lode_part **part, lode_error **error);
 lode_status lode_go_open_backend(uintptr_t handle, int32_t serial, const lode_store_options *options,
                                  lode_store **store, lode_error **error);
 lode_status lode_go_verify(lode_dataset *dataset, int32_t level, uintptr_t handle, const lode_call_options *options,

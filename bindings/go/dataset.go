@@ -65,6 +65,15 @@ func (c *call) dataset(o *DatasetOptions) (*C.lode_dataset_options, error) {
 	if int(int32(o.CompressionLevel)) != o.CompressionLevel {
 		return nil, refused(ErrInvalidArgument, "CompressionLevel is %d: no compressor has that", o.CompressionLevel)
 	}
+	if int(int32(o.MaxOpenPartitions)) != o.MaxOpenPartitions || int(int32(o.Threads)) != o.Threads {
+		return nil, refused(ErrInvalidArgument, "MaxOpenPartitions is %d and Threads is %d: one is out of range",
+			o.MaxOpenPartitions, o.Threads)
+	}
+	if o.PartitionStreaming {
+		options.partition_streaming = 1
+	}
+	options.max_open_partitions = C.int32_t(o.MaxOpenPartitions)
+	options.threads = C.int32_t(o.Threads)
 	options.codec = C.int32_t(o.Codec)
 	options.compressor = C.int32_t(o.Compressor)
 	options.compression_level = C.int32_t(o.CompressionLevel)

@@ -128,6 +128,12 @@ type DatasetOptions struct {
 	RetryCap time.Duration
 	// MaxRecordBytes is the longest record accepted; 0: about 10 MiB.
 	MaxRecordBytes int64
+	// PartitionStreaming lets streams into LayoutHive be partitioned, with at most MaxOpenPartitions files open; 0: as
+	// many as the library sees fit.
+	PartitionStreaming bool
+	MaxOpenPartitions  int
+	// Threads that compress; 0: the calling one.
+	Threads int
 }
 
 // Verify is what a reader checks.

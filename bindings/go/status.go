@@ -102,4 +102,8 @@ const (
 	ErrLayoutMismatch = Status(C.LODE_ERR_LAYOUT_MISMATCH)
 	// ErrUnorderableParent: the parent's id has no place in the order of ids.
 	ErrUnorderableParent = Status(C.LODE_ERR_UNORDERABLE_PARENT)
+	// ErrStagedTooOld: staged more than 24 hours ago: clean-up may have removed it.
+	ErrStagedTooOld = Status(C.LODE_ERR_STAGED_TOO_OLD)
+	// ErrPartCommitted: a snapshot holds the part already; its id is in the error.
+	ErrPartCommitted = Status(C.LODE_ERR_PART_COMMITTED)
 )

@@ -61,6 +61,9 @@ struct dataset_options {
     std::chrono::milliseconds retry_cap{0};               /**< The longest pause; 0: half a second. */
     std::int64_t max_record_bytes = 0;                    /**< 0: about 10 MiB. */
     std::vector<std::string> partition_keys{};            /**< For layout::hive at least one. */
+    bool partition_streaming = false;                     /**< Whether streams may be partitioned. */
+    std::int32_t max_open_partitions = 0;                 /**< Of such a stream; see lode_dataset_options. */
+    std::int32_t threads = 0;                             /**< That compress; see lode_dataset_options. */
 };
 
 /** How much of a dataset dataset::verify checks; each level includes those before it. */
@@ -132,6 +135,9 @@ public:
         c.retry_base_ms = detail::clamped(options.retry_base);
         c.retry_cap_ms = detail::clamped(options.retry_cap);
         c.max_record_bytes = options.max_record_bytes;
+        c.partition_streaming = options.partition_streaming ? 1 : 0;
+        c.max_open_partitions = options.max_open_partitions;
+        c.threads = options.threads;
         std::vector<const char *> keys;
         for (const std::string &key : options.partition_keys) {
             if (key.find('\0') != std::string::npos) {
@@ -164,13 +170,9 @@ public:
     result<committed_snapshot> try_stream_write_records(Range &&records, const text &metadata_json,
                                                         const commit_options &options = {}) const
     {
-        using iterator = decltype(detail::begin_of(records));
-        using sentinel = decltype(detail::end_of(records));
-        detail::range_iterator<iterator, sentinel> pulled(detail::begin_of(records), detail::end_of(records));
-        const lode_record_iterator c = pulled.c();
-        auto got = detail::commit(options, lode_dataset_stream_write_records, get(), &c, metadata_json);
-        pulled.thrown().rethrow();
-        return got;
+        return pull_records(records, [&](const lode_record_iterator &c) {
+            return detail::commit(options, lode_dataset_stream_write_records, get(), &c, metadata_json);
+        });
     }
 
     /**
@@ -226,17 +228,66 @@ public:
     result<committed_snapshot> try_stream_write_blob(Source &&source, const text &metadata_json,
                                                      const commit_options &options = {}) const
     {
-        if constexpr (std::is_base_of_v<std::istream, std::remove_reference_t<Source>>) {
-            if (source.rdbuf() == nullptr || source.bad() || source.fail()) {
-                return error(status::invalid_argument, "stream_write_blob: the stream has failed before");
-            }
-            const auto filled = [&source](char *to, std::size_t capacity) {
-                return static_cast<std::size_t>(source.rdbuf()->sgetn(to, static_cast<std::streamsize>(capacity)));
-            };
-            return pull_blob(filled, metadata_json, options);
-        } else {
-            return pull_blob(source, metadata_json, options);
+        return pull_blob<committed_snapshot>(source, [&](const lode_byte_source &c) {
+            return detail::commit(options, lode_dataset_stream_write_blob, get(), &c, metadata_json);
+        });
+    }
+
+    /** Pulls all records from a range into one part; else as stream_write_records. */
+    template <class Range>
+    part stage_records(Range &&records, const call_options &options = {}) const
+    {
+        return try_stage_records(records, options).value();
+    }
+    /** As stage_records, with the error in the result; what the range throws is thrown. */
+    template <class Range>
+    result<part> try_stage_records(Range &&records, const call_options &options = {}) const
+    {
+        return pull_records(records, [&](const lode_record_iterator &c) {
+            return blocking<part>(options, lode_dataset_stage_records, get(), &c);
+        });
+    }
+
+    /** Pulls the bytes of a blob into one part; else as stream_write_blob. */
+    template <class Source>
+    part stage_blob(Source &&source, const call_options &options = {}) const
+    {
+        return try_stage_blob(source, options).value();
+    }
+    /** As stage_blob, with the error in the result; what the source throws is thrown. */
+    template <class Source>
+    result<part> try_stage_blob(Source &&source, const call_options &options = {}) const
+    {
+        return pull_blob<part>(source, [&](const lode_byte_source &c) {
+            return blocking<part>(options, lode_dataset_stage_blob, get(), &c);
+        });
+    }
+
+    /** A part that any process has staged, from its part::json. Throws lode::error. */
+    part part_from_json(const text &json) const { return try_part_from_json(json).value(); }
+    /** As part_from_json, with the error in the result. */
+    result<part> try_part_from_json(const text &json) const
+    {
+        return detail::make<part>(lode_dataset_part_from_json, get(), json);
+    }
+
+    /** Commits parts, a range of them, as one snapshot, in the order given. Throws lode::error. */
+    template <class Parts>
+    committed_snapshot commit_parts(const Parts &parts, const text &metadata_json,
+                                    const commit_options &options = {}) const
+    {
+        return try_commit_parts(parts, metadata_json, options).value();
+    }
+    /** As commit_parts, with the error in the result. */
+    template <class Parts>
+    result<committed_snapshot> try_commit_parts(const Parts &parts, const text &metadata_json,
+                                                const commit_options &options = {}) const
+    {
+        std::vector<const lode_part *> raw;
+        for (const part &one : parts) {
+            raw.push_back(one.get());
         }
+        return detail::commit(options, lode_dataset_commit_parts, get(), raw.data(), raw.size(), metadata_json);
     }
 
     /** Begins a snapshot whose records will be pushed. Throws lode::error. */
@@ -422,14 +473,41 @@ private:
         return *got ? std::optional<snapshot>(std::move(*got)) : std::optional<snapshot>();
     }
 
-    template <class F>
-    result<committed_snapshot> pull_blob(F &function, const text &metadata_json, const commit_options &options) const
+    // Calls a function with a range as the iterator of lode.h; what the range has thrown is thrown again.
+    template <class Range, class F>
+    static auto pull_records(Range &records, F call)
     {
-        detail::function_source<F> source(function);
-        const lode_byte_source c = source.c();
-        auto got = detail::commit(options, lode_dataset_stream_write_blob, get(), &c, metadata_json);
-        source.thrown().rethrow();
+        using iterator = decltype(detail::begin_of(records));
+        using sentinel = decltype(detail::end_of(records));
+        detail::range_iterator<iterator, sentinel> pulled(detail::begin_of(records), detail::end_of(records));
+        const lode_record_iterator c = pulled.c();
+        auto got = call(c);
+        pulled.thrown().rethrow();
         return got;
+    }
+
+    // The same with a std::istream or a function as the byte source.
+    template <class Made, class Source, class F>
+    static result<Made> pull_blob(Source &source, F call)
+    {
+        const auto pull = [&call](auto &function) {
+            detail::function_source<std::remove_reference_t<decltype(function)>> pulled(function);
+            const lode_byte_source c = pulled.c();
+            auto got = call(c);
+            pulled.thrown().rethrow();
+            return got;
+        };
+        if constexpr (std::is_base_of_v<std::istream, Source>) {
+            if (source.rdbuf() == nullptr || source.fail()) {
+                return error(status::invalid_argument, "the stream has failed before");
+            }
+            const auto filled = [&source](char *to, std::size_t capacity) {
+                return static_cast<std::size_t>(source.rdbuf()->sgetn(to, static_cast<std::streamsize>(capacity)));
+            };
+            return pull(filled);
+        } else {
+            return pull(source);
+        }
     }
 };
 

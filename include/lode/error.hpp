@@ -81,6 +81,8 @@ enum class status : std::int32_t {
     sequence_too_old = LODE_ERR_SEQUENCE_TOO_OLD,                           /**< LODE_ERR_SEQUENCE_TOO_OLD */
     layout_mismatch = LODE_ERR_LAYOUT_MISMATCH,                             /**< LODE_ERR_LAYOUT_MISMATCH */
     unorderable_parent = LODE_ERR_UNORDERABLE_PARENT,                       /**< LODE_ERR_UNORDERABLE_PARENT */
+    staged_too_old = LODE_ERR_STAGED_TOO_OLD,                               /**< LODE_ERR_STAGED_TOO_OLD */
+    part_committed = LODE_ERR_PART_COMMITTED,                               /**< LODE_ERR_PART_COMMITTED */
 };
 
 /** What to do about a failure: the LODE_ACTION_* of lode.h. */

@@ -276,6 +276,7 @@ struct commit_options {
     std::int32_t attempts = 0;  /**< How often the whole commit is tried; 0 or 1: once. */
     std::chrono::milliseconds attempt_base{0}; /**< Before the second try; 0: a few milliseconds. */
     std::chrono::milliseconds attempt_cap{0};  /**< The longest pause; 0: half a second. */
+    bool verify_parts = false; /**< Whether dataset::commit_parts compares each file with its checksum. */
 };
 
 namespace detail {
@@ -360,6 +361,7 @@ public:
         options_.attempts = options.attempts;
         options_.attempt_base_ms = clamped(options.attempt_base);
         options_.attempt_cap_ms = clamped(options.attempt_cap);
+        options_.verify_parts = options.verify_parts ? 1 : 0;
         progress_.put_into(options_);
     }
 

@@ -5,7 +5,7 @@
 #ifndef LODE_WRITER_HPP
 #define LODE_WRITER_HPP
 
-#include <lode/snapshot.hpp>
+#include <lode/part.hpp>
 
 #include <streambuf>
 #include <vector>
@@ -126,6 +126,14 @@ public:
         return detail::commit(options, lode_record_writer_commit, get(), metadata_json);
     }
 
+    /** Makes the records durable as a part, instead of committing them. Throws lode::error. */
+    part stage(const call_options &options = {}) { return try_stage(options).value(); }
+    /** As stage, with the error in the result. */
+    result<part> try_stage(const call_options &options = {})
+    {
+        return detail::make_within<part>(options, lode_record_writer_stage, get());
+    }
+
     /** Gives the records up and removes what was staged. Throws lode::error. */
     void abort() { try_abort().value(); }
     /** As abort, with the error in the result. */
@@ -166,6 +174,14 @@ public:
     result<committed_snapshot> try_commit(const text &metadata_json, const commit_options &options = {})
     {
         return detail::commit(options, lode_blob_writer_commit, get(), metadata_json);
+    }
+
+    /** Makes the bytes durable as a part, instead of committing them. Throws lode::error. */
+    part stage(const call_options &options = {}) { return try_stage(options).value(); }
+    /** As stage, with the error in the result. */
+    result<part> try_stage(const call_options &options = {})
+    {
+        return detail::make_within<part>(options, lode_blob_writer_stage, get());
     }
 
     /** Gives the bytes up and removes what was staged. Throws lode::error. */

@@ -382,10 +382,55 @@ void blobs_are_streams()
     given_up.abort();
 }
 
+void parts_are_committed_together()
+{
+    const auto store = lode::store::open_memory();
+    const auto dataset = events(store);
+    auto writer = dataset.open_record_writer();
+    writer.append("0");
+    std::vector<lode::part> parts;
+    parts.push_back(writer.stage());
+    parts.push_back(dataset.stage_records(THREE));
+    CHECK(parts[1].record_count() == 3 && parts[1].file_count() == 1 && parts[1].size() > 0 && !parts[1].id().empty() &&
+          parts[1].file_path(0).find(parts[1].id()) != std::string_view::npos && parts[1].file_path(1).empty());
+    parts[1] = dataset.part_from_json(parts[1].json());
+    lode::commit_options options;
+    options.verify_parts = true;
+    const auto snapshot = dataset.commit_parts(parts, "{}", options);
+    CHECK(read_all(dataset, snapshot).size() == 4 && snapshot.file_count() == 2);
+    const auto again = dataset.try_commit_parts(parts, "{}");
+    CHECK(again.status() == lode::status::part_committed && again.error().snapshot_id() == snapshot.id());
+    REFUSED(part_committed, "", parts[0].discard());
+    const auto given_up = dataset.stage_records(THREE);
+    given_up.discard();
+    const std::array<std::reference_wrapper<const lode::part>, 1> gone = {given_up};
+    REFUSED(not_found, "", dataset.commit_parts(gone, "{}"));
+    int caught = 0;
+    try {
+        (void)dataset.stage_records(counting_range(9, counting_range::at_item, 5));
+    } catch (const broken_range &broken) {
+        caught = broken.number;
+    }
+    CHECK(caught == 5);
+    const auto blobs = lode::dataset::open(store, "blobs");
+    std::istringstream text("some bytes");
+    const std::array<lode::part, 1> blob = {blobs.stage_blob(text)};
+    CHECK(blobs.commit_parts(blob, "{}").file(0)->size == 10);
+    auto pushed = blobs.open_blob_writer();
+    pushed.write("more");
+    CHECK(pushed.stage().record_count() == 1);
+    REFUSED(invalid_argument, "", dataset.part_from_json("{}"));
+    const auto moved = std::move(parts[0]);
+    CHECK(parts[0].id().empty() && parts[0].size() == 0);
+    REFUSED(invalid_argument, "", parts[0].discard());
+    REFUSED(invalid_argument, "", dataset.commit_parts(parts, "{}"));
+}
+
 } // namespace
 
 void writing()
 {
+    parts_are_committed_together();
     any_input_range_is_a_stream_of_records();
     exceptions_of_a_range_come_out_unchanged_and_nothing_is_committed();
     times_come_with_their_records();

@@ -48,10 +48,10 @@ go_complete() {
 
 # The programs of the page, each a module of its own that replaces liblode by this tree.
 go_page() {
-    local page=$HERE/docs/go.md root=$OUT/go-page program
+    local page=docs/go.md root=$OUT/go-page program
     rm -rf "$root" && mkdir -p "$root/run"
     awk -v root="$root" '/^```go$/ { n++; inside = 1; system("mkdir -p " root "/" n); next } /^```$/ { inside = 0 }
-        inside { print > (root "/" n "/main.go") }' "$page"
+        inside { print > (root "/" n "/main.go") }' "$HERE/$page"
     [ "$(find "$root" -name main.go | wc -l)" -ge 4 ] || { echo "$page has lost its programs" && return 1; }
     printf 'module page\n\ngo 1.25\n\nrequire liblode v0.1.0\n\nreplace liblode => %s/bindings/go\n' "$HERE" > "$root/go.mod"
     for program in "$root"/*/main.go; do
