@@ -65,6 +65,8 @@ statuses! {
     InvalidPath = -24, "INVALID_PATH", GiveUp;
     /// The caller's own store failed.
     Store = -25, "STORE", Retry;
+    /// The service refuses the credentials, or what they may do.
+    AccessDenied = -26, "ACCESS_DENIED", GiveUp;
     /// The dataset has no snapshot yet.
     NoSnapshots = -30, "NO_SNAPSHOTS", GiveUp;
     /// No snapshot has this id.

@@ -11,7 +11,10 @@ pub mod key;
 pub(crate) mod known_heads;
 #[cfg(test)]
 pub(crate) mod layer;
+pub(crate) mod location;
 pub(crate) mod memory;
+#[cfg(feature = "object-store")]
+mod object_store;
 pub(crate) mod pages;
 pub mod probe;
 #[cfg(test)]
@@ -164,6 +167,10 @@ pub trait Upload: Send {
     /// fresh id in it: a store may replace what is there, and one that refuses answers `Exists`. After
     /// `Failed` for want of space or of time it may be called again; after anything else the upload is over.
     fn finish(&mut self, context: &Context) -> Put;
+
+    /// Gives the object up where a drop would leave something behind: what was sent already is removed, as far
+    /// as that can be done. A drop alone makes no request. Nothing more can be written.
+    fn abort(&mut self, _context: &Context) {}
 }
 
 /// A compare-and-swap of which all is done that can be done beforehand. Dropped, it changes nothing.
@@ -456,6 +463,58 @@ impl Store {
     pub fn open_filesystem(root: &str, options: StoreOptions) -> Result<Self> {
         let backend = filesystem::Filesystem::open(root)?;
         Ok(Self::new(Box::new(backend), options))
+    }
+
+    /// A store that a URL names: `file:///path`, `memory:`, `s3://bucket/prefix`, `gs://bucket/prefix` or
+    /// `az://container/prefix`. `settings` is a JSON object, or empty; `docs/object-stores.md`, section
+    /// "Settings", says what it may hold. No request is made: what the settings say shows with the first use.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, `InvalidPath`: an unknown scheme or setting, which the message names, but never a
+    /// setting's value; `Unsupported`: a bucket, in a build without the feature `object-store`; `NotFound`, `Io`:
+    /// the directory, or a file that a setting names.
+    pub fn open_url(url: &str, settings: &str, options: StoreOptions) -> Result<Self> {
+        let location = location::Location::parse(url)?;
+        match location {
+            location::Location::Bucket { service, bucket, prefix } => {
+                Self::open_bucket(service, &bucket, &prefix, settings, options)
+            }
+            location::Location::Filesystem(root) => {
+                location::check_no_settings("file", settings)?;
+                Self::open_filesystem(&root, options)
+            }
+            location::Location::Memory => {
+                location::check_no_settings("memory", settings)?;
+                Ok(Self::open_memory(options))
+            }
+        }
+    }
+
+    #[cfg(feature = "object-store")]
+    fn open_bucket(
+        service: location::Service,
+        bucket: &str,
+        prefix: &str,
+        settings: &str,
+        options: StoreOptions,
+    ) -> Result<Self> {
+        let backend = object_store::BucketStore::open(service, bucket, prefix, settings)?;
+        Ok(Self::probed(Box::new(backend), options))
+    }
+
+    #[cfg(not(feature = "object-store"))]
+    fn open_bucket(
+        service: location::Service,
+        _bucket: &str,
+        _prefix: &str,
+        _settings: &str,
+        _options: StoreOptions,
+    ) -> Result<Self> {
+        let message = format!(
+            "a store of the scheme {}: needs the feature object-store, which this build does not have",
+            service.scheme()
+        );
+        Err(Error::new(Status::Unsupported, message))
     }
 
     /// A store in this process's memory, gone with its last handle.

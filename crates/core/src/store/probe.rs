@@ -156,7 +156,7 @@ impl Backend for Probed {
 fn probe(context: &Context, backend: &dyn Backend, key: &str) -> Result<()> {
     let pause = Duration::from_millis(1);
     let context = context.clone().with_retry(Retry { attempts: 8, base: pause, cap: pause });
-    let directory = probe_directory(key);
+    let directory = directory(key);
     for _ in 0..TRIES {
         let key = format!("{directory}.probe-{:032x}", id::fresh_nonce());
         let verdict = conditions(&context, backend, &key);
@@ -183,7 +183,7 @@ fn clean(backend: &dyn Backend, key: &str) {
 }
 
 /// Where the dataset that `key` belongs to keeps its slots.
-fn probe_directory(key: &str) -> String {
+pub(crate) fn directory(key: &str) -> String {
     let mut parts = key.split('/');
     let depth = match parts.next() {
         Some("datasets" | "volumes") => 2,
@@ -369,7 +369,7 @@ mod tests {
             ("datasets/x", "datasets/_commits/"),
             ("x", "_commits/"),
         ] {
-            assert_eq!(probe_directory(key), directory, "{key}");
+            assert_eq!(super::directory(key), directory, "{key}");
         }
     }
 }
