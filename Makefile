@@ -143,7 +143,7 @@ examples: $(EXAMPLES:%=$(BUILD)/bin/%)
 
 $(BUILD)/bin/%: examples-c/%.c $(HEADERS) $(BUILD)/lib/$(SHARED_FILE)
 	@mkdir -p $(BUILD)/bin
-	$(CC) $(C_STRICT) $(CPPFLAGS) $(CFLAGS) -Iinclude $< -o $@ $(LDFLAGS) -L$(BUILD)/lib $(RPATH) -llode
+	$(CC) $(C_STRICT) $(CPPFLAGS) $(CFLAGS) -pthread -Iinclude $< -o $@ $(LDFLAGS) -L$(BUILD)/lib $(RPATH) -llode
 
 # ---- Demonstration ----
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The checks that take minutes: the model check's deep scenarios, then the soak of soak.py for SOAK_SECONDS
-# (300). `make soak` calls it; build/lib must be there (`make lib`).
+# The checks that take minutes: the model check's deep scenarios, a thousand parts of processes that are killed, then
+# the soak of soak.py for SOAK_SECONDS (300). `make soak` calls it; build/lib must be there (`make lib`).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 : "${CC:=cc}" "${CARGO:=cargo}" "${CFLAGS:=-O2}" "${BUILD:=build}"
@@ -16,7 +16,12 @@ sh packaging/need.sh python3 python3 -- "Python 3 (on Debian: apt-get install py
 export PYTHONPATH=$PWD/$BUILD/python
 python3 -c 'import xxhash' 2> /dev/null ||
     python3 -m pip install --quiet --disable-pip-version-check --target "$PYTHONPATH" xxhash || true
-# shellcheck disable=SC2086
-$CC -std=c11 -Wall -Wextra -Wpedantic -Werror $CFLAGS -Iinclude tests/soak/soak.c -o "$OUT/soak" \
-    -L"$LIB" -Wl,-rpath,"$LIB" -llode
+build() { # PROGRAM SOURCE
+    # shellcheck disable=SC2086
+    $CC -std=c11 -Wall -Wextra -Wpedantic -Werror $CFLAGS -pthread -Iinclude "$2" -o "$OUT/$1" -L"$LIB" -Wl,-rpath,"$LIB" -llode
+}
+build parts examples-c/parts.c
+build cat examples-c/cat.c
+python3 tests/c/many_parts.py "$OUT/parts" "$OUT/cat" --parts 10000 --kills 40
+build soak tests/soak/soak.c
 python3 tests/soak/soak.py "$OUT/soak"

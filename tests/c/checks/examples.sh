@@ -114,6 +114,17 @@ blob_upload() {
     rm -rf "$store" "$TMPDIR/nothing"
 }
 
+parts_example() {
+    local store=$TMPDIR/parts
+    "$BIN/parts" demo "$store" events || return 1
+    [ "$("$BIN/cat" "$store" events | wc -l)" = 200 ] || { echo "not 200 records" && return 1; }
+    refuses 2 "usage:" "$BIN/parts" || return 1
+    refuses 1 "a line is no part" "$BIN/parts" commit "$store" events job < tests/data/planes.jsonl || return 1
+    auditor
+    python3 tests/c/audit.py "$store" events --length 1 --no-leftovers || return 1
+    rm -rf "$store"
+}
+
 daemon() {
     auditor
     need strace strace
@@ -153,6 +164,7 @@ check round_trip round_trip
 check tool_failures tool_failures
 check blob_upload blob_upload
 check manifest_driven "$BIN/manifest_driven"
+check parts_example parts_example
 check optimistic_concurrency "$BIN/optimistic_concurrency"
 check interrupted interrupted
 check pipes pipes

@@ -10,6 +10,13 @@ eight_processes() {
     rm -rf "$TMPDIR/many" "$TMPDIR/acknowledged"
 }
 
+# Eight processes of four threads stage a thousand parts, half of them are killed, and a coordinator that is killed
+# commits what it was told of.
+many_parts() {
+    auditor
+    python3 tests/c/many_parts.py "$BIN/parts" "$BIN/cat" --kills 10
+}
+
 broken_off() { # kill|errno [records|blob|hive|parts|stream|adopt|dangling|choose|once]
     auditor
     need strace strace
@@ -35,6 +42,7 @@ append_calls() {
 
 check eight_processes eight_processes
 check append_calls append_calls
+check many_parts many_parts
 check broken_off_kill broken_off kill
 check broken_off_errno broken_off errno
 check broken_off_hive_kill broken_off kill hive
