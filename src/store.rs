@@ -6,10 +6,11 @@ use crate::arguments::Out;
 use crate::call::{Call, run};
 use crate::error::lode_error;
 use crate::handle::{self, Handle, Shared};
-use crate::options::{Decoded, Versioned, init};
+use crate::options::{Decoded, Versioned, init, lode_call_options};
 use crate::panic::outside;
 use crate::status::{LODE_OK, lode_status};
 use crate::strings::c_text;
+use lode_core::context::Context;
 use lode_core::error::Result;
 use lode_core::store::{LogLevel, Store, StoreOptions};
 
@@ -179,6 +180,65 @@ pub unsafe extern "C" fn lode_store_open_memory(
             let options = call.store_options(options)?;
             let store = store.required(call, "store")?;
             store.set(handle::give(Store::open_memory(options))?);
+            Ok(LODE_OK)
+        })
+    }
+}
+
+/// Opens a store by its URL: `file:///path`, `memory:`, or a bucket: `s3://bucket/prefix`, `gs://bucket/prefix` or
+/// `az://container/prefix`. Objects in a bucket are named by the prefix, "/" and their key. No request is made: what
+/// is wrong with credentials, endpoint or bucket shows with the first use. The first write of a handle tries, under the
+/// dataset's `_commits/.probe-*`, whether the service keeps the conditions that commits rest on
+/// (LODE_ERR_UNSUPPORTED if not).
+///
+/// Settings are the members of a JSON object, and an unknown one is refused. For all buckets: "credentials"
+/// ("explicit", the default: from the settings alone; "environment": from the provider's chain of variables, files and
+/// metadata services; "anonymous"), "endpoint", "path_style" (true with an endpoint), "allow_http" (false), "ca_file"
+/// (PEM roots instead of the system's), "proxy_url" (none, whatever the environment says), "request_timeout_ms" (30000),
+/// "transfer_timeout_ms" (300000, for bodies over 1 MiB), "connect_timeout_ms" (5000), "part_bytes" (8 MiB; 5 to 64 MiB),
+/// "spool_directory" (where data wait for the commit; without it they wait in memory and are sent part by part). For s3:
+/// "access_key_id", "secret_access_key", "session_token", "region" ("us-east-1"). For az: "account", and "access_key" or
+/// "sas_token". For gs: "service_account_json" (the text, not a path).
+///
+/// A store in a bucket makes requests on the thread of the call that needs them, and no thread of its own. It belongs to
+/// the process that opened it: in a forked one its calls give LODE_ERR_FORKED. Resolving a host's name cannot be cut
+/// short by a deadline.
+///
+/// @param url the URL; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+/// @param settings_json the settings, NUL-terminated UTF-8, borrowed for the call; no message and no log line shows a
+///        value of them. NULL: none.
+/// @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
+/// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+/// @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (an unknown scheme or setting, which the message names, or a value that
+///         does not fit), LODE_ERR_INVALID_PATH (the prefix), LODE_ERR_UNSUPPORTED (a bucket, in a build without the
+///         feature object-store), LODE_ERR_NOT_FOUND, LODE_ERR_IO (a directory or a file that is named),
+///         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_NO_MEMORY.
+///
+/// Any thread. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_store_open_url(
+    url: *const c_char,
+    settings_json: *const c_char,
+    options: *const lode_store_options,
+    call: *const lode_call_options,
+    store: *mut *mut lode_store,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    let limits = call;
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        run("lode_store_open_url", error, |call| {
+            let store = Out::reset(store, std::ptr::null_mut());
+            let options = call.store_options(options);
+            let url = call.text(url, "url")?;
+            let settings = call.optional_text(settings_json, "settings_json")?;
+            let limits = call.call_options(limits)?;
+            let options = options?;
+            let store = store.required(call, "store")?;
+            Context::start(&limits).check("opening a store")?;
+            store.set(handle::give(Store::open_url(url, settings.unwrap_or_default(), options)?)?);
             Ok(LODE_OK)
         })
     }

@@ -17,7 +17,9 @@ Exit status:
   5    certainly not committed, and the same command may work later
   130  interrupted by SIGINT, 143 by SIGTERM: nothing that was not committed is visible
 
-Stores are directories, or URLs: `file:/srv/lode`, `/srv/lode` and `.` are stores.";
+Stores are directories, or URLs: `file:/srv/lode`, `/srv/lode` and `.` are stores, and, in a build with the
+feature object-store, `s3://bucket/prefix`, `gs://bucket/prefix` and `az://container/prefix`. Without
+--store-settings a bucket is opened with what the environment has: variables, web identity, metadata services.";
 
 /// Feeds, shows and repairs the datasets of a Lode store.
 #[derive(Debug, Parser)]
@@ -27,6 +29,11 @@ pub struct Arguments {
     /// Colours: `auto` uses them on a terminal, unless `NO_COLOR` is set.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
+
+    /// A file with the settings of stores in buckets, as a JSON object. Without it credentials come from the
+    /// environment.
+    #[arg(long, global = true, env = "LODE_STORE_SETTINGS", value_name = "FILE")]
+    pub store_settings: Option<PathBuf>,
 
     /// What to do.
     #[command(subcommand)]
@@ -87,7 +94,7 @@ pub enum Command {
 /// Which dataset of which store.
 #[derive(Args, Debug)]
 pub struct Target {
-    /// The store: a directory, or a URL such as `file:/srv/lode`.
+    /// The store: a directory, or a URL such as `file:/srv/lode` or `s3://bucket/prefix`.
     pub store: String,
     /// The dataset's id.
     pub dataset: String,
@@ -273,7 +280,7 @@ pub struct Cat {
 /// `lode ls`.
 #[derive(Args, Debug)]
 pub struct Ls {
-    /// The store: a directory, or a URL such as `file:/srv/lode`.
+    /// The store: a directory, or a URL such as `file:/srv/lode` or `s3://bucket/prefix`.
     pub store: String,
     /// A dataset, to list its snapshots; without it, the datasets of the store. Those in the flat layout
     /// cannot be listed.
@@ -402,7 +409,7 @@ Copies every object that the newest snapshot's history needs, under the same key
 checksum on the way), commit slots, manifests, and at last the pointer. What is there already with the same content is
 left alone, so that a copy that was interrupted, or an older one, is completed. Objects that differ are a failure.")]
 pub struct Cp {
-    /// The store to copy from: a directory, or a URL such as `file:/srv/lode`.
+    /// The store to copy from: a directory, or a URL such as `file:/srv/lode` or `s3://bucket/prefix`.
     pub from: String,
     /// The dataset's id, which the copy keeps.
     pub dataset: String,

@@ -35,7 +35,8 @@ use failure::Result;
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     arguments.color.write_global();
-    let result = run(&arguments.command);
+    let settings = store::take_settings(arguments.store_settings.as_deref());
+    let result = settings.and_then(|()| run(&arguments.command));
     let code = match &result {
         Ok(()) => 0,
         Err(failure) => failure.report(),

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use lode_core::catalog::Catalog;
 use lode_core::codec::Codec;
@@ -14,12 +15,25 @@ use lode_core::{Error, Status};
 use crate::args::{LayoutChoice, Target};
 use crate::failure::{Failure, Result};
 
+/// The settings of stores in buckets, for the whole process.
+static SETTINGS: OnceLock<String> = OnceLock::new();
+
+/// Takes the settings of stores in buckets from a file.
+pub fn take_settings(file: Option<&Path>) -> Result<()> {
+    let Some(file) = file else { return Ok(()) };
+    let settings = fs::read_to_string(file)
+        .map_err(|error| Failure::system(format!("read the settings in {}", file.display()), &error))?;
+    let _ = SETTINGS.set(settings);
+    Ok(())
+}
+
+/// Whether a URL names a bucket.
+fn is_bucket(url: &str) -> bool {
+    ["s3://", "gs://", "az://"].iter().any(|scheme| url.starts_with(scheme))
+}
+
 /// Opens a store. `make`: its directory is made if it does not exist.
 pub fn open(url: &str, make: bool) -> Result<Store> {
-    let directory = directory_of(url)?;
-    if make {
-        make_durable(Path::new(&directory))?;
-    }
     let log = |level: LogLevel, message: &str| {
         let level = match level {
             LogLevel::Warning => "warning",
@@ -27,7 +41,16 @@ pub fn open(url: &str, make: bool) -> Result<Store> {
         };
         anstream::eprintln!("lode: {level}: {message}");
     };
-    Ok(Store::open_filesystem(&directory, StoreOptions { log: Some(Box::new(log)) })?)
+    let options = StoreOptions { log: Some(Box::new(log)) };
+    if is_bucket(url) {
+        let settings = SETTINGS.get().map_or(r#"{"credentials": "environment"}"#, String::as_str);
+        return Ok(Store::open_url(url, settings, options)?);
+    }
+    let directory = directory_of(url)?;
+    if make {
+        make_durable(Path::new(&directory))?;
+    }
+    Ok(Store::open_filesystem(&directory, options)?)
 }
 
 /// The directory that a store's URL names (RFC 8089); a path stands for itself.

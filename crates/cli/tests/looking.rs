@@ -175,7 +175,7 @@ fn wrong_usage_is_said_before_anything_is_done() {
     let store = directory.at("s");
     for (arguments, words) in [
         (vec!["ingest", &store], &["DATASET"][..]),
-        (vec!["ingest", "s3://bucket", "d"], &["s3", "cannot be opened by this build"]),
+        (vec!["ingest", "ftp://bucket", "d"], &["ftp", "cannot be opened by this build"]),
         (vec!["ingest", &store, "d", "--compress", "lzma"], &["lzma", "zstd"]),
         (vec!["ingest", &store, "d", "--follow"], &["exactly one file"]),
         (vec!["ingest", &store, "d", "--partition-by", "a", "--layout", "flat"], &["hive layout"]),

@@ -56,7 +56,7 @@ impl Dataset {
     /// `InvalidArgument` if the dataset has a codec; the store's failure.
     pub fn blob_writer(&self, options: BlobWriterOptions) -> Result<BlobWriter> {
         self.require_no_codec("writing a blob")?;
-        let mut transaction = Transaction::new(self.clone());
+        let mut transaction = Transaction::of_writer(self.clone());
         transaction.open(Context::unlimited(), options.early_writeback).map_err(|error| self.named(error))?;
         Ok(BlobWriter { transaction, bytes: 0, partial: None, pending: Pending::default() })
     }

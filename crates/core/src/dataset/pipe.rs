@@ -458,6 +458,11 @@ impl Pipe {
         }
     }
 
+    /// Gives up what was stored so far, where a drop would leave something behind.
+    pub fn abort(&mut self, context: &Context) {
+        self.upload.abort(context);
+    }
+
     /// Makes the data file durable under its name. After `NoSpace` it may be called again.
     pub fn finish(&mut self) -> Result<DataFile> {
         self.close()?;

@@ -56,7 +56,7 @@ impl Dataset {
     pub fn record_writer(&self, options: WriterOptions) -> Result<RecordWriter> {
         self.require_codec("writing records")?;
         self.require_streaming("writing records")?;
-        let mut transaction = Transaction::new(self.clone());
+        let mut transaction = Transaction::of_writer(self.clone());
         let context = Context::unlimited();
         let partitions = if self.is_partitioned() {
             transaction.stream();

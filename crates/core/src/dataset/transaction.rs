@@ -20,6 +20,9 @@ use crate::options::{CommitOptions, ProgressFn};
 use crate::process::Process;
 use crate::store::Hold;
 
+/// How long data that are given up may take to be removed.
+const CLEANING: Duration = Duration::from_secs(10);
+
 /// What the caller wants of a commit.
 pub(super) struct Terms<'p> {
     pub context: Context,
@@ -102,6 +105,8 @@ pub(super) struct Transaction {
     dataset: Dataset,
     /// In another one nothing may be added, committed or removed.
     process: Process,
+    /// It is a writer's, which is dropped outside any call.
+    is_writers: bool,
     phase: Phase,
     /// The data files that are durable.
     files: Vec<DataFile>,
@@ -147,10 +152,12 @@ enum Phase {
 }
 
 impl Transaction {
+    /// One that ends with the call that makes it.
     pub fn new(dataset: Dataset) -> Self {
         Transaction {
             dataset,
             process: Process::current(),
+            is_writers: false,
             phase: Phase::Empty,
             files: Vec::new(),
             manifest: None,
@@ -165,6 +172,13 @@ impl Transaction {
     pub fn of_parts(dataset: Dataset, parts: WantedParts) -> Self {
         let mut transaction = Transaction::new(dataset);
         transaction.parts = Some(parts);
+        transaction
+    }
+
+    /// One that a writer holds between calls.
+    pub fn of_writer(dataset: Dataset) -> Self {
+        let mut transaction = Transaction::new(dataset);
+        transaction.is_writers = true;
         transaction
     }
 
@@ -261,7 +275,8 @@ impl Transaction {
         if matches!(self.phase, Phase::Streaming | Phase::Open(_) | Phase::Closed(_))
             && !usable.contains(&error.status())
         {
-            self.phase = Phase::Failed(error.clone());
+            let phase = std::mem::replace(&mut self.phase, Phase::Failed(error.clone()));
+            give_up(phase, &cleaning());
         }
     }
 
@@ -437,17 +452,35 @@ impl Transaction {
         if matches!(phase, Phase::Committed) || self.pending.is_some() || self.parts.is_some() {
             return;
         }
+        let context = cleaning();
+        give_up(phase, &context);
         for data in self.files.drain(..) {
             // No manifest names the file: one that cannot be removed now is an orphan, which no reader sees.
-            let _ = self.dataset.store().backend().delete(Context::unlimited(), &data.file.path);
+            let _ = self.dataset.store().backend().delete(&context, &data.file.path);
         }
         self.hold = None;
     }
 }
 
+/// The time for removing what is given up: the call's own may be over, and this must not take as long.
+fn cleaning() -> Context {
+    Context::start(&CallOptions { deadline: Some(CLEANING), ..CallOptions::default() })
+}
+
+/// Gives up what was sent of a data file already.
+fn give_up(phase: Phase, context: &Context) {
+    if let Phase::Open(mut pipe) | Phase::Closed(mut pipe) = phase {
+        pipe.abort(context);
+    }
+}
+
 impl Drop for Transaction {
     fn drop(&mut self) {
-        self.discard();
+        // To free a writer makes no request over a network: what it leaves there is an orphan.
+        let is_remote = self.dataset.store().backend().capabilities().is_remote;
+        if !(self.is_writers && is_remote) {
+            self.discard();
+        }
     }
 }
 

@@ -217,6 +217,7 @@ impl Backend for Filesystem {
             has_locations: true,
             has_conditional_uploads: true,
             has_holds: true,
+            is_remote: false,
         }
     }
 

@@ -117,7 +117,8 @@ fn filesystem(rest: &str) -> Result<String> {
     if path.is_empty() {
         return Err(invalid("a path follows file:, as in file:///srv/lode"));
     }
-    decoded(path).ok_or_else(|| invalid("a % in a file: URL is followed by two hex digits that make UTF-8 text"))
+    decoded(path)
+        .ok_or_else(|| invalid("a % in a file: URL is followed by two hex digits that make UTF-8 text"))
 }
 
 /// Resolves percent escapes.
@@ -150,7 +151,9 @@ fn bucket(service: Service, rest: &str) -> Result<Location> {
     }
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'$');
     if bucket.is_empty() || !bucket.bytes().all(is_plain) || bucket.starts_with('.') {
-        return Err(invalid(format_args!("{shape}, and the bucket's name holds letters, digits, '-', '_' and '.'")));
+        return Err(invalid(format_args!(
+            "{shape}, and the bucket's name holds letters, digits, '-', '_' and '.'"
+        )));
     }
     let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
     if !prefix.is_empty() {

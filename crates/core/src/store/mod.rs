@@ -103,6 +103,8 @@ pub struct Capabilities {
     /// [`Upload::hold`] answers, and an upload is held from its beginning on: clean-up leaves alone what a
     /// living writer holds, however old it is.
     pub has_holds: bool,
+    /// Every operation is a request over a network, so that nothing may be done when a handle is freed.
+    pub is_remote: bool,
 }
 
 /// What a store tells of an object without reading it.

@@ -44,12 +44,12 @@ pub(super) struct Failure {
     /// How long the service asks to wait.
     pub retry_after: Option<Duration>,
     /// The answer's HTTP status and headers, if there was one.
-    pub answer: Answer,
+    pub answer: Box<Answer>,
 }
 
 impl Failure {
     pub fn new(kind: Kind, error: Error) -> Self {
-        Failure { kind, error, retry_after: None, answer: Answer::default() }
+        Failure { kind, error, retry_after: None, answer: Box::default() }
     }
 
     /// Whether another try may succeed.
@@ -117,7 +117,7 @@ fn status_of(kind: Kind, status: StatusCode, code: Option<&str>) -> (Status, Act
 pub(super) fn failure(service: Service, what: &str, answer: Answer, said: Option<&str>) -> Failure {
     let plain = |kind, status, why: String| {
         let error = Error::new(status, format_args!("cannot {what}: {why}"));
-        Failure { kind, error, retry_after: None, answer: answer.clone() }
+        Failure { kind, error, retry_after: None, answer: Box::new(answer.clone()) }
     };
     match (&answer.loss, answer.status) {
         (Some(Loss::NotSent { why, is_final }), _) => {
@@ -132,7 +132,9 @@ pub(super) fn failure(service: Service, what: &str, answer: Answer, said: Option
             let why = format!("the answer is longer than the {most} bytes that it can have");
             plain(Kind::Malformed, Status::Io, why)
         }
-        (Some(Loss::Lost(why)), _) => plain(Kind::Unclear, Status::Io, format!("the connection was lost: {why}")),
+        (Some(Loss::Lost(why)), _) => {
+            plain(Kind::Unclear, Status::Io, format!("the connection was lost: {why}"))
+        }
         (None, Some(status)) if status.is_success() => {
             let why = said.unwrap_or("the answer is not one of such a service");
             plain(Kind::Malformed, Status::Io, format!("HTTP {}, but {why}", status.as_u16()))
@@ -162,8 +164,10 @@ fn refusal(service: Service, what: &str, answer: Answer, status: StatusCode) -> 
         why.push_str(&shown(message));
     }
     if status.is_redirection() {
-        why.push_str(": it points elsewhere, and redirections are not followed: are endpoint and region right?");
-    } else if status == StatusCode::NOT_FOUND && kind != Kind::Absent {
+        why.push_str(
+            ": it points elsewhere, and redirections are not followed: are endpoint and region right?",
+        );
+    } else if status == StatusCode::NOT_FOUND && code.is_none() {
         why.push_str(": it does not say that the object is absent: are bucket and endpoint right?");
     }
     if let Some(id) = REQUEST_IDS.iter().find_map(|name| answer.header(name.as_str())) {
@@ -173,7 +177,7 @@ fn refusal(service: Service, what: &str, answer: Answer, status: StatusCode) -> 
     let seconds = answer.header("retry-after").and_then(|text| text.trim().parse().ok());
     let retry_after = seconds.map(|seconds| Duration::from_secs(seconds).min(LONGEST_PAUSE));
     let error = Error::new(status, format_args!("cannot {what}: {why}")).with_action(action);
-    Failure { kind, error, retry_after, answer }
+    Failure { kind, error, retry_after, answer: Box::new(answer) }
 }
 
 #[cfg(test)]

@@ -23,7 +23,6 @@ impl<T: ObjectStore + MultipartStore + PaginatedListStore> Objects for T {}
 pub(super) struct Client {
     pub service: Service,
     pub store: Arc<dyn Objects>,
-    pub connector: Connector,
     /// What every object's name begins with: empty, or ending in `/`.
     pub prefix: String,
     name: String,
@@ -50,7 +49,6 @@ impl Client {
         Ok(Client {
             service,
             store: made.store,
-            connector: made.connector,
             identity: format!("{name} at {}", made.place),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             name,
@@ -81,7 +79,6 @@ impl Client {
 
 struct Made {
     store: Arc<dyn Objects>,
-    connector: Connector,
     place: String,
     secrets: Vec<String>,
 }
@@ -102,13 +99,18 @@ fn authority(url: &str) -> Result<String> {
 /// A refusal by a builder. What it says may quote what it was given.
 fn refused(service: Service, settings: &Settings) -> Error {
     let what = match (service, settings.credentials) {
-        (Service::Gcs, Credentials::Explicit) => "\"service_account_json\" is not the key of a service account",
+        (Service::Gcs, Credentials::Explicit) => {
+            "\"service_account_json\" is not the key of a service account"
+        }
         (Service::Azure, Credentials::Explicit) => "\"access_key\" or \"sas_token\" is not one of Azure",
         (_, Credentials::Environment) => "the environment does not hold usable credentials and settings",
         _ => "they do not fit together",
     };
     let scheme = service.scheme();
-    Error::new(Status::InvalidArgument, format_args!("the settings of a store of the scheme {scheme}:: {what}"))
+    Error::new(
+        Status::InvalidArgument,
+        format_args!("the settings of a store of the scheme {scheme}:: {what}"),
+    )
 }
 
 fn s3(bucket: &str, settings: &Settings) -> Result<Made> {
@@ -125,7 +127,8 @@ fn s3(bucket: &str, settings: &Settings) -> Result<Made> {
     if let Some(region) = &settings.region {
         builder = builder.with_region(region);
     }
-    let region = builder.get_config_value(&AmazonS3ConfigKey::Region).unwrap_or_else(|| "us-east-1".to_owned());
+    let region =
+        builder.get_config_value(&AmazonS3ConfigKey::Region).unwrap_or_else(|| "us-east-1".to_owned());
     let from_environment = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint];
     let asked = || from_environment.iter().find_map(|key| builder.get_config_value(key));
     let endpoint = settings.endpoint.clone().or_else(asked);
@@ -150,10 +153,10 @@ fn s3(bucket: &str, settings: &Settings) -> Result<Made> {
         // The request for many objects needs a header that some services do not take.
         .with_disable_bulk_delete(true)
         .with_retry(no_retries())
-        .with_http_connector(connector.clone())
+        .with_http_connector(connector)
         .build()
         .map_err(|_| refused(Service::S3, settings))?;
-    Ok(Made { store: Arc::new(store), connector, place: endpoint, secrets })
+    Ok(Made { store: Arc::new(store), place: endpoint, secrets })
 }
 
 /// An endpoint with the bucket in its host's name.
@@ -189,10 +192,10 @@ fn gcs(bucket: &str, settings: &Settings) -> Result<Made> {
         .with_bucket_name(bucket)
         .with_base_url(&endpoint)
         .with_retry(no_retries())
-        .with_http_connector(connector.clone())
+        .with_http_connector(connector)
         .build()
         .map_err(|_| refused(Service::Gcs, settings))?;
-    Ok(Made { store: Arc::new(store), connector, place: endpoint, secrets })
+    Ok(Made { store: Arc::new(store), place: endpoint, secrets })
 }
 
 fn azure(container: &str, settings: &Settings) -> Result<Made> {
@@ -219,7 +222,12 @@ fn azure(container: &str, settings: &Settings) -> Result<Made> {
             .with_credentials(Arc::new(StaticCredentialProvider::new(nobody)))
             .with_skip_signature(true);
     }
-    let keys = [AzureConfigKey::AccessKey, AzureConfigKey::SasKey, AzureConfigKey::ClientSecret, AzureConfigKey::Token];
+    let keys = [
+        AzureConfigKey::AccessKey,
+        AzureConfigKey::SasKey,
+        AzureConfigKey::ClientSecret,
+        AzureConfigKey::Token,
+    ];
     let secrets = keys.iter().filter_map(|key| builder.get_config_value(key)).collect();
     let endpoint = match &settings.endpoint {
         Some(endpoint) if settings.path_style => format!("{}/{account}", endpoint.trim_end_matches('/')),
@@ -232,8 +240,8 @@ fn azure(container: &str, settings: &Settings) -> Result<Made> {
         .with_endpoint(endpoint.clone())
         .with_disable_tagging(true)
         .with_retry(no_retries())
-        .with_http_connector(connector.clone())
+        .with_http_connector(connector)
         .build()
         .map_err(|_| refused(Service::Azure, settings))?;
-    Ok(Made { store: Arc::new(store), connector, place: endpoint, secrets })
+    Ok(Made { store: Arc::new(store), place: endpoint, secrets })
 }

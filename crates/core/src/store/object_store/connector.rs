@@ -6,7 +6,6 @@ use std::error::Error as _;
 use std::fmt;
 use std::net::ToSocketAddrs;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +14,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use object_store::ClientOptions;
 use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody,
+    HttpService,
 };
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::pki_types::CertificateDer;
@@ -121,7 +121,6 @@ struct Wire {
     client: reqwest::Client,
     /// Host and port of the service: what goes elsewhere is for credentials.
     authority: String,
-    requests: AtomicU64,
 }
 
 impl fmt::Debug for Wire {
@@ -160,12 +159,7 @@ impl Connector {
             let what = format_args!("the HTTP client cannot be made: {}", chain(&error.without_url()));
             Error::new(Status::Io, what)
         })?;
-        Ok(Connector(Arc::new(Wire { client, authority, requests: AtomicU64::new(0) })))
-    }
-
-    /// How many requests went to the service so far.
-    pub fn requests(&self) -> u64 {
-        self.0.requests.load(Ordering::Relaxed)
+        Ok(Connector(Arc::new(Wire { client, authority })))
     }
 }
 
@@ -200,8 +194,13 @@ fn failed(kind: HttpErrorKind, text: String) -> HttpError {
 }
 
 impl Wire {
-    async fn send(&self, request: HttpRequest, exchange: &Arc<Exchange>) -> std::result::Result<HttpResponse, HttpError> {
-        let is_service = request.uri().authority().is_some_and(|authority| authority.as_str() == self.authority);
+    async fn send(
+        &self,
+        request: HttpRequest,
+        exchange: &Arc<Exchange>,
+    ) -> std::result::Result<HttpResponse, HttpError> {
+        let is_service =
+            request.uri().authority().is_some_and(|authority| authority.as_str() == self.authority);
         let place = request.uri().host().unwrap_or_default().to_owned();
         let (parts, body) = request.into_parts();
         let url = reqwest::Url::parse(&parts.uri.to_string())
@@ -213,7 +212,6 @@ impl Wire {
         }
         *sent.body_mut() = Some(reqwest::Body::wrap(body));
         if is_service {
-            self.requests.fetch_add(1, Ordering::Relaxed);
             let mut answer = exchange.lock();
             let requests = answer.requests + 1;
             *answer = Answer { requests, ..Answer::default() };
@@ -256,15 +254,16 @@ impl Wire {
         let most = if is_service { exchange.asked.most } else { 1 << 20 };
         let noted = Arc::clone(exchange);
         let limit = usize::try_from(most).unwrap_or(usize::MAX);
-        let body = Limited::new(body, limit).map_err(move |error: Box<dyn std::error::Error + Send + Sync>| {
-            let is_long = error.downcast_ref::<LengthLimitError>().is_some();
-            let why = chain(&*error);
-            let loss = if is_long { Loss::TooLong(most) } else { Loss::Lost(why.clone()) };
-            if is_service {
-                noted.lock().loss = Some(loss);
-            }
-            failed(HttpErrorKind::Decode, why)
-        });
+        let body =
+            Limited::new(body, limit).map_err(move |error: Box<dyn std::error::Error + Send + Sync>| {
+                let is_long = error.downcast_ref::<LengthLimitError>().is_some();
+                let why = chain(&*error);
+                let loss = if is_long { Loss::TooLong(most) } else { Loss::Lost(why.clone()) };
+                if is_service {
+                    noted.lock().loss = Some(loss);
+                }
+                failed(HttpErrorKind::Decode, why)
+            });
         let body = HttpResponseBody::new(body);
         if is_service && exchange.asked.keep_body {
             let whole = body.bytes().await?;
@@ -300,17 +299,16 @@ async fn beginning(mut body: reqwest::Body) -> Bytes {
 
 /// Whether a connection that failed will fail again: the other side is not the one it should be.
 fn is_final(error: &reqwest::Error) -> bool {
-    let mut source = error.source();
-    while let Some(error) = source {
-        if error.downcast_ref::<rustls::Error>().is_some() {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = error.source();
+    while let Some(error) = next {
+        if error.is::<rustls::Error>() {
             return true;
         }
-        if let Some(io) = error.downcast_ref::<std::io::Error>()
-            && io.get_ref().is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some())
-        {
-            return true;
-        }
-        source = error.source();
+        next = match error.downcast_ref::<std::io::Error>() {
+            // Its source would be that of what it holds.
+            Some(io) => io.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static)),
+            None => error.source(),
+        };
     }
     false
 }

@@ -51,6 +51,9 @@ impl<T> Drop for Running<T> {
     }
 }
 
+/// Why a request that was started has no answer; and the request, if it goes on.
+type Unfinished<T> = (Failure, Option<Running<T>>);
+
 /// A service, and the runtime for requests to it. Clones are the same.
 #[derive(Clone)]
 pub(super) struct Link {
@@ -215,7 +218,7 @@ impl Link {
                     }
                 };
                 let kind = if answer.requests == 0 { Kind::Ended } else { kind };
-                Failure { answer, ..Failure::new(kind, error) }
+                Failure { answer: Box::new(answer), ..Failure::new(kind, error) }
             }
         };
         failure.error = self.redacted(failure.error).with_path(ask.key);
@@ -280,7 +283,7 @@ impl Link {
         context: &Context,
         ask: Ask<'_>,
         mut running: Running<T>,
-    ) -> std::result::Result<(T, Answer), (Failure, Option<Running<T>>)> {
+    ) -> std::result::Result<(T, Answer), Unfinished<T>> {
         if let Err(error) = self.check() {
             return Err((Failure::new(Kind::Ended, error), Some(running)));
         }
@@ -318,7 +321,12 @@ impl Tries {
     ///
     /// # Errors
     /// The failure, if there may be none.
-    pub fn next(&mut self, context: &Context, doing: &str, failure: Failure) -> std::result::Result<(), Failure> {
+    pub fn next(
+        &mut self,
+        context: &Context,
+        doing: &str,
+        failure: Failure,
+    ) -> std::result::Result<(), Failure> {
         self.tries += 1;
         self.timeouts += u32::from(failure.kind == Kind::TimedOut);
         let retry = context.retry();

@@ -35,8 +35,10 @@ pub(super) fn parse(body: &[u8]) -> Result<Page, String> {
         match reader.read_event().map_err(|error| format!("its listing is no XML: {error}"))? {
             Event::Start(start) => {
                 let name = start.local_name().as_ref().to_vec();
-                is_listing |= names.is_empty() && matches!(&*name, b"ListBucketResult" | b"EnumerationResults");
-                is_encoded = start.attributes().flatten().any(|attribute| attribute.key.as_ref() == b"Encoded");
+                is_listing |=
+                    names.is_empty() && matches!(&*name, b"ListBucketResult" | b"EnumerationResults");
+                is_encoded =
+                    start.attributes().flatten().any(|attribute| attribute.key.as_ref() == b"Encoded");
                 names.push(name);
                 text.clear();
             }
@@ -62,7 +64,9 @@ pub(super) fn parse(body: &[u8]) -> Result<Page, String> {
                     [b"CommonPrefixes", b"Prefix"] | [b"Blobs", b"BlobPrefix", b"Name"] => {
                         page.prefixes.push(value);
                     }
-                    [b"NextContinuationToken" | b"NextMarker"] if !value.is_empty() => page.next = Some(value),
+                    [b"NextContinuationToken" | b"NextMarker"] if !value.is_empty() => {
+                        page.next = Some(value)
+                    }
                     _ => {}
                 }
                 is_encoded = false;
@@ -105,7 +109,10 @@ mod tests {
 <Blob><Name>b</Name></Blob></Blobs><NextMarker/></EnumerationResults>"#,
         )
         .unwrap();
-        assert_eq!(page, Page { keys: vec!["a".into(), "b".into()], prefixes: vec!["d/".into()], next: None });
+        assert_eq!(
+            page,
+            Page { keys: vec!["a".into(), "b".into()], prefixes: vec!["d/".into()], next: None }
+        );
     }
 
     #[test]

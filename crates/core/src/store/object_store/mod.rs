@@ -84,12 +84,6 @@ impl BucketStore {
         Ok(BucketStore { link: Link::new(client, settings)?, known: Arc::default() })
     }
 
-    /// How many requests were sent so far.
-    #[cfg(test)]
-    fn requests(&self) -> u64 {
-        self.link.client().connector.requests()
-    }
-
     /// A request without a body, whose answer is short.
     fn ask<'a>(&self, doing: &'static str, key: &'a str) -> Ask<'a> {
         self.link.ask(doing, key, 0)
@@ -105,14 +99,14 @@ impl BucketStore {
             async { store.get_opts(&path, options).await.map(|result| result.meta) }
         };
         match link.repeated(context, self.ask("look up", key), head) {
-            Ok((meta, answer)) => {
-                Ok(Some(Told { size: meta.size, e_tag: meta.e_tag, age: age_of(&answer) }))
-            }
+            Ok((meta, answer)) => Ok(Some(Told { size: meta.size, e_tag: meta.e_tag, age: age_of(&answer) })),
             Err(failure) if failure.kind == Kind::Absent => Ok(None),
             // The answer to this request has no body that could say what is absent.
             Err(failure) if failure.answer.status == Some(http::StatusCode::NOT_FOUND) => {
                 match link.first(context, key, 1) {
-                    Ok(Some(piece)) => Ok(Some(Told { size: piece.size, e_tag: piece.version.e_tag, age: None })),
+                    Ok(Some(piece)) => {
+                        Ok(Some(Told { size: piece.size, e_tag: piece.version.e_tag, age: None }))
+                    }
                     Ok(None) => Ok(None),
                     Err(failure) => Err(failure.error),
                 }
@@ -202,8 +196,10 @@ impl BucketStore {
         });
         let answer = match listed {
             Ok(((), answer)) => answer,
-            Err(failure) if failure.answer.status == Some(http::StatusCode::OK) && failure.kind == Kind::Malformed => {
-                failure.answer
+            Err(failure)
+                if failure.answer.status == Some(http::StatusCode::OK) && failure.kind == Kind::Malformed =>
+            {
+                *failure.answer
             }
             Err(failure) => return Err(failure.error),
         };
@@ -295,6 +291,7 @@ impl Backend for BucketStore {
             is_ordered: true,
             has_clock: true,
             has_conditional_uploads: self.link.service() == Service::S3,
+            is_remote: true,
             ..Capabilities::default()
         }
     }
@@ -385,7 +382,8 @@ impl Backend for BucketStore {
         self.pages(context, &prefix, None, false, &mut |key, is_folder| {
             let Some(name) = key.strip_prefix(&prefix) else { return true };
             let name = name.strip_suffix('/').unwrap_or(name);
-            let is_hidden = key::check(name).is_err() || name.contains('/') || (!is_folder && is_temporary(name));
+            let is_hidden =
+                key::check(name).is_err() || name.contains('/') || (!is_folder && is_temporary(name));
             is_hidden || each(name)
         })
     }

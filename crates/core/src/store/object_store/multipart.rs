@@ -58,7 +58,8 @@ impl Multipart {
             return Err(Error::new(Status::PathExists, message).with_path(key));
         }
         let (path, client) = (link.path(key)?, &link.client().store);
-        let begun = link.repeated(context, link.ask("begin the upload of", key, 0), || client.create_multipart(&path));
+        let begun = link
+            .repeated(context, link.ask("begin the upload of", key, 0), || client.create_multipart(&path));
         let (id, _) = begun.map_err(|failure| failure.error)?;
         Ok(Multipart {
             store: store.clone(),
@@ -269,12 +270,13 @@ impl BucketStore {
         let body = String::from_utf8_lossy(&answer.body);
         if body.contains("<Error>") || body.contains("<Error ") {
             let code = code(&answer).unwrap_or_default();
-            let message = format!("cannot complete the upload of {}/{key}: HTTP 200, but {code}", link.client().name());
+            let message =
+                format!("cannot complete the upload of {}/{key}: HTTP 200, but {code}", link.client().name());
             let mut failure = Failure::new(Kind::Unclear, Error::new(Status::Io, message).with_path(key));
             if code == "PreconditionFailed" {
                 failure.kind = Kind::Precondition;
             }
-            return Err(Failure { answer, ..failure });
+            return Err(Failure { answer: Box::new(answer), ..failure });
         }
         Ok(result)
     }
@@ -289,7 +291,8 @@ impl BucketStore {
         if let Some(known) = self.known_completion() {
             return Ok(known);
         }
-        let probe = format!("{}.probe-{:032x}", crate::store::probe::directory(key), crate::id::fresh_nonce());
+        let probe =
+            format!("{}.probe-{:032x}", crate::store::probe::directory(key), crate::id::fresh_nonce());
         let refused = self.try_completion(context, &probe);
         let _ = self.remove(Context::unlimited(), &probe);
         let is_kept = refused?;
@@ -303,10 +306,12 @@ impl BucketStore {
         let (path, store) = (link.path(key)?, &link.client().store);
         let there = Bytes::from_static(b"lode probes whether an upload replaces an object\n");
         self.put(context, key, &there, PutMode::Create).map_err(|failure| failure.error)?;
-        let begun = link.repeated(context, link.ask("begin the upload of", key, 0), || store.create_multipart(&path));
+        let begun =
+            link.repeated(context, link.ask("begin the upload of", key, 0), || store.create_multipart(&path));
         let (id, _) = begun.map_err(|failure| failure.error)?;
         let part = || PutPayload::from_static(b"this must never be read back\n");
-        let sent = link.repeated(context, link.ask("send a part of", key, 0), || store.put_part(&path, &id, 0, part()));
+        let sent = link
+            .repeated(context, link.ask("send a part of", key, 0), || store.put_part(&path, &id, 0, part()));
         let (part, _) = sent.map_err(|failure| failure.error)?;
         let refused = match self.complete(context, key, &path, &id, vec![part], true) {
             Ok(_) => return Ok(false),
@@ -315,7 +320,8 @@ impl BucketStore {
             Err(failure) if failure.kind == Kind::Refused => Ok(false),
             Err(failure) => Err(failure.error),
         };
-        let _ = link.once(context, link.ask("abort the upload of", key, 0), store.abort_multipart(&path, &id));
+        let _ =
+            link.once(context, link.ask("abort the upload of", key, 0), store.abort_multipart(&path, &id));
         refused
     }
 }

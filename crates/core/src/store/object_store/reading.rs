@@ -102,7 +102,12 @@ impl Link {
     ///
     /// # Errors
     /// The failure.
-    pub fn first(&self, context: &Context, key: &str, most: u64) -> std::result::Result<Option<Piece>, Failure> {
+    pub fn first(
+        &self,
+        context: &Context,
+        key: &str,
+        most: u64,
+    ) -> std::result::Result<Option<Piece>, Failure> {
         let ranged = Wanted { range: Some((0, most.clamp(1, FIRST))), version: None };
         match self.piece(context, key, &ranged) {
             // Nothing begins at the start of an empty object; a service may also give it whole.
@@ -140,7 +145,8 @@ impl Link {
         }
         while (piece.bytes.len() as u64) < piece.size {
             let start = piece.bytes.len() as u64;
-            let next = self.next_piece(context, key, (start, piece.size.min(start + RANGE)), &piece.version)?;
+            let next =
+                self.next_piece(context, key, (start, piece.size.min(start + RANGE)), &piece.version)?;
             piece.bytes.extend_from_slice(&next.bytes);
         }
         Ok(Some(piece))
@@ -158,14 +164,18 @@ impl Link {
         match self.piece(context, key, &wanted) {
             Ok(Some(piece)) => Ok(piece),
             Ok(None) => Err(self.changed(key)),
-            Err(failure) if matches!(failure.kind, Kind::Precondition | Kind::Range) => Err(self.changed(key)),
+            Err(failure) if matches!(failure.kind, Kind::Precondition | Kind::Range) => {
+                Err(self.changed(key))
+            }
             Err(failure) => Err(failure),
         }
     }
 
     fn changed(&self, key: &str) -> Failure {
-        let message =
-            format!("{key:?} in {} is not what it was when it was opened: it was replaced", self.client().name());
+        let message = format!(
+            "{key:?} in {} is not what it was when it was opened: it was replaced",
+            self.client().name()
+        );
         Failure::new(Kind::Malformed, Error::new(Status::Corrupt, message).with_path(key))
     }
 }
@@ -232,7 +242,9 @@ impl BucketObject {
                         return Err(failure.error);
                     }
                     // It may have waited too long for this call.
-                    Err((failure, None)) if failure.is_passing() || failure.kind == Kind::Precondition => None,
+                    Err((failure, None)) if failure.is_passing() || failure.kind == Kind::Precondition => {
+                        None
+                    }
                     Err((failure, None)) => return Err(failure.error),
                 }
             }

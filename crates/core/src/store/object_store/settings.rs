@@ -60,7 +60,9 @@ impl Given {
         match self.values.remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) if !text.is_empty() && !text.contains('\0') => Ok(Some(text)),
-            Some(_) => Err(invalid(format_args!("the setting {name:?} of a store is a text that is not empty"))),
+            Some(_) => {
+                Err(invalid(format_args!("the setting {name:?} of a store is a text that is not empty")))
+            }
         }
     }
 
@@ -168,7 +170,9 @@ impl Settings {
         for pair in self.sas_token.iter().flat_map(|token| token.split(['?', '&'])) {
             secrets.extend(pair.strip_prefix("sig=").map(str::to_owned));
         }
-        if let Some(Ok(Value::Object(account))) = self.service_account_json.as_deref().map(serde_json::from_str) {
+        if let Some(Ok(Value::Object(account))) =
+            self.service_account_json.as_deref().map(serde_json::from_str)
+        {
             secrets.extend(account.get("private_key").and_then(Value::as_str).map(str::to_owned));
         }
         secrets
@@ -213,11 +217,14 @@ impl Settings {
                         "of the settings \"access_key\" and \"sas_token\" a store takes one, not both",
                     ));
                 }
-                Service::Gcs if self.service_account_json.is_none() => return missing("service_account_json"),
+                Service::Gcs if self.service_account_json.is_none() => {
+                    return missing("service_account_json");
+                }
                 _ => {}
             }
         }
-        if service == Service::Azure && self.account.is_none() && self.credentials != Credentials::Environment {
+        if service == Service::Azure && self.account.is_none() && self.credentials != Credentials::Environment
+        {
             return Err(invalid("a store of the scheme az: needs the setting \"account\""));
         }
         let check_url = |name: &str, url: &Option<String>| {
@@ -225,7 +232,9 @@ impl Settings {
             let is_web = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
             match url::Url::parse(text) {
                 Ok(url) if is_web(&url) => Ok(()),
-                _ => Err(invalid(format_args!("the setting {name:?} of a store is a URL of http: or https:"))),
+                _ => {
+                    Err(invalid(format_args!("the setting {name:?} of a store is a URL of http: or https:")))
+                }
             }
         };
         check_url("endpoint", &self.endpoint)?;
@@ -255,7 +264,8 @@ mod tests {
         assert_eq!(settings.part_bytes, 8 << 20);
         assert_eq!(settings.request_timeout, Duration::from_secs(30));
         assert_eq!(settings.secrets(), ["hidden"]);
-        let json = format!(r#"{{{KEYS}, "endpoint": "http://127.0.0.1:9000", "allow_http": true, "region": null}}"#);
+        let json =
+            format!(r#"{{{KEYS}, "endpoint": "http://127.0.0.1:9000", "allow_http": true, "region": null}}"#);
         assert!(Settings::parse(Service::S3, &json).unwrap().path_style);
     }
 
@@ -293,7 +303,10 @@ mod tests {
             };
             assert_eq!(error.status(), Status::InvalidArgument, "{json}: {error}");
             assert!(error.message().contains(fragment), "{json}: {error}");
-            assert!(!error.message().contains("hidden") && !error.message().contains("4711"), "{json}: {error}");
+            assert!(
+                !error.message().contains("hidden") && !error.message().contains("4711"),
+                "{json}: {error}"
+            );
         }
     }
 

@@ -17,13 +17,14 @@ pub(super) struct Spool {
 /// A failure of the spool file.
 fn failed(doing: &str, directory: Option<&str>, error: &std::io::Error) -> Error {
     let status = match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded | std::io::ErrorKind::FileTooLarge => {
-            Status::NoSpace
-        }
+        std::io::ErrorKind::StorageFull
+        | std::io::ErrorKind::QuotaExceeded
+        | std::io::ErrorKind::FileTooLarge => Status::NoSpace,
         std::io::ErrorKind::NotFound => Status::NotFound,
         _ => Status::Io,
     };
-    let place = directory.map(|directory| format!(" in the spool directory {directory:?}")).unwrap_or_default();
+    let place =
+        directory.map(|directory| format!(" in the spool directory {directory:?}")).unwrap_or_default();
     let failed = Error::new(status, format_args!("cannot {doing} a spool file{place}: {error}"));
     match error.raw_os_error() {
         Some(errno) => failed.with_errno(errno),
@@ -79,7 +80,10 @@ impl Spool {
 pub(super) fn reserved(bytes: usize) -> Result<Vec<u8>> {
     let mut buffer = Vec::new();
     buffer.try_reserve_exact(bytes).map_err(|_| {
-        Error::new(Status::NoMemory, format_args!("no memory for {bytes} bytes on their way to an object store"))
+        Error::new(
+            Status::NoMemory,
+            format_args!("no memory for {bytes} bytes on their way to an object store"),
+        )
     })?;
     Ok(buffer)
 }

@@ -47,7 +47,9 @@ impl KnownVersions {
     }
 
     fn of(&self, key: &str, expected: &[u8]) -> Option<UpdateVersion> {
-        self.with(|versions| versions.get(key).filter(|(bytes, _)| bytes == expected).map(|(_, version)| version.clone()))
+        self.with(|versions| {
+            versions.get(key).filter(|(bytes, _)| bytes == expected).map(|(_, version)| version.clone())
+        })
     }
 
     fn forget(&self, key: &str) {
@@ -102,7 +104,8 @@ impl BucketStore {
             self.known.versions.forget(key);
             condition = match failure.kind {
                 // It was not there when the service looked for it, or another version was.
-                Kind::Precondition | Kind::Absent => match self.after_refusal(context, key, expected, &value) {
+                Kind::Precondition | Kind::Absent => match self.after_refusal(context, key, expected, &value)
+                {
                     Ok(condition) => condition,
                     Err(failure) => return Swap::Unknown(failure.error),
                 },
@@ -111,7 +114,9 @@ impl BucketStore {
                 _ if failure.is_certain() => return Swap::Failed(failure.error),
                 _ => return Swap::Unknown(failure.error),
             };
-            if let Err(failure) = tries.next(context, "swap an object", Failure { kind: Kind::NotSent, ..failure }) {
+            if let Err(failure) =
+                tries.next(context, "swap an object", Failure { kind: Kind::NotSent, ..failure })
+            {
                 return match condition {
                     Condition::Ended(swap) => swap,
                     _ => Swap::Failed(failure.error),

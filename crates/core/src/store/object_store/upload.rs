@@ -114,7 +114,9 @@ impl BucketUpload {
         let size = spool.size();
         self.begun(context, Some(size))?;
         loop {
-            let (Staged::Spool(spool), Some(multipart)) = (&self.staged, &mut self.multipart) else { return Ok(()) };
+            let (Staged::Spool(spool), Some(multipart)) = (&self.staged, &mut self.multipart) else {
+                return Ok(());
+            };
             // What waits to be sent again comes first; then only one part is in memory.
             multipart.wait(context)?;
             let offset = multipart.sent();
@@ -162,7 +164,9 @@ impl BucketUpload {
         }
         match &mut self.multipart {
             Some(multipart) => multipart.complete(context, self.size, self.hasher.digest128()),
-            None => Put::Failed(Error::new(Status::Internal, "a large object was completed before it was begun")),
+            None => {
+                Put::Failed(Error::new(Status::Internal, "a large object was completed before it was begun"))
+            }
         }
     }
 }
@@ -176,7 +180,9 @@ impl Upload for BucketUpload {
         self.store.link.check()?;
         match &mut self.staged {
             Staged::Spool(spool) => {
-                spool.write(data).map_err(|error| error.context(format_args!("the data of {:?}", self.key)))?;
+                spool
+                    .write(data)
+                    .map_err(|error| error.context(format_args!("the data of {:?}", self.key)))?;
                 self.hasher.update(data);
                 self.size += data.len() as u64;
             }
@@ -272,7 +278,11 @@ impl BucketStore {
             Ok((result, _)) => Ok(result),
             // The object is there; what the answer says of it is not needed.
             Err(failure) if failure.answer.status.is_some_and(|status| status.is_success()) => {
-                Ok(object_store::PutResult { e_tag: None, version: None, extensions: http::Extensions::new() })
+                Ok(object_store::PutResult {
+                    e_tag: None,
+                    version: None,
+                    extensions: http::Extensions::new(),
+                })
             }
             Err(failure) => Err(failure),
         }
