@@ -46,7 +46,7 @@ HEADERS := $(wildcard include/*.h include/*.hpp include/lode/*.hpp)
 export CC CXX CFLAGS CARGO BUILD STATIC_LIBS LODE_SETUP
 
 .DEFAULT_GOAL := help
-.PHONY: ALWAYS help tools demo lib tool wheel full examples check soak fuzz bench header freeze-abi dist deb show-static-libs show-version install uninstall clean
+.PHONY: ALWAYS help tools demo lib tool wheel full examples check soak fuzz miri bench header freeze-abi dist deb show-static-libs show-version install uninstall clean
 
 help:
 	@echo 'make demo       build, and show records going through the library and back'
@@ -57,6 +57,7 @@ help:
 	@echo 'make check      every check there is; LODE_STRICT=1 fails on one that had to be skipped'
 	@echo 'make soak       the checks that take minutes: the model in depth, writers killed at random (SOAK_SECONDS=300)'
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=60; needs a nightly Rust'
+	@echo 'make miri       the unit tests of the C boundary under Miri; needs a nightly Rust'
 	@echo 'make bench      the figures'
 	@echo 'make header     include/lode.h, again from the source'
 	@echo 'make dist       the source archive, which builds without a network, in $(BUILD)/dist'
@@ -189,6 +190,9 @@ soak: lib
 
 fuzz:
 	fuzz/run.sh
+
+miri:
+	tests/miri.sh
 
 bench: examples
 	python3 benches/run.py

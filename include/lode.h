@@ -2,8 +2,8 @@
  * lode.h - datasets as chains of immutable snapshots, for C
  *
  * A store holds datasets; a dataset is a chain of snapshots; a snapshot is a manifest and the data files that
- * it names. A program streams records into a dataset and commits them as one new snapshot: all of them, durably,
- * or none. What was committed is read back verified, by any reader of the Lode format.
+ * it names. A program streams records into a dataset and commits them as one new snapshot: all of them,
+ * durably, or none. What was committed is read back verified, by any reader of the Lode format.
  *
  *   #include <lode.h>
  *   #include <stdio.h>
@@ -61,31 +61,35 @@
  * Strings   Ids, paths and JSON are NUL-terminated UTF-8, and checked: anything else is
  *           LODE_ERR_INVALID_ARGUMENT. Records are bytes with a length.
  * Structs   A struct that the caller fills begins with `size_t struct_size`, its sizeof as the caller was
- *           compiled. All zero but that is valid and means the defaults: LODE_X_INIT initialises a lode_x so, and
- *           lode_x_init does it for what is in memory already. Structs grow at their end only: a size below the
- *           first version's is LODE_ERR_INVALID_ARGUMENT, a field that the library does not know must be zero,
- *           else the answer is LODE_ERR_UNSUPPORTED.
- * Writers   Any number of writers may commit to a dataset at once, from all threads, processes and machines. One
- *           that loses builds on the winner, unless it expects a parent (LODE_ERR_CONFLICT). Writers of the Go
- *           library may alternate with them: the first commit after one of theirs adopts what they
+ *           compiled. All zero but that is valid and means the defaults: LODE_X_INIT initialises a lode_x so,
+ *           and lode_x_init does it for what is in memory already. Structs grow at their end only: a size
+ *           below the first version's, or above 65,536, is LODE_ERR_INVALID_ARGUMENT; a field that the
+ *           library does not know must be zero, else the answer is LODE_ERR_UNSUPPORTED.
+ * Writers   Any number of writers may commit to a dataset at once, from all threads, processes and machines.
+ *           One that loses builds on the winner, unless it expects a parent (LODE_ERR_CONFLICT). Writers of
+ *           the Go library may alternate with them: the first commit after one of theirs adopts what they
  *           wrote. One that is in the middle of a commit is waited for, retry_attempts times, then comes
  *           LODE_ERR_BUSY: try again later; after a minute it has timed out. If it commits beside a commit
  *           here, that says LODE_COMMITTED_BESIDE_FOREIGN, and the next one LODE_ERR_NEEDS_REPAIR, whose way
- *           out is lode_dataset_adopt. LODE_ERR_LAYOUT_MISMATCH says that something of another layout is there.
+ *           out is lode_dataset_adopt. LODE_ERR_LAYOUT_MISMATCH says that something of another layout is
+ *           there.
  * Callbacks An exception or a longjmp must not leave a callback. A callback may use any handle but a
  *           writer, reader or iterator that is in the middle of the call it belongs to.
- * Memory    A failed allocation is LODE_ERR_NO_MEMORY in each call that takes records or bytes into a writer, at any
- *           size, and in every other call from 4,096 bytes on: what grows with records, blobs, manifests and
- *           listings. A smaller one in those other calls (names, ids, handles' parts) ends the process by abort, and
- *           a line on standard error; nothing visible is lost by that.
- * Forks     Stores, datasets, catalogs, snapshots, buffers, tokens and errors work in a forked process as in its
- *           parent. A writer, reader or iterator belongs to the process that made it: in another one its calls
- *           give LODE_ERR_FORKED, and its free closes descriptors and removes nothing. The C library's fork is
- *           noticed, and all that calls it; a bare clone system call is not. If another thread is inside a call
- *           at the time of the fork, the new process must not use the handles of that call.
+ * Memory    A failed allocation is LODE_ERR_NO_MEMORY in each call that takes records or bytes into a writer,
+ *           at any size, and in every other call from 4,096 bytes on: what grows with records, blobs,
+ *           manifests and listings. A smaller one in those other calls (names, ids, handles' parts) ends the
+ *           process by abort, and a line on standard error; nothing visible is lost by that.
+ * Limits    A length above PTRDIFF_MAX is LODE_ERR_INVALID_ARGUMENT. A manifest has at most 256 MiB, and
+ *           takes at most three times its size in memory, or 16 MiB more than its size. A listing holds at
+ *           most 8 MiB of names: beyond some 50,000 of them the store is listed again for each further page.
+ *           A key has at most 4,096 bytes, an id 255.
+ * Forks     Stores, datasets, catalogs, snapshots, buffers, tokens and errors work in a forked process as in
+ *           its parent. A writer, reader or iterator belongs to the process that made it: in another one its
+ *           calls give LODE_ERR_FORKED, and its free closes descriptors and removes nothing. The C library's
+ *           fork is noticed, and all that calls it; a bare clone system call is not. If another thread is
+ *           inside a call at the time of the fork, the new process must not use the handles of that call.
  * Manners   The library prints nothing, reads no environment variable, installs no signal handler and no
- *           atexit function. `append` never syncs; only a commit waits,
- *           and only within its deadline.
+ *           atexit function. `append` never syncs; only a commit waits, and only within its deadline.
  *
  * STATUSES
  *
@@ -152,8 +156,8 @@
 #include <stdint.h>
 
 /*
- * Before a function whose status must not be ignored: compilers that can warn do so. A program may define it as
- * nothing before it includes this header.
+ * Before a function whose status must not be ignored: compilers that can warn do so. A program may define it
+ * as nothing before it includes this header.
  */
 #if !defined(LODE_MUST_CHECK)
 #  if defined(__cplusplus) && __cplusplus >= 201703L
@@ -168,8 +172,8 @@
 #endif
 
 /**
- * Whether this header is of at least the given version, for `#if`: a program that uses what a later version brought
- * asks for that version. lode_version_number tells the version of the library that is running.
+ * Whether this header is of at least the given version, for `#if`: a program that uses what a later version
+ * brought asks for that version. lode_version_number tells the version of the library that is running.
  */
 #define LODE_CHECK_VERSION(major, minor, patch) \
     (LODE_VERSION_NUMBER >= (major) * 1000000 + (minor) * 1000 + (patch))
@@ -192,7 +196,10 @@
 /** An iterator or reader has given one item (or one batch); `LODE_OK` is its end. */
 #define LODE_ITEM 1
 
-/** This exactly-once sequence was committed before; nothing was written. */
+/**
+ * This exactly-once sequence was committed before; nothing was written. The snapshot that the call gives is
+ * the head that says so: the one that committed the sequence, or a later one.
+ */
 #define LODE_ALREADY_COMMITTED 2
 
 /** Committed and durable, but the pointer `latest` could not be moved; the next writer publishes it. */
@@ -243,7 +250,10 @@
 /** The object exists already, and objects are never overwritten. */
 #define LODE_ERR_PATH_EXISTS (-23)
 
-/** The key is empty or would leave the store's root. */
+/**
+ * The key breaks a rule for keys: it is empty or too long, holds a line break, or would leave the store's
+ * root.
+ */
 #define LODE_ERR_INVALID_PATH (-24)
 
 /** A store of the caller's own callbacks failed. */
@@ -288,7 +298,7 @@
 /** The call needs a dataset with a codec. */
 #define LODE_ERR_CODEC_REQUIRED (-60)
 
-/** The dataset's codec cannot write a stream in one pass. */
+/** The dataset's codec cannot write a stream in one pass. Those of this version all can. */
 #define LODE_ERR_CODEC_NOT_STREAMABLE (-61)
 
 /** The dataset's layout is partitioned, and a stream in one pass cannot be. */
@@ -594,8 +604,9 @@ typedef struct lode_record_writer lode_record_writer;
 
 /**
  * A committed snapshot: what its manifest says. It never changes. Threads may share it; it needs neither
- * dataset nor store to live on. The texts that it gives out live until it is freed. The manifest, the metadata and
- * the texts of files are made when they are first asked for; where there is no memory for one, the answer is NULL.
+ * dataset nor store to live on. The texts that it gives out live until it is freed. The manifest, the
+ * metadata and the texts of files are made when they are first asked for; where there is no memory for one,
+ * the answer is NULL.
  *
  * A manifest has at most 256 MiB. A longer one is LODE_ERR_CORRUPT where it is read, and
  * LODE_ERR_INVALID_ARGUMENT where it would be written. One that would take more than three times its size in
@@ -1882,13 +1893,13 @@ lode_status lode_snapshot_find_producer(const lode_snapshot *snapshot,
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
- *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. Of the arguments:
- *         LODE_ERR_INVALID_ARGUMENT (also if the dataset has a codec), LODE_ERR_UNSUPPORTED,
- *         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED. Of the commit:
- *         LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE,
- *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
- *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO,
- *         LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *         LODE_ALREADY_COMMITTED: the producer's sequence was committed before; nothing was written, and
+ *         `snapshot` is the head that says so. Of the arguments: LODE_ERR_INVALID_ARGUMENT (also if the
+ *         dataset has a codec), LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID,
+ *         LODE_ERR_METADATA_RESERVED. Of the commit: LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD,
+ *         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
+ *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store:
+ *         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
  *
  * Any thread; several may write to one dataset at once. Since 0.1.0.
  */
@@ -1929,14 +1940,14 @@ lode_status lode_dataset_write_blob(lode_dataset *dataset,
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
- *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. Of the arguments:
- *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED,
- *         LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_CODEC_REQUIRED. Of the records:
- *         LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT,
- *         LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
- *         LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH,
- *         LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT,
- *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *         LODE_ALREADY_COMMITTED: the producer's sequence was committed before; nothing was written, and
+ *         `snapshot` is the head that says so. Of the arguments: LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID,
+ *         LODE_ERR_METADATA_RESERVED, LODE_ERR_CODEC_REQUIRED. Of the records: LODE_ERR_INVALID_RECORD,
+ *         LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD,
+ *         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
+ *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store:
+ *         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
  *
  * Any thread; several may write to one dataset at once. Since 0.1.0.
  */
@@ -1978,15 +1989,16 @@ void lode_record_iterator_init(lode_record_iterator *iterator, size_t struct_siz
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
- *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. Of the arguments:
- *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_NIL_ITERATOR,
- *         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED,
- *         LODE_ERR_CODEC_REQUIRED, LODE_ERR_CODEC_NOT_STREAMABLE, LODE_ERR_PARTITIONING_NOT_SUPPORTED. Of
- *         the records: LODE_ERR_ITERATOR, LODE_ERR_ITERATOR_CONTRACT, LODE_ERR_INVALID_RECORD,
- *         LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD,
- *         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
- *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store:
- *         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *         LODE_ALREADY_COMMITTED: the producer's sequence was committed before; nothing was written, and
+ *         `snapshot` is the head that says so. Of the arguments: LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_NIL_ITERATOR, LODE_ERR_METADATA_REQUIRED,
+ *         LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_CODEC_REQUIRED,
+ *         LODE_ERR_PARTITIONING_NOT_SUPPORTED. Of the records: LODE_ERR_ITERATOR,
+ *         LODE_ERR_ITERATOR_CONTRACT, LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE. Of the commit:
+ *         LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
+ *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO,
+ *         LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
  *
  * Any thread; several may write to one dataset at once. Since 0.1.0.
  */
@@ -2096,7 +2108,7 @@ void lode_record_writer_options_init(lode_record_writer_options *options, size_t
  * @param writer output: the writer, which the caller owns and frees with lode_record_writer_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_CODEC_REQUIRED,
- *         LODE_ERR_CODEC_NOT_STREAMABLE, LODE_ERR_PARTITIONING_NOT_SUPPORTED, LODE_ERR_IO,
+ *         LODE_ERR_PARTITIONING_NOT_SUPPORTED, LODE_ERR_IO,
  *         LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
@@ -2180,7 +2192,7 @@ lode_status lode_record_writer_append_lines(lode_record_writer *writer,
                                             lode_error **error);
 
 /**
- * How many records are in.
+ * How many records are in. After a commit or an abort: how many were in then.
  *
  * @param writer the writer. NULL: see below.
  * @return the number of records; -1 if another call is using the writer, or `writer` is NULL.
@@ -2200,7 +2212,8 @@ int64_t lode_record_writer_record_count(const lode_record_writer *writer);
 int64_t lode_record_writer_skipped_count(const lode_record_writer *writer);
 
 /**
- * How many bytes the records that are in have, before compression.
+ * How many bytes the records that are in have, before compression. After a commit or an abort: how many they
+ * had then.
  *
  * @param writer the writer. NULL: see below.
  * @return bytes; -1 if another call is using the writer, or `writer` is NULL.
@@ -2226,12 +2239,13 @@ int64_t lode_record_writer_byte_count(const lode_record_writer *writer);
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
- *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. LODE_ERR_INVALID_ARGUMENT,
- *         LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID,
- *         LODE_ERR_METADATA_RESERVED, LODE_ERR_STATE, LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD,
- *         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
- *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT,
- *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *         LODE_ALREADY_COMMITTED: the producer's sequence was committed before; nothing was written, and
+ *         `snapshot` is the head that says so. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_STATE,
+ *         LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
+ *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT, LODE_ERR_MANIFEST_INVALID,
+ *         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -2775,8 +2789,8 @@ const char *lode_snapshot_compressor(const lode_snapshot *snapshot);
  * The metadata that came with the commit, as one JSON object with its keys sorted.
  *
  * @param snapshot the snapshot. NULL: see below.
- * @return UTF-8, owned by the snapshot, until lode_snapshot_free; "{}" if there is none; NULL if `snapshot` is
- *         NULL or memory ran out.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; "{}" if there is none; NULL if `snapshot`
+ *         is NULL or memory ran out.
  *
  * Cannot fail. Any thread. Since 0.1.0.
  */
@@ -2786,8 +2800,8 @@ const char *lode_snapshot_metadata_json(const lode_snapshot *snapshot);
  * The whole manifest, byte for byte as it is stored.
  *
  * @param snapshot the snapshot. NULL: see below.
- * @return JSON text, UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is NULL or memory
- *         ran out.
+ * @return JSON text, UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is NULL or
+ *         memory ran out.
  *
  * Cannot fail. Any thread. Since 0.1.0.
  */
@@ -2808,13 +2822,12 @@ size_t lode_snapshot_file_count(const lode_snapshot *snapshot);
  *
  * @param snapshot the snapshot. NULL: see below.
  * @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
- * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range, `snapshot` is
- *         NULL or memory ran out.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range,
+ *         `snapshot` is NULL or memory ran out.
  *
  * Cannot fail. Any thread. Since 0.1.0.
  */
-const char *lode_snapshot_file_path(const lode_snapshot *snapshot,
-                                    size_t index);
+const char *lode_snapshot_file_path(const lode_snapshot *snapshot, size_t index);
 
 /**
  * Where another program finds a data file: an absolute path, as of the opening of the store.

@@ -94,7 +94,10 @@ mod tests {
     use super::*;
     use crate::error::{lode_error_free, lode_error_message, lode_error_status};
     use crate::panic::query;
-    use crate::status::{LODE_ERR_INTERNAL, LODE_ERR_STATE, LODE_ITEM};
+    use crate::status::{
+        LODE_ERR_ACCESS_DENIED, LODE_ERR_CODEC_NOT_STREAMABLE, LODE_ERR_INTERNAL, LODE_ERR_STATE,
+        LODE_ERR_UNKNOWN, LODE_ITEM,
+    };
     use std::ffi::CStr;
     use std::ptr;
 
@@ -150,6 +153,27 @@ mod tests {
         // SAFETY: NULL is allowed.
         let status = unsafe { run("lode_test", ptr::null_mut(), |_| panic!("x")) };
         assert_eq!(status, LODE_ERR_INTERNAL);
+    }
+
+    /// Statuses that no call of a build without features gives: those of later versions, and of stores in buckets,
+    /// whose own tests check what they say.
+    #[test]
+    fn a_status_that_this_build_does_not_give_goes_out_like_any_other() {
+        for (status, expected, what) in [
+            (Status::Unknown, LODE_ERR_UNKNOWN, "nothing is known of it"),
+            (Status::AccessDenied, LODE_ERR_ACCESS_DENIED, "the bucket refuses the key"),
+            (Status::CodecNotStreamable, LODE_ERR_CODEC_NOT_STREAMABLE, "a codec that needs two passes"),
+        ] {
+            let mut error = ptr::null_mut();
+            // SAFETY: `error` may be written.
+            let given = unsafe { run("lode_test", &mut error, |call| Err(call.fault(status, what))) };
+            assert_eq!(given, expected);
+            // SAFETY: made by `run`.
+            assert_eq!(unsafe { lode_error_status(error) }, expected);
+            assert_eq!(message(error), format!("lode_test: {what}"));
+            // SAFETY: ours, once.
+            unsafe { lode_error_free(error) };
+        }
     }
 
     #[test]

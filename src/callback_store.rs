@@ -5,7 +5,8 @@
 
 mod backend;
 mod reentrancy;
-#[cfg(test)]
+// No unsafe code here: Miri runs the tests of `store_callbacks`.
+#[cfg(all(test, not(miri)))]
 mod tests;
 
 pub(crate) use self::backend::CallbackStore;

@@ -27,12 +27,12 @@ impl Handle for lode_buffer {
 
 impl Shared for lode_buffer {}
 
-/// What every call on an object is given: the store, held for as long as the call, since a callback may free the
-/// caller's handle; a key or prefix; limits.
+/// What every call on an object is given: the store, held for as long as the call, since a callback may free
+/// the caller's handle; a key or prefix; limits.
 ///
 /// # Safety
-/// `store` is NULL or a store that lives; `key` is NULL or NUL-terminated and readable for `'a`; `options` is NULL or a
-/// struct as lode.h describes it.
+/// `store` is NULL or a store that lives; `key` is NULL or NUL-terminated and readable for `'a`; `options` is
+/// NULL or a struct as lode.h describes it.
 unsafe fn decode<'a>(
     call: &Call,
     store: *mut lode_store,

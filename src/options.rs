@@ -217,13 +217,14 @@ impl Listener {
     }
 }
 
-/// Fills a struct of the caller's with the defaults: zeros, and its size. Writes no more than `size` bytes.
+/// Fills a struct of the caller's with the defaults: zeros, and its size. Writes no more than `size` bytes, and none if
+/// no struct can have that size.
 ///
 /// # Safety
 /// `pointer` is NULL or `size` bytes may be written there.
 pub(super) unsafe fn init<T: Versioned>(pointer: *mut T, size: usize) {
     // No fence: nothing here can panic.
-    if pointer.is_null() {
+    if pointer.is_null() || size > MAX_STRUCT_SIZE {
         return;
     }
     // SAFETY: as asked of the caller. Bytes beyond what this version knows are zeroed, too: they must be
@@ -289,7 +290,7 @@ mod tests {
         let mut given = later();
         given.options.deadline_ms = 5;
         // SAFETY: as long as it says.
-        let read = unsafe { CALL.options(&raw const given.options, "call") }.unwrap();
+        let read = unsafe { CALL.options((&raw const given).cast::<lode_call_options>(), "call") }.unwrap();
         assert_eq!(read.deadline_ms, 5);
         given.more[15] = 1;
         // SAFETY: as long as it says; the pointer spans the whole struct.

@@ -1,5 +1,5 @@
-//! Structs of callbacks that the caller implements for one call, such as `lode_record_iterator`: each is taken over
-//! before anything else, is asked why it ended, and is released once.
+//! Structs of callbacks that the caller implements for one call, such as `lode_record_iterator`: each is
+//! taken over before anything else, is asked why it ended, and is released once.
 
 use std::ffi::{CStr, c_char, c_void};
 use std::fmt;
@@ -46,7 +46,7 @@ impl<T: PullCallbacks> PullGuard<T> {
     /// `NilIterator`, or `InvalidArgument` if the struct cannot be read; beside the struct, `Unsupported`.
     pub(super) unsafe fn take(call: &Call, pointer: *const T, name: &str) -> Result<(Self, Result<()>)> {
         if pointer.is_null() {
-            let message = format_args!("{name} is NULL: there is nothing to pull from");
+            let message = format_args!("{name} is NULL: there is no {} to pull from", T::NAME);
             return Err(call.fault(Status::NilIterator, message));
         }
         // SAFETY: as asked of the caller.

@@ -121,7 +121,7 @@ pub unsafe extern "C" fn lode_record_writer_options_init(
 /// @param writer output: the writer, which the caller owns and frees with lode_record_writer_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_CODEC_REQUIRED,
-///         LODE_ERR_CODEC_NOT_STREAMABLE, LODE_ERR_PARTITIONING_NOT_SUPPORTED, LODE_ERR_IO,
+///         LODE_ERR_PARTITIONING_NOT_SUPPORTED, LODE_ERR_IO,
 ///         LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
@@ -273,7 +273,7 @@ unsafe fn ask(writer: *const lode_record_writer, what: impl FnOnce(&RecordWriter
     })
 }
 
-/// How many records are in.
+/// How many records are in. After a commit or an abort: how many were in then.
 ///
 /// @param writer the writer. NULL: see below.
 /// @return the number of records; -1 if another call is using the writer, or `writer` is NULL.
@@ -297,7 +297,8 @@ pub unsafe extern "C" fn lode_record_writer_skipped_count(writer: *const lode_re
     unsafe { ask(writer, RecordWriter::skipped) }
 }
 
-/// How many bytes the records that are in have, before compression.
+/// How many bytes the records that are in have, before compression. After a commit or an abort: how many they
+/// had then.
 ///
 /// @param writer the writer. NULL: see below.
 /// @return bytes; -1 if another call is using the writer, or `writer` is NULL.
@@ -325,12 +326,13 @@ pub unsafe extern "C" fn lode_record_writer_byte_count(writer: *const lode_recor
 ///        not wanted.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
-///         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. LODE_ERR_INVALID_ARGUMENT,
-///         LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID,
-///         LODE_ERR_METADATA_RESERVED, LODE_ERR_STATE, LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD,
-///         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
-///         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT,
-///         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+///         LODE_ALREADY_COMMITTED: the producer's sequence was committed before; nothing was written, and
+///         `snapshot` is the head that says so. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
+///         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_STATE,
+///         LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE,
+///         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
+///         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT, LODE_ERR_MANIFEST_INVALID,
+///         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]

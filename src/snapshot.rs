@@ -13,8 +13,9 @@ use lode_core::error::Result;
 use lode_core::manifest::{FileRef, Manifest};
 
 /// A committed snapshot: what its manifest says. It never changes. Threads may share it; it needs neither
-/// dataset nor store to live on. The texts that it gives out live until it is freed. The manifest, the metadata and
-/// the texts of files are made when they are first asked for; where there is no memory for one, the answer is NULL.
+/// dataset nor store to live on. The texts that it gives out live until it is freed. The manifest, the
+/// metadata and the texts of files are made when they are first asked for; where there is no memory for one,
+/// the answer is NULL.
 ///
 /// A manifest has at most 256 MiB. A longer one is LODE_ERR_CORRUPT where it is read, and
 /// LODE_ERR_INVALID_ARGUMENT where it would be written. One that would take more than three times its size in
@@ -31,8 +32,8 @@ impl Handle for lode_snapshot {
 
 impl Shared for lode_snapshot {}
 
-/// A snapshot with its texts as C reads them. Those that a manifest may have many or long ones of are made when
-/// they are first asked for.
+/// A snapshot with its texts as C reads them. Those that a manifest may have many or long ones of are made
+/// when they are first asked for.
 pub(super) struct View {
     pub(super) snapshot: Snapshot,
     id: CString,
@@ -291,8 +292,8 @@ pub unsafe extern "C" fn lode_snapshot_compressor(snapshot: *const lode_snapshot
 /// The metadata that came with the commit, as one JSON object with its keys sorted.
 ///
 /// @param snapshot the snapshot. NULL: see below.
-/// @return UTF-8, owned by the snapshot, until lode_snapshot_free; "{}" if there is none; NULL if `snapshot` is
-///         NULL or memory ran out.
+/// @return UTF-8, owned by the snapshot, until lode_snapshot_free; "{}" if there is none; NULL if `snapshot`
+///         is NULL or memory ran out.
 ///
 /// Cannot fail. Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -308,8 +309,8 @@ pub unsafe extern "C" fn lode_snapshot_metadata_json(snapshot: *const lode_snaps
 /// The whole manifest, byte for byte as it is stored.
 ///
 /// @param snapshot the snapshot. NULL: see below.
-/// @return JSON text, UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is NULL or memory
-///         ran out.
+/// @return JSON text, UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is NULL or
+///         memory ran out.
 ///
 /// Cannot fail. Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -336,8 +337,8 @@ pub unsafe extern "C" fn lode_snapshot_file_count(snapshot: *const lode_snapshot
 ///
 /// @param snapshot the snapshot. NULL: see below.
 /// @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
-/// @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range, `snapshot` is
-///         NULL or memory ran out.
+/// @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range,
+///         `snapshot` is NULL or memory ran out.
 ///
 /// Cannot fail. Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -11,7 +11,8 @@ pub type lode_status = i32;
 pub const LODE_OK: i32 = 0;
 /// An iterator or reader has given one item (or one batch); `LODE_OK` is its end.
 pub const LODE_ITEM: i32 = 1;
-/// This exactly-once sequence was committed before; nothing was written.
+/// This exactly-once sequence was committed before; nothing was written. The snapshot that the call gives is
+/// the head that says so: the one that committed the sequence, or a later one.
 pub const LODE_ALREADY_COMMITTED: i32 = 2;
 /// Committed and durable, but the pointer `latest` could not be moved; the next writer publishes it.
 pub const LODE_COMMITTED_UNPUBLISHED: i32 = 3;
@@ -45,7 +46,8 @@ pub const LODE_ERR_NO_SPACE: i32 = -21;
 pub const LODE_ERR_NOT_FOUND: i32 = -22;
 /// The object exists already, and objects are never overwritten.
 pub const LODE_ERR_PATH_EXISTS: i32 = -23;
-/// The key is empty or would leave the store's root.
+/// The key breaks a rule for keys: it is empty or too long, holds a line break, or would leave the store's
+/// root.
 pub const LODE_ERR_INVALID_PATH: i32 = -24;
 /// A store of the caller's own callbacks failed.
 pub const LODE_ERR_STORE: i32 = -25;
@@ -75,7 +77,7 @@ pub const LODE_ERR_METADATA_INVALID: i32 = -51;
 pub const LODE_ERR_METADATA_RESERVED: i32 = -52;
 /// The call needs a dataset with a codec.
 pub const LODE_ERR_CODEC_REQUIRED: i32 = -60;
-/// The dataset's codec cannot write a stream in one pass.
+/// The dataset's codec cannot write a stream in one pass. Those of this version all can.
 pub const LODE_ERR_CODEC_NOT_STREAMABLE: i32 = -61;
 /// The dataset's layout is partitioned, and a stream in one pass cannot be.
 pub const LODE_ERR_PARTITIONING_NOT_SUPPORTED: i32 = -62;

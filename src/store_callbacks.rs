@@ -485,3 +485,6 @@ pub unsafe extern "C" fn lode_store_open_callbacks(
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,8 +45,8 @@ pub(super) fn c_text(text: &str) -> Result<CString> {
 pub(super) struct LazyText(OnceLock<Option<CString>>);
 
 impl LazyText {
-    /// The text that `text` gives, NUL-terminated: it stays where it is as long as this lives. NULL if there is none,
-    /// or no memory for it: the next call then tries again.
+    /// The text that `text` gives, NUL-terminated: it stays where it is as long as this lives. NULL if there
+    /// is none, or no memory for it: the next call then tries again.
     pub(super) fn get<T: AsRef<str>>(&self, text: impl FnOnce() -> Option<T>) -> *const c_char {
         let made = match self.0.get() {
             Some(made) => made,

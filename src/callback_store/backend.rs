@@ -7,7 +7,9 @@ use lode_core::context::Context;
 use lode_core::error::{Error, Result, Status};
 use lode_core::id;
 use lode_core::store::key::{self, folder, is_temporary};
-use lode_core::store::{Backend, Capabilities, Durability, Head, LockWait, Object, Put, Swap, Upload};
+use lode_core::store::{
+    Backend, Capabilities, Durability, Head, LockWait, Object, Put, Swap, Upload, list_names_by_keys,
+};
 
 /// More than any pointer has; a longer one is damaged.
 const LONGEST_SWAPPED: u64 = 1 << 20;
@@ -241,26 +243,8 @@ impl Backend for CallbackStore {
 
     fn list_names(&self, context: &Context, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
         let prefix = folder(prefix)?;
-        let mut names: Vec<String> = Vec::new();
-        // Of sorted listings, the usual ones, each name is kept once; of others, twice at most.
-        let mut sorted = 1_024;
-        self.keys(context, &prefix, &mut |key| {
-            let rest = &key[prefix.len()..];
-            let name = rest.split_once('/').map_or(rest, |(name, _)| name);
-            if names.last().is_none_or(|last| last != name) {
-                names.push(name.to_owned());
-            }
-            if names.len() / 2 > sorted {
-                names.sort_unstable();
-                names.dedup();
-                sorted = names.len().max(1_024);
-            }
-            true
-        })?;
-        names.sort_unstable();
-        names.dedup();
-        names.iter().all(|name| each(name));
-        Ok(())
+        // Not called within the callback: `each` may use the store.
+        list_names_by_keys(context, &prefix, |each| self.keys(context, &prefix, each), each)
     }
 
     fn delete(&self, context: &Context, key: &str) -> Result<()> {

@@ -461,17 +461,18 @@ fn a_serial_store_has_one_callback_at_a_time() {
     };
     let fake = Fake { serial: true, instead: Arc::new(instead), ..Fake::default() };
     let store = fake.store();
+    let (threads, puts) = (4, 20);
     std::thread::scope(|scope| {
-        for n in 0..4 {
+        for n in 0..threads {
             let store = store.clone();
             scope.spawn(move || {
-                for m in 0..20 {
+                for m in 0..puts {
                     store.put(&format!("{n}/{m}"), b"x", &CallOptions::default()).unwrap();
                 }
             });
         }
     });
-    assert_eq!(fake.keys().len(), 80);
+    assert_eq!(fake.keys().len(), threads * puts);
 }
 
 #[test]

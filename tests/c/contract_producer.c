@@ -30,6 +30,15 @@ static void once(void)
     GIVES(LODE_OK, stream(dataset, "meter", 70, NULL, &second, error));
     GIVES(LODE_OK, stream(dataset, "meter", 69, "late", NULL, error));
     GIVES(LODE_ALREADY_COMMITTED, stream(dataset, "meter", 69, "late", NULL, error));
+    /* The snapshot that comes with it is the head that says so: by now a later one. */
+    lode_snapshot *head = NULL, *later = NULL;
+    GIVES(LODE_OK, lode_dataset_find_latest(dataset, NULL, &head, error));
+    GIVES(LODE_ALREADY_COMMITTED, stream(dataset, "meter", 70, "elsewhere", &later, error));
+    CHECK(strcmp(lode_snapshot_id(later), lode_snapshot_id(head)) == 0 &&
+              strcmp(lode_snapshot_id(later), lode_snapshot_id(second)) != 0,
+          "the repetition gives %s, the head is %s", lode_snapshot_id(later), lode_snapshot_id(head));
+    lode_snapshot_free(head);
+    lode_snapshot_free(later);
     REFUSED(LODE_ERR_SEQUENCE_TOO_OLD, "the highest that is committed is 70", stream(dataset, "meter", 6, NULL, NULL, error));
     GIVES(LODE_OK, stream(dataset, "another", 6, NULL, NULL, error));
 

@@ -89,7 +89,12 @@ static void one_by_one(void)
     /* After an abort, too. */
     writer = new_writer(dataset, LODE_BAD_RECORD_FAIL);
     GIVES(LODE_OK, append(writer, "1", error));
+    int64_t records = lode_record_writer_record_count(writer);
+    bytes = lode_record_writer_byte_count(writer);
+    CHECK(records > 0 && bytes > 0, "%" PRId64 " records of %" PRId64 " bytes are in", records, bytes);
     GIVES(LODE_OK, lode_record_writer_abort(writer, error));
+    CHECK(lode_record_writer_record_count(writer) == records && lode_record_writer_byte_count(writer) == bytes,
+          "the abort changed the counts");
     REFUSED(LODE_ERR_STATE, "abort", append(writer, "1", error));
     REFUSED(LODE_ERR_STATE, "abort", lode_record_writer_append_lines(writer, "1\n", 2, &n, error));
     REFUSED(LODE_ERR_STATE, "abort", lode_record_writer_commit(writer, "{}", NULL, NULL, error));

@@ -97,12 +97,10 @@ static void outcome(const char *call, lode_status status, lode_error *error)
     disarm();
     if (!has_failed) {
         CHECK(status >= 0, "%s gave %s: %s", call, lode_status_name(status), lode_error_message(error));
+        lode_error_free(error);
     } else if (status < 0) {
-        CHECK(status == LODE_ERR_NO_MEMORY, "%s gave %s: %s", call, lode_status_name(status), lode_error_message(error));
-        CHECK(lode_error_status(error) == status, "%s: the error is of another status", call);
-        CHECK(strstr(lode_error_message(error), "memory") != NULL, "%s: message: %s", call, lode_error_message(error));
+        refused_at(__FILE__, __LINE__, call, status, error, LODE_ERR_NO_MEMORY, "memory");
     }
-    lode_error_free(error);
 }
 
 static void append_one(void)

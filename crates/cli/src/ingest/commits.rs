@@ -1,23 +1,23 @@
-//! Committing batches: tried again as the library advises, reported, and counted.
+//! Committing batches: with retries, reported, and counted.
 
 use std::time::Duration;
 
-use lode_core::context::{CallOptions, CancelToken};
-use lode_core::dataset::{Commit, Dataset, Outcome, Record, Resolution, Snapshot};
+use lode_core::Error;
+use lode_core::context::{CallOptions, CancelToken, Retry};
+use lode_core::dataset::{Commit, Dataset, Outcome, Record, Snapshot};
 use lode_core::manifest::Metadata;
 use lode_core::options::{CommitOptions, Producer};
-use lode_core::{Action, Error, Status};
 
-use super::batch::{Batch, Held};
+use super::batch::Batch;
 use super::position::Position;
 use crate::args::Ingest;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::progress::Progress;
 
-/// How often a commit is tried, and how long the pause before the second try is; it doubles.
-const TRIES: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(100);
+/// How often a commit is tried, and how long the pauses are.
+const RETRY: Retry =
+    Retry { attempts: 5, base: Duration::from_millis(100), cap: Duration::from_millis(1_600) };
 
 /// What is committed, and under which terms.
 pub struct Commits<'a> {
@@ -104,24 +104,7 @@ impl<'a> Commits<'a> {
         progress: &Progress,
     ) -> Result<()> {
         let text = position.map(Position::to_text).transpose()?.unwrap_or_default();
-        let mut pause = PAUSE;
-        let mut tries = 1;
-        let commit = loop {
-            match self.try_once(&mut batch, &text) {
-                Ok(commit) => break commit,
-                Err(error)
-                    if matches!(error.action(), Action::Retry | Action::Resolve)
-                        && tries < TRIES
-                        && !self.is_over(&error) =>
-                {
-                    progress.say(&format!("{} ({}); trying again", error.message(), error.status().name()));
-                    std::thread::sleep(pause);
-                    pause *= 2;
-                    tries += 1;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        };
+        let commit = self.make(&mut batch, &text)?;
         self.report(&commit, &batch, progress)?;
         if self.options.producer.is_some() {
             self.sequence += 1;
@@ -134,43 +117,23 @@ impl<'a> Commits<'a> {
         Ok(())
     }
 
-    /// Whether to try again would be against the caller's own wish.
-    fn is_over(&self, error: &Error) -> bool {
-        self.cancel.is_cancelled()
-            || matches!(error.status(), Status::Deadline | Status::Cancelled | Status::Aborted)
-    }
-
-    fn try_once(&mut self, batch: &mut Batch, position: &str) -> std::result::Result<Commit, Error> {
+    fn make(&mut self, batch: &mut Batch, position: &str) -> std::result::Result<Commit, Error> {
         let producer = self.options.producer.as_deref();
         let producer = producer.map(|id| Producer { id, sequence: self.sequence + 1, position });
-        let options = || CommitOptions {
+        let options = CommitOptions {
             call: self.call(),
             producer,
+            retry: Some(RETRY),
             expected_parent: self.options.expect_parent.as_deref(),
             ..CommitOptions::default()
         };
         match batch {
-            // The writer keeps what it has staged, and a further try begins with what became of the one
-            // before.
-            Batch::Staged(writer) => writer.commit(self.metadata.clone(), options()),
-            Batch::Held(held) => match self.write(held, options()) {
-                Err(error) if error.status() == Status::CommitUnknown => self.resolve(error),
-                answer => answer,
-            },
-        }
-    }
-
-    fn write(&self, held: &Held, options: CommitOptions<'_>) -> std::result::Result<Commit, Error> {
-        let records: Vec<Record<'_>> = held.iter().map(|data| Record { data, unix_nanos: None }).collect();
-        self.dataset.write_records(&records, self.metadata.clone(), options)
-    }
-
-    /// What became of a commit in doubt; if it is certain that nothing did, it may be tried again.
-    fn resolve(&self, doubt: Error) -> std::result::Result<Commit, Error> {
-        let Some(id) = doubt.snapshot_id() else { return Err(doubt) };
-        match self.dataset.resolve_commit(id, &self.call())? {
-            Resolution::Committed(snapshot) => Ok(Commit { outcome: Outcome::Committed, snapshot }),
-            Resolution::NotCommitted => Err(doubt.with_action(Action::Retry)),
+            Batch::Staged(writer) => writer.commit(self.metadata.clone(), options),
+            Batch::Held(held) => {
+                let record = |data| Record { data, unix_nanos: None };
+                let records: Vec<Record<'_>> = held.iter().map(record).collect();
+                self.dataset.write_records(&records, self.metadata.clone(), options)
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use super::{Catalog, SnapshotFilter};
 use crate::context::Context;
 use crate::dataset::Snapshot;
 use crate::error::{Error, Result, Status};
-use crate::history::{History, ManifestRead, read_manifest};
+use crate::history::{FirstCanonical, History, ManifestRead, read_manifest};
 use crate::id;
 use crate::iter::Steps;
 use crate::layout::{Layout, SEGMENTS};
@@ -61,7 +61,9 @@ impl DatasetEntry {
     }
 
     fn history<'a>(&'a self, context: &'a Context) -> History<'a> {
-        History { store: &self.catalog.store, dataset: &self.dataset, layout: self.layout(), context }
+        let first_canonical = FirstCanonical::default();
+        let store = &self.catalog.store;
+        History { store, dataset: &self.dataset, layout: self.layout(), context, first_canonical }
     }
 
     /// Whether there is a snapshot. Mostly the pointer tells, without a listing.

@@ -117,7 +117,7 @@ fn datasets_are_those_that_have_a_snapshot_of_the_layout() {
     put(&store, "datasets/pointer/latest", b"1700000000000000000");
     put(&store, "datasets/deeper/snapshots/1/data/manifest.json", b"x");
     put(&store, "datasets/manifest.json", b"x");
-    put(&store, "datasets/line\nbreak/snapshots/1/manifest.json", b"x");
+    put(&store, "datasets/tab\tstop/snapshots/1/manifest.json", b"x");
     let written = commit(&store, "written", "1");
     // A pointer that is none does not hide what is there.
     put(&store, "datasets/foo/latest", &[0xFF; 5000]);
@@ -295,7 +295,8 @@ fn a_manifest_is_read_by_its_exact_key_alone() {
         ("datasets/events/latest", Status::InvalidArgument, "no key of a manifest"),
         ("datasets/events/snapshots/1/data/manifest.json", Status::InvalidArgument, "no key of a manifest"),
         ("datasets/events/snapshots/1/manifest.json.tmp", Status::InvalidArgument, "no key of a manifest"),
-        ("datasets/e\ne/snapshots/1/manifest.json", Status::InvalidArgument, "control character"),
+        ("datasets/e\te/snapshots/1/manifest.json", Status::InvalidArgument, "control character"),
+        ("datasets/e\ne/snapshots/1/manifest.json", Status::InvalidPath, "line break"),
         ("datasets/events/snapshots/2/manifest.json", Status::NotFound, "there is no manifest"),
     ] {
         let error = catalog.manifest(key, &NO_CALL).err().unwrap();

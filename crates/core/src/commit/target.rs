@@ -2,7 +2,7 @@
 
 use super::go_compat::Sightings;
 use crate::context::Context;
-use crate::history::{History, SlotKey};
+use crate::history::{FirstCanonical, History, SlotKey};
 use crate::layout::Layout;
 use crate::manifest::FileFormat;
 use crate::store::{Backend, Durability, Store};
@@ -42,6 +42,7 @@ impl<'a> Target<'a> {
 
     /// Reads the dataset's history for a call.
     pub fn history(&self, context: &'a Context) -> History<'a> {
-        History { store: self.store, dataset: self.dataset, layout: self.layout, context }
+        let first_canonical = FirstCanonical::default();
+        History { store: self.store, dataset: self.dataset, layout: self.layout, context, first_canonical }
     }
 }

@@ -182,7 +182,7 @@ impl RecordWriter {
         }
     }
 
-    /// How many records are in.
+    /// How many records are in; after a commit or an abort, how many were in then.
     #[must_use]
     pub fn records(&self) -> u64 {
         self.records

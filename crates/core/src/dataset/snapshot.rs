@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Dataset, ReadOptions, Verify};
 use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
-use crate::history::StoredManifest;
+use crate::history::{FirstCanonical, History, StoredManifest};
 use crate::id;
 use crate::iter::{Iter, Steps};
 use crate::manifest::{FileRef, Manifest};
@@ -136,11 +136,12 @@ impl Dataset {
     fn list(&self, context: &Context) -> Result<Listed> {
         let head = self.find_latest(context)?.map(|head| head.id().to_owned());
         let mut ids = Pages::new(ROOM, Order::Ascending);
+        let history = self.history(context);
         if head.is_some() {
             context.check("listing snapshots")?;
-            self.history(context).fill_ids(&mut ids)?;
+            history.fill_ids(&mut ids)?;
         }
-        Ok(Listed { dataset: self.clone(), ids, head })
+        Ok(Listed { dataset: self.clone(), ids, head, first_canonical: history.first_canonical })
     }
 
     pub(super) fn find_latest(&self, context: &Context) -> Result<Option<Snapshot>> {
@@ -184,11 +185,13 @@ struct Listed {
     ids: Pages,
     /// The head, until it has been given.
     head: Option<String>,
+    first_canonical: FirstCanonical,
 }
 
 impl Listed {
     fn next_stored(&mut self, context: &Context) -> Result<Option<StoredManifest>> {
-        let history = self.dataset.history(context);
+        let first_canonical = self.first_canonical.clone();
+        let history = History { first_canonical, ..self.dataset.history(context) };
         while let Some(head) = self.head.take() {
             context.step("reading snapshots")?;
             let found = match history.next_id(&mut self.ids)? {

@@ -337,9 +337,10 @@ impl Transaction {
         let decided = match ended {
             Ended::Decided(decided) => decided,
             Ended::AlreadyCommitted(head) => {
+                // First of all: if the head cannot be read, the commit may be repeated.
+                let snapshot = self.dataset.snapshot(&head, &CallOptions::default())?;
                 self.discard();
                 self.phase = Phase::Committed;
-                let snapshot = self.dataset.snapshot(&head, &CallOptions::default())?;
                 return Ok(Commit { outcome: Outcome::AlreadyCommitted, snapshot });
             }
         };
@@ -542,7 +543,7 @@ impl Content for Attempt<'_, '_> {
         seen: Option<&Decision>,
     ) -> Result<Option<Id>> {
         match &self.transaction.parts {
-            Some(parts) => parts.named_by(&self.transaction.dataset, history, head, seen),
+            Some(parts) => parts.named_by(&self.transaction.dataset, &history, head, seen),
             None => Ok(None),
         }
     }

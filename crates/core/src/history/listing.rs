@@ -128,7 +128,18 @@ impl History<'_> {
     ///
     /// # Errors
     /// As [`History::listed_ids`].
-    pub(super) fn first_canonical_manifest(&self) -> Result<Option<(String, bool)>> {
+    pub(super) fn first_canonical_manifest(&self) -> Result<Option<(&str, bool)>> {
+        let known = match self.first_canonical.0.get() {
+            Some(known) => known,
+            None => {
+                let found = self.find_first_canonical_manifest()?;
+                self.first_canonical.0.get_or_init(|| found)
+            }
+        };
+        Ok(known.as_ref().map(|(id, begins_history)| (&**id, *begins_history)))
+    }
+
+    fn find_first_canonical_manifest(&self) -> Result<Option<(String, bool)>> {
         self.first_canonical(LISTING_SNAPSHOTS, |id| {
             let key = self.layout.manifest_path(self.dataset, id);
             match read_manifest(self.context, self.backend(), self.manifest_at(&key, id)) {

@@ -8,7 +8,7 @@ mod manifests;
 mod partition_copies;
 pub(crate) mod slot;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
@@ -24,7 +24,6 @@ pub(crate) use slot::{Id, Slot, SlotKey, SlotKind};
 const POINTER_MAX: u64 = 4 << 10;
 
 /// Reads the objects of one dataset for a running call.
-#[derive(Clone, Copy)]
 pub struct History<'a> {
     /// Where the dataset is.
     pub store: &'a Store,
@@ -34,7 +33,14 @@ pub struct History<'a> {
     pub layout: Layout,
     /// The call: long listings and walks end with it.
     pub context: &'a Context,
+    /// The first canonical manifest, once it was needed: it takes a listing to find.
+    pub first_canonical: FirstCanonical,
 }
+
+/// The first snapshot, in the order of ids, that has a canonical manifest, and whether it begins the history; `None` if
+/// there is none. Found once: clones share it.
+#[derive(Clone, Default)]
+pub struct FirstCanonical(Arc<OnceLock<Option<(String, bool)>>>);
 
 /// A slot with the payload that it decides.
 #[derive(Clone)]

@@ -97,7 +97,7 @@ impl History<'_> {
             Some((first, false)) => Some(first),
             None => None,
         };
-        let is_older = |name: &str| first.as_deref().is_none_or(|first| *name < *first);
+        let is_older = |name: &str| first.is_none_or(|first| *name < *first);
         self.for_each_partition(&mut |snapshots| {
             let mut goes_on = true;
             self.backend().list_names(self.context, snapshots, &mut |name| {

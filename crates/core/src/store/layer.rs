@@ -1,4 +1,4 @@
-//! Stores of tests that stand before another store, and differ from it in a few operations.
+//! What stands before a store and differs from it in a few operations: the probe, and stores of tests.
 
 use std::time::Duration;
 
@@ -10,34 +10,41 @@ use crate::error::Result;
 
 /// What stands before a store: each operation goes through unless it is overridden. [`Layered`] makes a
 /// backend of it.
-pub(crate) trait Layer: Send + Sync {
+pub trait Layer: Send + Sync {
     /// The store behind it.
     fn inner(&self) -> &dyn Backend;
 
+    /// [`Backend::capabilities`].
     fn capabilities(&self) -> Capabilities {
         self.inner().capabilities()
     }
 
+    /// [`Backend::upload`].
     fn upload(&self, context: &Context, key: &str, durability: Durability) -> Result<Box<dyn Upload>> {
         self.inner().upload(context, key, durability)
     }
 
+    /// [`Backend::put_if_absent`].
     fn put_if_absent(&self, context: &Context, key: &str, data: &[u8], durability: Durability) -> Put {
         self.inner().put_if_absent(context, key, data, durability)
     }
 
+    /// [`Backend::head`].
     fn head(&self, context: &Context, key: &str) -> Result<Option<Head>> {
         self.inner().head(context, key)
     }
 
+    /// [`Backend::open`].
     fn open(&self, context: &Context, key: &str) -> Result<Option<Box<dyn Object>>> {
         self.inner().open(context, key)
     }
 
+    /// [`Backend::get`].
     fn get(&self, context: &Context, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         self.inner().get(context, key, limit)
     }
 
+    /// [`Backend::list`].
     fn list(
         &self,
         context: &Context,
@@ -48,14 +55,17 @@ pub(crate) trait Layer: Send + Sync {
         self.inner().list(context, prefix, start_after, each)
     }
 
+    /// [`Backend::list_names`].
     fn list_names(&self, context: &Context, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
         self.inner().list_names(context, prefix, each)
     }
 
+    /// [`Backend::delete`].
     fn delete(&self, context: &Context, key: &str) -> Result<()> {
         self.inner().delete(context, key)
     }
 
+    /// [`Backend::compare_and_swap`].
     fn compare_and_swap(
         &self,
         context: &Context,
@@ -68,25 +78,29 @@ pub(crate) trait Layer: Send + Sync {
         self.inner().compare_and_swap(context, key, expected, value, durability, wait)
     }
 
+    /// [`Backend::age`].
     fn age(&self, context: &Context, key: &str) -> Result<Option<Duration>> {
         self.inner().age(context, key)
     }
 
+    /// [`Backend::inspect`].
     fn inspect(&self, context: &Context, key: &str, time: &mut StoreTime) -> Result<Option<Inspected>> {
         self.inner().inspect(context, key, time)
     }
 
+    /// [`Backend::check_folder`].
     fn check_folder(&self, context: &Context, prefix: &str) -> Result<()> {
         self.inner().check_folder(context, prefix)
     }
 
+    /// [`Backend::persist`].
     fn persist(&self, context: &Context, key: &str) -> Result<()> {
         self.inner().persist(context, key)
     }
 }
 
 /// The backend that a layer and the store behind it make.
-pub(crate) struct Layered<L>(pub L);
+pub struct Layered<L>(pub L);
 
 impl<L: Layer> Backend for Layered<L> {
     fn describe(&self) -> String {
@@ -169,8 +183,10 @@ impl<L: Layer> Backend for Layered<L> {
 }
 
 /// A store of which nothing may be asked: every operation is a failed test.
+#[cfg(test)]
 pub(crate) struct Refusing;
 
+#[cfg(test)]
 impl Backend for Refusing {
     fn describe(&self) -> String {
         "a store that must not be asked".to_owned()

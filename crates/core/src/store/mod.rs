@@ -9,8 +9,7 @@ pub(crate) mod disk;
 pub(crate) mod filesystem;
 pub mod key;
 pub(crate) mod known_heads;
-#[cfg(test)]
-pub(crate) mod layer;
+pub mod layer;
 pub(crate) mod location;
 pub(crate) mod memory;
 #[cfg(feature = "object-store")]
@@ -29,6 +28,7 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
+pub use pages::list_names_by_keys;
 
 /// How far a write must have got when it returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -111,6 +111,43 @@ impl Pages {
     }
 }
 
+/// [`Backend::list_names`](super::Backend::list_names) for a store that lists keys alone, in any order: `list` calls
+/// what it is given for every key below `prefix`, until that answers `false`. Names come once, in order. Memory stays
+/// bounded: where there are very many names, the store is listed again.
+///
+/// # Errors
+/// Those of `list`; `NoMemory`, `Deadline`, `Cancelled`, `Aborted`.
+pub fn list_names_by_keys(
+    context: &Context,
+    prefix: &str,
+    list: impl Fn(&mut dyn FnMut(&str) -> bool) -> Result<()>,
+    each: &mut dyn FnMut(&str) -> bool,
+) -> Result<()> {
+    let mut names = Pages::new(ROOM, Order::Ascending);
+    let mut next = || {
+        names.next(context, "listing names", |_, each| {
+            // Of sorted listings, the usual ones, each name is taken once.
+            let mut last = String::new();
+            list(&mut |key| {
+                let rest = key.strip_prefix(prefix).unwrap_or(key);
+                let name = rest.split_once('/').map_or(rest, |(name, _)| name);
+                if name == last {
+                    return true;
+                }
+                last.clear();
+                last.push_str(name);
+                each(name)
+            })
+        })
+    };
+    while let Some(name) = next()? {
+        if !each(&name) {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// The first names of a listing: once they take twice the room, those beyond it are dropped.
 struct First {
     room: usize,
@@ -217,6 +254,39 @@ mod tests {
         }
         assert_eq!(given, names);
         assert!(listed < 3 * names.len(), "{listed} names were listed for pages of ten, in twice their room");
+    }
+
+    #[test]
+    fn names_are_made_of_keys_in_any_order_and_their_memory_is_bounded() {
+        // Longer names than there is room for at once, each with keys that lie far apart.
+        let name = |number: usize| format!("{:0500}", number * 7919 % 20_000);
+        let listings = std::cell::Cell::new(0);
+        let list = |each: &mut dyn FnMut(&str) -> bool| {
+            listings.set(listings.get() + 1);
+            for part in ["a", "b/c"] {
+                if !(0..20_000).all(|number| each(&format!("below/{}/{part}", name(number)))) {
+                    return Ok(());
+                }
+            }
+            Ok(())
+        };
+        let mut given = 0;
+        let context = Context::unlimited();
+        list_names_by_keys(context, "below/", list, &mut |name| {
+            assert_eq!(*name, format!("{given:0500}"));
+            given += 1;
+            true
+        })
+        .unwrap();
+        assert_eq!(given, 20_000);
+        assert!((2..5).contains(&listings.get()), "{} listings", listings.get());
+        let mut first = Vec::new();
+        list_names_by_keys(context, "below/", list, &mut |name| {
+            first.push(name.len());
+            first.len() < 3
+        })
+        .unwrap();
+        assert_eq!(first, [500; 3]);
     }
 
     #[test]

@@ -4,9 +4,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{
-    Backend, Capabilities, Durability, Head, Inspected, LockWait, Object, Put, StoreTime, Swap, Upload, key,
-};
+use super::layer::{Layer, Layered};
+use super::{Backend, Durability, LockWait, Put, Swap, Upload, key};
 use crate::context::{Context, Retry};
 use crate::error::{Error, Result, Status};
 use crate::id;
@@ -24,12 +23,15 @@ enum Verdict {
     Ignored(Error),
 }
 
-/// A decorator over any backend: its first write tries whether the store keeps the conditions that commits
-/// rest on, and a store that ignores one can be read, but not written to (`Unsupported`).
+/// A store whose first write tries whether it keeps the conditions that commits rest on. One that ignores a condition
+/// can be read, but not written to (`Unsupported`).
 ///
 /// A probe writes one small object beside the commit slots of the dataset that is about to be written, and
 /// removes it. One that could not be finished is begun anew by the next write.
-pub struct Probed {
+pub type Probed = Layered<Probe>;
+
+/// The layer of [`Probed`].
+pub struct Probe {
     backend: Arc<dyn Backend>,
     verdict: Mutex<Verdict>,
 }
@@ -38,9 +40,11 @@ impl Probed {
     /// The same store, probed before its first write.
     #[must_use]
     pub fn new(backend: Arc<dyn Backend>) -> Self {
-        Probed { backend, verdict: Mutex::new(Verdict::Untried) }
+        Layered(Probe { backend, verdict: Mutex::new(Verdict::Untried) })
     }
+}
 
+impl Probe {
     /// Refuses to write where a commit would not be safe. Threads that come first together each try for
     /// themselves: no lock is held during requests.
     fn admit(&self, context: &Context, key: &str) -> Result<()> {
@@ -62,17 +66,9 @@ impl Probed {
     }
 }
 
-impl Backend for Probed {
-    fn describe(&self) -> String {
-        self.backend.describe()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.backend.capabilities()
-    }
-
-    fn location(&self, key: &str) -> Option<String> {
-        self.backend.location(key)
+impl Layer for Probe {
+    fn inner(&self) -> &dyn Backend {
+        &*self.backend
     }
 
     fn upload(&self, context: &Context, key: &str, durability: Durability) -> Result<Box<dyn Upload>> {
@@ -85,36 +81,6 @@ impl Backend for Probed {
             Ok(()) => self.backend.put_if_absent(context, key, data, durability),
             Err(error) => Put::Failed(error),
         }
-    }
-
-    fn head(&self, context: &Context, key: &str) -> Result<Option<Head>> {
-        self.backend.head(context, key)
-    }
-
-    fn open(&self, context: &Context, key: &str) -> Result<Option<Box<dyn Object>>> {
-        self.backend.open(context, key)
-    }
-
-    fn get(&self, context: &Context, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
-        self.backend.get(context, key, limit)
-    }
-
-    fn list(
-        &self,
-        context: &Context,
-        prefix: &str,
-        start_after: Option<&str>,
-        each: &mut dyn FnMut(&str) -> bool,
-    ) -> Result<()> {
-        self.backend.list(context, prefix, start_after, each)
-    }
-
-    fn list_names(&self, context: &Context, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
-        self.backend.list_names(context, prefix, each)
-    }
-
-    fn delete(&self, context: &Context, key: &str) -> Result<()> {
-        self.backend.delete(context, key)
     }
 
     fn compare_and_swap(
@@ -130,22 +96,6 @@ impl Backend for Probed {
             Ok(()) => self.backend.compare_and_swap(context, key, expected, value, durability, wait),
             Err(error) => Swap::Failed(error),
         }
-    }
-
-    fn age(&self, context: &Context, key: &str) -> Result<Option<Duration>> {
-        self.backend.age(context, key)
-    }
-
-    fn inspect(&self, context: &Context, key: &str, time: &mut StoreTime) -> Result<Option<Inspected>> {
-        self.backend.inspect(context, key, time)
-    }
-
-    fn check_folder(&self, context: &Context, prefix: &str) -> Result<()> {
-        self.backend.check_folder(context, prefix)
-    }
-
-    fn persist(&self, context: &Context, key: &str) -> Result<()> {
-        self.backend.persist(context, key)
     }
 }
 
@@ -244,7 +194,6 @@ fn conditions(context: &Context, backend: &dyn Backend, key: &str) -> Result<boo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::layer::{Layer, Layered};
     use crate::store::memory::Memory;
 
     /// What a store does wrong.

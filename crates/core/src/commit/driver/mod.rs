@@ -1,5 +1,7 @@
 //! Runs the commit machine on a store: does what it asks, and tells it what came of it.
 
+mod persisting;
+mod putting;
 mod reading;
 mod refusal;
 mod staged;
@@ -10,22 +12,18 @@ use std::time::Duration;
 use super::Target;
 use super::machine::{
     Conclusion, Dated, Drawn, Goal, Knowledge, Machine, PartsAnswer, PauseAnswer, Pending, Publication,
-    PutAnswer, Reason, SwapAnswer, SyncAnswer,
+    Reason, SwapAnswer,
 };
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
-use crate::history::{Decision, History, Id, MANIFEST_MAX, Slot, SlotKind, copies, slot};
+use crate::history::{Decision, History, Id, Slot};
 use crate::id::{self, TIME_END};
-use crate::layout::Layout;
-use crate::manifest::{Manifest, ManifestKey};
+use crate::manifest::Manifest;
 use crate::store::known_heads::KnownHead;
-use crate::store::{Backend, Durability, LockWait, LogLevel, Put, Swap};
+use crate::store::{Backend, LockWait, LogLevel, Swap};
 
 /// A parent this far ahead of the clock is worth a warning.
 const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How many copies of a hive manifest are put at a time, between two checks of the deadline.
-const COPIES: usize = 16;
 
 /// What is to be committed.
 pub trait Content {
@@ -100,6 +98,8 @@ struct Driver<'a> {
     machine: Machine,
     /// The payload of our own attempt.
     own: Option<Decision>,
+    /// The keys of the copies of our own manifest, with the nonce of its slot, once it was made.
+    own_copies: Option<(u128, Vec<String>)>,
     /// What is written ahead of our attempt's decision.
     staged: Option<staged::Staged>,
     /// The payload of the slot read last.
@@ -197,18 +197,6 @@ pub fn resolve(
     }
 }
 
-/// Accepts a manifest that can be read again.
-fn check_length(bytes: u64, limit: u64) -> Result<()> {
-    if bytes <= limit {
-        return Ok(());
-    }
-    let message = format!(
-        "the snapshot's manifest would have {bytes} bytes, more than the {limit} that are read: write fewer files \
-         (partitions, or their statistics) or less metadata in one snapshot"
-    );
-    Err(Error::new(Status::InvalidArgument, message))
-}
-
 /// Makes the snapshot `id` the head, as the caller chose.
 ///
 /// # Errors
@@ -253,6 +241,7 @@ impl<'a> Driver<'a> {
             content: None,
             machine,
             own: None,
+            own_copies: None,
             staged: None,
             seen: None,
             digest: None,
@@ -379,252 +368,6 @@ impl<'a> Driver<'a> {
         Drawn { now, random: id::fresh_random(), nonce: id::fresh_nonce() }
     }
 
-    /// The bytes that this slot decides.
-    fn payload(&mut self, slot: &Slot) -> Result<Arc<Vec<u8>>> {
-        if slot.kind == SlotKind::Adopt {
-            return Ok(Arc::default());
-        }
-        for known in [&self.own, &self.seen].into_iter().flatten() {
-            if known.slot.nonce == slot.nonce {
-                return Ok(known.payload.clone());
-            }
-        }
-        let manifest = match (slot.kind, &mut self.content) {
-            (SlotKind::Commit, Some(content)) => content.manifest(slot)?,
-            _ if slot.parent.is_none() => self.target.empty_manifest(slot),
-            _ => {
-                let parent = slot.parent.as_deref().unwrap_or_default();
-                let missing =
-                    || Error::new(Status::Corrupt, format_args!("the manifest of {parent} is missing"));
-                let stored = self.history().whole_manifest(parent)?.ok_or_else(missing)?;
-                let mut noop = stored.manifest.noop_of(&slot.child, parent, slot.created_at);
-                // The Go library's own do not carry the map.
-                noop.set_producers(&slot.producers);
-                noop
-            }
-        };
-        let payload = Arc::new(manifest.encode()?);
-        check_length(payload.len() as u64, MANIFEST_MAX)
-            .map_err(|error| error.with_snapshot_id(&*slot.child))?;
-        self.own = Some(Decision { slot: slot.clone(), payload: payload.clone() });
-        Ok(payload)
-    }
-
-    fn put_slot(&mut self, slot: &Slot) -> PutAnswer {
-        let age = self.content.as_ref().map_or(Ok(()), |content| content.check_age());
-        if let Err(error) = age {
-            self.error = Some(error);
-            return PutAnswer::Failed;
-        }
-        let payload = match self.payload(slot) {
-            Ok(payload) => payload,
-            Err(error) => {
-                self.error = Some(error);
-                return PutAnswer::Failed;
-            }
-        };
-        let slot_key = self.target.slot_key(slot.parent.as_deref());
-        if let Some(key) = slot::payload_key(slot_key, slot, &payload) {
-            let put =
-                self.backend().put_if_absent(self.request_context(), &key, &payload, self.target.durability);
-            // Taken: by an earlier try of this very attempt, since the nonce is in the name.
-            match self.answer(put) {
-                PutAnswer::Done | PutAnswer::Exists => {}
-                _ => return PutAnswer::Failed,
-            }
-        }
-        let bytes = slot::encode(slot_key, slot, &payload);
-        if let Err(error) = self.stage(slot, &payload, &bytes) {
-            self.error = Some(error);
-            return PutAnswer::Failed;
-        }
-        let staged = self.staged_slot(slot.nonce);
-        let context = self.request_context();
-        let put = match staged {
-            Some(mut staged) => staged.finish(context),
-            None => {
-                let key = slot_key.path();
-                self.backend().put_if_absent(context, &key, &bytes, self.target.durability)
-            }
-        };
-        self.answer(put)
-    }
-
-    fn put_manifest(&mut self, slot: &Slot) -> PutAnswer {
-        let payload = match self.payload(slot) {
-            Ok(payload) => payload,
-            Err(error) => {
-                self.error = Some(error);
-                return PutAnswer::Failed;
-            }
-        };
-        let key = self.target.layout.manifest_path(self.target.dataset, &slot.child);
-        match self.put_copies(slot, &payload, &key) {
-            PutAnswer::Done => {
-                let staged = self.staged_manifest(slot.nonce);
-                let context = self.request_context();
-                let put = match staged {
-                    Some(mut staged) => staged.finish(context),
-                    None => self.backend().put_if_absent(context, &key, &payload, self.target.durability),
-                };
-                self.compare_taken(put, &key, &payload)
-            }
-            answer => answer,
-        }
-    }
-
-    /// Puts the copies of a hive snapshot's manifest, all of them before the canonical one: a reader that
-    /// sees that one sees the others, too. A noop has the files of its parent, and no copies.
-    fn put_copies(&mut self, slot: &Slot, payload: &[u8], canonical: &str) -> PutAnswer {
-        if self.target.layout != Layout::Hive || slot.kind != SlotKind::Commit {
-            return PutAnswer::Done;
-        }
-        let key = ManifestKey {
-            layout: self.target.layout,
-            dataset_id: self.target.dataset,
-            snapshot_id: &slot.child,
-            path: canonical,
-        };
-        let manifest = match Manifest::parse(self.context, payload, key) {
-            Ok(manifest) => manifest,
-            Err(error) => {
-                self.error = Some(error);
-                return PutAnswer::Failed;
-            }
-        };
-        let keys = copies(self.target.layout, self.target.dataset, &manifest);
-        for (number, group) in keys.chunks(COPIES).enumerate() {
-            // A few are put even after the deadline, as any manifest is; thousands are left to the next
-            // writer.
-            if number > 0
-                && let Err(error) = self.context.check("publishing the copies of a manifest")
-            {
-                self.error = Some(error);
-                return PutAnswer::Failed;
-            }
-            let puts = match self.put_group(group, payload, number > 0) {
-                Ok(puts) => puts,
-                Err(error) => {
-                    self.error = Some(error);
-                    return PutAnswer::Failed;
-                }
-            };
-            for (key, put) in group.iter().zip(puts) {
-                match self.compare_taken(put, key, payload) {
-                    PutAnswer::Done => {}
-                    // A writer that died before us may have left it in the cache.
-                    PutAnswer::Exists if self.persist(key) == SyncAnswer::Durable => {}
-                    PutAnswer::Exists => return PutAnswer::Failed,
-                    answer => return answer,
-                }
-            }
-        }
-        PutAnswer::Done
-    }
-
-    /// How the put of a manifest, or of a copy of one, ended: a key that is taken may be taken by the same
-    /// bytes.
-    fn compare_taken(&mut self, put: Put, key: &str, payload: &[u8]) -> PutAnswer {
-        match self.answer(put) {
-            PutAnswer::Exists => match self.backend().get(self.request_context(), key, MANIFEST_MAX) {
-                Ok(Some(there)) if there == *payload => PutAnswer::Exists,
-                Ok(Some(_)) => PutAnswer::Differs,
-                Ok(None) => PutAnswer::Unknown,
-                Err(error) => {
-                    self.error = Some(error);
-                    PutAnswer::Unknown
-                }
-            },
-            answer => answer,
-        }
-    }
-
-    fn answer(&mut self, put: Put) -> PutAnswer {
-        let (answer, error) = match put {
-            Put::Done => return PutAnswer::Done,
-            Put::Exists => return PutAnswer::Exists,
-            Put::Failed(error) => (PutAnswer::Failed, error),
-            Put::Unknown(error) => (PutAnswer::Unknown, error),
-            Put::Doubtful(error) => (PutAnswer::Doubtful, error),
-        };
-        self.error = Some(error);
-        answer
-    }
-
-    /// Whether what another wrote has to be synced.
-    fn syncs(&self) -> bool {
-        self.target.durability == Durability::Full && self.backend().capabilities().persists
-    }
-
-    fn persist_adopted(&mut self, ids: &[Id]) -> SyncAnswer {
-        if !self.syncs() {
-            return SyncAnswer::Durable;
-        }
-        let result = self.target.persist_adopted(ids, self.request_context());
-        self.synced(result)
-    }
-
-    fn synced(&mut self, result: Result<()>) -> SyncAnswer {
-        match result {
-            Ok(()) => SyncAnswer::Durable,
-            Err(error) => {
-                self.error = Some(error);
-                SyncAnswer::Failed
-            }
-        }
-    }
-
-    fn persist_slot(&mut self, parent: Option<&str>) -> SyncAnswer {
-        if !self.syncs() {
-            return SyncAnswer::Durable;
-        }
-        let result = self.try_persist_slot(parent);
-        self.synced(result)
-    }
-
-    fn try_persist_slot(&self, parent: Option<&str>) -> Result<()> {
-        let slot_key = self.target.slot_key(parent);
-        let key = slot_key.path();
-        let seen = self.seen.as_ref().filter(|seen| seen.slot.parent.as_deref() == parent).cloned();
-        let found = match seen {
-            Some(seen) => Some(seen),
-            None => self.history().slot(parent)?,
-        };
-        let missing = || {
-            let message = format!("the slot {key} is missing, but its child is there");
-            Error::new(Status::Corrupt, message).with_path(&*key)
-        };
-        let found = found.ok_or_else(missing)?;
-        if let Some(payload) = slot::payload_key(slot_key, &found.slot, &found.payload) {
-            self.backend().persist(self.request_context(), &payload)?;
-        }
-        self.backend().persist(self.request_context(), &key)
-    }
-
-    fn persist_manifest(&mut self, id: &str) -> SyncAnswer {
-        if !self.syncs() {
-            return SyncAnswer::Durable;
-        }
-        let result = self
-            .history()
-            .manifest_key(id)
-            .and_then(|key| self.backend().persist(self.request_context(), &key));
-        self.synced(result)
-    }
-
-    fn persist_latest(&mut self) -> SyncAnswer {
-        let key = self.target.layout.latest_path(self.target.dataset);
-        self.persist(&key)
-    }
-
-    fn persist(&mut self, key: &str) -> SyncAnswer {
-        if !self.syncs() {
-            return SyncAnswer::Durable;
-        }
-        let result = self.backend().persist(self.request_context(), key);
-        self.synced(result)
-    }
-
     fn swap(&mut self, expected: Option<&[u8]>, value: &str) -> SwapAnswer {
         let key = self.target.layout.latest_path(self.target.dataset);
         // Another's pointer can be left to the next writer: it must not cost our own commit its time.
@@ -695,18 +438,5 @@ impl<'a> Driver<'a> {
 
     fn named(&self, error: Error) -> Error {
         error.context(format_args!("dataset {:?}", self.target.dataset))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_manifest_too_long_to_be_read_is_not_committed() {
-        assert!(check_length(MANIFEST_MAX, MANIFEST_MAX).is_ok());
-        let error = check_length(11, 10).unwrap_err();
-        assert_eq!(error.status(), Status::InvalidArgument);
-        assert!(error.message().contains("would have 11 bytes, more than the 10"), "{error}");
     }
 }

@@ -78,7 +78,7 @@ impl WantedParts {
     pub(in crate::dataset) fn named_by(
         &self,
         dataset: &Dataset,
-        history: History<'_>,
+        history: &History<'_>,
         head: &Id,
         seen: Option<&Decision>,
     ) -> Result<Option<Id>> {
@@ -134,7 +134,7 @@ impl WantedParts {
 }
 
 /// The manifest of a snapshot on the path: from the decision in hand, if that is it.
-fn read(history: History<'_>, id: &Id, seen: Option<&Decision>) -> Result<Manifest> {
+fn read(history: &History<'_>, id: &Id, seen: Option<&Decision>) -> Result<Manifest> {
     if let Some(seen) = seen.filter(|seen| seen.slot.child == *id && seen.slot.has_own_payload()) {
         let path = history.layout.manifest_path(history.dataset, id);
         let key =

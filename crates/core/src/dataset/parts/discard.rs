@@ -51,12 +51,12 @@ impl Part {
         while let Some(decision) = history.slot(Some(&*head))? {
             head = decision.slot.child.clone();
             let names = decision.slot.has_own_payload()
-                && wanted.named_by(dataset, history, &head, Some(&decision))?.is_some_and(|id| id == head);
+                && wanted.named_by(dataset, &history, &head, Some(&decision))?.is_some_and(|id| id == head);
             if names {
                 return Ok(Some(head));
             }
             seen = Some(decision);
         }
-        wanted.named_by(dataset, history, &head, seen.as_ref())
+        wanted.named_by(dataset, &history, &head, seen.as_ref())
     }
 }

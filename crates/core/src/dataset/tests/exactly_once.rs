@@ -5,6 +5,11 @@ use super::doubt::{Answer, Flaky};
 use super::*;
 use crate::error::{Action, Status};
 use crate::options::Producer;
+use crate::store::Backend;
+use crate::store::layer::{Layer, Layered};
+use crate::store::memory::Memory;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn stamped<'a>(sequence: u64, position: &'a str) -> CommitOptions<'a> {
     CommitOptions { producer: Some(Producer { id: "meter", sequence, position }), ..CommitOptions::default() }
@@ -48,6 +53,58 @@ fn a_sequence_is_committed_once_and_its_repetition_says_so() {
     }
     assert_eq!(keys(&store), before, "nothing was written, and nothing is left");
     assert_eq!(commit(&dataset, 2).unwrap().outcome, Outcome::Committed);
+}
+
+/// A store whose n-th read fails.
+#[derive(Clone)]
+struct FailingRead {
+    inner: Arc<Memory>,
+    until_failure: Arc<AtomicUsize>,
+}
+
+impl Layer for FailingRead {
+    fn inner(&self) -> &dyn Backend {
+        &*self.inner
+    }
+
+    fn get(&self, context: &Context, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        if self.until_failure.fetch_sub(1, Ordering::Relaxed) == 1 {
+            return Err(Error::new(Status::Io, "the connection was lost"));
+        }
+        self.inner.get(context, key, limit)
+    }
+}
+
+#[test]
+fn whichever_read_fails_the_repeated_commit_says_that_the_sequence_is_committed() {
+    let failing = FailingRead { inner: Arc::default(), until_failure: Arc::new(AtomicUsize::new(0)) };
+    let store = Store::new(Box::new(Layered(failing.clone())), StoreOptions::default());
+    commit(&open(&store), 1).unwrap();
+    let before = keys(&store);
+    let mut nth = 0;
+    loop {
+        nth += 1;
+        let dataset = open(&store);
+        let mut writer = dataset.record_writer(WriterOptions::default()).unwrap();
+        writer.append(b"1", None).unwrap();
+        failing.until_failure.store(nth, Ordering::Relaxed);
+        let first = writer.commit(Metadata::empty(), stamped(1, "x"));
+        let left = failing.until_failure.swap(0, Ordering::Relaxed);
+        let has_failed = left == 0 || left > nth;
+        let outcome = match first {
+            Ok(commit) => commit.outcome,
+            Err(error) => {
+                assert_eq!(error.status(), Status::Io, "read {nth}: {error}");
+                writer.commit(Metadata::empty(), stamped(1, "x")).unwrap().outcome
+            }
+        };
+        assert_eq!(outcome, Outcome::AlreadyCommitted, "read {nth}");
+        assert_eq!(keys(&store), before, "read {nth}: nothing is left");
+        if !has_failed {
+            break;
+        }
+    }
+    assert!(nth > 3, "{nth} reads");
 }
 
 #[test]

@@ -136,3 +136,59 @@ fn every_call_that_lists_them_ends_with_its_token() {
         }
     }
 }
+
+/// A hive dataset whose snapshots' folders have the names that the Go library gives, and nothing in them.
+#[derive(Clone)]
+struct HiveJunk {
+    inner: Arc<Memory>,
+    names: Arc<AtomicUsize>,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Layer for HiveJunk {
+    fn inner(&self) -> &dyn Backend {
+        &*self.inner
+    }
+
+    fn list_names(&self, context: &Context, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        if prefix == "datasets/events/segments/"
+            // Later than any snapshot of the test.
+            && !(0..self.names.load(Ordering::Relaxed)).all(|number| each(&format!("18955052565{number:08}")))
+        {
+            return Ok(());
+        }
+        self.inner.list_names(context, prefix, each)
+    }
+
+    fn get(&self, context: &Context, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.inner.get(context, key, limit)
+    }
+
+    fn head(&self, context: &Context, key: &str) -> Result<Option<Head>> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.inner.head(context, key)
+    }
+}
+
+#[test]
+fn names_in_the_go_librarys_form_cost_a_few_requests_each_in_the_hive_layout() {
+    let requests = |names: usize| {
+        let junk = HiveJunk { inner: Arc::default(), names: Arc::default(), requests: Arc::default() };
+        let store = Store::new(Box::new(Layered(junk.clone())), StoreOptions::default());
+        let dataset = open_as(&store, Layout::Hive);
+        let id = write_held(&dataset, &["{\"p\":1}"]).unwrap().snapshot.id().to_owned();
+        junk.inner.delete(Context::unlimited(), "datasets/events/latest").unwrap();
+        let dataset = open_as(&store, Layout::Hive);
+        junk.names.store(names, Ordering::Relaxed);
+        junk.requests.store(0, Ordering::Relaxed);
+        assert_eq!(dataset.latest(&CallOptions::default()).unwrap().id(), id);
+        let mut snapshots = dataset.snapshots(&CallOptions::default()).unwrap();
+        assert_eq!(snapshots.next().unwrap().expect("there is one").id(), id);
+        assert!(snapshots.next().unwrap().is_none());
+        junk.requests.load(Ordering::Relaxed)
+    };
+    let (few, many) = (requests(50), requests(500));
+    assert!(many < 12 * few, "{few} requests for 50 names, {many} for 500");
+}

@@ -282,9 +282,9 @@ impl Iterator for RealEntries {
                 Ok(entry) => entry,
                 Err(errno) => return Some(Err(errno)),
             };
-            // No key can name what is no UTF-8.
+            // No key can name what is no UTF-8 or holds a line break.
             let Ok(name) = entry.file_name().to_str() else { continue };
-            if name == "." || name == ".." {
+            if name == "." || name == ".." || name.contains(['\n', '\r']) {
                 continue;
             }
             let kind = match entry.file_type() {

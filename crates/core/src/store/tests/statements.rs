@@ -191,7 +191,9 @@ const STATEMENTS: &[Statement] = &[
         assert!(error.message().contains("a/b/d"), "{error}");
     }),
     ("a key that is none is refused by every operation", |store| {
-        for key in ["", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a/..", "a\0b"] {
+        for key in
+            ["", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a/..", "a\0b", "a\nb", "a\r"]
+        {
             assert_status(store.get(Context::unlimited(), key, 9), Status::InvalidPath);
             assert_status(store.open(Context::unlimited(), key), Status::InvalidPath);
             assert_status(store.upload(Context::unlimited(), key, Durability::Full), Status::InvalidPath);

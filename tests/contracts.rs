@@ -1,0 +1,136 @@
+//! What `include/lode.h` has and the tests must have, too: every status of a failure is reached by a test that checks its
+//! message, by a C test or by a unit test of the boundary where C cannot reach it; every function that takes a length is
+//! given one that no object can have, by `tests/c/lengths.c`.
+
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The files below a directory whose names end so.
+fn files(directory: &Path, end: &str) -> Vec<PathBuf> {
+    let entries =
+        std::fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let mut found = Vec::new();
+    for path in entries.map(|entry| entry.expect("an entry").path()) {
+        if path.is_dir() {
+            found.extend(files(&path, end));
+        } else if path.to_string_lossy().ends_with(end) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The names of the failures that the header defines.
+fn statuses(header: &str) -> Vec<&str> {
+    let names = header.lines().filter_map(|line| line.strip_prefix("#define ")?.split_once(' '));
+    names.map(|(name, _)| name).filter(|name| name.starts_with("LODE_ERR_")).collect()
+}
+
+/// Whether a test expects this status together with a part of the message: `STATUS, "…"`, or from a table `STATUS,
+/// row.fragment`, as the checks of `tests/c/check.h` have it.
+fn is_expected_with_its_message(status: &str, test: &str) -> bool {
+    test.match_indices(status).any(|(at, _)| {
+        let after = test[at + status.len()..].strip_prefix(',').map(str::trim_start);
+        after.is_some_and(|after| {
+            let argument = after.split([',', ')']).next().unwrap_or_default();
+            after.starts_with('"') && !after.starts_with("\"\"") || argument.ends_with(".fragment")
+        })
+    })
+}
+
+/// The text from the first unit test on.
+fn unit_tests(source: &str) -> &str {
+    source.find("#[cfg(test)]\nmod tests {").map_or("", |at| &source[at..])
+}
+
+fn tests() -> Vec<String> {
+    let mut tests: Vec<String> = files(&root().join("tests/c"), ".c").iter().map(|path| read(path)).collect();
+    for path in files(&root().join("src"), ".rs") {
+        let source = read(&path);
+        let all = path.ends_with("tests.rs") || path.components().any(|part| part.as_os_str() == "tests");
+        tests.push(if all { source } else { unit_tests(&source).to_owned() });
+    }
+    tests
+}
+
+#[test]
+fn every_failure_is_reached_by_a_test_that_checks_its_message() {
+    let (header, tests) = (read(&root().join("include/lode.h")), tests());
+    let statuses = statuses(&header);
+    assert!(statuses.len() > 30, "{statuses:?}");
+    let missing: Vec<&str> = statuses
+        .into_iter()
+        .filter(|status| !tests.iter().any(|test| is_expected_with_its_message(status, test)))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "no test expects these with a part of their message (as in REFUSED(STATUS, \"part\", call) of \
+         tests/c/check.h): {missing:?}"
+    );
+}
+
+/// The functions of the header that take a length, a count, a size or an index.
+fn functions_with_a_length(header: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    for declaration in header.split(';') {
+        // The comment before a declaration may have brackets.
+        let declaration = declaration.rsplit_once("*/").map_or(declaration, |(_, after)| after);
+        let Some((before, parameters)) = declaration.split_once('(') else { continue };
+        let name = before.rsplit([' ', '*', '\n']).next().unwrap_or_default();
+        let takes_one = parameters.split(',').any(|parameter| {
+            parameter.trim_start().strip_prefix("size_t ").is_some_and(|name| !name.starts_with('*'))
+        });
+        if name.starts_with("lode_") && takes_one {
+            found.push(name);
+        }
+    }
+    found
+}
+
+#[test]
+fn every_function_that_takes_a_length_is_given_one_that_cannot_be() {
+    let (header, test) = (read(&root().join("include/lode.h")), read(&root().join("tests/c/lengths.c")));
+    let functions = functions_with_a_length(&header);
+    assert!(functions.len() > 20, "{functions:?}");
+    let is_there = |name: &str| {
+        let initialised = name.strip_suffix("_init").map(|name| format!("UNWRITTEN({name})"));
+        test.contains(&format!("{name}(")) || initialised.is_some_and(|init| test.contains(&init))
+    };
+    let missing: Vec<&str> = functions.into_iter().filter(|name| !is_there(name)).collect();
+    assert!(missing.is_empty(), "not in tests/c/lengths.c: {missing:?}");
+}
+
+#[test]
+fn functions_with_a_length_are_found() {
+    let header = "/* f(size_t a); */\nint lode_a(int x);\n\nlode_status lode_b(const void *data,\n    size_t len);\n\
+                  size_t lode_c(void);\nvoid lode_d(size_t *len);\nvoid *lode_e(size_t index);\n";
+    assert_eq!(functions_with_a_length(header), ["lode_b", "lode_e"]);
+}
+
+#[test]
+fn a_status_without_its_message_is_noticed() {
+    let header = "#define LODE_OK 0\n#define LODE_ERR_A (-1)\n#define LODE_ERR_AB (-2)\n";
+    assert_eq!(statuses(header), ["LODE_ERR_A", "LODE_ERR_AB"]);
+    for (test, expected) in [
+        ("REFUSED(LODE_ERR_A, \"part\", call)", true),
+        ("{1, LODE_ERR_A,\n \"part\"}", true),
+        ("REFUSED(LODE_ERR_A, table[i].fragment, call)", true),
+        ("REFUSED(LODE_ERR_A, NULL, call)", false),
+        ("REFUSED(LODE_ERR_A, \"\", call)", false),
+        ("REFUSED(LODE_ERR_AB, \"part\", call)", false),
+        ("status == LODE_ERR_A", false),
+    ] {
+        assert_eq!(is_expected_with_its_message("LODE_ERR_A", test), expected, "{test}");
+    }
+    assert_eq!(
+        unit_tests("(LODE_ERR_A, \"x\")\n#[cfg(test)]\nmod tests {\n}"),
+        "#[cfg(test)]\nmod tests {\n}"
+    );
+}
