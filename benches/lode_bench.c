@@ -12,7 +12,8 @@
 
    SETTING: checksum=xxh3|none|md5|sha256 (xxh3), compress=none|gzip|zstd (none), level=N (0: the library's),
    durability=full|process (full), early=0|1 (0; whether a push writer starts its data for the disk before the commit),
-   verify=0|1|2 (0), warmup=N (0; commits through the same handle that are not timed one by one).
+   threads=N (1), stream=0|1 (0; into partitions as the records come, by origin and carrier, or by the key "p" of made-up
+   records), verify=0|1|2 (0), warmup=N (0; commits through the same handle that are not timed one by one).
 
    Each prints one JSON object on a line. Times are in nanoseconds, from before the store is opened until the commit has
    returned or the last record is read, and leave out reading INPUT and finding its lines. */
@@ -29,6 +30,7 @@ typedef struct settings {
     lode_dataset_options dataset;
     lode_record_writer_options writer;
     int32_t verify;
+    int32_t stream;
     int64_t warmup;
 } settings;
 
@@ -66,11 +68,21 @@ static settings parse_settings(int count, char **arguments) {
         else if ((value = value_of(arguments[i], "level")) != NULL) set.dataset.compression_level = (int32_t)parse_count(value, "level");
         else if ((value = value_of(arguments[i], "durability")) != NULL) set.dataset.durability = choice(value, durabilities, 2);
         else if ((value = value_of(arguments[i], "early")) != NULL) set.writer.early_writeback = (int32_t)parse_count(value, "early");
+        else if ((value = value_of(arguments[i], "threads")) != NULL) set.dataset.threads = (int32_t)parse_count(value, "threads");
+        else if ((value = value_of(arguments[i], "stream")) != NULL) set.stream = (int32_t)parse_count(value, "stream");
         else if ((value = value_of(arguments[i], "verify")) != NULL) set.verify = (int32_t)parse_count(value, "verify");
         else if ((value = value_of(arguments[i], "warmup")) != NULL) set.warmup = parse_count(value, "warmup");
         else die("lode_bench: unknown setting '%s'", arguments[i]);
     }
     return set;
+}
+
+/* The dataset's options for records that go into partitions by these keys as they come. */
+static void stream_by(settings *set, const char *const *keys, size_t count) {
+    set->dataset.layout = LODE_LAYOUT_HIVE;
+    set->dataset.partition_keys = keys;
+    set->dataset.partition_key_count = count;
+    set->dataset.partition_streaming = 1;
 }
 
 static lode_dataset *open_dataset(const char *root, const settings *set) {
@@ -166,8 +178,10 @@ static void push_lines(lode_record_writer *writer, const input *in) {
     }
 }
 
-static void write_input(const char *form, const char *from, const char *root, const settings *set) {
+static void write_input(const char *form, const char *from, const char *root, settings *set) {
+    static const char *const keys[] = {"origin", "carrier"};
     input in = load(from);
+    if (set->stream) stream_by(set, keys, 2);
     cursor at = {in.lines, in.count, 0};
     lode_record_iterator records;
     lode_record_iterator_init(&records, sizeof records);
@@ -261,6 +275,7 @@ typedef struct generator {
     int64_t left;
     int64_t made;
     int64_t bytes;
+    int64_t partitions; /* 0: the records have no key to partition by */
     char text[160];
 } generator;
 
@@ -274,7 +289,9 @@ static int32_t generator_next(void *ctx) {
 
 static void generator_record(void *ctx, lode_bytes *record) {
     generator *from = ctx;
-    int len = snprintf(from->text, sizeof from->text, "{\"id\":%lld,\"event\":\"purchase\",\"user\":\"user-%llu\",\"amount\":%llu}",
+    int len = from->partitions > 0 ? snprintf(from->text, sizeof from->text, "{\"id\":%lld,\"p\":%lld}", (long long)from->made,
+                                              (long long)from->made % from->partitions)
+                                   : snprintf(from->text, sizeof from->text, "{\"id\":%lld,\"event\":\"purchase\",\"user\":\"user-%llu\",\"amount\":%llu}",
                        (long long)from->made, (unsigned long long)from->made * 2654435761u % 1000003, (unsigned long long)from->made % 9973);
     from->bytes += len + 1;
     record->data = (const uint8_t *)from->text;
@@ -290,8 +307,10 @@ static lode_record_iterator generator_iterator(generator *from) {
     return records;
 }
 
-static void generate(int64_t count, const char *root, const settings *set) {
-    generator from = {.left = count, .made = 0, .bytes = 0};
+static void generate(int64_t count, const char *root, settings *set) {
+    static const char *const keys[] = {"p"};
+    generator from = {.left = count, .made = 0, .bytes = 0, .partitions = set->stream ? 35 : 0};
+    if (set->stream) stream_by(set, keys, 1);
     lode_record_iterator records = generator_iterator(&from);
     lode_snapshot *snapshot = NULL;
     int64_t start = now_ns();

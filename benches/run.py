@@ -25,6 +25,7 @@ import sys
 
 sys.dont_write_bytecode = True  # no caches in the repository
 
+import many_writers
 import measure
 import sections
 from make_flights import make_flights
@@ -32,6 +33,7 @@ from make_flights import make_flights
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(HERE)
 CACHE = os.path.join(REPOSITORY, ".bench")
+SECTIONS = {**sections.SECTIONS, **many_writers.SECTIONS}
 
 
 def must(command, **options):
@@ -194,7 +196,7 @@ def alone():
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--quick", action="store_true", help="a smoke run: made-up input, one round")
-    parser.add_argument("--only", action="append", choices=list(sections.SECTIONS), help="only this section (repeatable)")
+    parser.add_argument("--only", action="append", choices=list(SECTIONS), help="only this section (repeatable)")
     parser.add_argument("--reference", action="store_true", help="the Go reference beside it; needs go")
     parser.add_argument("--rounds", type=int, help="how often each pair runs (5)")
     parser.add_argument("--history", type=int, default=100_000, help="snapshots behind a small commit; 0: none (100000)")
@@ -212,7 +214,7 @@ def measure_all(options):
         bench.build()
         bench.make_input()
         print(machine(bench), flush=True)
-        for name, (section, title) in sections.SECTIONS.items():
+        for name, (section, title) in SECTIONS.items():
             if options.only and name not in options.only:
                 continue
             print(f"\n{title}", flush=True)

@@ -11,3 +11,4 @@ mod layouts;
 mod live;
 mod manifests;
 mod matrix;
+mod parts;

@@ -23,6 +23,7 @@ from .catalog import Catalog
 from .custom_store import CustomStore, Upload
 from .dataset import Dataset
 from .options import CancelToken
+from .part import Part
 from .reader import BlobReader, RecordReader
 from .snapshot import File, Outcome, Snapshot
 from .store import Store
@@ -48,6 +49,7 @@ __all__ = [
     "Error",
     "File",
     "Outcome",
+    "Part",
     "RecordReader",
     "RecordWriter",
     "Snapshot",

@@ -14,6 +14,7 @@ from .options import (
     metadata_json,
     read_options,
 )
+from .part import Part
 from .reader import BlobReader, Decode, RecordReader, Source, json_decode
 from .snapshot import Snapshot, SnapshotIterator, committed
 from .writer import BlobWriter, Encode, Pull, RecordWriter, Timestamp, json_encode, record_bytes
@@ -126,6 +127,46 @@ class Dataset(Handle):
         writer = ffi.new("lode_record_writer **")
         call(lib.lode_dataset_open_record_writer, self._pointer, options, writer)
         return RecordWriter(writer[0], encode, _commit_arguments(metadata, commit))
+
+    def part(self, json: str) -> Part:
+        """A part that any process has staged, from its `Part.json`. Whether its files are there is found out by the
+        commit.
+        """
+        part = ffi.new("lode_part **")
+        call(lib.lode_dataset_part_from_json, self._pointer, text(json, "json"), part)
+        return Part(part[0])
+
+    def commit_parts(
+        self,
+        parts: Iterable[Union[Part, str]],
+        metadata: Optional[Mapping[str, Any]] = None,
+        *,
+        verify_parts: bool = False,
+        expected_parent: Optional[str] = None,
+        producer: Optional[str] = None,
+        sequence: int = 0,
+        position: Optional[str] = None,
+        attempts: int = 1,
+        deadline: Deadline = None,
+        cancel: Optional[CancelToken] = None,
+    ) -> Snapshot:
+        """Commits parts, or what their `Part.json` gave elsewhere, as one snapshot, in this order.
+
+        The parts' files stay whatever the outcome, and no part is committed twice: `PartCommittedError`. With `producer`
+        and `sequence` a coordinator that was killed makes the same call again. `verify_parts` compares the files with
+        their checksums first; else as `stream_write_records`.
+        """
+        given = [part if isinstance(part, Part) else self.part(part) for part in parts]
+        pointers = ffi.new("lode_part *[]", [part._pointer for part in given])
+        json_text = metadata_json(metadata)
+        options, alive = commit_options(deadline, cancel, None, expected_parent, producer, sequence, position, attempts)
+        options.verify_parts = verify_parts
+        snapshot = ffi.new("lode_snapshot **")
+        status = call(
+            lib.lode_dataset_commit_parts, self._pointer, pointers, len(given), json_text, options, snapshot
+        )
+        del alive
+        return committed(status, snapshot[0])
 
     def write_blob(
         self,
@@ -319,6 +360,9 @@ def dataset_options(
     file_statistics: bool,
     max_record_bytes: int,
     retry_attempts: int,
+    partition_streaming: bool,
+    max_open_partitions: int,
+    threads: int,
 ) -> Struct:
     """The library's struct of the options of `Store.dataset`."""
     if isinstance(partition_keys, str):
@@ -334,6 +378,9 @@ def dataset_options(
     options.file_statistics = file_statistics
     options.max_record_bytes = max_record_bytes
     options.retry_attempts = retry_attempts
+    options.partition_streaming = partition_streaming
+    options.max_open_partitions = max_open_partitions
+    options.threads = threads
     keys: List[Any] = [ffi.new("char[]", text(key, "a partition key")) for key in partition_keys]
     array = ffi.new("char *[]", keys)
     if keys:

@@ -65,12 +65,17 @@ class Store(Handle):
         file_statistics: bool = False,
         max_record_bytes: int = 0,
         retry_attempts: int = 0,
+        partition_streaming: bool = False,
+        max_open_partitions: int = 0,
+        threads: int = 1,
     ) -> Dataset:
         """Opens a dataset, which its first commit makes. No I/O.
 
         The options say how it is written; what is read follows each snapshot's own manifest. `codec` is "jsonl", or
         None for raw blobs; `compressor` None, "gzip" or "zstd"; `checksum` "xxh3", "md5", "sha256" or None; `layout`
-        "default", "flat" or "hive", which takes `partition_keys`; `durability` "full" or "process".
+        "default", "flat" or "hive", which takes `partition_keys`; `durability` "full" or "process". With
+        `partition_streaming` a stream goes into the partitions of "hive", too, with up to `max_open_partitions` files
+        open. `threads` compress what is written.
         """
         options, alive = dataset_options(
             codec=codec,
@@ -83,6 +88,9 @@ class Store(Handle):
             file_statistics=file_statistics,
             max_record_bytes=max_record_bytes,
             retry_attempts=retry_attempts,
+            partition_streaming=partition_streaming,
+            max_open_partitions=max_open_partitions,
+            threads=threads,
         )
         dataset = ffi.new("lode_dataset **")
         call(lib.lode_dataset_open, self._pointer, text(dataset_id, "dataset_id"), options, dataset)

@@ -8,6 +8,7 @@ from typing import Any, Callable, Iterable, Iterator, List, Mapping, Optional, T
 from ._native import Exclusive, Handle, call, ffi, keep, lib
 from ._statuses import InvalidRecordError, RecordTooLargeError
 from .options import CancelToken, Deadline, Progress, call_options, commit_options, metadata_json
+from .part import Part, staged
 from .snapshot import Snapshot, committed
 
 #: Makes a record's JSON text of a value.
@@ -104,10 +105,12 @@ class _Writer(Handle):
     """What writers of records and of blobs share: a commit, which a `with` statement makes at its end."""
 
     _commit: Any
+    _stage: Any
     _abort: Any
 
     def __init__(self, pointer: Any, free: Any, commit: Mapping[str, Any]) -> None:
         super().__init__(pointer, free)
+        self._is_staged = False
         self._turn = Exclusive(self._what)
         self._commit_arguments = dict(commit)
         #: The committed snapshot; None before the commit.
@@ -146,19 +149,36 @@ class _Writer(Handle):
         assert self.snapshot is not None
         return self.snapshot
 
+    def stage(
+        self,
+        *,
+        deadline: Deadline = None,
+        cancel: Optional[CancelToken] = None,
+        progress: Optional[Progress] = None,
+    ) -> Part:
+        """Makes what was taken durable as a part, for `Dataset.commit_parts` here or in another process, instead of
+        committing it. The writer is then done. If that fails nothing is lost, and it may be repeated.
+        """
+        options, alive = call_options(deadline, cancel, progress)
+        with self._turn:
+            part = staged(self._stage, self._pointer, options)
+        del alive
+        self._is_staged = True
+        return part
+
     def abort(self) -> None:
         """Gives it up and removes what was staged. A second abort does nothing."""
         with self._turn:
             call(self._abort, self._pointer)
 
     def __exit__(self, kind: Optional[Type[BaseException]], value: Any, traceback: Any) -> None:
-        """Commits, unless the block failed or has committed or closed the writer itself; frees the writer.
+        """Commits, unless the block failed or has committed, staged or closed the writer itself; frees the writer.
 
         If this commit fails, what was written is discarded with the writer. To repeat a commit, call `commit` within the
         block.
         """
         try:
-            if kind is None and self.snapshot is None and not self.closed:
+            if kind is None and self.snapshot is None and not self._is_staged and not self.closed:
                 self.commit(**self._commit_arguments)
         finally:
             self.close()
@@ -172,6 +192,7 @@ class RecordWriter(_Writer):
 
     _what = "the record writer"
     _commit = lib.lode_record_writer_commit
+    _stage = lib.lode_record_writer_stage
     _abort = lib.lode_record_writer_abort
 
     def __init__(self, pointer: Any, encode: Encode, commit: Mapping[str, Any]) -> None:
@@ -293,6 +314,7 @@ class BlobWriter(_Writer):
 
     _what = "the blob writer"
     _commit = lib.lode_blob_writer_commit
+    _stage = lib.lode_blob_writer_stage
     _abort = lib.lode_blob_writer_abort
 
     def __init__(self, pointer: Any, commit: Mapping[str, Any]) -> None:
