@@ -20,7 +20,7 @@ func openBlobs(root, dataset, compressor string, more ...lode.Option) (lode.Data
 		return nil, err
 	}
 	options := append([]lode.Option{lode.WithCompressor(compress()), laidOut}, more...)
-	return lode.NewDataset(lode.DatasetID(dataset), lode.NewFSFactory(root), options...)
+	return lode.NewDataset(lode.DatasetID(dataset), factory(root), options...)
 }
 
 func readBlob(ctx context.Context, args []string) error {

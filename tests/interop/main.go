@@ -15,6 +15,8 @@
 //	interop watch ROOT DATASET SEED                     reads it in every way until stdin ends, and reports what is wrong
 //	interop batch                                       many of these in one process: see batch.go
 //
+// ROOT is a directory, or s3://bucket/prefix: see factory.go.
+//
 // LAYOUT in the environment is default (as without it), flat, or hive:KEY,KEY...
 //
 // A failure is one line on stderr and exit status 1.
@@ -111,7 +113,7 @@ func open(root, dataset, compressor string, more ...lode.Option) (lode.Dataset, 
 		lode.WithCompressor(compress()),
 		laidOut,
 	}, more...)
-	return lode.NewDataset(lode.DatasetID(dataset), lode.NewFSFactory(root), options...)
+	return lode.NewDataset(lode.DatasetID(dataset), factory(root), options...)
 }
 
 // find gives the snapshot and a dataset that is configured as the snapshot was written: the library reads no
@@ -267,7 +269,7 @@ func reader(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	r, err := lode.NewDatasetReader(lode.NewFSFactory(args[0]), laidOut)
+	r, err := lode.NewDatasetReader(factory(args[0]), laidOut)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@
 mod azure;
 mod commits;
 mod gcs;
+mod go_library;
 mod guest;
 mod hostile;
 mod large;
