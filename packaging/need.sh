@@ -13,8 +13,10 @@ install_packages() {
     [ "${LODE_SETUP:-}" != no ] && [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null 2>&1 || return 1
     echo "installing $*" >&2
     export DEBIAN_FRONTEND=noninteractive
-    apt-get install -y -qq "$@" > /dev/null 2>&1 ||
-        { apt-get update -qq > /dev/null 2>&1 && apt-get install -y -qq "$@" > /dev/null 2>&1; }
+    # LODE_APT_OPTIONS is split on purpose.
+    # shellcheck disable=SC2086
+    apt-get install -y -qq ${LODE_APT_OPTIONS:-} "$@" > /dev/null 2>&1 ||
+        { apt-get update -qq > /dev/null 2>&1 && apt-get install -y -qq ${LODE_APT_OPTIONS:-} "$@" > /dev/null 2>&1; }
 }
 
 if [ "$1" = --rust ]; then

@@ -4,7 +4,7 @@
 python_wheel() {
     need python3 python3
     local venv=$OUT/python/venv installed
-    python3 -c 'import ensurepip' 2> /dev/null || need no-such-tool python3-venv
+    python3 -c 'import ensurepip' 2> /dev/null || sh packaging/need.sh no-such-tool python3-venv -- '' > /dev/null 2>&1 || true
     sh packaging/wheel.sh "$OUT/python" || { echo "the wheel cannot be built" && exit "$SKIP"; }
     python3 -m venv "$venv" &&
         "$venv/bin/pip" install --quiet --disable-pip-version-check "$OUT"/python/*.whl mypy ||
