@@ -12,13 +12,13 @@ HERE = Path(__file__).resolve().parent
 PATIENCE = 300  # seconds after which a host is said to hang
 
 
-def until(true, doing: str) -> None:
+def until(true, doing: str, pause: float = 0.02) -> None:
     """Waits for what another process does."""
     end = time.monotonic() + PATIENCE
     while not true():
         if time.monotonic() > end:
             sys.exit(f"waited {PATIENCE} s for {doing}")
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def committed(lode: str, store: Path, dataset: str) -> list:
