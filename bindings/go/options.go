@@ -6,6 +6,7 @@ import "C"
 
 import (
 	"context"
+	"encoding/json"
 	"runtime/cgo"
 	"time"
 	"unsafe"
@@ -183,6 +184,37 @@ func OpenMemory(options *StoreOptions) (*Store, error) {
 	var store *C.lode_store
 	var raw *C.lode_error
 	if err := check(C.lode_store_open_memory(storeOptions(options), &store, &raw), raw); err != nil {
+		return nil, err
+	}
+	return newStore(store), nil
+}
+
+// OpenURL opens a store by its URL: file:///path, memory:, or a bucket, such as s3://bucket/prefix. The settings are those
+// that lode_store_open_url of lode.h lists; nil: none. nil options are the defaults.
+func OpenURL(ctx context.Context, url string, settings map[string]any, options *StoreOptions) (*Store, error) {
+	c, err := begin(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	text, err := c.text("URL", url)
+	if err != nil {
+		return nil, err
+	}
+	var given *C.char
+	if settings != nil {
+		encoded, err := json.Marshal(settings)
+		if err != nil {
+			return nil, refused(ErrInvalidArgument, "the settings cannot be JSON: %v", err)
+		}
+		if given, err = c.text("settings", string(encoded)); err != nil {
+			return nil, err
+		}
+	}
+	var store *C.lode_store
+	var raw *C.lode_error
+	status := C.lode_store_open_url(text, given, storeOptions(options), c.options(), &store, &raw)
+	if err := c.check(status, raw); err != nil {
 		return nil, err
 	}
 	return newStore(store), nil

@@ -50,6 +50,8 @@ const (
 	ErrInvalidPath = Status(C.LODE_ERR_INVALID_PATH)
 	// ErrStore: a store of the caller's own failed.
 	ErrStore = Status(C.LODE_ERR_STORE)
+	// ErrAccessDenied: a service refuses the credentials.
+	ErrAccessDenied = Status(C.LODE_ERR_ACCESS_DENIED)
 	// ErrNoSnapshots: the dataset has no snapshot yet.
 	ErrNoSnapshots = Status(C.LODE_ERR_NO_SNAPSHOTS)
 	// ErrSnapshotNotFound: no snapshot has this id.

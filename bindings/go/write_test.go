@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -458,6 +459,10 @@ func TestDescriptorsFeedWritersAndTakeRecords(t *testing.T) {
 	w := must[*Writer](t)(d.NewWriter(nil))
 	if err := errors.Join(w.Append([]byte("0")), w.AppendFile(background, in.Fd())); err != nil {
 		t.Fatal(err)
+	}
+	closed := w.AppendFile(background, 1<<20)
+	if e := refusedWith(t, closed, ErrIO, ""); e.Errno != syscall.EBADF || !errors.Is(closed, syscall.EBADF) {
+		t.Error(e.Errno)
 	}
 	s := must[*Snapshot](t)(w.Commit(background, Metadata{}))
 	out := must[*os.File](t)(os.CreateTemp(t.TempDir(), ""))

@@ -55,6 +55,7 @@ enum class status : std::int32_t {
     path_exists = LODE_ERR_PATH_EXISTS,                                     /**< LODE_ERR_PATH_EXISTS */
     invalid_path = LODE_ERR_INVALID_PATH,                                   /**< LODE_ERR_INVALID_PATH */
     store = LODE_ERR_STORE,                                                 /**< LODE_ERR_STORE */
+    access_denied = LODE_ERR_ACCESS_DENIED,                                 /**< LODE_ERR_ACCESS_DENIED */
     no_snapshots = LODE_ERR_NO_SNAPSHOTS,                                   /**< LODE_ERR_NO_SNAPSHOTS */
     snapshot_not_found = LODE_ERR_SNAPSHOT_NOT_FOUND,                       /**< LODE_ERR_SNAPSHOT_NOT_FOUND */
     manifest_invalid = LODE_ERR_MANIFEST_INVALID,                           /**< LODE_ERR_MANIFEST_INVALID */

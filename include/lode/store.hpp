@@ -292,6 +292,30 @@ public:
     }
 
     /**
+     * Opens a store by its URL: `file:///path`, `memory:`, or a bucket, such as `s3://bucket/prefix`.
+     * @param url the URL.
+     * @param settings_json a JSON object of the settings that lode_store_open_url of lode.h lists; NULL: none.
+     * @param options the log.
+     * @param call the call's limits.
+     * Throws lode::error.
+     */
+    static store open_url(const text &url, const text &settings_json = nullptr, const store_options &options = {},
+                          const call_options &call = {})
+    {
+        return try_open_url(url, settings_json, options, call).value();
+    }
+    /** As open_url, with the error in the result. */
+    static result<store> try_open_url(const text &url, const text &settings_json = nullptr,
+                                      const store_options &options = {}, const call_options &call = {})
+    {
+        if (url.has_nul() || settings_json.has_nul()) {
+            return detail::nul_refused(); // before the library is given the log
+        }
+        const detail::c_store_options c(options);
+        return detail::make_within<store>(call, lode_store_open_url, url, settings_json, c.get());
+    }
+
+    /**
      * Makes a store of the program's own class, which lives until the last handle over the store is destroyed.
      * @param own the class. NULL is refused with invalid_argument.
      * @param serial whether its functions are never to be called two at once.

@@ -204,6 +204,10 @@ void a_store_keeps_objects()
     REFUSED(invalid_path, "", store.read("../x"));
     REFUSED(not_found, "", lode::store::open_filesystem(root.path() + "/none"));
     store.check_conformance("try");
+    CHECK(lode::store::open_url("file://" + root.path()).read("c").view() == "2");
+    CHECK(!lode::store::open_url("memory:", "{}", options).exists("c"));
+    REFUSED(invalid_argument, "nowhere", lode::store::open_url("nowhere:"));
+    REFUSED(invalid_argument, "NUL", lode::store::open_url("memory:", std::string("{}\0", 3)));
     CHECK(std::string_view(lode::version()) == std::to_string(LODE_VERSION_MAJOR) + "." +
                                                    std::to_string(LODE_VERSION_MINOR) + "." +
                                                    std::to_string(LODE_VERSION_PATCH));
