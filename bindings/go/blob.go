@@ -207,6 +207,18 @@ func (r *BlobReader) ReadAt(p []byte, offset int64) (int, error) {
 	return int(n), nil
 }
 
+// WriteFile writes the bytes that are left to a file descriptor. Of an os.File the descriptor is Fd().
+func (r *BlobReader) WriteFile(fd uintptr) error {
+	reader, err := r.use()
+	if err != nil {
+		return err
+	}
+	defer r.h.done()
+	var raw *C.lode_error
+	status := C.lode_blob_reader_read_to_fd((*C.lode_blob_reader)(reader), C.int32_t(fd), &raw)
+	return (&call{ctx: r.ctx}).check(status, raw)
+}
+
 // Close frees the reader. It gives nil.
 func (r *BlobReader) Close() error {
 	r.h.close()
