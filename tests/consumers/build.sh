@@ -55,6 +55,24 @@ build_go_pkg-config() {
     go build $tags -o "$program" .
 }
 
+# The package's source is built against the installation that pkg-config finds, in a virtual environment of its own.
+build_python_pkg-config() {
+    export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+    cp -R "$HERE/bindings/python" package && python3 -m venv venv &&
+        venv/bin/pip install --quiet --disable-pip-version-check ./package || return 1
+    echo "$PWD"/venv/lib/python*/site-packages/lode/_ffi*.so > "$program.links"
+    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$PWD/venv/bin/python" "$sources/consumer.py" > "$program" && chmod +x "$program"
+}
+
+build_zig_hand() {
+    local static=false
+    [ "$linkage" = shared ] || static=true
+    zig_compiler
+    cp -R "$HERE/bindings/zig" lode && cp "$sources/consumer.zig" lode/example/events.zig || return 1
+    ZIG_GLOBAL_CACHE_DIR=${ZIG%/ziglang/zig}/cache "$ZIG" build example --build-file lode/build.zig -Dlode-prefix="$prefix" \
+        -Dlode-static=$static --cache-dir cache --prefix out && cp out/bin/events "$program"
+}
+
 # The tools that a language and method need, each with its package.
 tools_of() { # LANGUAGE METHOD
     case $1 in cpp) need "$CXX" g++ ;; go) need go golang && need pkg-config pkg-config ;; esac

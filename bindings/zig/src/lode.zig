@@ -267,6 +267,13 @@ pub const RecordWriter = struct {
         const status = c.lode_record_writer_append_lines(self.handle, lines.ptr, lines.len, consumed, &found);
         _ = try check(status, found, diagnostics);
     }
+    /// Adds the lines that a file descriptor gives until its end. The fields are those of lode_call_options.
+    pub fn appendFromFd(self: RecordWriter, fd: i32, fields: anytype, diagnostics: ?*Diagnostics) Error!void {
+        const filled = options(c.lode_call_options, fields);
+        var found: ?*c.lode_error = null;
+        const status = c.lode_record_writer_append_from_fd(self.handle, fd, &filled, &found);
+        _ = try check(status, found, diagnostics);
+    }
     /// Commits the records as one snapshot. If it fails they are kept, and the commit may be repeated.
     pub fn commit(self: RecordWriter, metadata: [:0]const u8, fields: anytype, diagnostics: ?*Diagnostics) Error!Snapshot {
         const filled = options(c.lode_commit_options, fields);
@@ -294,6 +301,11 @@ pub const RecordReader = struct {
         var found: ?*c.lode_error = null;
         const status = try check(c.lode_record_reader_next(self.handle, &record, &found), found, diagnostics);
         return if (status != c.LODE_ITEM) null else if (record.len == 0) "" else record.data[0..record.len];
+    }
+    /// Writes the records that are left to a file descriptor, a line each.
+    pub fn readToFd(self: RecordReader, fd: i32, diagnostics: ?*Diagnostics) Error!void {
+        var found: ?*c.lode_error = null;
+        _ = try check(c.lode_record_reader_read_to_fd(self.handle, fd, &found), found, diagnostics);
     }
 };
 

@@ -16,7 +16,8 @@ consumer() { # LANGUAGE METHOD LINKAGE
     rm -rf "$program.build" "$program" && mkdir -p "$program.build" "$OUT/consumers/store" || return 1
     (cd "$program.build" && "build_$1_$2") || return 1
     export LD_LIBRARY_PATH=$prefix/lib
-    linked=$(ldd "$program") || return 1
+    # A program that is a script says where its binary part is.
+    linked=$(ldd "$(cat "$program.links" 2> /dev/null || echo "$program")") || return 1
     case $linkage in
     shared) grep -qF "=> $prefix/lib/liblode.so" <<< "$linked" ;;
     static) ! grep liblode <<< "$linked" ;;
