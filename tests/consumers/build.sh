@@ -67,7 +67,6 @@ build_python_pkg-config() {
 build_zig_hand() {
     local static=false
     [ "$linkage" = shared ] || static=true
-    zig_compiler
     cp -R "$HERE/bindings/zig" lode && cp "$sources/consumer.zig" lode/example/events.zig || return 1
     ZIG_GLOBAL_CACHE_DIR=${ZIG%/ziglang/zig}/cache "$ZIG" build example --build-file lode/build.zig -Dlode-prefix="$prefix" \
         -Dlode-static=$static --cache-dir cache --prefix out && cp out/bin/events "$program"
@@ -75,6 +74,6 @@ build_zig_hand() {
 
 # The tools that a language and method need, each with its package.
 tools_of() { # LANGUAGE METHOD
-    case $1 in cpp) need "$CXX" g++ ;; go) need go golang && need pkg-config pkg-config ;; esac
+    case $1 in cpp) need "$CXX" g++ ;; go) need go golang && need pkg-config pkg-config ;; zig) zig_compiler ;; esac
     case $2 in cmake) need cmake cmake ;; pkg-config) need pkg-config pkg-config ;; esac
 }

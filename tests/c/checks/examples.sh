@@ -13,6 +13,22 @@ readme_program() {
     printf '%s\n' '{"id":1,"user":"alice"}' '{"id":2,"user":"bob"}' | cmp - "$root/out"
 }
 
+# The daemon of the tutorial, put together from its steps: killed again and again, each line is there once.
+tutorial_program() {
+    local root=$OUT/tutorial try
+    mkdir -p "$root/store" && awk '/^```c$/ { inside = 1; next } /^```$/ { inside = 0 } inside' docs/tutorial.md > "$root/daemon.c"
+    # shellcheck disable=SC2086
+    $CC $C_STRICT -D_DEFAULT_SOURCE $CFLAGS -Iinclude "$root/daemon.c" -o "$root/daemon" -L"$LIB" -Wl,-rpath,"$LIB" -llode || return 1
+    seq 20000 | sed 's/.*/{"n":&,"pad":"xxxxxxxxxxxxxxxx"}/' | head -c -1 > "$root/lines" # the last line has no end
+    for try in 0.02 0.05 0.1; do
+        timeout -s KILL $try "$root/daemon" "$root/store" events < "$root/lines"
+    done
+    "$root/daemon" "$root/store" events < "$root/lines" && "$root/daemon" "$root/store" events < "$root/lines" || return 1
+    (cat "$root/lines" && echo) | cmp - <("$BIN/lode" cat "$root/store" events --all) || return 1
+    printf '{"n":1}\nbad\n' > "$root/bad"
+    refuses 1 "record 1" "$root/daemon" "$root/store" other < "$root/bad"
+}
+
 transcript() {
     "$BIN/stream_write_records" > "$OUT/transcript" || return 1
     local root
@@ -157,6 +173,7 @@ interrupted() {
 }
 
 check transcript transcript
+check tutorial_program tutorial_program
 check readme_program readme_program
 check hive_example "$BIN/hive_layout"
 check custom_store "$BIN/custom_store"
