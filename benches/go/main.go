@@ -1,8 +1,8 @@
 // The same work by the Go package, for comparison with C:
 //
-//	go-bench append|pull INPUT ROOT
+//	go-bench append|append-batch|pull INPUT ROOT
 //
-// All lines of INPUT into one snapshot, by Writer.Append or by StreamWriteRecords, without checksum and without fsync.
+// All lines of INPUT into one snapshot, by Writer.Append, Writer.AppendBatch of 256 or StreamWriteRecords, without checksum and without fsync.
 // Prints one JSON object on a line. The time, in nanoseconds, leaves out reading INPUT.
 package main
 
@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
 	"time"
 
 	lode "liblode"
@@ -46,6 +47,14 @@ func write(form string, records [][]byte, root string) (*lode.Snapshot, error) {
 		return nil, err
 	}
 	defer writer.Close()
+	if form == "append-batch" {
+		for batch := range slices.Chunk(records, 256) {
+			if _, err := writer.AppendBatch(batch); err != nil {
+				return nil, err
+			}
+		}
+		return writer.Commit(ctx, lode.Metadata{})
+	}
 	for _, record := range records {
 		if err := writer.Append(record); err != nil {
 			return nil, err
@@ -55,8 +64,8 @@ func write(form string, records [][]byte, root string) (*lode.Snapshot, error) {
 }
 
 func main() {
-	if len(os.Args) != 4 || os.Args[1] != "append" && os.Args[1] != "pull" {
-		log.Fatal("usage: go-bench append|pull INPUT ROOT")
+	if len(os.Args) != 4 || !slices.Contains([]string{"append", "append-batch", "pull"}, os.Args[1]) {
+		log.Fatal("usage: go-bench append|append-batch|pull INPUT ROOT")
 	}
 	data, err := os.ReadFile(os.Args[2])
 	if err != nil {

@@ -39,20 +39,20 @@ type Timed struct {
 // Timestamp gives the time.
 func (t Timed) Timestamp() time.Time { return t.Time }
 
-// encode gives the bytes and the time of a record.
+// encode gives the bytes and the time of a record. What is bytes already comes first: it is the path of most records.
 func encode(record any) ([]byte, C.int64_t, *Error) {
 	at := C.int64_t(C.LODE_NO_TIMESTAMP)
+	if bytes, is := asBytes(record); is {
+		return bytes, at, nil
+	}
 	if timed, is := record.(Timestamped); is {
 		at = nanos(timed.Timestamp())
 	}
 	if timed, is := record.(Timed); is {
 		record = timed.Record
-	}
-	switch bytes := record.(type) {
-	case []byte:
-		return bytes, at, nil
-	case json.RawMessage:
-		return bytes, at, nil
+		if bytes, is := asBytes(record); is {
+			return bytes, at, nil
+		}
 	}
 	bytes, err := json.Marshal(record)
 	if err != nil {
@@ -61,6 +61,16 @@ func encode(record any) ([]byte, C.int64_t, *Error) {
 		return nil, at, e
 	}
 	return bytes, at, nil
+}
+
+func asBytes(record any) ([]byte, bool) {
+	switch bytes := record.(type) {
+	case []byte:
+		return bytes, true
+	case json.RawMessage:
+		return bytes, true
+	}
+	return nil, false
 }
 
 // batchBytes is how much is gathered before it is given to the library.

@@ -341,6 +341,37 @@ func TestARefusedRecordIsLeftOutAndAllOthersAreKept(t *testing.T) {
 	refusedWith(t, lenient.Append([]byte("1")), ErrState, "closed")
 }
 
+func TestABatchIsAppendedAsItsRecordsAre(t *testing.T) {
+	d := events(t, memory(t))
+	w := must[*Writer](t)(d.NewWriter(nil))
+	var batch [][]byte
+	for i := range 10000 {
+		batch = append(batch, fmt.Appendf(nil, `{"n":%d}`, i))
+	}
+	batch[17] = []byte("bad")
+	taken, err := w.AppendBatch(batch)
+	if refusedWith(t, err, ErrInvalidRecord, ""); taken != len(batch) {
+		t.Error(taken)
+	}
+	if taken, err := w.AppendBatch(nil); taken != 0 || err != nil {
+		t.Error(taken, err)
+	}
+	s := must[*Snapshot](t)(w.Commit(background, Metadata{}))
+	if got := readAll(t, d, s); len(got) != 9999 || got[17] != `{"n":18}` || got[9998] != `{"n":9999}` {
+		t.Error(len(got))
+	}
+	_, _ = w.AppendBatch(batch[:1])
+	taken, err = w.AppendBatch(batch)
+	if refusedWith(t, err, ErrState, ""); taken == len(batch) {
+		t.Error("a writer that has committed takes records")
+	}
+	_ = w.Close()
+	if taken, err = w.AppendBatch(batch); taken != 0 {
+		t.Error(taken)
+	}
+	refusedWith(t, err, ErrState, "closed")
+}
+
 func TestAWriterOfTwoGoroutinesIsRefused(t *testing.T) {
 	d := events(t, memory(t))
 	w := must[*Writer](t)(d.NewWriter(nil))
