@@ -34,11 +34,13 @@ fn go_reads_the_parts_that_we_commit_in_their_order() {
             parts.reverse();
             let order: Vec<String> =
                 texts.chunks(100).rev().flat_map(|chunk| chunk.iter().cloned()).collect();
-            let commit =
-                dataset.commit_parts(&parts, Metadata::empty(), CommitOptions::default()).unwrap();
+            let commit = dataset.commit_parts(&parts, Metadata::empty(), CommitOptions::default()).unwrap();
             let id = commit.snapshot.id();
             let theirs = go.text_as(name, &["read", root, "events", id], b"");
-            assert!(theirs.lines().eq(order.iter()), "{name}, {compressor:?}: another order, or other records");
+            assert!(
+                theirs.lines().eq(order.iter()),
+                "{name}, {compressor:?}: another order, or other records"
+            );
             assert!(read(&dataset, id) == order, "{name}, {compressor:?}");
         }
     }

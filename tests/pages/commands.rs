@@ -118,10 +118,13 @@ fn fault_of_command(tree: &Tree, command: &str) -> Option<String> {
                 }
             },
             "--test" => {
-                folder = format!("tests/{}", options.next().copied().unwrap_or_default());
+                folder = format!("{folder}tests/{}", options.next().copied().unwrap_or_default());
                 if !tree.has(&format!("{folder}.rs")) && !tree.has(&format!("{folder}/main.rs")) {
                     return Some(format!("no test target {folder}"));
                 }
+            }
+            "--features" => {
+                options.next();
             }
             "--workspace" | "--lib" => {}
             word => filter = word,

@@ -204,6 +204,7 @@ const NOT_IN_THE_HEADER: &[&str] = &[
     "LODE_INCLUDE_DIR",
     "LODE_LIB_DIR",
     "LODE_0",
+    "LODE_STORE_SETTINGS",
 ];
 
 /// The names of functions, types and constants in pages that the header does not have. The changelog names
