@@ -2,8 +2,8 @@
 //
 //   cpp_bench append|pull INPUT ROOT
 //
-// All lines of INPUT into one snapshot, by record_writer::append or by stream_write_records, without checksum and without
-// fsync. Prints one JSON object on a line. The time, in nanoseconds, leaves out reading INPUT.
+// All lines of INPUT into one snapshot, by record_writer::append or by stream_write_records, without checksum
+// and without fsync. Prints one JSON object on a line. The time, in nanoseconds, leaves out reading INPUT.
 #include <lode.hpp>
 
 #include <fstream>

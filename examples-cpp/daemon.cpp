@@ -2,13 +2,14 @@
 //
 //   daemon ROOT DATASET PRODUCER [RECORDS [SECONDS]]
 //
-// A snapshot is committed when it has RECORDS records (1000), when its oldest waited SECONDS (5), at the end of the input,
-// and at SIGTERM or SIGINT. Its commit carries the producer, a sequence, and as position the number of input lines that
-// are in it or before it. After a restart the daemon leaves out so many lines: feed it the same input from its beginning.
-// Lines that are no record are left out, named on standard error, and counted in the snapshot's metadata.
+// A snapshot is committed when it has RECORDS records (1000), when its oldest waited SECONDS (5), at the end
+// of the input, and at SIGTERM or SIGINT. Its commit carries the producer, a sequence, and as position the
+// number of input lines that are in it or before it. After a restart the daemon leaves out so many lines:
+// feed it the same input from its beginning. Lines that are no record are left out, named on standard error,
+// and counted in the snapshot's metadata.
 //
-// Each commit is a line on standard output: "committed SNAPSHOT RECORDS POSITION". Exit status: 0 all is committed; 1 it
-// failed, start it again; 2 wrong usage.
+// Each commit is a line on standard output: "committed SNAPSHOT RECORDS POSITION". Exit status: 0 all is
+// committed; 1 it failed, start it again; 2 wrong usage.
 #include <lode.hpp>
 
 #include <algorithm>
@@ -32,7 +33,8 @@ volatile std::sig_atomic_t stopping = 0;
 
 class line_daemon {
 public:
-    // `while_waiting`: the signals that stay blocked while it waits for input. SIGTERM and SIGINT arrive there only.
+    // `while_waiting`: the signals that stay blocked while it waits for input. SIGTERM and SIGINT arrive
+    // there only.
     line_daemon(lode::dataset dataset, std::string producer, std::int64_t most, std::chrono::seconds longest,
                 sigset_t while_waiting)
         : dataset_(std::move(dataset)), producer_(std::move(producer)), most_(most), longest_(longest),

@@ -2,8 +2,8 @@
 //
 //   stream_write_records [ROOT]
 //
-// ROOT is a directory that exists; without it the store is in memory. What a range throws comes out of the call, and
-// nothing is committed then.
+// ROOT is a directory that exists; without it the store is in memory. What a range throws comes out of the
+// call, and nothing is committed then.
 #include <lode.hpp>
 
 #include <iostream>

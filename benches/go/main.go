@@ -2,8 +2,9 @@
 //
 //	go-bench append|append-batch|pull INPUT ROOT
 //
-// All lines of INPUT into one snapshot, by Writer.Append, Writer.AppendBatch of 256 or StreamWriteRecords, without checksum and without fsync.
-// Prints one JSON object on a line. The time, in nanoseconds, leaves out reading INPUT.
+// All lines of INPUT into one snapshot, by Writer.Append, Writer.AppendBatch of 256 or StreamWriteRecords,
+// without checksum and without fsync. Prints one JSON object on a line. The time, in nanoseconds, leaves out
+// reading INPUT.
 package main
 
 import (

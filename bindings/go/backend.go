@@ -12,31 +12,33 @@ import (
 	"unsafe"
 )
 
-// Backend is a store of the program's own: objects under keys, written once and whole, and swapped by comparison.
-// OpenBackend makes a store of it. The struct lode_store_callbacks of lode.h says what each method must keep, and
-// Store.CheckConformance tries it.
+// Backend is a store of the program's own: objects under keys, written once and whole, and swapped by
+// comparison. OpenBackend makes a store of it. The struct lode_store_callbacks of lode.h says what each
+// method must keep, and Store.CheckConformance tries it.
 //
-// A method fails with one of this package's statuses, alone or wrapped, or with fs.ErrNotExist or fs.ErrExist; any other
-// error counts as ErrStore, and from Upload.Finish and CompareAndSwap, which then do not say whether the object has
-// changed, as ErrCommitUnknown. A panic counts as such an error. The text of the error is in that of the call.
+// A method fails with one of this package's statuses, alone or wrapped, or with fs.ErrNotExist or
+// fs.ErrExist; any other error counts as ErrStore, and from Upload.Finish and CompareAndSwap, which then do
+// not say whether the object has changed, as ErrCommitUnknown. A panic counts as such an error. The text of
+// the error is in that of the call.
 //
-// The methods come on the goroutines whose calls need them, several at once unless the store is serial. They may use
-// any handle but those over their own store. Byte slices are lent for the call.
+// The methods come on the goroutines whose calls need them, several at once unless the store is serial. They
+// may use any handle but those over their own store. Byte slices are lent for the call.
 type Backend interface {
-	// BeginPut begins an object that must not replace one; it is not seen before Upload.Finish. ErrPathExists.
+	// BeginPut begins an object that must not replace one; it is not seen before Upload.Finish.
+	// ErrPathExists.
 	BeginPut(key string) (Upload, error)
 	// Size gives an object's size in bytes; ErrNotFound.
 	Size(key string) (uint64, error)
-	// ReadAt reads at an offset, as io.ReaderAt does: fewer bytes than there is room for only at the object's end, where
-	// io.EOF is fine, too. ErrNotFound.
+	// ReadAt reads at an offset, as io.ReaderAt does: fewer bytes than there is room for only at the object's
+	// end, where io.EOF is fine, too. ErrNotFound.
 	ReadAt(key string, p []byte, offset int64) (int, error)
-	// List gives every key that begins with the prefix (empty, or ending in '/'), each once, in any order, until yield
-	// says that it is enough.
+	// List gives every key that begins with the prefix (empty, or ending in '/'), each once, in any order,
+	// until yield says that it is enough.
 	List(prefix string, yield func(key string) bool) error
 	// Remove removes an object; that there is none is fine.
 	Remove(key string) error
-	// CompareAndSwap replaces an object's bytes if they are the expected ones (none: no object, or an empty one), in one
-	// step; else ErrConflict. ErrBusy: try again a little later.
+	// CompareAndSwap replaces an object's bytes if they are the expected ones (none: no object, or an empty
+	// one), in one step; else ErrConflict. ErrBusy: try again a little later.
 	CompareAndSwap(key string, expected, value []byte) error
 }
 
@@ -81,7 +83,8 @@ func OpenBackend(backend Backend, options *BackendOptions) (*Store, error) {
 
 func backendOf(handle C.uintptr_t) Backend { return cgo.Handle(handle).Value().(Backend) }
 
-// upload keeps beside an Upload the bytes that are lent to it, so that what it might keep of them is Go's memory.
+// upload keeps beside an Upload the bytes that are lent to it, so that what it might keep of them is Go's
+// memory.
 type upload struct {
 	Upload
 	lent []byte

@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// BlobWriter takes the bytes of a raw blob, and commits them as one snapshot. It is an io.Writer. It belongs to one
-// goroutine at a time: a second call at once fails with ErrState.
+// BlobWriter takes the bytes of a raw blob, and commits them as one snapshot. It is an io.Writer. It belongs
+// to one goroutine at a time: a second call at once fails with ErrState.
 type BlobWriter struct{ h *handle }
 
 // NewBlobWriter begins a snapshot, a raw blob, in a dataset of CodecNone.
@@ -33,7 +33,8 @@ func (d *Dataset) NewBlobWriter() (*BlobWriter, error) {
 	return w, nil
 }
 
-// Write adds bytes at the end: all of them, or none that count. After ErrNoSpace the same bytes may be written again.
+// Write adds bytes at the end: all of them, or none that count. After ErrNoSpace the same bytes may be
+// written again.
 func (w *BlobWriter) Write(p []byte) (int, error) {
 	writer, err := w.h.use()
 	if err != nil {
@@ -66,8 +67,8 @@ func (w *BlobWriter) WriteFile(ctx context.Context, fd uintptr) error {
 	return c.check(status, raw)
 }
 
-// Commit commits the bytes as one snapshot: all of them, durably, or none. After a failure they are kept, and the commit
-// may be repeated. nil metadata is refused.
+// Commit commits the bytes as one snapshot: all of them, durably, or none. After a failure they are kept, and
+// the commit may be repeated. nil metadata is refused.
 func (w *BlobWriter) Commit(ctx context.Context, metadata Metadata, options ...CommitOption) (*Snapshot, error) {
 	writer, err := w.h.use()
 	if err != nil {
@@ -97,8 +98,9 @@ func (w *BlobWriter) Close() error {
 	return nil
 }
 
-// BlobReader reads a raw blob. It is an io.Reader, an io.ReaderAt and an io.Closer; the two kinds of reading do not move
-// each other. It belongs to one goroutine at a time: a second call at once fails with ErrState, ReadAt included.
+// BlobReader reads a raw blob. It is an io.Reader, an io.ReaderAt and an io.Closer; the two kinds of reading
+// do not move each other. It belongs to one goroutine at a time: a second call at once fails with ErrState,
+// ReadAt included.
 type BlobReader struct {
 	h   *handle
 	ctx context.Context
@@ -158,8 +160,8 @@ func (r *BlobReader) use() (unsafe.Pointer, error) {
 	return raw, nil
 }
 
-// Read gives the next bytes, at the end io.EOF. The verdict of the checksum comes with the end: bytes that came with no
-// error before io.EOF are verified once it has come.
+// Read gives the next bytes, at the end io.EOF. The verdict of the checksum comes with the end: bytes that
+// came with no error before io.EOF are verified once it has come.
 func (r *BlobReader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil

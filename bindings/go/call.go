@@ -197,8 +197,8 @@ func (c *call) metadata(metadata Metadata) (*C.char, error) {
 	return c.text("metadata", string(encoded))
 }
 
-// check gives the error of the call, with the context's error if the context ended it. A panic of the progress
-// function goes on here.
+// check gives the error of the call, with the context's error if the context ended it. A panic of the
+// progress function goes on here.
 func (c *call) check(status C.lode_status, raw *C.lode_error) error {
 	err := check(status, raw)
 	if err == nil {
@@ -237,14 +237,15 @@ func ExpectParent(snapshotID string) CommitOption {
 	return func(o *commitOptions) { o.parent = &snapshotID }
 }
 
-// ExactlyOnce names the producer's commit: if the sequence, from 1 and rising, is committed already, nothing is written
-// and the snapshot's CommitStatus is StatusAlreadyCommitted. position is where the producer goes on after a restart.
+// ExactlyOnce names the producer's commit: if the sequence, from 1 and rising, is committed already, nothing
+// is written and the snapshot's CommitStatus is StatusAlreadyCommitted. position is where the producer goes
+// on after a restart.
 func ExactlyOnce(producerID string, sequence uint64, position string) CommitOption {
 	return func(o *commitOptions) { o.producer, o.sequence, o.position = producerID, sequence, position }
 }
 
-// Attempts lets the whole commit be tried so often while its failure advises it, with pauses that double from base to
-// limit; 0 for either: the library's.
+// Attempts lets the whole commit be tried so often while its failure advises it, with pauses that double from
+// base to limit; 0 for either: the library's.
 func Attempts(count int, base, limit time.Duration) CommitOption {
 	return func(o *commitOptions) { o.attempts, o.attemptBase, o.attemptCap = count, base, limit }
 }
@@ -317,7 +318,8 @@ func (c *call) commit(o *commitOptions) (*C.lode_commit_options, error) {
 // Version gives the version of the library that is running, such as "0.1.0".
 func Version() string { return C.GoString(C.lode_version()) }
 
-// HasFeature says whether the library that is running has an optional feature, such as "parquet" or "object-store".
+// HasFeature says whether the library that is running has an optional feature, such as "parquet" or
+// "object-store".
 func HasFeature(name string) bool {
 	raw := C.CString(name)
 	defer C.free(unsafe.Pointer(raw))

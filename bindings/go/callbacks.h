@@ -1,5 +1,5 @@
-/* What cgo cannot say: the callbacks of lode.h, which are Go functions, and calls whose structs hold them. A Go value
- * is a number here, a cgo.Handle. */
+/* What cgo cannot say: the callbacks of lode.h, which are Go functions, and calls whose structs hold them. A
+ * Go value is a number here, a cgo.Handle. */
 #ifndef LODE_GO_CALLBACKS_H
 #define LODE_GO_CALLBACKS_H
 

@@ -12,8 +12,8 @@ import (
 	"unsafe"
 )
 
-// Catalog is a store, seen as datasets of one layout: what is stored, without the history that a Dataset makes of it.
-// Nothing is written. Goroutines may share it.
+// Catalog is a store, seen as datasets of one layout: what is stored, without the history that a Dataset
+// makes of it. Nothing is written. Goroutines may share it.
 type Catalog struct{ h *handle }
 
 // OpenCatalog opens a catalog of a store; no I/O.
@@ -54,7 +54,8 @@ func (k *Catalog) Datasets(ctx context.Context) iter.Seq2[string, error] {
 	})
 }
 
-// Partitions lists the partitions of a dataset in which a snapshot has a file, sorted. After an error it ends.
+// Partitions lists the partitions of a dataset in which a snapshot has a file, sorted. After an error it
+// ends.
 func (k *Catalog) Partitions(ctx context.Context, datasetID string) iter.Seq2[string, error] {
 	return texts(ctx, func(c *call, all **C.lode_string_iterator, raw **C.lode_error) (C.lode_status, error) {
 		id, err := c.text("dataset's id", datasetID)
@@ -74,8 +75,8 @@ func (k *Catalog) Partitions(ctx context.Context, datasetID string) iter.Seq2[st
 type Range struct {
 	// Partition: only snapshots with a file in this partition or below it.
 	Partition string
-	// From and To: only snapshots whose records' times reach into this range, both ends included; a zero time leaves an
-	// end open.
+	// From and To: only snapshots whose records' times reach into this range, both ends included; a zero time
+	// leaves an end open.
 	From, To time.Time
 }
 
@@ -136,7 +137,8 @@ func (k *Catalog) Manifest(ctx context.Context, key string) (*Snapshot, error) {
 	return newSnapshot(snapshot, StatusOK), nil
 }
 
-// OpenObject opens any object of the store, to be read as it is stored. The context holds for every call on the reader.
+// OpenObject opens any object of the store, to be read as it is stored. The context holds for every call on
+// the reader.
 func (k *Catalog) OpenObject(ctx context.Context, key string) (*BlobReader, error) {
 	return openBlob(ctx, nil, func(options *C.lode_read_options, reader **C.lode_blob_reader, raw **C.lode_error) (C.lode_status, error) {
 		c := &call{}

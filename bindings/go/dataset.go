@@ -14,15 +14,15 @@ import (
 	"unsafe"
 )
 
-// Dataset is a chain of immutable snapshots in a store. Goroutines may share it. What is made from it keeps what it needs
-// of it: it may be closed before.
+// Dataset is a chain of immutable snapshots in a store. Goroutines may share it. What is made from it keeps
+// what it needs of it: it may be closed before.
 type Dataset struct {
 	h  *handle
 	id string
 }
 
-// OpenDataset opens a dataset of a store; no I/O. Its first commit makes it. nil options are the defaults, which have no
-// codec: enough to read, and for raw blobs.
+// OpenDataset opens a dataset of a store; no I/O. Its first commit makes it. nil options are the defaults,
+// which have no codec: enough to read, and for raw blobs.
 func OpenDataset(store *Store, id string, options *DatasetOptions) (*Dataset, error) {
 	c, err := begin(context.Background(), nil)
 	if err != nil {
@@ -155,8 +155,9 @@ func commit(ctx context.Context, metadata Metadata, given []CommitOption,
 	return newSnapshot(snapshot, Status(status)), nil
 }
 
-// StreamWriteRecords pulls all records from an iterator and commits them as one snapshot: all of them, durably, or none.
-// What the records may be says [RecordIterator]. nil metadata is refused; Metadata{} says that there is none.
+// StreamWriteRecords pulls all records from an iterator and commits them as one snapshot: all of them,
+// durably, or none. What the records may be says [RecordIterator]. nil metadata is refused; Metadata{} says
+// that there is none.
 func (d *Dataset) StreamWriteRecords(ctx context.Context, records RecordIterator, metadata Metadata,
 	options ...CommitOption) (*Snapshot, error) {
 	pulled := pulled{iterator: records}
@@ -177,8 +178,8 @@ func (d *Dataset) StreamWriteRecords(ctx context.Context, records RecordIterator
 	return snapshot, pulled.explain(err)
 }
 
-// WriteRecords commits records that are held in memory as one snapshot, in a dataset of LayoutHive by partition. Each is
-// what [RecordIterator] says of a record. nil metadata is refused.
+// WriteRecords commits records that are held in memory as one snapshot, in a dataset of LayoutHive by
+// partition. Each is what [RecordIterator] says of a record. nil metadata is refused.
 func (d *Dataset) WriteRecords(ctx context.Context, records []any, metadata Metadata,
 	options ...CommitOption) (*Snapshot, error) {
 	var pinner runtime.Pinner
@@ -225,8 +226,8 @@ func (d *Dataset) WriteBlob(ctx context.Context, data []byte, metadata Metadata,
 		})
 }
 
-// StreamWriteBlob pulls the bytes of a blob from a reader and commits them as one snapshot. The reader's error comes out
-// of the call, and nothing is committed. nil metadata is refused.
+// StreamWriteBlob pulls the bytes of a blob from a reader and commits them as one snapshot. The reader's
+// error comes out of the call, and nothing is committed. nil metadata is refused.
 func (d *Dataset) StreamWriteBlob(ctx context.Context, from io.Reader, metadata Metadata,
 	options ...CommitOption) (*Snapshot, error) {
 	source := source{reader: from}
@@ -289,8 +290,8 @@ func (d *Dataset) Snapshot(ctx context.Context, id string) (*Snapshot, error) {
 	})
 }
 
-// FindProducer finds the newest snapshot, if it tells of this producer, whose Producer then says where to go on; nil if
-// nothing is remembered of it.
+// FindProducer finds the newest snapshot, if it tells of this producer, whose Producer then says where to go
+// on; nil if nothing is remembered of it.
 func (d *Dataset) FindProducer(ctx context.Context, producerID string) (*Snapshot, error) {
 	return d.finding(ctx, "producer's id", producerID, func(dataset *C.lode_dataset, id *C.char,
 		options *C.lode_call_options, snapshot **C.lode_snapshot, raw **C.lode_error) C.lode_status {
@@ -298,8 +299,8 @@ func (d *Dataset) FindProducer(ctx context.Context, producerID string) (*Snapsho
 	})
 }
 
-// ResolveCommit resolves a commit that ended in ErrCommitUnknown, by its Error.SnapshotID: the snapshot if it is
-// committed; nil if it is not, and never will be.
+// ResolveCommit resolves a commit that ended in ErrCommitUnknown, by its Error.SnapshotID: the snapshot if it
+// is committed; nil if it is not, and never will be.
 func (d *Dataset) ResolveCommit(ctx context.Context, snapshotID string) (*Snapshot, error) {
 	return d.finding(ctx, "snapshot's id", snapshotID, func(dataset *C.lode_dataset, id *C.char,
 		options *C.lode_call_options, snapshot **C.lode_snapshot, raw **C.lode_error) C.lode_status {

@@ -46,11 +46,13 @@ type Error struct {
 	Status Status
 	// Action is what to do about it. A program that retries decides by this.
 	Action Action
-	// Message says what happened, to what, why, and what to do: one line of English, whose wording may change.
+	// Message says what happened, to what, why, and what to do: one line of English, whose wording may
+	// change.
 	Message string
 	// Path is the path or store key that it is about, or "".
 	Path string
-	// SnapshotID is the snapshot whose commit is in doubt (ErrCommitUnknown), or the head (ErrConflict), or "".
+	// SnapshotID is the snapshot whose commit is in doubt (ErrCommitUnknown), or the head (ErrConflict), or
+	// "".
 	SnapshotID string
 	// Record is the number of the record that it is about, counted from 0 in its stream, or -1.
 	Record int64
@@ -67,8 +69,8 @@ type Error struct {
 // Error gives the message.
 func (e *Error) Error() string { return e.Message }
 
-// Unwrap gives the status, the system's error number if there is one, and what the caller's own code or the context
-// gave as the reason, for errors.Is and errors.As.
+// Unwrap gives the status, the system's error number if there is one, and what the caller's own code or the
+// context gave as the reason, for errors.Is and errors.As.
 func (e *Error) Unwrap() []error {
 	all := []error{e.Status}
 	if e.Errno != 0 {

@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// handle owns one handle of the library. It is freed when it is closed and the last call that uses it has ended, so
-// that closing while another goroutine calls is no crash.
+// handle owns one handle of the library. It is freed when it is closed and the last call that uses it has
+// ended, so that closing while another goroutine calls is no crash.
 type handle struct {
 	what string
 	free func(unsafe.Pointer)

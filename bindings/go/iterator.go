@@ -14,8 +14,8 @@ import (
 
 // RecordIterator gives records one after another, in memory one at a time.
 //
-// A record is one JSON document: a []byte or json.RawMessage is taken as it is, any other value is marshalled by
-// encoding/json. One that has a method Timestamp() time.Time, or is a [Timed], has that time.
+// A record is one JSON document: a []byte or json.RawMessage is taken as it is, any other value is marshalled
+// by encoding/json. One that has a method Timestamp() time.Time, or is a [Timed], has that time.
 type RecordIterator interface {
 	// Next moves to the next record. It gives false if there are no more, or if it failed.
 	Next() bool
@@ -39,7 +39,8 @@ type Timed struct {
 // Timestamp gives the time.
 func (t Timed) Timestamp() time.Time { return t.Time }
 
-// encode gives the bytes and the time of a record. What is bytes already comes first: it is the path of most records.
+// encode gives the bytes and the time of a record. What is bytes already comes first: it is the path of most
+// records.
 func encode(record any) ([]byte, C.int64_t, *Error) {
 	at := C.int64_t(C.LODE_NO_TIMESTAMP)
 	if bytes, is := asBytes(record); is {

@@ -25,8 +25,8 @@ const (
 
 // StoreOptions is how to open a store. The zero value is the default.
 type StoreOptions struct {
-	// Log is told what is worth knowing but fails no call, perhaps by several goroutines at once. What it panics with is
-	// dropped. nil: no log.
+	// Log is told what is worth knowing but fails no call, perhaps by several goroutines at once. What it
+	// panics with is dropped. nil: no log.
 	Log func(LogLevel, string)
 }
 
@@ -107,8 +107,8 @@ const (
 	DurabilityProcess = Durability(C.LODE_DURABILITY_PROCESS)
 )
 
-// DatasetOptions is how a dataset is written; what is read follows each snapshot's manifest. The zero value is the
-// default: a dataset of raw blobs.
+// DatasetOptions is how a dataset is written; what is read follows each snapshot's manifest. The zero value
+// is the default: a dataset of raw blobs.
 type DatasetOptions struct {
 	Codec      Codec
 	Compressor Compressor
@@ -129,8 +129,8 @@ type DatasetOptions struct {
 	RetryCap time.Duration
 	// MaxRecordBytes is the longest record accepted; 0: about 10 MiB.
 	MaxRecordBytes int64
-	// PartitionStreaming lets streams into LayoutHive be partitioned, with at most MaxOpenPartitions files open; 0: as
-	// many as the library sees fit.
+	// PartitionStreaming lets streams into LayoutHive be partitioned, with at most MaxOpenPartitions files
+	// open; 0: as many as the library sees fit.
 	PartitionStreaming bool
 	MaxOpenPartitions  int
 	// Threads that compress; 0: the calling one.
@@ -150,8 +150,8 @@ const (
 	VerifySizes = Verify(C.LODE_VERIFY_SIZES)
 )
 
-// Store is where objects live. Goroutines may share it. What is opened on it keeps what it needs of it: it may be
-// closed before.
+// Store is where objects live. Goroutines may share it. What is opened on it keeps what it needs of it: it
+// may be closed before.
 type Store struct{ h *handle }
 
 func newStore(raw *C.lode_store) *Store {
@@ -189,8 +189,8 @@ func OpenMemory(options *StoreOptions) (*Store, error) {
 	return newStore(store), nil
 }
 
-// OpenURL opens a store by its URL: file:///path, memory:, or a bucket, such as s3://bucket/prefix. The settings are those
-// that lode_store_open_url of lode.h lists; nil: none. nil options are the defaults.
+// OpenURL opens a store by its URL: file:///path, memory:, or a bucket, such as s3://bucket/prefix. The
+// settings are those that lode_store_open_url of lode.h lists; nil: none. nil options are the defaults.
 func OpenURL(ctx context.Context, url string, settings map[string]any, options *StoreOptions) (*Store, error) {
 	c, err := begin(ctx, nil)
 	if err != nil {

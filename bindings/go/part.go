@@ -11,8 +11,9 @@ import (
 	"unsafe"
 )
 
-// Part is data that is durable and not yet in a snapshot, until Dataset.CommitParts names it, perhaps in another process:
-// JSON is all that has to get there. Goroutines may share it. Closing it removes nothing: Discard does.
+// Part is data that is durable and not yet in a snapshot, until Dataset.CommitParts names it, perhaps in
+// another process: JSON is all that has to get there. Goroutines may share it. Closing it removes nothing:
+// Discard does.
 type Part struct{ h *handle }
 
 func newPart(raw *C.lode_part) *Part {

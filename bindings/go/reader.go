@@ -35,8 +35,8 @@ func (s *Snapshot) use() (*C.lode_snapshot, error) {
 	return (*C.lode_snapshot)(raw), err
 }
 
-// Reader streams records, in bounded memory. It belongs to one goroutine at a time: a second call at once fails with
-// ErrState. The context of the call that made it ends every call on it.
+// Reader streams records, in bounded memory. It belongs to one goroutine at a time: a second call at once
+// fails with ErrState. The context of the call that made it ends every call on it.
 type Reader struct {
 	h   *handle
 	ctx context.Context
@@ -85,8 +85,8 @@ func (d *Dataset) OpenReader(ctx context.Context, snapshot *Snapshot, options *R
 	})
 }
 
-// OpenReaderSince begins to read the records of all snapshots after a position (Reader.Position, or a snapshot's id),
-// oldest first; "": from the first. nil options are the defaults.
+// OpenReaderSince begins to read the records of all snapshots after a position (Reader.Position, or a
+// snapshot's id), oldest first; "": from the first. nil options are the defaults.
 func (d *Dataset) OpenReaderSince(ctx context.Context, position string, options *ReadOptions) (*Reader, error) {
 	return d.open(ctx, options, func(c *call, dataset *C.lode_dataset, options *C.lode_read_options,
 		reader **C.lode_record_reader, raw **C.lode_error) (C.lode_status, error) {
@@ -126,8 +126,8 @@ func (r *Reader) Next() ([]byte, error) {
 	return append([]byte{}, unsafe.Slice((*byte)(record.data), int(record.len))...), nil
 }
 
-// NextBatch gives the next records, as many as are at hand, at most the given number; none at the end. They are copies,
-// in memory of one piece. Records that come before a failure are given first.
+// NextBatch gives the next records, as many as are at hand, at most the given number; none at the end. They
+// are copies, in memory of one piece. Records that come before a failure are given first.
 func (r *Reader) NextBatch(most int) ([][]byte, error) {
 	if most < 1 {
 		return nil, refused(ErrInvalidArgument, "a batch of %d records: expected at least 1", most)
@@ -174,8 +174,8 @@ func (r *Reader) Position() (string, error) {
 	return C.GoString(position), err
 }
 
-// WriteFile writes the records that are left to a file descriptor, each with a line break. Of an os.File the descriptor
-// is Fd().
+// WriteFile writes the records that are left to a file descriptor, each with a line break. Of an os.File the
+// descriptor is Fd().
 func (r *Reader) WriteFile(fd uintptr) error {
 	reader, err := r.use()
 	if err != nil {
@@ -193,8 +193,8 @@ func (r *Reader) Close() error {
 	return nil
 }
 
-// Read gives the records of a snapshot, each a copy. A loop that has seen no error has read all that was to be verified;
-// after an error it ends.
+// Read gives the records of a snapshot, each a copy. A loop that has seen no error has read all that was to
+// be verified; after an error it ends.
 func (d *Dataset) Read(ctx context.Context, snapshot *Snapshot) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		r, err := d.OpenReader(ctx, snapshot, nil)

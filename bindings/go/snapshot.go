@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// Snapshot is a committed snapshot: what its manifest says. It never changes; goroutines may share it. Its texts are
-// copies. A closed one gives zero values.
+// Snapshot is a committed snapshot: what its manifest says. It never changes; goroutines may share it. Its
+// texts are copies. A closed one gives zero values.
 type Snapshot struct {
 	h      *handle
 	id     string
@@ -34,7 +34,8 @@ func (s *Snapshot) Close() error {
 func (s *Snapshot) ID() string { return s.id }
 
 // CommitStatus says how the commit went that gave this snapshot: StatusOK, StatusAlreadyCommitted,
-// StatusCommittedUnpublished or StatusCommittedBesideForeign. It is StatusOK for a snapshot that was found or listed.
+// StatusCommittedUnpublished or StatusCommittedBesideForeign. It is StatusOK for a snapshot that was found or
+// listed.
 func (s *Snapshot) CommitStatus() Status { return s.status }
 
 // get reads one value of the snapshot.
@@ -140,8 +141,8 @@ func (s *Snapshot) Files() []File {
 	})
 }
 
-// Producer says how far a producer had come with the snapshot: its highest sequence, 0 if nothing is remembered of it,
-// and the position that came with it.
+// Producer says how far a producer had come with the snapshot: its highest sequence, 0 if nothing is
+// remembered of it, and the position that came with it.
 func (s *Snapshot) Producer(producerID string) (sequence uint64, position string, err error) {
 	c, err := begin(context.Background(), nil)
 	if err != nil {

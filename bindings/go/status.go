@@ -21,8 +21,8 @@ const (
 	StatusNotCommitted = Status(C.LODE_NOT_COMMITTED)
 )
 
-// The statuses of a failure: errors.Is finds them in an error of this package, and a [Backend] returns them, alone or
-// wrapped.
+// The statuses of a failure: errors.Is finds them in an error of this package, and a [Backend] returns them,
+// alone or wrapped.
 const (
 	// ErrUnknown: a failure that this version has no name for.
 	ErrUnknown = Status(C.LODE_ERR_UNKNOWN)

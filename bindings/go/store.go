@@ -10,8 +10,9 @@ import (
 	"unsafe"
 )
 
-// addressable gives the bytes, or some byte if there are none, so that a call of C can be given the address of the
-// first: written as &data[0] in the call, cgo knows that only the slice is handed over, not what else is beside it.
+// addressable gives the bytes, or some byte if there are none, so that a call of C can be given the address
+// of the first: written as &data[0] in the call, cgo knows that only the slice is handed over, not what else
+// is beside it.
 func addressable(data []byte) []byte {
 	if len(data) == 0 {
 		return make([]byte, 1)
@@ -65,8 +66,8 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
 	return data, nil
 }
 
-// ReadAt reads from an offset until the buffer is full or the object ends: how many bytes. Fewer than there is room for
-// are no failure.
+// ReadAt reads from an offset until the buffer is full or the object ends: how many bytes. Fewer than there
+// is room for are no failure.
 func (s *Store) ReadAt(ctx context.Context, key string, p []byte, offset uint64) (int, error) {
 	var n C.size_t
 	_, err := s.with(ctx, key, func(c *call, store *C.lode_store, key *C.char, raw **C.lode_error) C.lode_status {
@@ -93,8 +94,8 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	return err
 }
 
-// CompareAndSwap replaces an object's bytes if they are the expected ones (none: no object, or an empty one), in one
-// step; else ErrConflict.
+// CompareAndSwap replaces an object's bytes if they are the expected ones (none: no object, or an empty one),
+// in one step; else ErrConflict.
 func (s *Store) CompareAndSwap(ctx context.Context, key string, expected, value []byte) error {
 	_, err := s.with(ctx, key, func(c *call, store *C.lode_store, key *C.char, raw **C.lode_error) C.lode_status {
 		e, v := addressable(expected), addressable(value)
@@ -104,8 +105,8 @@ func (s *Store) CompareAndSwap(ctx context.Context, key string, expected, value 
 	return err
 }
 
-// CheckConformance tries every rule that a store must keep, below a prefix, for the author of a Backend. The error names
-// the first rule that is broken.
+// CheckConformance tries every rule that a store must keep, below a prefix, for the author of a Backend. The
+// error names the first rule that is broken.
 func (s *Store) CheckConformance(ctx context.Context, prefix string) error {
 	_, err := s.with(ctx, prefix, func(c *call, store *C.lode_store, key *C.char, raw **C.lode_error) C.lode_status {
 		return C.lode_store_check_conformance(store, key, c.options(), raw)

@@ -43,8 +43,8 @@ func lodeGoFinding(handle C.uintptr_t, kind C.int32_t, path, snapshotID, message
 	return 0
 }
 
-// Verify checks a whole dataset against what the format promises, and gives what is wrong: nothing if all is well. An
-// error says that it could not be checked. Nothing is written.
+// Verify checks a whole dataset against what the format promises, and gives what is wrong: nothing if all is
+// well. An error says that it could not be checked. Nothing is written.
 func (d *Dataset) Verify(ctx context.Context, level VerifyLevel) ([]Finding, error) {
 	c, err := begin(ctx, nil)
 	if err != nil {

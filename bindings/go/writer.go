@@ -20,14 +20,15 @@ type WriterOptions struct {
 	EarlyWriteback bool
 }
 
-// Writer takes records as the program has them, and commits them as one snapshot. It belongs to one goroutine at a time:
-// a second call at once fails with ErrState.
+// Writer takes records as the program has them, and commits them as one snapshot. It belongs to one goroutine
+// at a time: a second call at once fails with ErrState.
 //
-// Records are gathered in one buffer and given to the library once for each 64 KiB, so a record that is refused may show
-// at a later Append, or at Flush or Commit. An error of status ErrInvalidRecord or ErrRecordTooLarge says by Error.Record
-// which record was refused and is left out (errors.Join has them all, if several were); all others, that of the failing
-// Append included, are taken, and a Commit that fails so has committed nothing and may be repeated. After any other error
-// of an Append its record is not taken; after ErrNoSpace it may be appended again.
+// Records are gathered in one buffer and given to the library once for each 64 KiB, so a record that is
+// refused may show at a later Append, or at Flush or Commit. An error of status ErrInvalidRecord or
+// ErrRecordTooLarge says by Error.Record which record was refused and is left out (errors.Join has them all,
+// if several were); all others, that of the failing Append included, are taken, and a Commit that fails so
+// has committed nothing and may be repeated. After any other error of an Append its record is not taken;
+// after ErrNoSpace it may be appended again.
 type Writer struct {
 	h      *handle
 	mu     sync.Mutex // tried, not waited for, but by Close
@@ -129,8 +130,8 @@ func (w *Writer) append(record []byte, at C.int64_t) error {
 	return nil
 }
 
-// AppendBatch adds records as Append adds each, and costs less than as many calls. It gives how many are taken: after an
-// error of refused records all of them, after any other those before the one to go on with.
+// AppendBatch adds records as Append adds each, and costs less than as many calls. It gives how many are
+// taken: after an error of refused records all of them, after any other those before the one to go on with.
 func (w *Writer) AppendBatch(records [][]byte) (taken int, err error) {
 	if !w.mu.TryLock() {
 		return 0, refused(ErrState, "another goroutine is using the writer: let each have its own, or lock it")
@@ -198,8 +199,8 @@ func (w *Writer) report() error {
 	return errors.Join(bad...)
 }
 
-// flush gives what is gathered to the library. Refused records are kept in mind and left out; after any other failure
-// what is not taken stays.
+// flush gives what is gathered to the library. Refused records are kept in mind and left out; after any other
+// failure what is not taken stays.
 func (w *Writer) flush(writer *C.lode_record_writer) error {
 	b := w.batch
 	first, begin := 0, 0
@@ -242,8 +243,9 @@ func (b *batch) put(record []byte, at C.int64_t) {
 	b.count++
 }
 
-// AppendLines adds the whole lines of a buffer, one record each; blank lines are none. It gives how many bytes were dealt
-// with: what follows the last line break is left, and after an error the bad line begins there.
+// AppendLines adds the whole lines of a buffer, one record each; blank lines are none. It gives how many
+// bytes were dealt with: what follows the last line break is left, and after an error the bad line begins
+// there.
 func (w *Writer) AppendLines(lines []byte) (consumed int, err error) {
 	writer, err := w.enter()
 	if err != nil {
@@ -263,8 +265,8 @@ func (w *Writer) AppendLines(lines []byte) (consumed int, err error) {
 	return int(n), err
 }
 
-// AppendFile adds the lines that a file descriptor gives until its end. The context's end leaves the writer usable, and
-// the same call then goes on where it was. Of an os.File the descriptor is Fd().
+// AppendFile adds the lines that a file descriptor gives until its end. The context's end leaves the writer
+// usable, and the same call then goes on where it was. Of an os.File the descriptor is Fd().
 func (w *Writer) AppendFile(ctx context.Context, fd uintptr) error {
 	c, err := begin(ctx, nil)
 	if err != nil {
@@ -307,7 +309,8 @@ func (w *Writer) RecordCount() (int64, error) {
 	})
 }
 
-// SkippedCount says how many bad records were left out by the option; those that are gathered are not checked yet.
+// SkippedCount says how many bad records were left out by the option; those that are gathered are not checked
+// yet.
 func (w *Writer) SkippedCount() (int64, error) {
 	return w.number(func(writer *C.lode_record_writer) int64 {
 		return int64(C.lode_record_writer_skipped_count(writer))
@@ -330,8 +333,8 @@ func (w *Writer) number(read func(*C.lode_record_writer) int64) (int64, error) {
 	return read(writer), nil
 }
 
-// Commit commits the records as one snapshot: all of them, durably, or none. After a failure they are kept, and the
-// commit may be repeated; it first resolves its own unknown outcome. nil metadata is refused.
+// Commit commits the records as one snapshot: all of them, durably, or none. After a failure they are kept,
+// and the commit may be repeated; it first resolves its own unknown outcome. nil metadata is refused.
 func (w *Writer) Commit(ctx context.Context, metadata Metadata, options ...CommitOption) (*Snapshot, error) {
 	writer, err := w.enter()
 	if err != nil {

@@ -151,10 +151,10 @@ public:
     }
 
     /**
-     * Pulls all records from a range and commits them as one snapshot: all of them, durably, or none. One record (or
-     * one batch) is in memory at a time.
-     * @param records any input range, of what converts to std::string_view or of timed_record, one JSON document each.
-     *        What it throws comes out of this call unchanged, and nothing is committed.
+     * Pulls all records from a range and commits them as one snapshot: all of them, durably, or none. One
+     * record (or one batch) is in memory at a time.
+     * @param records any input range, of what converts to std::string_view or of timed_record, one JSON
+     *        document each. What it throws comes out of this call unchanged, and nothing is committed.
      * @param metadata_json the snapshot's metadata, one JSON object; "{}": none.
      * @param options how to commit.
      * Throws lode::error.
@@ -210,9 +210,9 @@ public:
 
     /**
      * Pulls the bytes of a blob and commits them as one snapshot.
-     * @param source a std::istream, or a function `std::size_t(char *buffer, std::size_t capacity)` that fills the
-     *        beginning of a buffer and gives 0 at its end. What it throws comes out of this call unchanged, and
-     *        nothing is committed.
+     * @param source a std::istream, or a function `std::size_t(char *buffer, std::size_t capacity)` that
+     *        fills the beginning of a buffer and gives 0 at its end. What it throws comes out of this call
+     *        unchanged, and nothing is committed.
      * @param metadata_json the snapshot's metadata, one JSON object; "{}": none.
      * @param options how to commit.
      * Throws lode::error.
@@ -329,7 +329,9 @@ public:
         return detail::make<record_reader>(lode_dataset_open_record_reader, get(), from.get(), &c);
     }
 
-    /** Begins to read the records of all snapshots after a position; "": from the first. Throws lode::error. */
+    /**
+     * Begins to read the records of all snapshots after a position; "": from the first. Throws lode::error.
+     */
     record_reader read_since(const text &position, const read_options &options = {}) const
     {
         return try_read_since(position, options).value();
@@ -394,7 +396,10 @@ public:
         return detail::make_iterator<snapshot_iterator>(options, lode_dataset_list_changes, get(), after);
     }
 
-    /** The newest snapshot, if it tells of this producer; snapshot::find_producer says the rest. Throws lode::error. */
+    /**
+     * The newest snapshot, if it tells of this producer; snapshot::find_producer says the rest. Throws
+     * lode::error.
+     */
     std::optional<snapshot> find_producer(const text &producer_id, const call_options &options = {}) const
     {
         return try_find_producer(producer_id, options).value();
@@ -406,8 +411,8 @@ public:
     }
 
     /**
-     * Resolves a commit that ended in commit_unknown, by error::snapshot_id: the snapshot, if it is committed; none if
-     * it is not, and never will be. Throws lode::error.
+     * Resolves a commit that ended in commit_unknown, by error::snapshot_id: the snapshot, if it is
+     * committed; none if it is not, and never will be. Throws lode::error.
      */
     std::optional<snapshot> resolve_commit(const text &snapshot_id, const call_options &options = {}) const
     {

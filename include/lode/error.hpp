@@ -108,8 +108,8 @@ inline const char *version() noexcept { return lode_version(); }
 inline bool has_feature(const char *feature) noexcept { return lode_has_feature(feature) != 0; }
 
 /**
- * What went wrong in one call, with its facts as values. Throwing calls throw it; the calls whose names begin with
- * `try_` give it in a result. Copies share the facts and cannot fail; any thread may read them.
+ * What went wrong in one call, with its facts as values. Throwing calls throw it; the calls whose names begin
+ * with `try_` give it in a result. Copies share the facts and cannot fail; any thread may read them.
  */
 class error : public std::exception {
 public:
@@ -205,7 +205,9 @@ inline error error::take(lode_status status, lode_error *raw)
 
 namespace detail {
 
-/** Throws the error; in a program without exceptions it ends the process, as the standard library does there. */
+/**
+ * Throws the error; in a program without exceptions it ends the process, as the standard library does there.
+ */
 [[noreturn]] inline void raise(const error &failure)
 {
 #if LODE_DETAIL_EXCEPTIONS
@@ -221,8 +223,8 @@ namespace detail {
 /**
  * A value, or the error in its place: what the calls give whose names begin with `try_`.
  *
- * In a program that is compiled without exceptions these are the calls to use; value() of an error ends the process
- * there.
+ * In a program that is compiled without exceptions these are the calls to use; value() of an error ends the
+ * process there.
  */
 template <class T>
 class [[nodiscard]] result {

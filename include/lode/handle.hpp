@@ -18,9 +18,9 @@ namespace lode {
 using timestamp = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
 
 /**
- * A text that a call takes: an id, a key, JSON. Made from C text, from a std::string or from a std::string_view
- * (which is copied, since lode.h wants an end); it borrows the first two for the call. A text with a NUL byte in it is
- * refused with lode::status::invalid_argument.
+ * A text that a call takes: an id, a key, JSON. Made from C text, from a std::string or from a
+ * std::string_view (which is copied, since lode.h wants an end); it borrows the first two for the call. A
+ * text with a NUL byte in it is refused with lode::status::invalid_argument.
  */
 class text {
 public:
@@ -190,8 +190,8 @@ public:
 };
 
 /**
- * When a call must be over: after a duration, counted from the start of the call, or at a point of time. None if it is
- * made from nothing. A commit that is decided by then stays a success.
+ * When a call must be over: after a duration, counted from the start of the call, or at a point of time. None
+ * if it is made from nothing. A commit that is decided by then stays a success.
  */
 class deadline {
 public:
@@ -250,8 +250,8 @@ struct progress {
 };
 
 /**
- * Told from time to time, on the thread of the call; answers whether to go on. If not, or if it throws, the call ends
- * with lode::status::aborted; what it has thrown then comes out of the call.
+ * Told from time to time, on the thread of the call; answers whether to go on. If not, or if it throws, the
+ * call ends with lode::status::aborted; what it has thrown then comes out of the call.
  */
 using progress_function = std::function<bool(const progress &)>;
 
@@ -287,7 +287,9 @@ inline std::int32_t clamped(std::chrono::milliseconds value) noexcept
     return static_cast<std::int32_t>(value.count() > most ? most : value.count());
 }
 
-/** A progress function as a callback, with what it has thrown. Its address is handed out: it must not move. */
+/**
+ * A progress function as a callback, with what it has thrown. Its address is handed out: it must not move.
+ */
 struct progress_callback {
     progress_function function;
     caught thrown;

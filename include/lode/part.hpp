@@ -10,8 +10,9 @@
 namespace lode {
 
 /**
- * Data files that are durable and not yet in a snapshot, until dataset::commit_parts names them, perhaps in another
- * process: json() is all that has to get there. Threads may share it. Destroying it removes nothing: discard does.
+ * Data files that are durable and not yet in a snapshot, until dataset::commit_parts names them, perhaps in
+ * another process: json() is all that has to get there. Threads may share it. Destroying it removes nothing:
+ * discard does.
  */
 class part : public detail::handle<lode_part, lode_part_free> {
 public:

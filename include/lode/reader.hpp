@@ -57,8 +57,8 @@ private:
 };
 
 /**
- * Streams records, in bounded memory: `for (std::string_view record : dataset.read(snapshot))`. It belongs to one
- * thread at a time. A loop that ends without an exception has read all that was to be verified.
+ * Streams records, in bounded memory: `for (std::string_view record : dataset.read(snapshot))`. It belongs to
+ * one thread at a time. A loop that ends without an exception has read all that was to be verified.
  */
 class record_reader : public detail::handle<lode_record_reader, lode_record_reader_free> {
 public:
@@ -82,7 +82,9 @@ public:
                                     : std::optional<std::string_view>();
     }
 
-    /** The next records, as many as are at hand; whether there are any: not at the end. Throws lode::error. */
+    /**
+     * The next records, as many as are at hand; whether there are any: not at the end. Throws lode::error.
+     */
     bool next_batch(record_batch &batch) { return try_next_batch(batch).value(); }
     /** As next_batch, with the error in the result. */
     result<bool> try_next_batch(record_batch &batch)
@@ -165,9 +167,9 @@ public:
 /**
  * A blob reader as a std::streambuf: `std::istream in(&buffer);`. It does not seek.
  *
- * A read that fails throws lode::error, which a std::istream turns into badbit, unless its exceptions(std::ios::badbit)
- * are on; failure() has it either way. The verdict of the checksum comes with the end: a stream that ended without
- * badbit is verified.
+ * A read that fails throws lode::error, which a std::istream turns into badbit, unless its
+ * exceptions(std::ios::badbit) are on; failure() has it either way. The verdict of the checksum comes with
+ * the end: a stream that ended without badbit is verified.
  */
 class blob_reader_streambuf : public std::streambuf {
 public:

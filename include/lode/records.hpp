@@ -21,7 +21,10 @@ struct timed_record {
 
 namespace detail {
 
-/** The record of what a range gives, which may be a timed_record. NULL C text is an empty record, which is refused. */
+/**
+ * The record of what a range gives, which may be a timed_record. NULL C text is an empty record, which is
+ * refused.
+ */
 template <class T>
 std::string_view record_of(const T &item)
 {
@@ -73,11 +76,11 @@ auto end_of(Range &range)
 }
 
 /**
- * A range as the iterator of lode.h. What the range throws is kept, the iterator then says that it failed, and the
- * exception is thrown again once the call has returned.
+ * A range as the iterator of lode.h. What the range throws is kept, the iterator then says that it failed,
+ * and the exception is thrown again once the call has returned.
  *
- * A forward range of objects that stay is given in batches. Of any other an item lives until the next step, and it is
- * given one at a time.
+ * A forward range of objects that stay is given in batches. Of any other an item lives until the next step,
+ * and it is given one at a time.
  */
 template <class Iterator, class Sentinel>
 class range_iterator {
@@ -109,7 +112,8 @@ public:
     const caught &thrown() const noexcept { return thrown_; }
 
 private:
-    // What the range gives, kept as long as the record is used: a reference by its address, a value by itself.
+    // What the range gives, kept as long as the record is used: a reference by its address, a value by
+    // itself.
     using kept = std::conditional_t<std::is_lvalue_reference_v<reference>, std::remove_reference_t<reference> *,
                                     std::optional<std::remove_cv_t<std::remove_reference_t<reference>>>>;
 

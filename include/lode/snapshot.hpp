@@ -27,8 +27,8 @@ struct data_file {
 };
 
 /**
- * A committed snapshot: what its manifest says. It never changes; threads may share it. The views that it gives live
- * as long as it does. One that was moved from gives empty views and 0.
+ * A committed snapshot: what its manifest says. It never changes; threads may share it. The views that it
+ * gives live as long as it does. One that was moved from gives empty views and 0.
  */
 class snapshot : public detail::handle<lode_snapshot, lode_snapshot_free> {
 public:
@@ -85,7 +85,10 @@ public:
                          rows < 0 ? std::optional<std::int64_t>() : std::optional<std::int64_t>(rows)};
     }
 
-    /** How far a producer had come with it; none if nothing is remembered of that producer. Throws lode::error. */
+    /**
+     * How far a producer had come with it; none if nothing is remembered of that producer. Throws
+     * lode::error.
+     */
     std::optional<producer_position> find_producer(const text &producer_id) const
     {
         return try_find_producer(producer_id).value();
@@ -138,7 +141,10 @@ public:
 
 namespace detail {
 
-/** What an iterator keeps of its call's options: the progress function. A base before the handle, to outlive it. */
+/**
+ * What an iterator keeps of its call's options: the progress function. A base before the handle, to outlive
+ * it.
+ */
 class kept_options {
 public:
     /** @cond */
@@ -200,8 +206,8 @@ private:
 } // namespace detail
 
 /**
- * Texts that a call lists, one at a time: `for (std::string_view key : store.list(""))`. It belongs to one thread at a
- * time.
+ * Texts that a call lists, one at a time: `for (std::string_view key : store.list(""))`. It belongs to one
+ * thread at a time.
  */
 class string_iterator : public detail::kept_options,
                         public detail::handle<lode_string_iterator, lode_string_iterator_free> {
@@ -246,8 +252,8 @@ private:
 };
 
 /**
- * Snapshots of a dataset, in order: `for (lode::snapshot &s : dataset.list_snapshots())`. Each may be moved out. It
- * belongs to one thread at a time.
+ * Snapshots of a dataset, in order: `for (lode::snapshot &s : dataset.list_snapshots())`. Each may be moved
+ * out. It belongs to one thread at a time.
  */
 class snapshot_iterator : public detail::kept_options,
                           public detail::handle<lode_snapshot_iterator, lode_snapshot_iterator_free> {

@@ -37,30 +37,33 @@ private:
 };
 
 /**
- * A store of the program's own: objects under keys, written once and whole, and swapped by comparison. A class that
- * derives from it is opened by store::open_backend; lode_store_callbacks of lode.h says what each function must keep,
- * and store::check_conformance tries it.
+ * A store of the program's own: objects under keys, written once and whole, and swapped by comparison. A
+ * class that derives from it is opened by store::open_backend; lode_store_callbacks of lode.h says what each
+ * function must keep, and store::check_conformance tries it.
  *
- * A function fails by throwing lode::error with the status that lode.h lists for it, such as not_found or path_exists;
- * status and message are then in the error of the call. Any other exception becomes lode::status::store, or no_memory
- * for std::bad_alloc, with its what() as message; but out of upload::finish and compare_and_swap it becomes
- * commit_unknown, since it does not say whether the object has changed. In a program that is compiled without
- * exceptions such a class cannot report failures.
+ * A function fails by throwing lode::error with the status that lode.h lists for it, such as not_found or
+ * path_exists; status and message are then in the error of the call. Any other exception becomes
+ * lode::status::store, or no_memory for std::bad_alloc, with its what() as message; but out of upload::finish
+ * and compare_and_swap it becomes commit_unknown, since it does not say whether the object has changed. In a
+ * program that is compiled without exceptions such a class cannot report failures.
  *
- * The functions come on the threads whose calls need them, on several at once unless the store is opened as serial.
- * They may use any handle but those over their own store.
+ * The functions come on the threads whose calls need them, on several at once unless the store is opened as
+ * serial. They may use any handle but those over their own store.
  */
 class backend {
 public:
-    /** An object that is being written. Destroyed without finish it is given up; its destructor must not throw. */
+    /**
+     * An object that is being written. Destroyed without finish it is given up; its destructor must not
+     * throw.
+     */
     class upload {
     public:
         virtual ~upload() = default;
         /** Adds bytes, at least one, at the object's end. After no_space the same bytes may come again. */
         virtual void write(std::string_view bytes) = 0;
         /**
-         * Makes the object appear under its key, whole. path_exists if the key is taken; commit_unknown if it cannot
-         * be told whether it appeared. Nothing else is called afterwards.
+         * Makes the object appear under its key, whole. path_exists if the key is taken; commit_unknown if it
+         * cannot be told whether it appeared. Nothing else is called afterwards.
          */
         virtual void finish() = 0;
     };
@@ -77,8 +80,8 @@ public:
     /** Removes an object; that there is none is fine. */
     virtual void remove(const std::string &key) = 0;
     /**
-     * Replaces an object's bytes if they are the expected ones (empty: if there is no object, or an empty one), in one
-     * step; else conflict. busy: try again a little later. commit_unknown: it cannot be told.
+     * Replaces an object's bytes if they are the expected ones (empty: if there is no object, or an empty
+     * one), in one step; else conflict. busy: try again a little later. commit_unknown: it cannot be told.
      */
     virtual void compare_and_swap(const std::string &key, std::string_view expected, std::string_view value) = 0;
 };
@@ -92,8 +95,8 @@ enum class log_level : std::int32_t {
 /** How to open a store. */
 struct store_options {
     /**
-     * Told what is worth knowing but fails no call, on the thread whose call it is about, so perhaps on several at
-     * once. It must not throw: an exception is dropped.
+     * Told what is worth knowing but fails no call, on the thread whose call it is about, so perhaps on
+     * several at once. It must not throw: an exception is dropped.
      */
     std::function<void(log_level, std::string_view)> log = nullptr;
 };
@@ -133,7 +136,10 @@ struct backend_callbacks {
 
     static backend &of(void *ctx) noexcept { return **static_cast<owner *>(ctx); }
 
-    /** Runs what may throw; an exception becomes a status and a text. `other`: the status of one that is no error. */
+    /**
+     * Runs what may throw; an exception becomes a status and a text. `other`: the status of one that is no
+     * error.
+     */
     template <class F>
     static std::int64_t guard(lode_callback_error *report, lode::status other, F body) noexcept
     {
@@ -261,8 +267,8 @@ struct backend_callbacks {
 } // namespace detail
 
 /**
- * Where objects live. Threads may share it. What is opened on it keeps what it needs of it: the store may be destroyed
- * before.
+ * Where objects live. Threads may share it. What is opened on it keeps what it needs of it: the store may be
+ * destroyed before.
  */
 class store : public detail::handle<lode_store, lode_store_free> {
 public:
@@ -294,7 +300,8 @@ public:
     /**
      * Opens a store by its URL: `file:///path`, `memory:`, or a bucket, such as `s3://bucket/prefix`.
      * @param url the URL.
-     * @param settings_json a JSON object of the settings that lode_store_open_url of lode.h lists; NULL: none.
+     * @param settings_json a JSON object of the settings that lode_store_open_url of lode.h lists; NULL:
+     *        none.
      * @param options the log.
      * @param call the call's limits.
      * Throws lode::error.
@@ -316,7 +323,8 @@ public:
     }
 
     /**
-     * Makes a store of the program's own class, which lives until the last handle over the store is destroyed.
+     * Makes a store of the program's own class, which lives until the last handle over the store is
+     * destroyed.
      * @param own the class. NULL is refused with invalid_argument.
      * @param serial whether its functions are never to be called two at once.
      * @param options the log.
@@ -359,7 +367,9 @@ public:
         return made;
     }
 
-    /** Reads from an offset until the buffer is full or the object ends; how many bytes. Throws lode::error. */
+    /**
+     * Reads from an offset until the buffer is full or the object ends; how many bytes. Throws lode::error.
+     */
     std::size_t read_at(const text &key, std::uint64_t offset, void *to, std::size_t capacity,
                         const call_options &options = {}) const
     {
@@ -420,7 +430,10 @@ public:
                         value.size());
     }
 
-    /** Tries every rule that a store must keep, below a prefix; the error names the first that is broken. Throws it. */
+    /**
+     * Tries every rule that a store must keep, below a prefix; the error names the first that is broken.
+     * Throws it.
+     */
     void check_conformance(const text &prefix = "", const call_options &options = {}) const
     {
         try_check_conformance(prefix, options).value();

@@ -30,9 +30,9 @@ struct blob_writer_options {
 };
 
 /**
- * Takes records as the program has them, and commits them as one snapshot. It belongs to one thread at a time: a
- * second call at once is refused with lode::status::state. After a commit that failed the records are kept, and the
- * commit may be repeated. Destroying it discards what is not committed.
+ * Takes records as the program has them, and commits them as one snapshot. It belongs to one thread at a
+ * time: a second call at once is refused with lode::status::state. After a commit that failed the records are
+ * kept, and the commit may be repeated. Destroying it discards what is not committed.
  */
 class record_writer : public detail::handle<lode_record_writer, lode_record_writer_free> {
 public:
@@ -40,8 +40,8 @@ public:
     explicit record_writer(lode_record_writer *raw) noexcept : handle(raw) {}
 
     /**
-     * Adds one record: exactly one JSON document. After invalid_record, record_too_large and no_space the writer stays
-     * usable, and nothing of that record is in. Throws lode::error.
+     * Adds one record: exactly one JSON document. After invalid_record, record_too_large and no_space the
+     * writer stays usable, and nothing of that record is in. Throws lode::error.
      */
     void append(std::string_view record, std::optional<timestamp> time = std::nullopt)
     {
@@ -84,8 +84,8 @@ public:
     }
 
     /**
-     * Adds the whole lines of a buffer, one record each; blank lines are none. What follows the last line break is
-     * left.
+     * Adds the whole lines of a buffer, one record each; blank lines are none. What follows the last line
+     * break is left.
      * @param data the lines.
      * @param consumed output, on failure too: how many bytes were dealt with; the bad line begins there.
      * Throws lode::error.
@@ -193,8 +193,9 @@ public:
 /**
  * A blob writer as a std::streambuf: `std::ostream out(&buffer);`, and at the end buffer.commit.
  *
- * A write that fails throws lode::error, which a std::ostream turns into badbit, unless its exceptions(std::ios::badbit)
- * are on. Either way the commit is refused with the same error: a blob with a gap is never committed.
+ * A write that fails throws lode::error, which a std::ostream turns into badbit, unless its
+ * exceptions(std::ios::badbit) are on. Either way the commit is refused with the same error: a blob with a
+ * gap is never committed.
  */
 class blob_writer_streambuf : public std::streambuf {
 public:

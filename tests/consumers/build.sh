@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2154,SC2086
-# How the programs of this directory are built: a function for each language and method of `table`. Each runs in an empty
-# directory and makes $program from $sources, $linkage (shared or static), against the installation in $prefix, and nothing
-# of the source tree but what $sources and, for Go, $HERE/bindings/go hold. See README.md.
+# How the programs of this directory are built: a function for each language and method of `table`. Each runs
+# in an empty directory and makes $program from $sources, $linkage (shared or static), against the
+# installation in $prefix, and nothing of the source tree but what $sources and, for Go, $HERE/bindings/go
+# hold. See README.md.
 
 # What the installed static library needs beside it.
 static_libs() { sed -n 's/^Libs.private: //p' "$prefix/lib/pkgconfig/lode.pc"; }
@@ -55,7 +56,8 @@ build_go_pkg-config() {
     go build $tags -o "$program" .
 }
 
-# The package's source is built against the installation that pkg-config finds, in a virtual environment of its own.
+# The package's source is built against the installation that pkg-config finds, in a virtual environment of
+# its own.
 build_python_pkg-config() {
     export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
     cp -R "$HERE/bindings/python" package && python3 -m venv venv &&

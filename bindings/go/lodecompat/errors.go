@@ -16,7 +16,8 @@ var (
 	ErrPathExists = errors.New("path exists")
 	// ErrNoManifests: the store has objects and no manifest.
 	ErrNoManifests = errors.New("no manifests found")
-	// ErrRangeReadNotSupported is here for programs that ask for it: every store of this package reads ranges.
+	// ErrRangeReadNotSupported is here for programs that ask for it: every store of this package reads
+	// ranges.
 	ErrRangeReadNotSupported = errors.New("range read not supported")
 	// ErrCodecConfigured: StreamWrite needs a dataset without a codec.
 	ErrCodecConfigured = errors.New("StreamWrite requires a dataset without a codec")

@@ -120,7 +120,8 @@ func WithChecksum(given Checksum) Option {
 	return option{"WithChecksum", func(c *config) error { c.checksum = given; return nil }, false}
 }
 
-// WithRetryCount lets a commit that loses to another writer build on the winner; 0: it is ErrSnapshotConflict.
+// WithRetryCount lets a commit that loses to another writer build on the winner; 0: it is
+// ErrSnapshotConflict.
 func WithRetryCount(n int) Option {
 	return option{"WithRetryCount", func(c *config) error {
 		if n < 0 {

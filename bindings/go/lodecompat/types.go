@@ -154,7 +154,8 @@ type DatasetReader interface {
 	ListDatasets(ctx context.Context, opts DatasetListOptions) ([]DatasetID, error)
 	// ListPartitions gives the partitions of a dataset; ErrNotFound.
 	ListPartitions(ctx context.Context, dataset DatasetID, opts PartitionListOptions) ([]PartitionRef, error)
-	// ListManifests gives the snapshots of a dataset, those with a file in a partition if one is given; ErrNotFound.
+	// ListManifests gives the snapshots of a dataset, those with a file in a partition if one is given;
+	// ErrNotFound.
 	ListManifests(ctx context.Context, dataset DatasetID, partition string, opts ManifestListOptions) ([]ManifestRef, error)
 	// GetManifest reads a manifest; ErrNotFound.
 	GetManifest(ctx context.Context, dataset DatasetID, ref ManifestRef) (*Manifest, error)

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034
-# Programs of every language, built against the installed tree only; each reads what each has written. The rows are those
-# of tests/consumers/table.
+# Programs of every language, built against the installed tree only; each reads what each has written. The
+# rows are those of tests/consumers/table.
 
 # shellcheck source=/dev/null
 . tests/consumers/build.sh

@@ -1,5 +1,5 @@
-// A program of the Go library. The test compares what it prints with what it prints over lodecompat: the import below is
-// the line that is changed.
+// A program of the Go library. The test compares what it prints with what it prints over lodecompat: the
+// import below is the line that is changed.
 package main
 
 import (
