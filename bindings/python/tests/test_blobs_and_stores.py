@@ -69,6 +69,25 @@ class Objects(StoreCase):
             store.get("../x")
 
 
+class Urls(StoreCase):
+    def test_a_store_is_opened_by_its_url(self) -> None:
+        self.events.stream_write_records([{"n": 1}])
+        store = lode.Store.open_url("file://" + self.root)
+        self.assertEqual(numbers(store.dataset("events").read()), [1])
+        self.assertEqual(list(lode.Store.open_url("memory:").list()), [])
+
+    def test_what_a_url_or_a_setting_has_wrong_is_said(self) -> None:
+        with self.assertRaises(lode.InvalidArgumentError):
+            lode.Store.open_url("gopher://x")
+        with self.assertRaisesRegex(lode.InvalidArgumentError, "no_such_setting"):
+            lode.Store.open_url("memory:", {"no_such_setting": "secret"})
+        with self.assertRaises(TypeError):
+            lode.Store.open_url("memory:", ["x"])  # type: ignore[arg-type]
+        if not lode.has_feature("object-store"):
+            with self.assertRaisesRegex(lode.UnsupportedError, "object-store"):
+                lode.Store.open_url("s3://bucket/prefix")
+
+
 class CustomStores(StoreCase):
     def setUp(self) -> None:
         super().setUp()

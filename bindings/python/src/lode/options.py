@@ -53,11 +53,11 @@ def choice(kind: str, value: Optional[str]) -> int:
     return int(number)
 
 
-def metadata_json(metadata: Optional[Mapping[str, Any]]) -> bytes:
+def metadata_json(metadata: Optional[Mapping[str, Any]], name: str = "metadata") -> bytes:
     if metadata is None:
         return b"{}"
     if not isinstance(metadata, Mapping):
-        raise TypeError(f"metadata must be a mapping, not {type(metadata).__name__}")
+        raise TypeError(f"{name} must be a mapping, not {type(metadata).__name__}")
     return json.dumps(dict(metadata), allow_nan=False, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 

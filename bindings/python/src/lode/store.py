@@ -1,13 +1,13 @@
 """Stores: a directory, the memory of the process, or an object of Python."""
 
 import os
-from typing import Any, Iterator, List, Optional, Sequence, Union
+from typing import Any, Iterator, List, Mapping, Optional, Sequence, Union
 
 from ._native import Handle, call, ffi, lib, log, text
 from .catalog import Catalog
 from .custom_store import CustomStore, callbacks_of
 from .dataset import Dataset, dataset_options
-from .options import CancelToken, Deadline, Progress, call_options
+from .options import CancelToken, Deadline, Progress, call_options, metadata_json
 from .snapshot import StringIterator
 
 
@@ -33,6 +33,26 @@ class Store(Handle):
         store = ffi.new("lode_store **")
         call(lib.lode_store_open_memory, options, store)
         del alive
+        return cls._from(store[0])
+
+    @classmethod
+    def open_url(
+        cls,
+        url: str,
+        settings: Optional[Mapping[str, Any]] = None,
+        *,
+        deadline: Deadline = None,
+        cancel: Optional[CancelToken] = None,
+    ) -> "Store":
+        """A store by its URL: `file:`, `memory:`, and in a build with the feature "object-store" the buckets `s3:`, `gs:`
+        and `az:`. What the settings are, the header says at lode_store_open_url; no message shows a value of them.
+        """
+        options, alive = _logging_options()
+        limits, held = call_options(deadline, cancel)
+        json_text = ffi.NULL if settings is None else metadata_json(settings, "settings")
+        store = ffi.new("lode_store **")
+        call(lib.lode_store_open_url, text(url, "url"), json_text, options, limits, store)
+        del alive, held
         return cls._from(store[0])
 
     @classmethod
