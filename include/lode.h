@@ -1391,7 +1391,7 @@ lode_status lode_store_open_memory(const lode_store_options *options,
  * Settings are the members of a JSON object, and an unknown one is refused. For all buckets: "credentials"
  * ("explicit", the default: from the settings alone; "environment": from the provider's chain of variables, files and
  * metadata services; "anonymous"), "endpoint", "path_style" (true with an endpoint), "allow_http" (false), "ca_file"
- * (PEM roots instead of the system's), "proxy_url" (none, whatever the environment says), "request_timeout_ms" (30000),
+ * (PEM roots instead of the system's), "proxy_url" (none; the environment's is ignored), "request_timeout_ms" (30000),
  * "transfer_timeout_ms" (300000, for bodies over 1 MiB), "connect_timeout_ms" (5000), "part_bytes" (8 MiB; 5 to 64 MiB),
  * "spool_directory" (where data wait for the commit; without it they wait in memory and are sent part by part). For s3:
  * "access_key_id", "secret_access_key", "session_token", "region" ("us-east-1"). For az: "account", and "access_key" or

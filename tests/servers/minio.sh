@@ -10,7 +10,7 @@ if [ ! -x "$directory/minio" ]; then
     mkdir -p "$directory"
     building=$(mktemp -d "$directory/building.XXXXXX")
     trap 'rm -rf "$building"' EXIT
-    # From a directory without a go.mod, and not with the settings of whoever calls.
+    # From a directory without a go.mod, and not with the GOFLAGS of the caller.
     (cd "$building" && env -u GOFLAGS GOBIN="$building" CGO_ENABLED=0 \
         go install -trimpath -ldflags='-s -w' "github.com/minio/minio@$version") >&2
     mv "$building/minio" "$directory/minio"

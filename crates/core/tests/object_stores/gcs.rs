@@ -1,5 +1,6 @@
-//! Google Cloud Storage, as a small server of these tests plays it: generations, and the XML requests PUT, GET,
-//! HEAD, DELETE, list and multipart uploads. It stands for what is documented; the service itself was not tried.
+//! Google Cloud Storage, as a small server of these tests plays it: generations, and the XML requests PUT,
+//! GET, HEAD, DELETE, list and multipart uploads. It stands for what is documented; the service itself was
+//! not tried.
 
 use std::collections::BTreeMap;
 use std::net::TcpStream;

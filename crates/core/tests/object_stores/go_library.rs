@@ -1,4 +1,4 @@
-//! The Go library's S3 adapter and this library take turns on one bucket; each reads all of the other's.
+//! The Go library's S3 adapter and this library alternate on one bucket; each reads all of the other's.
 
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ fn program() -> Option<PathBuf> {
 }
 
 #[test]
-fn the_go_library_and_this_one_take_turns_on_one_bucket() {
+fn the_go_library_and_this_one_alternate_on_one_bucket() {
     let Some((store, prefix)) = servers::minio_store() else { return };
     let Some(program) = program() else { return };
     let root = format!("s3://tests/{prefix}");

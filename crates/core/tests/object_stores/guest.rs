@@ -1,5 +1,5 @@
-//! A guest in somebody's process: no thread, no environment read unasked, and the other side of a connection is
-//! who it says it is.
+//! A guest in somebody's process: no thread, no environment read unasked, and the other side of a connection
+//! is who it says it is.
 
 use std::io::{BufReader, Write};
 use std::net::TcpListener;
@@ -172,7 +172,7 @@ fn a_proxy_is_used_where_the_settings_name_one() {
     let Some(server) = servers::minio() else { return };
     let tap = crate::tap::Tap::before(server.address());
     let more = format!(r#""proxy_url": "{}""#, tap.url());
-    // A name that nobody knows: the proxy alone can reach it.
+    // A name that no resolver knows: the proxy alone can reach it.
     play("http://no-such-host.invalid:9000", &more);
     assert!(!tap.log().is_empty());
 }

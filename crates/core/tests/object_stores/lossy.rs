@@ -1,5 +1,5 @@
-//! Each request of each kind of commit, in turn, is lost, answered late or wrong, or carried out twice. No commit
-//! is lost, none happens twice, and no answer is wrong.
+//! Each request of each kind of commit, in turn, is lost, answered late or wrong, or carried out twice. No
+//! commit is lost, none happens twice, and no answer is wrong.
 
 use std::time::Duration;
 
@@ -56,7 +56,8 @@ fn kinds() -> [Kind; 3] {
     ]
 }
 
-/// How many snapshots after this one brought the sequence of the producer. Each snapshot of these tests brings one.
+/// How many snapshots after this one brought the sequence of the producer. Each snapshot of these tests
+/// brings one.
 fn times(dataset: &Dataset, since: &str, sequence: u64) -> usize {
     let mut snapshots = dataset.changes_since(Some(since), &CallOptions::default()).unwrap();
     let newest = |snapshot: Snapshot| snapshot.producer("tests").unwrap().map(|state| state.sequence);
@@ -66,7 +67,7 @@ fn times(dataset: &Dataset, since: &str, sequence: u64) -> usize {
 }
 
 fn dataset(store: &Store, kind: &Kind) -> Dataset {
-    // Pauses that nobody waits for.
+    // Pauses too short to be noticed.
     let pause = Duration::from_millis(1);
     let retry = Retry { attempts: 4, base: pause, cap: pause };
     Dataset::open(store, kind.id, DatasetOptions { retry, ..kind.options.clone() }).unwrap()

@@ -1,5 +1,6 @@
 //! Stores in buckets, on servers that the scripts in `tests/servers/` build and that run here: MinIO for S3,
-//! Azurite for Azure, and small servers of these tests for Google Cloud Storage and for servers that misbehave.
+//! Azurite for Azure, and small servers of these tests for Google Cloud Storage and for servers that
+//! misbehave.
 
 mod azure;
 mod commits;

@@ -177,10 +177,9 @@ fn gcs(bucket: &str, settings: &Settings) -> Result<Made> {
     }
     if settings.credentials == Credentials::Anonymous {
         // Without any, it would search the home directory.
-        let nobody = GcpCredential { bearer: String::new() };
-        builder = builder
-            .with_credentials(Arc::new(StaticCredentialProvider::new(nobody)))
-            .with_skip_signature(true);
+        let none = GcpCredential { bearer: String::new() };
+        builder =
+            builder.with_credentials(Arc::new(StaticCredentialProvider::new(none))).with_skip_signature(true);
     }
     let secrets = builder.get_config_value(&GoogleConfigKey::ServiceAccountKey).into_iter().collect();
     let endpoint = match &settings.endpoint {
@@ -217,10 +216,9 @@ fn azure(container: &str, settings: &Settings) -> Result<Made> {
         builder = builder.with_config(AzureConfigKey::SasKey, token);
     }
     if settings.credentials == Credentials::Anonymous {
-        let nobody = AzureCredential::BearerToken(String::new());
-        builder = builder
-            .with_credentials(Arc::new(StaticCredentialProvider::new(nobody)))
-            .with_skip_signature(true);
+        let none = AzureCredential::BearerToken(String::new());
+        builder =
+            builder.with_credentials(Arc::new(StaticCredentialProvider::new(none))).with_skip_signature(true);
     }
     let keys = [
         AzureConfigKey::AccessKey,

@@ -27,7 +27,7 @@ use crate::error::{Error, Result, Status};
 /// How much of an error page is read.
 const ERROR_BODY: usize = 64 << 10;
 
-/// How long an idle connection is kept: nobody drives it between calls.
+/// How long an idle connection is kept: between calls no thread drives it.
 const IDLE: Duration = Duration::from_secs(5);
 
 /// Where a Unix system keeps the certificates it trusts, in the order in which they are tried.
@@ -43,7 +43,8 @@ const SYSTEM_ROOTS: [&str; 6] = [
 /// Why a request has no whole answer.
 #[derive(Clone, Debug)]
 pub(super) enum Loss {
-    /// It was never sent: the name was not found, or the connection refused. `final_`: to try again is no use.
+    /// It was never sent: the name was not found, or the connection refused. `is_final`: to try again is no
+    /// use.
     NotSent { why: String, is_final: bool },
     /// It may have been carried out.
     Lost(String),

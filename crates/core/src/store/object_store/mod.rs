@@ -1,8 +1,8 @@
 //! Objects in a bucket of S3 or a service that speaks its protocol, of Google Cloud Storage, or of Azure.
 //!
-//! The crate `object_store` signs requests and reads answers. What goes over the wire, and when it may be sent
-//! again, is decided here: a conditional request is sent once, and what its answer does not prove is answered
-//! as unknown. [`link`] drives requests on the caller's thread, [`connector`] is the HTTP client,
+//! The crate `object_store` signs requests and reads answers. What goes over the wire, and when it may be
+//! sent again, is decided here: a conditional request is sent once, and what its answer does not prove is
+//! answered as unknown. [`link`] drives requests on the caller's thread, [`connector`] is the HTTP client,
 //! [`answer`] says what an answer proves. `docs/object-stores.md` is the page for users.
 
 mod answer;

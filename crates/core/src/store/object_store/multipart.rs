@@ -48,7 +48,8 @@ impl Multipart {
     /// Begins a multipart upload.
     ///
     /// # Errors
-    /// `PathExists`, if that can be told already; `Unsupported`: the object is too large; the store's failure.
+    /// `PathExists`, if that can be told already; `Unsupported`: the object is too large; the store's
+    /// failure.
     pub fn begin(store: &BucketStore, context: &Context, key: &str, size: Option<u64>) -> Result<Self> {
         let link = &store.link;
         let part_bytes = part_size(link.settings().part_bytes, size)?;
@@ -281,8 +282,8 @@ impl BucketStore {
         Ok(result)
     }
 
-    /// Whether the service completes an upload only if its key is free, where it is told so. Tried once, beside
-    /// the slots of the dataset that `key` belongs to.
+    /// Whether the service completes an upload only if its key is free, where it is told so. Tried once,
+    /// beside the slots of the dataset that `key` belongs to.
     fn completes_conditionally(&self, context: &Context, key: &str) -> Result<bool> {
         // Azure signs the header that this needs; Google Cloud Storage was not tried.
         if self.link.service() != Service::S3 {

@@ -1,5 +1,5 @@
-//! The settings of a store in a bucket, as JSON. No message ever shows a value: it may be a secret that stands
-//! in the wrong place.
+//! The settings of a store in a bucket, as JSON. No message ever shows a value: it may be a secret that
+//! stands in the wrong place.
 
 use std::time::Duration;
 

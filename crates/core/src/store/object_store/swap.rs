@@ -139,8 +139,8 @@ impl BucketStore {
         }
     }
 
-    /// What there is after a put whose condition did not hold. A connection may have carried the put twice: its
-    /// value is proof only where no other writer writes the same.
+    /// What there is after a put whose condition did not hold. A connection may have carried the put twice:
+    /// its value is proof only where no other writer writes the same.
     fn after_refusal(
         &self,
         context: &Context,
