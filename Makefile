@@ -86,7 +86,7 @@ ALWAYS:
 
 # Files are replaced only by different ones, so that what depends on them is not built again for nothing.
 define BUILD_LIBRARIES
-$(CARGO) build --release --lib $(WITH_FEATURES)
+@sh packaging/release_build.sh $(CARGO) build --release --lib $(WITH_FEATURES)
 @mkdir -p $(BUILD)/lib
 @sh packaging/shared_library.sh $(TARGET_DIR)/release/liblode.a $(TARGET_DIR)/release/$(CARGO_SHARED) \
 	$(BUILD)/lib/$(SHARED_FILE) '$(SONAME)' '$(VERSION)'
@@ -99,7 +99,7 @@ $(CARGO) build --release --lib $(WITH_FEATURES)
 endef
 
 define BUILD_TOOL
-$(CARGO) build --release --package lode-cli $(WITH_FEATURES)
+@sh packaging/release_build.sh $(CARGO) build --release --package lode-cli $(WITH_FEATURES)
 @mkdir -p $(BUILD)/bin $(BUILD)/share
 @cmp -s $(TARGET_DIR)/release/lode $(BUILD)/bin/lode || \
 	{ cp $(TARGET_DIR)/release/lode $(BUILD)/bin/lode.new && mv $(BUILD)/bin/lode.new $(BUILD)/bin/lode; }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char};
+use std::sync::OnceLock;
 
 use crate::handle::{self, Handle, Held, Shared};
 use crate::status::{LODE_ACTION_NONE, LODE_OK, lode_status};
@@ -44,6 +45,27 @@ pub(super) static NO_MEMORY: Standing = Standing::new(Status::NoMemory, c"memory
 pub(super) static INTERNAL: Standing =
     Standing::new(Status::Internal, c"internal error in lode, and another one while describing it");
 
+/// Given when there is no memory for the error of another status than `NoMemory`, made when first needed,
+/// which allocates nothing: what was perhaps committed must not be called certainly uncommitted.
+static STANDING: [OnceLock<Standing>; Status::ALL.len()] = [const { OnceLock::new() }; Status::ALL.len()];
+
+/// The error that is there for this status.
+fn standing(status: Status) -> *mut lode_error {
+    match Status::ALL.iter().position(|one| *one == status) {
+        Some(index) if status != Status::NoMemory => {
+            let message = c"memory ran out while this failure was described: its status is all that is known";
+            STANDING[index].get_or_init(|| Standing::new(status, message)).as_handle()
+        }
+        _ => NO_MEMORY.as_handle(),
+    }
+}
+
+/// Whether an error is one that must not be freed.
+fn is_standing(error: *const lode_error) -> bool {
+    let mut standing = STANDING.iter().filter_map(OnceLock::get).chain([&NO_MEMORY, &INTERNAL]);
+    standing.any(|one| std::ptr::eq(one.as_handle(), error))
+}
+
 impl Standing {
     const fn new(status: Status, message: &'static CStr) -> Self {
         Standing(Held::fixed::<lode_error>(Facts {
@@ -66,9 +88,9 @@ impl Standing {
 }
 
 impl lode_error {
-    /// The failure as a handle that C owns; a standing one if memory has run out.
+    /// The failure as a handle that C owns; a standing one of its status if memory has run out.
     pub(super) fn from_failure(failure: &Error) -> *mut Self {
-        Facts::new(failure).and_then(handle::give).unwrap_or_else(|_| NO_MEMORY.as_handle())
+        Facts::new(failure).and_then(handle::give).unwrap_or_else(|_| standing(failure.status()))
     }
 }
 
@@ -222,7 +244,7 @@ pub unsafe extern "C" fn lode_error_callback_code(error: *const lode_error) -> i
 /// Cannot fail. Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_error_free(error: *mut lode_error) {
-    if error == NO_MEMORY.as_handle() || error == INTERNAL.as_handle() {
+    if is_standing(error) {
         return;
     }
     // SAFETY: NULL or an error of the caller's, as lode.h asks, and on the heap.
@@ -284,6 +306,21 @@ mod tests {
             assert_eq!(read(lode_error_message(std::ptr::null())).unwrap(), "");
             lode_error_free(error);
             lode_error_free(std::ptr::null_mut());
+        }
+    }
+
+    #[test]
+    fn without_memory_a_status_keeps_its_action() {
+        for status in Status::ALL.iter().copied() {
+            let error = standing(status);
+            // SAFETY: a standing error is valid for ever.
+            unsafe {
+                lode_error_free(error);
+                assert_eq!(lode_error_status(error), status as lode_status);
+                assert_eq!(lode_error_action(error), status.action() as i32);
+                assert!(read(lode_error_message(error)).unwrap().contains("memory ran out"));
+            }
+            assert_eq!(standing(status), error);
         }
     }
 

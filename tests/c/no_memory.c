@@ -1,6 +1,6 @@
-/* Memory that runs out, one allocation at a time. In the calls that take records and bytes a failed allocation of
- * any size is LODE_ERR_NO_MEMORY; in all others one of LARGE bytes or more is, and a smaller one may end the
- * process by abort, as lode.h says. The store is whole in every case. */
+/* Memory that runs out, at one allocation or from one on. In the calls that take records and bytes a failed
+ * allocation of any size is LODE_ERR_NO_MEMORY; in all others one of LARGE bytes or more is, and a smaller one may
+ * end the process by abort, as lode.h says. The store is whole in every case. */
 #include "check.h"
 
 #include <fcntl.h>
@@ -20,13 +20,14 @@ extern void *__libc_memalign(size_t alignment, size_t size);
 static size_t least = SIZE_MAX; /* smaller ones do not count; SIZE_MAX: none does */
 static long until_failure;      /* 1: the next one that counts fails */
 static int has_failed;
+static int for_good; /* all that follow the one that fails do, too */
 
 static int fails(size_t size)
 {
     if (size < least) {
         return 0;
     }
-    if (--until_failure == 0) {
+    if (--until_failure == 0 || (for_good && until_failure < 0)) {
         has_failed = 1;
         return 1;
     }
@@ -288,7 +289,7 @@ static void expect_whole(void)
     remove_tree(path);
 }
 
-/* Fails the n-th allocation of `size` bytes or more, n from 1 until none failed. */
+/* Fails the n-th allocation of `size` bytes or more, n from 1 until none failed; with `for_good` all after it, too. */
 static void each_allocation(size_t work, size_t size)
 {
     int aborted = 0;
@@ -325,8 +326,8 @@ static void each_allocation(size_t work, size_t size)
             break;
         }
     }
-    printf("no_memory: %s, compressor %d: %ld allocations of %zu bytes or more, %d of them ended the process\n",
-           WORK[work].name, (int)compressor, nth - 1, size, aborted);
+    printf("no_memory: %s, compressor %d: %ld allocations of %zu bytes or more%s, %d of them ended the process\n",
+           WORK[work].name, (int)compressor, nth - 1, size, for_good ? " and all that follow" : "", aborted);
 }
 
 int main(void)
@@ -360,6 +361,9 @@ int main(void)
             if (!WORK[work].any_size) {
                 each_allocation(work, LARGE);
             }
+            for_good = 1;
+            each_allocation(work, LARGE);
+            for_good = 0;
         }
         lode_snapshot_free(blob);
         lode_snapshot_free(committed);

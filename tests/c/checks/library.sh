@@ -42,6 +42,18 @@ static_library() {
     [ "$size" -lt 5000000 ] || { echo "5,000,000 bytes or more" && return 1; }
 }
 
+# Nothing that is installed names a path of the machine that built it.
+no_build_paths() {
+    local file
+    for file in "$LIB/liblode.so" "$LIB/liblode.a" "$BIN/lode"; do
+        [ -e "$file" ] || continue # the tool is built by `make tool`
+        LC_ALL=C grep -aq '^.*memchr-[0-9]' "$file" || { echo "$file names no crate at all: is this check of any use?" && return 1; }
+        if LC_ALL=C grep -aoE "(${CARGO_HOME:-$HOME/.cargo}|$HERE|/registry|/rustlib)/[[:print:]]{0,80}" "$file" | head -n 3 | grep .; then
+            echo "$file names paths of this machine" && return 1
+        fi
+    done
+}
+
 # What a program needs beside liblode.a is what rustc says.
 static_libraries() {
     need "$CARGO" cargo
@@ -102,6 +114,7 @@ static_fallback() {
 
 check shared_library shared_library
 check static_library static_library
+check no_build_paths no_build_paths
 check static_libraries static_libraries
 check static_link static_link
 check static_neighbours static_neighbours

@@ -107,7 +107,10 @@ impl History<'_> {
             }
             self.refuse_another_layout()?;
             let path = self.layout.manifest_path(self.dataset, id);
-            let message = format!("the pointer names the snapshot {id}, but its manifest {path} is missing");
+            let message = format!(
+                "the pointer names the snapshot {id}, but its manifest {path} is missing, and no commit slot holds it: \
+                 adopt another snapshot as the head"
+            );
             return Err(Error::new(Status::Corrupt, message).with_path(path).with_snapshot_id(id));
         }
         Ok(None)

@@ -107,6 +107,10 @@ fn every_loss_of_one_or_two_objects_is_healed_by_a_commit_or_by_adopting_a_head(
                 let left: Vec<_> = whole.iter().filter(|(key, _)| !lost.contains(&&**key)).cloned().collect();
                 let store = memory();
                 restore(&store, &left);
+                // A reader is told what to do, too.
+                if let Err(error) = open(&store).latest(&CallOptions::default()) {
+                    assert!(error.message().contains("adopt"), "{name}, without {lost:?}: {error:?}");
+                }
                 let healed = heal(&store).unwrap_or_else(|fault| panic!("{name}, without {lost:?}: {fault}"));
                 adopted += usize::from(healed == "adopt");
                 // What comes then works, through fresh handles and for readers.
