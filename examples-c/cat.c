@@ -13,82 +13,16 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-enum { BATCH = 256, OUTPUT_BUFFER = 1 << 18 };
-
-/* ---- Standard output, which may be a non-blocking pipe: stdio would lose what does not fit at once. ---- */
-
-static struct {
-    uint8_t buffer[OUTPUT_BUFFER];
-    size_t len;
-} output;
-
-/* Waits until something can be written, or there is an error to find by writing. */
-static void wait_for_room(int fd)
-{
-    struct pollfd room = {.fd = fd, .events = POLLOUT};
-    while (poll(&room, 1, -1) < 0 && (errno == EINTR || errno == EAGAIN)) {
-    }
-}
-
-static int write_all(const uint8_t *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t written = write(STDOUT_FILENO, data, len);
-        if (written >= 0) {
-            data += written;
-            len -= (size_t)written;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            wait_for_room(STDOUT_FILENO);
-        } else if (errno != EINTR) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-/* Writes what is in the buffer. Gives 0, or -1 with the reason in errno; so do the next. */
-static int output_flush(void)
-{
-    size_t len = output.len;
-    output.len = 0;
-    return write_all(output.buffer, len);
-}
-
-static int output_put(const uint8_t *data, size_t len)
-{
-    if (len > OUTPUT_BUFFER - output.len && output_flush() != 0) {
-        return -1;
-    }
-    if (len > OUTPUT_BUFFER) {
-        return write_all(data, len);
-    }
-    memcpy(output.buffer + output.len, data, len);
-    output.len += len;
-    return 0;
-}
-
-/* Standard output failed. A reader that has closed its end is no error worth a message. */
-static int output_failed(void)
-{
-    if (errno != EPIPE) {
-        fprintf(stderr, "cat: cannot write to standard output: %s\n", strerror(errno));
-    }
-    return 1;
-}
-
-/* ---- Records ---- */
-
+/* Says what failed; the records before it have been written. */
 static int failed(const char *what, lode_status status, lode_error *error)
 {
-    if (output_flush() != 0) { /* records before the failure come first */
-        output_failed();
+    /* Standard error may be a pipe that does not block: stdio would lose what does not fit at once. */
+    struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+    while (poll(&room, 1, -1) < 0 && (errno == EINTR || errno == EAGAIN)) {
     }
-    wait_for_room(STDERR_FILENO); /* it may be the same pipe */
     fprintf(stderr, "cat: %s: %s (%s)\n", what, lode_error_message(error), lode_status_name(status));
     lode_error_free(error);
     return 1;
@@ -96,22 +30,16 @@ static int failed(const char *what, lode_status status, lode_error *error)
 
 static int print_records(lode_record_reader *reader)
 {
-    static const uint8_t line_end[] = {'\n'};
     lode_error *error = NULL;
-    lode_bytes records[BATCH];
-    size_t count = 0;
-    lode_status status;
-    while ((status = lode_record_reader_next_batch(reader, records, BATCH, &count, &error)) == LODE_ITEM) {
-        for (size_t i = 0; i < count; i++) {
-            if (output_put(records[i].data, records[i].len) != 0 || output_put(line_end, sizeof line_end) != 0) {
-                return output_failed();
-            }
-        }
+    lode_status status = lode_record_reader_read_to_fd(reader, STDOUT_FILENO, &error);
+    if (status >= 0) {
+        return 0;
     }
-    if (status < 0) {
-        return failed("cannot read", status, error);
+    if (lode_error_errno(error) == EPIPE) { /* who read has enough: no error worth a message */
+        lode_error_free(error);
+        return 1;
     }
-    return output_flush() == 0 ? 0 : output_failed();
+    return failed("cannot print the records", status, error);
 }
 
 static int print_snapshot(lode_dataset *dataset, const char *snapshot_id)
