@@ -53,8 +53,8 @@
  *           commits and never waits for a network. A handle stays valid until its own free.
  * Threads   Stores, datasets, snapshots, errors and cancel tokens may be used by any number of threads at
  *           once. A writer, reader or iterator belongs to one thread at a time; a second call on it at
- *           once gives LODE_ERR_STATE. The library starts no threads; callbacks come on the thread of the
- *           call that they belong to.
+ *           once gives LODE_ERR_STATE. The library starts no threads unless a dataset asks for them
+ *           (lode_dataset_options.threads); callbacks come on the thread of the call that they belong to.
  * Lifetimes What a handle gives out as `const char *` lives until the handle is freed. What a reader gives
  *           out lives until its next call. What the caller gives is borrowed for the call, unless its
  *           description says longer.
@@ -580,8 +580,8 @@ typedef struct lode_key_sink lode_key_sink;
  *
  * It never changes. Threads may share it, and it needs neither writer nor dataset to live on. Freeing it
  * removes nothing: lode_part_discard does. A part is to be committed within 24 hours after it was staged;
- * what nobody commits or discards is removed by clean-up later. While a part's handle lives in the process
- * that staged it, clean-up leaves it alone, on a filesystem.
+ * what is neither committed nor discarded is removed by clean-up later. While a part's handle lives in the
+ * process that staged it, clean-up leaves it alone, on a filesystem.
  */
 typedef struct lode_part lode_part;
 
@@ -2439,7 +2439,7 @@ lode_status lode_dataset_part_from_json(lode_dataset *dataset,
 
 /**
  * Commits parts as one new snapshot, in the order given: their records are read in that order. With expected
- * parent, exactly-once key and all else that a commit has. The parts' files stay whatever the outcome, so
+ * parent, exactly-once key and all else that a commit has. The parts' files stay with any outcome, so
  * that a commit that failed may be repeated; no part is committed twice.
  *
  * Each file is looked for (one request), and its size compared; with `verify_parts` its bytes are read and

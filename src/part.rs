@@ -26,8 +26,8 @@ use lode_core::error::{Result, Status};
 ///
 /// It never changes. Threads may share it, and it needs neither writer nor dataset to live on. Freeing it
 /// removes nothing: lode_part_discard does. A part is to be committed within 24 hours after it was staged;
-/// what nobody commits or discards is removed by clean-up later. While a part's handle lives in the process
-/// that staged it, clean-up leaves it alone, on a filesystem.
+/// what is neither committed nor discarded is removed by clean-up later. While a part's handle lives in the
+/// process that staged it, clean-up leaves it alone, on a filesystem.
 pub struct lode_part {
     _opaque: [u8; 0],
 }
@@ -197,7 +197,7 @@ pub unsafe extern "C" fn lode_dataset_part_from_json(
 }
 
 /// Commits parts as one new snapshot, in the order given: their records are read in that order. With expected
-/// parent, exactly-once key and all else that a commit has. The parts' files stay whatever the outcome, so
+/// parent, exactly-once key and all else that a commit has. The parts' files stay with any outcome, so
 /// that a commit that failed may be repeated; no part is committed twice.
 ///
 /// Each file is looked for (one request), and its size compared; with `verify_parts` its bytes are read and

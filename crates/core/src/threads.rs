@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_come_back_in_order_whatever_the_host_does_with_its_tasks() {
+    fn pieces_come_back_in_order_if_tasks_run_at_once_late_or_never() {
         for compressor in [Compressor::Gzip, Compressor::Zstd] {
             for level in [1, 7] {
                 for host in [Host::OwnThreads, Host::AtOnce, Host::Never, Host::AtTheEnd] {

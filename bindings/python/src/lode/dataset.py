@@ -152,7 +152,7 @@ class Dataset(Handle):
     ) -> Snapshot:
         """Commits parts, or what their `Part.json` gave elsewhere, as one snapshot, in this order.
 
-        The parts' files stay whatever the outcome, and no part is committed twice: `PartCommittedError`. With `producer`
+        The parts' files stay, and no part is committed twice: `PartCommittedError`. With `producer`
         and `sequence` a coordinator that was killed makes the same call again. `verify_parts` compares the files with
         their checksums first; else as `stream_write_records`.
         """

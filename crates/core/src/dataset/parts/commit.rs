@@ -31,8 +31,8 @@ pub(in crate::dataset) struct WantedParts {
 }
 
 impl Dataset {
-    /// Commits these parts as one snapshot, in this order (`docs/parts.md`, section "Committing"). Whatever
-    /// the outcome, their files stay. Without parts the snapshot has no files.
+    /// Commits these parts as one snapshot, in this order (`docs/parts.md`, section "Committing"). Their
+    /// files stay with any outcome. Without parts the snapshot has no files.
     ///
     /// # Errors
     /// `InvalidArgument`, naming the part by its number, for one of another dataset or format, or given
@@ -188,7 +188,7 @@ impl Source for Given<'_> {
 
 impl Dataset {
     /// An id of this moment that sorts after all ids of this time, so that a snapshot that names a part sorts
-    /// after it whatever the clocks do: see [`WantedParts::oldest`].
+    /// after it however the clocks are set: see [`WantedParts::oldest`].
     fn home_after(&self, newest: i64) -> Dated {
         let created_at = (self.target().clock)().max(newest + 1).max(0);
         let id = id::compose(created_at.unsigned_abs(), id::fresh_random()).unwrap_or_default();

@@ -3,7 +3,7 @@
 //!
 //! The id of a snapshot of parts sorts after the ids of all its parts (see [`Dataset::commit_parts`]), so
 //! that a walk from the head back to the oldest part's id meets every snapshot that can hold one of them,
-//! whatever the clocks of the machines are.
+//! however the clocks of the machines are set.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -19,6 +19,7 @@ mod own_files;
 mod parts;
 mod reading;
 mod streaming;
+mod threads;
 mod unpublished;
 mod vanished;
 mod verify;

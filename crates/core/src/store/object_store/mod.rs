@@ -38,7 +38,9 @@ use self::swap::KnownVersions;
 use self::upload::BucketUpload;
 use super::key::{self, folder, is_temporary};
 use super::location::Service;
-use super::{Backend, Capabilities, Durability, Head, LockWait, Object, Put, Swap, Upload};
+use super::{
+    Backend, Capabilities, Durability, Head, Inspected, LockWait, Object, Put, StoreTime, Swap, Upload,
+};
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
 
@@ -406,13 +408,18 @@ impl Backend for BucketStore {
     }
 
     fn age(&self, context: &Context, key: &str) -> Result<Option<Duration>> {
+        Ok(self.inspect(context, key, &mut StoreTime::default())?.and_then(|inspected| inspected.age))
+    }
+
+    fn inspect(&self, context: &Context, key: &str, _time: &mut StoreTime) -> Result<Option<Inspected>> {
         let Some(told) = self.head_of(context, key)? else { return Ok(None) };
-        told.age.map(Some).ok_or_else(|| {
+        let age = told.age.ok_or_else(|| {
             let message = format!(
                 "the age of {key:?} in {} is not known: the answer lacks Date or Last-Modified",
                 self.link.client().name()
             );
             Error::new(Status::Unsupported, message).with_path(key)
-        })
+        })?;
+        Ok(Some(Inspected { size: told.size, age: Some(age) }))
     }
 }
