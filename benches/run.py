@@ -28,12 +28,13 @@ sys.dont_write_bytecode = True  # no caches in the repository
 import many_writers
 import measure
 import sections
+import upkeep_sections
 from make_flights import make_flights
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(HERE)
 CACHE = os.path.join(REPOSITORY, ".bench")
-SECTIONS = {**sections.SECTIONS, **many_writers.SECTIONS}
+SECTIONS = {**sections.SECTIONS, **many_writers.SECTIONS, **upkeep_sections.SECTIONS}
 
 
 def must(command, **options):
@@ -96,7 +97,7 @@ class Bench:
         include = self.options.include or os.path.join(REPOSITORY, "include")
         origin = "@loader_path" if darwin else "$ORIGIN"
         linked = [f"-I{include}", local, f"-Wl,-rpath,{origin}"]
-        for name, attribute, extra in (("baseline", "baseline", []), ("floor", "floor", []), ("lode_bench", "lode", linked)):
+        for name, attribute, extra in (("baseline", "baseline", []), ("floor", "floor", []), ("lode_bench", "lode", linked), ("upkeep_bench", "upkeep", linked)):
             program = os.path.join(self.build_directory, name)
             must([*compiler, *flags, "-o", program, os.path.join(HERE, f"{name}.c"), *extra])
             setattr(self, attribute, program)

@@ -143,6 +143,10 @@
  *   LODE_ERR_UNORDERABLE_PARENT              -89  GIVE_UP  the parent's id has no place in the order of ids
  *   LODE_ERR_STAGED_TOO_OLD                  -90  GIVE_UP  staged more than 24 hours ago: clean-up may have removed it
  *   LODE_ERR_PART_COMMITTED                  -91  GIVE_UP  a snapshot holds the part already; its id is in the error
+ *   LODE_ERR_RANGE_MISSING                   -36  GIVE_UP  no block of the volume's snapshot covers the range
+ *   LODE_ERR_OVERLAPPING_BLOCKS              -37  GIVE_UP  a block overlaps another one; the message names both
+ *   LODE_ERR_VOLUME_LENGTH_MISMATCH          -38  GIVE_UP  the volume has another length than it was opened with
+ *   LODE_ERR_VOLUME_TOO_FRAGMENTED           -39  GIVE_UP  a snapshot would have more blocks than allowed
  *
  * The action is the usual one; an error may advise another: lode_error_action is right.
  *
@@ -358,6 +362,18 @@
 /** A snapshot, which lode_error_snapshot_id names, holds the part already: a part is committed once. */
 #define LODE_ERR_PART_COMMITTED (-91)
 
+/** No block of the volume's snapshot covers the range; lode_error_offset is the first byte without one. */
+#define LODE_ERR_RANGE_MISSING (-36)
+
+/** A block overlaps another one, of the same commit or of the volume; the message names both. */
+#define LODE_ERR_OVERLAPPING_BLOCKS (-37)
+
+/** The volume has another length than it was opened with. */
+#define LODE_ERR_VOLUME_LENGTH_MISMATCH (-38)
+
+/** A snapshot of the volume would have more blocks than `max_blocks`. */
+#define LODE_ERR_VOLUME_TOO_FRAGMENTED (-39)
+
 /** Nothing to do: there is no error. */
 #define LODE_ACTION_NONE 0
 
@@ -454,7 +470,10 @@
 /** Only sizes are checked. */
 #define LODE_VERIFY_SIZES 2
 
-/** Slots, manifests, their copies and the pointer: that the history is one whole chain. No data file is touched. */
+/**
+ * Slots, manifests, their copies and the pointer: that the history is one whole chain. No data file is
+ * touched.
+ */
 #define LODE_VERIFY_LEVEL_STRUCTURE 0
 
 /** Each data file is there with its size, too: one request a file. */
@@ -519,6 +538,27 @@
 
 /** This build cannot check it: it lacks a codec, compressor or checksum, or a newer version wrote it. */
 #define LODE_FINDING_UNSUPPORTED 18
+
+/** A snapshot of a volume lacks a block that its parent has. */
+#define LODE_FINDING_BLOCK_DROPPED 19
+
+/** A temporary file. */
+#define LODE_GARBAGE_TEMPORARY_FILE 1
+
+/** A data file, perhaps one that was staged as a part. */
+#define LODE_GARBAGE_DATA_FILE 2
+
+/** The payload of a commit slot that was never put. */
+#define LODE_GARBAGE_PAYLOAD 3
+
+/** What trying a store's conditions has left. */
+#define LODE_GARBAGE_PROBE 4
+
+/** An upload in several requests that was begun and never completed. */
+#define LODE_GARBAGE_UPLOAD 5
+
+/** A block of a volume. */
+#define LODE_GARBAGE_BLOCK 6
 
 /**
  * Reads the bytes of a raw blob, as a stream and by range; the two do not move each other. In bounded
@@ -628,6 +668,18 @@ typedef struct lode_store lode_store;
  * a time.
  */
 typedef struct lode_string_iterator lode_string_iterator;
+
+/**
+ * A volume: a fixed address space in a store, filled in any order and committed in snapshots. Threads may
+ * share it. What was made from it keeps what it needs of it: it may be freed before them.
+ */
+typedef struct lode_volume lode_volume;
+
+/**
+ * A block that is staged: durable, and invisible until a commit names it. Any thread may use it; it needs
+ * neither volume nor store to live on.
+ */
+typedef struct lode_volume_block lode_volume_block;
 
 /**
  * The outcome of a call: below 0 a failure, 0 and above a success. Test `status < 0`, never
@@ -1124,6 +1176,56 @@ typedef struct lode_catalog_options {
 /** Initialises a lode_catalog_options with the defaults, as lode_catalog_options_init does. */
 #define LODE_CATALOG_OPTIONS_INIT \
     {sizeof(lode_catalog_options), 0}
+
+/** How a clean-up is to be done. All zero but `struct_size`: what is older than a week is removed. */
+typedef struct lode_collect_options {
+    /** sizeof(lode_collect_options), as the caller was compiled. */
+    size_t struct_size;
+    /**
+     * Seconds: nothing that has stood unchanged for less is removed. At least 172800, which is 48 hours; 0:
+     * 7 days.
+     */
+    int64_t min_age_seconds;
+    /** 1: tell what would be removed, and remove nothing. 0: remove it. */
+    int32_t dry_run;
+} lode_collect_options;
+
+/** Initialises a lode_collect_options with the defaults, as lode_collect_options_init does. */
+#define LODE_COLLECT_OPTIONS_INIT \
+    {sizeof(lode_collect_options), 0, 0}
+
+/**
+ * How a volume is written. What is read follows each snapshot's own manifest. All zero but `struct_size`:
+ * checksum XXH3, full durability, as long as the volume is.
+ */
+typedef struct lode_volume_options {
+    /** sizeof(lode_volume_options), as the caller was compiled. */
+    size_t struct_size;
+    /**
+     * How long the address space is, in bytes, below 2^63: needed for the first commit; later it must be the
+     * same. 0: as the volume has it.
+     */
+    uint64_t total_length;
+    /** One of LODE_CHECKSUM_*. A volume keeps the algorithm of its first commit. */
+    int32_t checksum;
+    /** One of LODE_DURABILITY_*. */
+    int32_t durability;
+    /** As in lode_dataset_options. */
+    int32_t retry_attempts;
+    /** As in lode_dataset_options. */
+    int32_t retry_base_ms;
+    /** As in lode_dataset_options. */
+    int32_t retry_cap_ms;
+    /**
+     * How many blocks a snapshot may have. 0: 400,000, what the manifest of one snapshot holds on every
+     * store.
+     */
+    uint64_t max_blocks;
+} lode_volume_options;
+
+/** Initialises a lode_volume_options with the defaults, as lode_volume_options_init does. */
+#define LODE_VOLUME_OPTIONS_INIT \
+    {sizeof(lode_volume_options), 0, 0, 0, 0, 0, 0, 0}
 
 #ifdef __cplusplus
 extern "C" {
@@ -3361,28 +3463,29 @@ lode_status lode_catalog_open_object(lode_catalog *catalog,
 void lode_catalog_free(lode_catalog *catalog);
 
 /**
- * Checks a whole dataset against what the format promises, the oldest snapshot first: that its history is one
- * unbroken chain, and, as `level` says, that its data files are there, are what was written, and hold their
- * records. Nothing is repaired, nothing is written. Writers may be at work meanwhile. Memory grows with the
- * number of snapshots, by some 100 bytes each.
+ * Checks a whole dataset against what the format promises, the oldest snapshot first: that its history is
+ * one unbroken chain, and, as `level` says, that its data files are there, are what was written, and hold
+ * their records. Nothing is repaired, nothing is written. Writers may be at work meanwhile. Memory grows
+ * with the number of snapshots, by some 100 bytes each.
  *
- * A snapshot that is decided and not published yet, because its writer died or is at work, is no finding. What
- * the Go library has committed since the last commit of this library is checked, too.
+ * A snapshot that is decided and not published yet, because its writer died or is at work, is no finding.
+ * What the Go library has committed since the last commit of this library is checked, too.
  *
  * @param dataset the dataset, opened in its layout. Not NULL.
  * @param level one of LODE_VERIFY_LEVEL_*; each includes those before it.
- * @param finding called on the calling thread for each thing that is wrong: its kind, one of LODE_FINDING_* (treat
- *        one that this header does not list as any other damage); the key of the object in the store; the snapshot
- *        that it concerns, or NULL; and what is wrong, in words. The texts are NUL-terminated UTF-8, borrowed for
- *        the callback. It answers 0 to go on; anything else ends the call with LODE_ERR_ABORTED. NULL: only the
- *        outcome is wanted.
+ * @param finding called on the calling thread for each thing that is wrong: its kind, one of LODE_FINDING_*
+ *        (treat one that this header does not list as any other damage); the key of the object in the store;
+ *        the snapshot that it concerns, or NULL; and what is wrong, in words. The texts are NUL-terminated
+ *        UTF-8, borrowed for the callback. It answers 0 to go on; anything else ends the call with
+ *        LODE_ERR_ABORTED. NULL: only the outcome is wanted.
  * @param ctx handed to `finding`.
- * @param call deadline, cancel token and progress: snapshots and files, and bytes read. Borrowed for the call.
- *        NULL: the defaults.
- * @param findings output: how many things are wrong; written on success, and with LODE_ERR_CORRUPT. NULL: not
- *        wanted.
+ * @param call deadline, cancel token and progress: snapshots and files, and bytes read. Borrowed for the
+ *        call. NULL: the defaults.
+ * @param findings output: how many things are wrong; written on success, and with LODE_ERR_CORRUPT. NULL:
+ *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK: nothing is wrong; LODE_ERR_CORRUPT: something is (the message and the path are those of the
+ * @return LODE_OK: nothing is wrong; LODE_ERR_CORRUPT: something is (the message and the path are those of
+ *        the
  *         first finding); LODE_ERR_NO_SNAPSHOTS: there is no such dataset; LODE_ERR_INVALID_ARGUMENT,
  *         LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
  *         LODE_ERR_ABORTED, LODE_ERR_IO (a failure that concerns no single object), LODE_ERR_NO_MEMORY.
@@ -3400,6 +3503,601 @@ lode_status lode_dataset_verify(lode_dataset *dataset,
                                 void *ctx,
                                 const lode_call_options *call,
                                 uint64_t *findings,
+                                lode_error **error);
+
+/**
+ * Fills the options with the defaults: what is older than a week is removed.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_collect_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_collect_options_init(lode_collect_options *options, size_t struct_size);
+
+/**
+ * Removes what dead writers left in a dataset: temporary files; data files, staged parts included, and
+ * payload objects that no manifest and no commit slot names; probe keys; uploads in several requests that
+ * were never completed. Never a manifest, a slot or the pointer, nor what another program put there. Readers
+ * and writers may be at work meanwhile, and other clean-ups, too: nothing that is or becomes visible is
+ * removed, because a commit refuses data that was staged more than 24 hours ago (LODE_ERR_STAGED_TOO_OLD),
+ * and because on a filesystem a living writer holds a lock on what it has staged.
+ *
+ * @param dataset the dataset, opened in its layout. Not NULL.
+ * @param options how old something must be, and whether this is only a rehearsal. Borrowed for the call.
+ *        NULL: the defaults.
+ * @param removed called on the calling thread after each removal (with `dry_run`: for what would be
+ *        removed): its kind, one of LODE_GARBAGE_*; its key in the store, NUL-terminated UTF-8, borrowed for
+ *        the callback; its size in bytes; how many seconds it had stood unchanged by the store's own clock.
+ *        It answers 0 to go on; anything else ends the call with LODE_ERR_ABORTED. NULL: only the counts are
+ *        wanted.
+ * @param ctx handed to `removed`.
+ * @param call deadline, cancel token and progress. Borrowed for the call. NULL: the defaults.
+ * @param objects output: how many things were removed. NULL: not wanted.
+ * @param bytes output: how many bytes they had. NULL: not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_UNSUPPORTED: the store cannot tell how old its objects are (memory, callbacks);
+ *         LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_LAYOUT_MISMATCH: something that names data
+ *         cannot be read, and nothing was removed; LODE_ERR_INVALID_ARGUMENT (also for less than 48 hours),
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED (what was removed stays removed),
+ *         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_collect(lode_dataset *dataset,
+                                 const lode_collect_options *options,
+                                 int32_t (*removed)(void *ctx,
+                                                    int32_t kind,
+                                                    const char *path,
+                                                    uint64_t size,
+                                                    int64_t age_seconds),
+                                 void *ctx,
+                                 const lode_call_options *call,
+                                 uint64_t *objects,
+                                 uint64_t *bytes,
+                                 lode_error **error);
+
+/**
+ * Fills the options with the defaults.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_volume_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_volume_options_init(lode_volume_options *options, size_t struct_size);
+
+/**
+ * Opens a volume. Does no I/O: a volume need not be created, its first commit makes it.
+ *
+ * @param store the store; the volume keeps its own hold of it. Not NULL.
+ * @param volume_id the volume's id, of the same form as a dataset's; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL.
+ * @param options how it is written. Borrowed for the call. NULL: the defaults, which are enough to read.
+ * @param volume output: the volume, which the caller owns and frees with lode_volume_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value),
+ *        LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_open(lode_store *store,
+                             const char *volume_id,
+                             const lode_volume_options *options,
+                             lode_volume **volume,
+                             lode_error **error);
+
+/**
+ * Frees the caller's handle of a volume. What was made from it goes on working.
+ *
+ * @param volume the volume; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
+ */
+void lode_volume_free(lode_volume *volume);
+
+/**
+ * Commits staged blocks, and all that the volume has, as one snapshot. Writers of ranges that do not overlap
+ * all get in, each on top of the other. Blocks that the head has already are left out; if it has all of
+ * them, nothing is written and the call returns LODE_ALREADY_COMMITTED, so that a commit may be repeated
+ * after a crash. Blocks of another process are read whole before, and compared with their length and
+ * checksum.
+ *
+ * @param volume the volume. Not NULL.
+ * @param blocks the blocks, in any order; the array is borrowed for the call, the blocks stay the caller's.
+ *        Not NULL.
+ * @param count how many blocks; at least 1.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved.
+ * @param options deadline, cancel token, expected parent, producer. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK, LODE_ALREADY_COMMITTED, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN;
+ *         LODE_ERR_OVERLAPPING_BLOCKS: two overlap, or one overlaps what the head has, perhaps from another
+ *         writer (the message names both ranges and the snapshot); LODE_ERR_INVALID_ARGUMENT: no block, one
+ *         of another volume, one that leaves the address space, or a first commit without `total_length`;
+ *         LODE_ERR_VOLUME_LENGTH_MISMATCH; LODE_ERR_VOLUME_TOO_FRAGMENTED; LODE_ERR_NOT_FOUND,
+ *         LODE_ERR_CORRUPT: a block of another process is not what it says; LODE_ERR_STAGED_TOO_OLD: one was
+ *         staged more than 24 hours ago; and all failures of a commit of lode_dataset_write_records.
+ *
+ * Any thread; several may write to one volume at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_commit(lode_volume *volume,
+                               const lode_volume_block *const *blocks,
+                               size_t count,
+                               const char *metadata_json,
+                               const lode_commit_options *options,
+                               lode_snapshot **snapshot,
+                               lode_error **error);
+
+/**
+ * Reads a range of a snapshot: all of it, or an error. That blocks cover it is known before the first is
+ * read; a hole is LODE_ERR_RANGE_MISSING, and never zeros.
+ *
+ * @param volume the volume. Not NULL.
+ * @param snapshot a snapshot of this volume. Not NULL.
+ * @param offset where the range begins, in bytes.
+ * @param buffer where the bytes go; written also when the call fails, and not to be used then. Not NULL.
+ * @param len how many bytes; at least 1.
+ * @param options deadline and cancel token; `verify`: with LODE_VERIFY_STREAMING blocks of up to 1 MiB, and
+ *        those that the call reads whole, are compared with their checksums, of larger ones read in part the
+ *        size; with LODE_VERIFY_FIRST every block that is touched is read whole and compared once per volume
+ *        handle; with LODE_VERIFY_SIZES sizes alone are. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_RANGE_MISSING (lode_error_offset is the first byte that no block covers),
+ *         LODE_ERR_INVALID_ARGUMENT (also for an empty range, one that leaves the address space, and
+ *         another's snapshot), LODE_ERR_CORRUPT (a block is missing, or has another size or checksum),
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread, several at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_read_at(lode_volume *volume,
+                                const lode_snapshot *snapshot,
+                                uint64_t offset,
+                                void *buffer,
+                                size_t len,
+                                const lode_read_options *options,
+                                lode_error **error);
+
+/**
+ * Checks all blocks of one snapshot: each is read whole and compared with its length and checksum.
+ * lode_volume_verify_history checks the whole history.
+ *
+ * @param volume the volume. Not NULL.
+ * @param snapshot a snapshot of this volume. Not NULL.
+ * @param options deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_CORRUPT (the first block that is missing or differs), LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_verify(lode_volume *volume,
+                               const lode_snapshot *snapshot,
+                               const lode_read_options *options,
+                               lode_error **error);
+
+/**
+ * How long the address space of a volume's snapshot is.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return its length in bytes; 0 for a dataset's snapshot, or if `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+uint64_t lode_snapshot_total_length(const lode_snapshot *snapshot);
+
+/**
+ * How many blocks a volume's snapshot has, those of its parent included.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return the number of blocks; 0 for a dataset's snapshot, or if `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+size_t lode_snapshot_block_count(const lode_snapshot *snapshot);
+
+/**
+ * Where a block begins. Blocks are in the order of their offsets.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index which block, from 0.
+ * @return its offset in bytes; 0 if `index` is out of range or `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+uint64_t lode_snapshot_block_offset(const lode_snapshot *snapshot, size_t index);
+
+/**
+ * How long a block is.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index which block, from 0.
+ * @return its length in bytes; 0 if `index` is out of range or `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+uint64_t lode_snapshot_block_length(const lode_snapshot *snapshot, size_t index);
+
+/**
+ * The key of a block's object in the store.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index which block, from 0.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range,
+ *        `snapshot` is NULL, or
+ *         there is no memory for it.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_snapshot_block_path(const lode_snapshot *snapshot, size_t index);
+
+/**
+ * Where another program finds a block's object, as an absolute path.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index which block, from 0.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the store has no such place,
+ *        `index` is out of
+ *         range, `snapshot` is NULL, or there is no memory for it.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_snapshot_block_location(const lode_snapshot *snapshot, size_t index);
+
+/**
+ * The checksum of a block's bytes, in lower-case hex.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index which block, from 0.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if there is none, `index` is out of
+ *        range,
+ *         `snapshot` is NULL, or there is no memory for it.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_snapshot_block_checksum(const lode_snapshot *snapshot, size_t index);
+
+/**
+ * Finds the first range at or after an offset that no block of a volume's snapshot covers. No I/O. Going on
+ * from its end gives the next; a snapshot without one is complete.
+ *
+ * @param snapshot the snapshot. Not NULL.
+ * @param from where to begin, in bytes.
+ * @param offset output: where the range begins; 0 with LODE_OK. NULL: not wanted.
+ * @param len output: how long it is; 0 with LODE_OK. NULL: not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ITEM: there is one. LODE_OK: there is none, or it is a dataset's snapshot.
+ *        LODE_ERR_INVALID_ARGUMENT.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_snapshot_next_gap(const lode_snapshot *snapshot,
+                                   uint64_t from,
+                                   uint64_t *offset,
+                                   uint64_t *len,
+                                   lode_error **error);
+
+/**
+ * Stages bytes in memory as a block: durable when the call returns, and invisible until lode_volume_commit
+ * names it. Any number of threads and processes stage at once. Where the range was staged before with the
+ * same bytes, that object is taken over.
+ *
+ * @param volume the volume. Not NULL.
+ * @param offset where the block begins, in bytes.
+ * @param data the bytes, borrowed for the call. Not NULL.
+ * @param len how many bytes; at least 1, and no more than the address space has from `offset` on.
+ * @param call deadline, cancel token and progress. Borrowed for the call. NULL: the defaults.
+ * @param block output: the block, which the caller owns and frees with lode_volume_block_free. Not NULL.
+ * @param error output: the error, if the call fails; nothing is staged then. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also for no bytes, and a range that leaves the address space),
+ *         LODE_ERR_VOLUME_LENGTH_MISMATCH, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_ABORTED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread, several at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_stage_write_at(lode_volume *volume,
+                                       uint64_t offset,
+                                       const void *data,
+                                       size_t len,
+                                       const lode_call_options *call,
+                                       lode_volume_block **block,
+                                       lode_error **error);
+
+/**
+ * Stages exactly `len` bytes that a source gives as a block, in bounded memory.
+ *
+ * @param volume the volume. Not NULL.
+ * @param offset where the block begins, in bytes.
+ * @param len how many bytes; at least 1, at most 5 TiB, and no more than the address space has from `offset`
+ *        on.
+ * @param source the source; the struct is borrowed for the call, which calls `release` before it returns.
+ *        Not NULL.
+ * @param call deadline, cancel token and progress. Borrowed for the call. NULL: the defaults.
+ * @param block output: the block, which the caller owns and frees with lode_volume_block_free. Not NULL.
+ * @param error output: the error, if the call fails; nothing is staged then. NULL: not wanted.
+ * @return LODE_ERR_NIL_ITERATOR: there is no source, or it has no `read`. LODE_ERR_ITERATOR: it failed.
+ *         LODE_ERR_ITERATOR_CONTRACT: it answered more than `capacity`. LODE_ERR_INVALID_ARGUMENT: it gave
+ *         fewer bytes than `len`, or more. LODE_ERR_BUSY: another writer staged the range meanwhile; stage
+ *         it again. All else as lode_volume_stage_write_at.
+ *
+ * Any thread, several at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_stage_stream_at(lode_volume *volume,
+                                        uint64_t offset,
+                                        uint64_t len,
+                                        const lode_byte_source *source,
+                                        const lode_call_options *call,
+                                        lode_volume_block **block,
+                                        lode_error **error);
+
+/**
+ * Makes a block of what lode_volume_block_json told in another process, or before a restart. Does no I/O:
+ * the block is read and compared before it is committed.
+ *
+ * @param volume the volume. Not NULL.
+ * @param json the text; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param block output: the block, which the caller owns and frees with lode_volume_block_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (it is no such text, or leaves the address space),
+ *        LODE_ERR_INVALID_PATH
+ *         (its path is not that of its range in this volume), LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_block_from_json(lode_volume *volume,
+                                        const char *json,
+                                        lode_volume_block **block,
+                                        lode_error **error);
+
+/**
+ * A block as one line of JSON, with offset, length, path and checksum, which can be sent anywhere.
+ *
+ * @param block the block. NULL: see below.
+ * @return UTF-8, owned by the block, until lode_volume_block_free; NULL if `block` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_volume_block_json(const lode_volume_block *block);
+
+/**
+ * Where a block begins.
+ *
+ * @param block the block. NULL: see below.
+ * @return the offset in the volume, in bytes; 0 if `block` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+uint64_t lode_volume_block_offset(const lode_volume_block *block);
+
+/**
+ * How long a block is.
+ *
+ * @param block the block. NULL: see below.
+ * @return its length in bytes; 0 if `block` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+uint64_t lode_volume_block_length(const lode_volume_block *block);
+
+/**
+ * Frees the caller's handle of a block. The staged bytes stay in the store, invisible, until clean-up
+ * removes them.
+ *
+ * @param block the block; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
+ */
+void lode_volume_block_free(lode_volume_block *block);
+
+/**
+ * Finds the newest snapshot of a volume, its head: as lode_dataset_find_latest.
+ *
+ * @param volume the volume. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_find_latest.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_find_latest(lode_volume *volume,
+                                    const lode_call_options *call,
+                                    lode_snapshot **snapshot,
+                                    lode_error **error);
+
+/**
+ * Finds one snapshot of a volume by its id: as lode_dataset_find_snapshot.
+ *
+ * @param volume the volume. Not NULL.
+ * @param snapshot_id the id; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_find_snapshot.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_find_snapshot(lode_volume *volume,
+                                      const char *snapshot_id,
+                                      const lode_call_options *call,
+                                      lode_snapshot **snapshot,
+                                      lode_error **error);
+
+/**
+ * Begins to list the snapshots of a volume, oldest first: as lode_dataset_list_snapshots.
+ *
+ * @param volume the volume. Not NULL.
+ * @param call deadline and cancel token, for this call and for each step. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
+ *        Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_list_snapshots.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_list_snapshots(lode_volume *volume,
+                                       const lode_call_options *call,
+                                       lode_snapshot_iterator **snapshots,
+                                       lode_error **error);
+
+/**
+ * Begins to list what is new in a volume since a snapshot, oldest first: as lode_dataset_list_changes.
+ *
+ * @param volume the volume. Not NULL.
+ * @param snapshot_id the last snapshot that the caller knows; NUL-terminated UTF-8, borrowed for the call.
+ *        NULL: none.
+ * @param call deadline and cancel token, for this call and for each step. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
+ *        Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_list_changes.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_list_changes(lode_volume *volume,
+                                     const char *snapshot_id,
+                                     const lode_call_options *call,
+                                     lode_snapshot_iterator **snapshots,
+                                     lode_error **error);
+
+/**
+ * Resolves a commit of a volume that ended in LODE_ERR_COMMIT_UNKNOWN: as lode_dataset_resolve_commit.
+ * Repeating the commit with the same blocks does it, too.
+ *
+ * @param volume the volume. Not NULL.
+ * @param snapshot_id the snapshot in doubt, from lode_error_snapshot_id; NUL-terminated UTF-8, borrowed for
+ *        the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, if it is committed, which the caller owns. NULL: not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_resolve_commit.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_resolve_commit(lode_volume *volume,
+                                       const char *snapshot_id,
+                                       const lode_call_options *call,
+                                       lode_snapshot **snapshot,
+                                       lode_error **error);
+
+/**
+ * Makes a snapshot the head of its volume: the exit of LODE_ERR_NEEDS_REPAIR, as lode_dataset_adopt.
+ *
+ * @param volume the volume. Not NULL.
+ * @param snapshot_id the snapshot to be the head; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. NULL: not
+ *        wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_adopt.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_adopt(lode_volume *volume,
+                              const char *snapshot_id,
+                              const lode_call_options *call,
+                              lode_snapshot **snapshot,
+                              lode_error **error);
+
+/**
+ * Finds the newest snapshot of a volume that tells of a producer: as lode_dataset_find_producer.
+ *
+ * @param volume the volume. Not NULL.
+ * @param producer_id the producer; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns; NULL with LODE_NONE. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_find_producer.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_find_producer(lode_volume *volume,
+                                      const char *producer_id,
+                                      const lode_call_options *call,
+                                      lode_snapshot **snapshot,
+                                      lode_error **error);
+
+/**
+ * Checks the whole history of a volume, as lode_dataset_verify does a dataset's: each block once, and that
+ * each snapshot has the blocks of the one before it.
+ *
+ * @param volume the volume. Not NULL.
+ * @param level one of LODE_VERIFY_LEVEL_*; blocks have no records, so that the last two are the same.
+ * @param finding as for lode_dataset_verify. NULL: only the outcome is wanted.
+ * @param ctx handed to `finding`.
+ * @param call deadline, cancel token and progress. Borrowed for the call. NULL: the defaults.
+ * @param findings output: how many things are wrong; written on success, and with LODE_ERR_CORRUPT. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_verify.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_verify_history(lode_volume *volume,
+                                       int32_t level,
+                                       int32_t (*finding)(void *ctx,
+                                                          int32_t kind,
+                                                          const char *path,
+                                                          const char *snapshot_id,
+                                                          const char *message),
+                                       void *ctx,
+                                       const lode_call_options *call,
+                                       uint64_t *findings,
+                                       lode_error **error);
+
+/**
+ * Removes staged blocks that no snapshot names, and what else dead writers left in a volume: as
+ * lode_dataset_collect.
+ *
+ * @param volume the volume. Not NULL.
+ * @param options how old something must be, and whether this is only a rehearsal. Borrowed for the call.
+ *        NULL: the defaults.
+ * @param removed as for lode_dataset_collect. NULL: only the counts are wanted.
+ * @param ctx handed to `removed`.
+ * @param call deadline, cancel token and progress. Borrowed for the call. NULL: the defaults.
+ * @param objects output: how many things were removed. NULL: not wanted.
+ * @param bytes output: how many bytes they had. NULL: not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_collect.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_collect(lode_volume *volume,
+                                const lode_collect_options *options,
+                                int32_t (*removed)(void *ctx,
+                                                   int32_t kind,
+                                                   const char *path,
+                                                   uint64_t size,
+                                                   int64_t age_seconds),
+                                void *ctx,
+                                const lode_call_options *call,
+                                uint64_t *objects,
+                                uint64_t *bytes,
                                 lode_error **error);
 
 #ifdef __cplusplus

@@ -61,7 +61,7 @@ impl PullCallbacks for lode_byte_source {
 }
 
 /// The caller's source as the library pulls from it.
-struct CallerBytes {
+pub(super) struct CallerBytes {
     source: PullGuard<lode_byte_source>,
     read: unsafe extern "C" fn(*mut c_void, *mut u8, usize) -> i64,
     /// How many bytes it has given.
@@ -69,7 +69,7 @@ struct CallerBytes {
 }
 
 impl CallerBytes {
-    fn new(call: &Call, source: PullGuard<lode_byte_source>) -> Result<Self> {
+    pub(super) fn new(call: &Call, source: PullGuard<lode_byte_source>) -> Result<Self> {
         match source.0.read {
             Some(read) => Ok(CallerBytes { source, read, offset: 0 }),
             None => {

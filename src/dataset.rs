@@ -170,6 +170,32 @@ impl Call {
         self.fault(Status::Unsupported, format_args!("options.{field}: this build of lode has no {what}"))
     }
 
+    /// The checksum of options.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, naming the field.
+    pub(super) fn checksum(&self, value: i32) -> Result<Checksum> {
+        match value {
+            LODE_CHECKSUM_XXH3 => Ok(Checksum::Xxh3),
+            LODE_CHECKSUM_NONE => Ok(Checksum::None),
+            LODE_CHECKSUM_MD5 => Ok(Checksum::Md5),
+            LODE_CHECKSUM_SHA256 => Ok(Checksum::Sha256),
+            other => Err(self.out_of_range("checksum", other, "one of LODE_CHECKSUM_* (0 to 3)")),
+        }
+    }
+
+    /// The durability of options.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, naming the field.
+    pub(super) fn durability(&self, value: i32) -> Result<Durability> {
+        match value {
+            LODE_DURABILITY_FULL => Ok(Durability::Full),
+            LODE_DURABILITY_PROCESS => Ok(Durability::Process),
+            other => Err(self.out_of_range("durability", other, "one of LODE_DURABILITY_* (0 or 1)")),
+        }
+    }
+
     /// A field of options that is a question.
     ///
     /// # Errors
@@ -235,13 +261,7 @@ impl Call {
                 return Err(self.out_of_range("compressor", other, "one of LODE_COMPRESSOR_* (0 to 2)"));
             }
         };
-        let checksum = match options.checksum {
-            LODE_CHECKSUM_XXH3 => Checksum::Xxh3,
-            LODE_CHECKSUM_NONE => Checksum::None,
-            LODE_CHECKSUM_MD5 => Checksum::Md5,
-            LODE_CHECKSUM_SHA256 => Checksum::Sha256,
-            other => return Err(self.out_of_range("checksum", other, "one of LODE_CHECKSUM_* (0 to 3)")),
-        };
+        let checksum = self.checksum(options.checksum)?;
         let layout = match options.layout {
             LODE_LAYOUT_DEFAULT => Layout::Default,
             LODE_LAYOUT_HIVE => Layout::Hive,
@@ -250,13 +270,7 @@ impl Call {
         };
         // SAFETY: as asked of the caller.
         let partition_keys = unsafe { self.partition_keys(options)? };
-        let durability = match options.durability {
-            LODE_DURABILITY_FULL => Durability::Full,
-            LODE_DURABILITY_PROCESS => Durability::Process,
-            other => {
-                return Err(self.out_of_range("durability", other, "one of LODE_DURABILITY_* (0 or 1)"));
-            }
-        };
+        let durability = self.durability(options.durability)?;
         let file_statistics = self.yes_or_no("file_statistics", options.file_statistics)?;
         let defaults = DatasetOptions::default();
         let milliseconds = |ms: u32| Duration::from_millis(ms.into());

@@ -59,6 +59,10 @@ mod catalog;
 
 mod verify;
 
+mod collect;
+
+mod volume;
+
 mod call;
 mod callback_store;
 mod handle;
@@ -72,6 +76,7 @@ pub use blob_writer::*;
 pub use byte_source::*;
 pub use cancel::*;
 pub use catalog::*;
+pub use collect::*;
 pub use commit::*;
 pub use dataset::*;
 pub use descriptor::*;
@@ -90,3 +95,4 @@ pub use store_callbacks::*;
 pub use string_iterator::*;
 pub use verify::*;
 pub use version::*;
+pub use volume::*;

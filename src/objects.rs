@@ -50,7 +50,12 @@ unsafe fn decode<'a>(
 ///
 /// # Safety
 /// `data` is NULL or `len` bytes can be written there for `'a`, by this call alone.
-unsafe fn room<'a>(call: &Call, data: *mut c_void, len: usize, name: &str) -> Result<&'a mut [u8]> {
+pub(super) unsafe fn room<'a>(
+    call: &Call,
+    data: *mut c_void,
+    len: usize,
+    name: &str,
+) -> Result<&'a mut [u8]> {
     if let Some(fault) = slice_fault(data.cast_const().cast::<u8>(), len) {
         return Err(call.invalid(format_args!("{name} (length {len}) {fault}")));
     }

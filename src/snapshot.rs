@@ -10,7 +10,7 @@ use crate::record_iterator::LODE_NO_TIMESTAMP;
 use crate::strings::{LazyText, c_text};
 use lode_core::dataset::Snapshot;
 use lode_core::error::Result;
-use lode_core::manifest::{FileRef, Manifest};
+use lode_core::manifest::{AddressSpace, Block, FileRef, Manifest};
 
 /// A committed snapshot: what its manifest says. It never changes. Threads may share it; it needs neither
 /// dataset nor store to live on. The texts that it gives out live until it is freed. The manifest, the
@@ -45,6 +45,8 @@ pub(super) struct View {
     manifest_json: LazyText,
     /// As many as the snapshot has files.
     files: OnceLock<Box<[FileTexts]>>,
+    /// As many as a volume's snapshot has blocks.
+    blocks: OnceLock<Box<[BlockTexts]>>,
     /// Of each producer the sequence and the position, as C reads it; made when first asked for.
     producers: OnceLock<Vec<(String, u64, CString)>>,
 }
@@ -57,7 +59,47 @@ struct FileTexts {
     checksum: LazyText,
 }
 
+/// The texts of a volume's block.
+#[derive(Default)]
+pub(super) struct BlockTexts {
+    path: LazyText,
+    location: LazyText,
+    checksum: LazyText,
+}
+
+impl BlockTexts {
+    pub(super) fn path(&self, view: &View, block: &Block) -> *const c_char {
+        self.path.get(|| Some(block.path(&view.manifest().dataset_id)))
+    }
+
+    pub(super) fn location(&self, view: &View, block: &Block) -> *const c_char {
+        self.location.get(|| view.snapshot.location_of(&block.path(&view.manifest().dataset_id)))
+    }
+
+    pub(super) fn checksum(&self, _view: &View, block: &Block) -> *const c_char {
+        self.checksum.get(|| block.sum.text())
+    }
+}
+
 impl View {
+    /// Of a volume's snapshot what it has in place of files.
+    pub(super) fn address_space(&self) -> Option<&AddressSpace> {
+        self.manifest().address_space.as_ref()
+    }
+
+    /// The block of this number, and its texts; `None` if there is no such block, or no memory for them.
+    fn block_texts(&self, index: usize) -> Option<(&Block, &BlockTexts)> {
+        let blocks = self.address_space()?.blocks.as_slice();
+        let block = blocks.get(index)?;
+        if self.blocks.get().is_none() {
+            let mut texts: Vec<BlockTexts> = Vec::new();
+            texts.try_reserve_exact(blocks.len()).ok()?;
+            texts.resize_with(blocks.len(), BlockTexts::default);
+            self.blocks.get_or_init(|| texts.into_boxed_slice());
+        }
+        Some((block, self.blocks.get()?.get(index)?))
+    }
+
     fn new(snapshot: Snapshot) -> Result<Self> {
         let manifest = snapshot.manifest();
         Ok(View {
@@ -69,6 +111,7 @@ impl View {
             metadata_json: LazyText::default(),
             manifest_json: LazyText::default(),
             files: OnceLock::new(),
+            blocks: OnceLock::new(),
             producers: OnceLock::new(),
             snapshot,
         })
@@ -129,7 +172,11 @@ fn count(number: u64) -> i64 {
 ///
 /// # Safety
 /// `snapshot` is NULL or a snapshot that was not freed.
-unsafe fn ask<T: Copy>(snapshot: *const lode_snapshot, none: T, what: impl FnOnce(&View) -> T) -> T {
+pub(super) unsafe fn ask<T: Copy>(
+    snapshot: *const lode_snapshot,
+    none: T,
+    what: impl FnOnce(&View) -> T,
+) -> T {
     // SAFETY: as asked of the caller.
     query(none, || unsafe { handle::peek(snapshot) }.map_or(none, what))
 }
@@ -165,6 +212,41 @@ unsafe fn ask_file_text(
     let none = std::ptr::null();
     // SAFETY: as asked of the caller.
     unsafe { ask(snapshot, none, |view| view.file_texts(index).map_or(none, |texts| what(view, texts))) }
+}
+
+/// Answers a question about one block of a volume's snapshot; NULL and an index out of range give 0.
+///
+/// # Safety
+/// As [`ask`].
+pub(super) unsafe fn ask_block(
+    snapshot: *const lode_snapshot,
+    index: usize,
+    what: impl FnOnce(&Block) -> u64,
+) -> u64 {
+    // SAFETY: as asked of the caller.
+    unsafe {
+        ask(snapshot, 0, |view| {
+            view.address_space().and_then(|space| space.blocks.as_slice().get(index)).map_or(0, what)
+        })
+    }
+}
+
+/// A text of one block of a volume's snapshot; NULL for all that has none.
+///
+/// # Safety
+/// As [`ask`].
+pub(super) unsafe fn ask_block_text(
+    snapshot: *const lode_snapshot,
+    index: usize,
+    what: impl FnOnce(&BlockTexts, &View, &Block) -> *const c_char,
+) -> *const c_char {
+    let none = std::ptr::null();
+    // SAFETY: as asked of the caller.
+    unsafe {
+        ask(snapshot, none, |view| {
+            view.block_texts(index).map_or(none, |(block, texts)| what(texts, view, block))
+        })
+    }
 }
 
 /// The text, or NULL.

@@ -113,6 +113,14 @@ pub const LODE_ERR_UNORDERABLE_PARENT: i32 = -89;
 pub const LODE_ERR_STAGED_TOO_OLD: i32 = -90;
 /// A snapshot, which lode_error_snapshot_id names, holds the part already: a part is committed once.
 pub const LODE_ERR_PART_COMMITTED: i32 = -91;
+/// No block of the volume's snapshot covers the range; lode_error_offset is the first byte without one.
+pub const LODE_ERR_RANGE_MISSING: i32 = -36;
+/// A block overlaps another one, of the same commit or of the volume; the message names both.
+pub const LODE_ERR_OVERLAPPING_BLOCKS: i32 = -37;
+/// The volume has another length than it was opened with.
+pub const LODE_ERR_VOLUME_LENGTH_MISMATCH: i32 = -38;
+/// A snapshot of the volume would have more blocks than `max_blocks`.
+pub const LODE_ERR_VOLUME_TOO_FRAGMENTED: i32 = -39;
 
 /// Nothing to do: there is no error.
 pub const LODE_ACTION_NONE: i32 = 0;
@@ -153,6 +161,8 @@ names! {
     LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
     LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT,
     LODE_ERR_STAGED_TOO_OLD, LODE_ERR_PART_COMMITTED,
+    LODE_ERR_RANGE_MISSING, LODE_ERR_OVERLAPPING_BLOCKS, LODE_ERR_VOLUME_LENGTH_MISMATCH,
+    LODE_ERR_VOLUME_TOO_FRAGMENTED,
 }
 
 /// The name of a status, such as "LODE_ERR_CONFLICT", for logs and messages.

@@ -10,10 +10,12 @@ use crate::options::lode_call_options;
 use crate::panic::outside;
 use crate::status::{LODE_OK, lode_status};
 use crate::strings::c_text;
+use lode_core::dataset::Dataset;
 use lode_core::error::Result;
 use lode_core::upkeep::{Finding, Level};
 
-/// Slots, manifests, their copies and the pointer: that the history is one whole chain. No data file is touched.
+/// Slots, manifests, their copies and the pointer: that the history is one whole chain. No data file is
+/// touched.
 pub const LODE_VERIFY_LEVEL_STRUCTURE: i32 = 0;
 /// Each data file is there with its size, too: one request a file.
 pub const LODE_VERIFY_LEVEL_SIZES: i32 = 1;
@@ -58,9 +60,12 @@ pub const LODE_FINDING_FILE_CHECKSUM: i32 = 16;
 pub const LODE_FINDING_FILE_RECORDS: i32 = 17;
 /// This build cannot check it: it lacks a codec, compressor or checksum, or a newer version wrote it.
 pub const LODE_FINDING_UNSUPPORTED: i32 = 18;
+/// A snapshot of a volume lacks a block that its parent has.
+pub const LODE_FINDING_BLOCK_DROPPED: i32 = 19;
 
 /// The caller's function for findings.
-type FindingFn = unsafe extern "C" fn(*mut c_void, i32, *const c_char, *const c_char, *const c_char) -> i32;
+pub(super) type FindingFn =
+    unsafe extern "C" fn(*mut c_void, i32, *const c_char, *const c_char, *const c_char) -> i32;
 
 /// Tells the caller of one finding; whether to go on.
 ///
@@ -78,6 +83,33 @@ unsafe fn tell(callback: Option<FindingFn>, ctx: *mut c_void, finding: &Finding)
 }
 
 impl Call {
+    /// Checks a history, tells the caller, and gives the outcome to C.
+    ///
+    /// # Safety
+    /// What the pointers lead to is as lode.h describes it.
+    ///
+    /// # Errors
+    /// Those of the verification; `Corrupt` if anything is wrong.
+    pub(super) unsafe fn verify(
+        &self,
+        dataset: &Dataset,
+        level: i32,
+        finding: Option<FindingFn>,
+        ctx: *mut c_void,
+        call: *const lode_call_options,
+        findings: &Out<u64>,
+    ) -> Result<lode_status> {
+        let level = self.level(level)?;
+        // SAFETY: as asked of the caller.
+        let options = unsafe { self.call_options(call)? };
+        // SAFETY: as asked of the caller.
+        let verification =
+            dataset.verify(level, &options, &mut |found| unsafe { tell(finding, ctx, found) })?;
+        findings.set(verification.findings);
+        verification.verdict()?;
+        Ok(LODE_OK)
+    }
+
     fn level(&self, level: i32) -> Result<Level> {
         Ok(match level {
             LODE_VERIFY_LEVEL_STRUCTURE => Level::Structure,
@@ -92,28 +124,29 @@ impl Call {
     }
 }
 
-/// Checks a whole dataset against what the format promises, the oldest snapshot first: that its history is one
-/// unbroken chain, and, as `level` says, that its data files are there, are what was written, and hold their
-/// records. Nothing is repaired, nothing is written. Writers may be at work meanwhile. Memory grows with the
-/// number of snapshots, by some 100 bytes each.
+/// Checks a whole dataset against what the format promises, the oldest snapshot first: that its history is
+/// one unbroken chain, and, as `level` says, that its data files are there, are what was written, and hold
+/// their records. Nothing is repaired, nothing is written. Writers may be at work meanwhile. Memory grows
+/// with the number of snapshots, by some 100 bytes each.
 ///
-/// A snapshot that is decided and not published yet, because its writer died or is at work, is no finding. What
-/// the Go library has committed since the last commit of this library is checked, too.
+/// A snapshot that is decided and not published yet, because its writer died or is at work, is no finding.
+/// What the Go library has committed since the last commit of this library is checked, too.
 ///
 /// @param dataset the dataset, opened in its layout. Not NULL.
 /// @param level one of LODE_VERIFY_LEVEL_*; each includes those before it.
-/// @param finding called on the calling thread for each thing that is wrong: its kind, one of LODE_FINDING_* (treat
-///        one that this header does not list as any other damage); the key of the object in the store; the snapshot
-///        that it concerns, or NULL; and what is wrong, in words. The texts are NUL-terminated UTF-8, borrowed for
-///        the callback. It answers 0 to go on; anything else ends the call with LODE_ERR_ABORTED. NULL: only the
-///        outcome is wanted.
+/// @param finding called on the calling thread for each thing that is wrong: its kind, one of LODE_FINDING_*
+///        (treat one that this header does not list as any other damage); the key of the object in the store;
+///        the snapshot that it concerns, or NULL; and what is wrong, in words. The texts are NUL-terminated
+///        UTF-8, borrowed for the callback. It answers 0 to go on; anything else ends the call with
+///        LODE_ERR_ABORTED. NULL: only the outcome is wanted.
 /// @param ctx handed to `finding`.
-/// @param call deadline, cancel token and progress: snapshots and files, and bytes read. Borrowed for the call.
-///        NULL: the defaults.
-/// @param findings output: how many things are wrong; written on success, and with LODE_ERR_CORRUPT. NULL: not
-///        wanted.
+/// @param call deadline, cancel token and progress: snapshots and files, and bytes read. Borrowed for the
+///        call. NULL: the defaults.
+/// @param findings output: how many things are wrong; written on success, and with LODE_ERR_CORRUPT. NULL:
+///        not wanted.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK: nothing is wrong; LODE_ERR_CORRUPT: something is (the message and the path are those of the
+/// @return LODE_OK: nothing is wrong; LODE_ERR_CORRUPT: something is (the message and the path are those of
+///        the
 ///         first finding); LODE_ERR_NO_SNAPSHOTS: there is no such dataset; LODE_ERR_INVALID_ARGUMENT,
 ///         LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
 ///         LODE_ERR_ABORTED, LODE_ERR_IO (a failure that concerns no single object), LODE_ERR_NO_MEMORY.
@@ -142,12 +175,7 @@ pub unsafe extern "C" fn lode_dataset_verify(
         run("lode_dataset_verify", error, |this| {
             let findings = Out::reset(findings, 0);
             let dataset = this.shared(dataset.cast_const(), "dataset")?;
-            let level = this.level(level)?;
-            let options = this.call_options(call)?;
-            let verification = dataset.verify(level, &options, &mut |found| tell(finding, ctx, found))?;
-            findings.set(verification.findings);
-            verification.verdict()?;
-            Ok(LODE_OK)
+            this.verify(dataset, level, finding, ctx, call, &findings)
         })
     }
 }

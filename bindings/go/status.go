@@ -108,4 +108,12 @@ const (
 	ErrStagedTooOld = Status(C.LODE_ERR_STAGED_TOO_OLD)
 	// ErrPartCommitted: a snapshot holds the part already; its id is in the error.
 	ErrPartCommitted = Status(C.LODE_ERR_PART_COMMITTED)
+	// ErrRangeMissing: no block of the volume's snapshot covers the range.
+	ErrRangeMissing = Status(C.LODE_ERR_RANGE_MISSING)
+	// ErrOverlappingBlocks: a block overlaps another one; the message names both.
+	ErrOverlappingBlocks = Status(C.LODE_ERR_OVERLAPPING_BLOCKS)
+	// ErrVolumeLengthMismatch: the volume has another length than it was opened with.
+	ErrVolumeLengthMismatch = Status(C.LODE_ERR_VOLUME_LENGTH_MISMATCH)
+	// ErrVolumeTooFragmented: a snapshot would have more blocks than allowed.
+	ErrVolumeTooFragmented = Status(C.LODE_ERR_VOLUME_TOO_FRAGMENTED)
 )

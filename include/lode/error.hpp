@@ -84,6 +84,10 @@ enum class status : std::int32_t {
     unorderable_parent = LODE_ERR_UNORDERABLE_PARENT,                       /**< LODE_ERR_UNORDERABLE_PARENT */
     staged_too_old = LODE_ERR_STAGED_TOO_OLD,                               /**< LODE_ERR_STAGED_TOO_OLD */
     part_committed = LODE_ERR_PART_COMMITTED,                               /**< LODE_ERR_PART_COMMITTED */
+    range_missing = LODE_ERR_RANGE_MISSING,                                 /**< LODE_ERR_RANGE_MISSING */
+    overlapping_blocks = LODE_ERR_OVERLAPPING_BLOCKS,                       /**< LODE_ERR_OVERLAPPING_BLOCKS */
+    volume_length_mismatch = LODE_ERR_VOLUME_LENGTH_MISMATCH,               /**< LODE_ERR_VOLUME_LENGTH_MISMATCH */
+    volume_too_fragmented = LODE_ERR_VOLUME_TOO_FRAGMENTED,                 /**< LODE_ERR_VOLUME_TOO_FRAGMENTED */
 };
 
 /** What to do about a failure: the LODE_ACTION_* of lode.h. */

@@ -1,6 +1,9 @@
 /* Upkeep: a verification of a whole and of a damaged dataset, what its callback is told, and what is refused. */
 #include "check.h"
 
+#include <fcntl.h>
+#include <time.h>
+
 static lode_store *store;
 static char root[256];
 
@@ -84,11 +87,97 @@ static void verified(void)
     lode_dataset_free(dataset);
 }
 
+typedef struct removal_log {
+    int calls;
+    int32_t kind;
+    char path[512];
+    uint64_t size;
+    int64_t age_seconds;
+    int stop;
+} removal_log;
+
+static int32_t log_removal(void *ctx, int32_t kind, const char *path, uint64_t size, int64_t age_seconds)
+{
+    removal_log *log = ctx;
+    log->calls++;
+    log->kind = kind;
+    snprintf(log->path, sizeof log->path, "%s", path);
+    log->size = size;
+    log->age_seconds = age_seconds;
+    return log->stop;
+}
+
+/* A data file that nothing names, as a writer leaves it that died so many days ago. */
+static void plant_orphan(const char *dataset, int days)
+{
+    char path[512];
+    const char *parts[] = {"datasets", dataset, "snapshots", "1700000000000000000-0123456789abcdef", "data"};
+    snprintf(path, sizeof path, "%s", root);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        strcat(strcat(path, "/"), parts[i]);
+        REQUIRE(mkdir(path, 0777) == 0 || errno == EEXIST, "cannot make %s", path);
+    }
+    strcat(path, "/data");
+    FILE *file = fopen(path, "wb");
+    REQUIRE(file != NULL && fputs("{}\n", file) >= 0 && fclose(file) == 0, "cannot write %s", path);
+    struct timespec times[2];
+    clock_gettime(CLOCK_REALTIME, &times[0]);
+    times[0].tv_sec -= (time_t)days * 24 * 60 * 60;
+    times[1] = times[0];
+    REQUIRE(utimensat(AT_FDCWD, path, times, 0) == 0, "cannot set the time of %s", path);
+}
+
+static void collected(void)
+{
+    lode_dataset_options options = jsonl_options();
+    lode_dataset *dataset = open_dataset(store, "collected", &options);
+    lode_snapshot_free(commit_records(dataset, FIVE, 5));
+    uint64_t objects = 9, bytes = 9;
+    removal_log log = {0};
+    plant_orphan("collected", 6);
+    GIVES(LODE_OK, lode_dataset_collect(dataset, NULL, log_removal, &log, NULL, &objects, &bytes, error));
+    CHECK(objects == 0 && bytes == 0 && log.calls == 0, "what is younger than a week stays");
+    lode_collect_options wanted = LODE_COLLECT_OPTIONS_INIT;
+    wanted.min_age_seconds = 5 * 24 * 60 * 60;
+    wanted.dry_run = 1;
+    for (int i = 0; i < 2; i++) {
+        GIVES(LODE_OK, lode_dataset_collect(dataset, &wanted, log_removal, &log, NULL, &objects, &bytes, error));
+        CHECK(objects == 1 && bytes == 3, "%" PRIu64 " objects, %" PRIu64 " bytes", objects, bytes);
+        CHECK(log.kind == LODE_GARBAGE_DATA_FILE && log.size == 3 && log.age_seconds >= wanted.min_age_seconds, "another object");
+        CHECK(strstr(log.path, "datasets/collected/snapshots/17000") == log.path, "the path is %s", log.path);
+        wanted.dry_run = 0;
+    }
+    GIVES(LODE_OK, lode_dataset_collect(dataset, &wanted, NULL, NULL, NULL, &objects, NULL, error));
+    CHECK(objects == 0, "it was removed before");
+    log.stop = 1;
+    plant_orphan("collected", 8);
+    lode_error *error = NULL;
+    CHECK(lode_dataset_collect(dataset, NULL, log_removal, &log, NULL, NULL, NULL, &error) == LODE_ERR_ABORTED, "not stopped");
+    lode_error_free(error);
+    wanted.min_age_seconds = 48 * 60 * 60 - 1;
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "172800", lode_dataset_collect(dataset, &wanted, NULL, NULL, NULL, NULL, NULL, error));
+    wanted.min_age_seconds = -1;
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "min_age_seconds is -1",
+            lode_dataset_collect(dataset, &wanted, NULL, NULL, NULL, NULL, NULL, error));
+    wanted = (lode_collect_options)LODE_COLLECT_OPTIONS_INIT;
+    wanted.dry_run = 2;
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "dry_run is 2", lode_dataset_collect(dataset, &wanted, NULL, NULL, NULL, NULL, NULL, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "dataset", lode_dataset_collect(NULL, NULL, NULL, NULL, NULL, NULL, NULL, error));
+    lode_dataset_free(dataset);
+    lode_store *memory = NULL;
+    REQUIRE(lode_store_open_memory(NULL, &memory, &error) == LODE_OK, "no memory store");
+    dataset = open_dataset(memory, "collected", &options);
+    REFUSED(LODE_ERR_UNSUPPORTED, "how old its objects are", lode_dataset_collect(dataset, NULL, NULL, NULL, NULL, NULL, NULL, error));
+    lode_dataset_free(dataset);
+    lode_store_free(memory);
+}
+
 int main(void)
 {
     make_root(root);
     store = open_store(root);
     verified();
+    collected();
     lode_store_free(store);
     remove_tree(root);
     return finish("contract_upkeep");

@@ -12,6 +12,9 @@ static lode_blob_writer *blob_writer;
 static lode_record_reader *reader;
 static lode_blob_reader *blob_reader;
 static lode_part *part;
+static lode_volume *volume;
+static lode_volume_block *block;
+static lode_snapshot *filled;
 
 static char byte[1] = {'1'};
 
@@ -120,6 +123,23 @@ static lode_status read_range(size_t length, lode_error **error)
     return status;
 }
 
+static lode_status stage_block(size_t length, lode_error **error)
+{
+    lode_volume_block *staged = NULL;
+    return lode_volume_stage_write_at(volume, 0, byte, length, NULL, &staged, error);
+}
+
+static lode_status commit_blocks(size_t length, lode_error **error)
+{
+    const lode_volume_block *blocks[] = {block};
+    return lode_volume_commit(volume, blocks, length, "{}", NULL, NULL, error);
+}
+
+static lode_status read_volume(size_t length, lode_error **error)
+{
+    return lode_volume_read_at(volume, filled, 0, byte, length, NULL, error);
+}
+
 static lode_status partition_keys(size_t length, lode_error **error)
 {
     static const char *const keys[] = {"key"};
@@ -155,6 +175,9 @@ static const struct {
     {"lode_blob_reader_read", read_bytes, "buffer"},
     {"lode_blob_reader_read_at", read_range, "buffer"},
     {"lode_dataset_open", partition_keys, "partition_keys"},
+    {"lode_volume_stage_write_at", stage_block, "data"},
+    {"lode_volume_commit", commit_blocks, "blocks"},
+    {"lode_volume_read_at", read_volume, "buffer"},
 };
 
 static void lengths(void)
@@ -195,6 +218,10 @@ static void indices(void)
                   lode_snapshot_file_row_count(snapshot, index) == -1,
               "there is a file %zu", index);
         CHECK(lode_part_file_path(part, index) == NULL, "the part has a file %zu", index);
+        CHECK(lode_snapshot_block_path(filled, index) == NULL && lode_snapshot_block_location(filled, index) == NULL &&
+                  lode_snapshot_block_checksum(filled, index) == NULL && lode_snapshot_block_offset(filled, index) == 0 &&
+                  lode_snapshot_block_length(filled, index) == 0,
+              "there is a block %zu", index);
     }
 }
 
@@ -226,6 +253,8 @@ static void sizes(void)
     UNWRITTEN(lode_blob_writer_options);
     UNWRITTEN(lode_read_options);
     UNWRITTEN(lode_catalog_options);
+    UNWRITTEN(lode_collect_options);
+    UNWRITTEN(lode_volume_options);
 }
 
 int main(void)
@@ -246,9 +275,18 @@ int main(void)
     struct feed feed = feed_of(FIVE, 5);
     lode_record_iterator iterator = feed_iterator(&feed);
     GIVES(LODE_OK, lode_dataset_stage_records(dataset, &iterator, NULL, &part, error));
+    lode_volume_options fixed = LODE_VOLUME_OPTIONS_INIT;
+    fixed.total_length = 4096;
+    GIVES(LODE_OK, lode_volume_open(store, "volume", &fixed, &volume, error));
+    GIVES(LODE_OK, lode_volume_stage_write_at(volume, 0, "1", 1, NULL, &block, error));
+    const lode_volume_block *blocks[] = {block};
+    GIVES(LODE_OK, lode_volume_commit(volume, blocks, 1, "{}", NULL, &filled, error));
     lengths();
     indices();
     sizes();
+    lode_snapshot_free(filled);
+    lode_volume_block_free(block);
+    lode_volume_free(volume);
     lode_part_free(part);
     lode_blob_reader_free(blob_reader);
     lode_record_reader_free(reader);

@@ -13,6 +13,12 @@
 //	interop decode FILE                                 whether the JSONL codec reads the bytes of a data file
 //	interop manifest FILE                               the manifest as the library would write it again
 //	interop watch ROOT DATASET SEED                     reads it in every way until stdin ends, and reports what is wrong
+//	interop write-volume ROOT VOLUME LENGTH CHECKSUM OFFSET:TEXT...
+//	                                                    the texts become blocks of one snapshot; its id on stdout
+//	interop read-volume ROOT VOLUME LENGTH OFFSET COUNT [SNAPSHOT]
+//	                                                    a range of a snapshot on stdout
+//	interop volume-snapshots ROOT VOLUME LENGTH         id, parent and number of blocks of every snapshot
+//	interop volume-manifest ROOT VOLUME LENGTH          the newest manifest as the library would write it again
 //	interop batch                                       many of these in one process: see batch.go
 //
 // ROOT is a directory, or s3://bucket/prefix: see factory.go.
@@ -59,6 +65,11 @@ var commands = map[string]struct {
 	"decode":     {decode, 1, 1},
 	"manifest":   {manifest, 1, 1},
 	"watch":      {watch, 3, 3},
+
+	"write-volume":     {writeVolume, 5, 100},
+	"read-volume":      {readVolume, 5, 6},
+	"volume-snapshots": {volumeSnapshots, 3, 3},
+	"volume-manifest":  {volumeManifest, 3, 3},
 }
 
 func run(args []string) error {

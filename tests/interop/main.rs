@@ -12,3 +12,4 @@ mod live;
 mod manifests;
 mod matrix;
 mod parts;
+mod volumes;

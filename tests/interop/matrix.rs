@@ -106,7 +106,7 @@ fn found(layout: Layout, datasets: &[String], manifests: &[(String, usize)]) -> 
     let named: String = datasets.iter().map(|dataset| format!("dataset {dataset}\n")).collect();
     let manifest = |(id, rows): &(String, usize)| format!("manifest {id} {rows}\n");
     match layout {
-        Layout::Default => named + &manifests.iter().map(manifest).collect::<String>(),
+        Layout::Default | Layout::Volume => named + &manifests.iter().map(manifest).collect::<String>(),
         Layout::Flat => {
             "datasets not modeled\n".to_owned() + &manifests.iter().map(manifest).collect::<String>()
         }

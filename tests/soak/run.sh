@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The checks that take minutes: the model check's deep scenarios, a thousand parts of processes that are killed, then
-# the soak of soak.py for SOAK_SECONDS (300). `make soak` calls it; build/lib must be there (`make lib`).
+# The checks that take minutes: the model check's deep scenarios, clean-ups beside writers that are killed, a thousand
+# parts of processes that are killed, then the soak of soak.py for SOAK_SECONDS (300). `make soak` calls it; build/lib
+# must be there (`make lib`).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 : "${CC:=cc}" "${CARGO:=cargo}" "${CFLAGS:=-O2}" "${BUILD:=build}"
@@ -10,6 +11,7 @@ mkdir -p "$OUT"
 
 LODE_SOAK=1 "$CARGO" test --release -p lode-core --lib every_interleaving -- --nocapture | tee "$OUT/model"
 grep -q '^test result: ok. [1-9]' "$OUT/model" || { echo "the model check was not run" >&2; exit 1; }
+LODE_SOAK_ROUNDS=400 "$CARGO" test --release -p lode-core --lib collect_kills
 
 sh packaging/need.sh python3 python3 -- "Python 3 (on Debian: apt-get install python3)"
 # The auditor verifies xxh3 checksums with a module that Python comes without.

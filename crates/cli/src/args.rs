@@ -87,8 +87,10 @@ pub enum Command {
     Adopt(Adopt),
     /// Copies a dataset to another store, verified.
     Cp(Cp),
-    /// Checks all that is stored of a dataset, and repairs nothing.
+    /// Checks all that is stored of a dataset or volume, and repairs nothing.
     Verify(Verify),
+    /// Removes what dead writers left in a dataset or volume.
+    Gc(Gc),
 }
 
 /// Which dataset of which store.
@@ -436,6 +438,9 @@ pub struct Verify {
     /// Which dataset.
     #[command(flatten)]
     pub target: Target,
+    /// It is a volume, not a dataset.
+    #[arg(long, conflicts_with = "layout")]
+    pub volume: bool,
     /// How much is checked; each level includes those before it.
     #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
     pub level: VerifyLevel,
@@ -443,6 +448,37 @@ pub struct Verify {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub deadline: Option<Duration>,
     /// Prints a JSON object a line: the findings, and at last what was checked.
+    #[arg(long)]
+    pub json: bool,
+    /// Shows no progress.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `lode gc`.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Removes temporary files, data files and staged parts (of a volume: blocks) that no snapshot names, payloads of commits
+that lost, and uploads that were never completed, once they are old enough. Readers and writers may be at work. A writer
+does not commit data that it staged more than 24 hours ago, and on a filesystem it holds a lock on what it has staged, so
+that nothing that is or becomes visible is removed.")]
+pub struct Gc {
+    /// Which dataset.
+    #[command(flatten)]
+    pub target: Target,
+    /// It is a volume, not a dataset.
+    #[arg(long, conflicts_with = "layout")]
+    pub volume: bool,
+    /// Nothing that has stood unchanged for less is removed; at least `48h`.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "7d")]
+    pub min_age: Duration,
+    /// Tells what would be removed, and removes nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Gives up after this time, such as `30s`.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub deadline: Option<Duration>,
+    /// Prints a JSON object a line: what was removed, and at last the counts.
     #[arg(long)]
     pub json: bool,
     /// Shows no progress.

@@ -11,6 +11,7 @@ mod cat;
 mod cp;
 mod failure;
 mod files;
+mod gc;
 mod ingest;
 mod input;
 mod log;
@@ -57,5 +58,6 @@ fn run(command: &Command) -> Result<()> {
         Command::Adopt(options) => repair::adopt(options),
         Command::Cp(options) => cp::run(options),
         Command::Verify(options) => verify::run(options),
+        Command::Gc(options) => gc::run(options),
     }
 }

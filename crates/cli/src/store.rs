@@ -10,6 +10,7 @@ use lode_core::context::CallOptions;
 use lode_core::dataset::{Dataset, DatasetOptions, Snapshot};
 use lode_core::layout::Layout;
 use lode_core::store::{LogLevel, Store, StoreOptions};
+use lode_core::volume::{Volume, VolumeOptions};
 use lode_core::{Error, Status};
 
 use crate::args::{LayoutChoice, Target};
@@ -198,10 +199,20 @@ fn is_elsewhere(error: &Error) -> bool {
 pub fn open_to_read(store: &Store, dataset: &str, layout: Layout) -> Result<Dataset> {
     let partition_keys = match layout {
         Layout::Hive => partition_keys(store, dataset)?,
-        Layout::Default | Layout::Flat => Vec::new(),
+        Layout::Default | Layout::Flat | Layout::Volume => Vec::new(),
     };
     let options = DatasetOptions { codec: Codec::Jsonl, layout, partition_keys, ..DatasetOptions::default() };
     Ok(Dataset::open(store, dataset, options)?)
+}
+
+/// A dataset, or a volume, whose history may be in any state.
+pub fn open_history(target: &Target, is_volume: bool) -> Result<Dataset> {
+    let store = open(&target.store, false)?;
+    if is_volume {
+        return Ok(Volume::open(&store, &target.dataset, VolumeOptions::default())?.history().clone());
+    }
+    let layout = find_layout(&store, &target.dataset, target.layout)?.unwrap_or_default();
+    open_to_read(&store, &target.dataset, layout)
 }
 
 /// The keys that a dataset in the hive layout is partitioned by, as one of its partitions has them.

@@ -17,9 +17,7 @@ use crate::store;
 pub fn run(options: &Verify) -> Result<()> {
     let interrupts = Interrupts::catch(true)?;
     let target = &options.target;
-    let store = store::open(&target.store, false)?;
-    let layout = store::find_layout(&store, &target.dataset, target.layout)?.unwrap_or_default();
-    let dataset = store::open_to_read(&store, &target.dataset, layout)?;
+    let dataset = store::open_history(target, options.volume)?;
     let progress = Arc::new(Progress::new(options.quiet, None));
     let shown = Arc::clone(&progress);
     let listener = ProgressListener::new(move |reached: Reached| {
@@ -53,7 +51,8 @@ pub fn run(options: &Verify) -> Result<()> {
     match &verification.first {
         None => Ok(()),
         Some(_) => Err(Failure::other(format_args!(
-            "dataset {:?} is damaged in {} places",
+            "{} {:?} is damaged in {} places",
+            if options.volume { "volume" } else { "dataset" },
             target.dataset,
             output::number(verification.findings)
         ))),

@@ -59,3 +59,31 @@ fn damage_is_told_line_by_line_and_by_the_exit_status() {
     run(&["verify", &store, "nothing"]).failed(3, &["it has no snapshot yet"]);
     run(&["verify", &store, "events", "--deadline", "0s"]).failed(5, &["deadline"]);
 }
+
+#[test]
+fn what_is_old_and_named_by_nothing_is_removed() {
+    let directory = Directory::new();
+    let store = directory.at("s");
+    run_with_input(&["ingest", &store, "events"], records(0, 3).as_bytes()).line();
+    let whole = directory.tree();
+    let orphan = "s/datasets/events/snapshots/1700000000000000000-0123456789abcdef/data/data";
+    let path = directory.path().join(orphan);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "{}\n").unwrap();
+    assert!(run(&["gc", &store, "events"]).line().starts_with("0 objects"), "it is young");
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(8 * 24 * 60 * 60);
+    fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+    assert!(run(&["gc", &store, "events", "--min-age", "9d"]).line().starts_with("0 objects"));
+    let ended = run(&["gc", &store, "events", "--dry-run"]);
+    assert!(ended.lines()[0].starts_with("data-file  3 B  datasets/events/snapshots/17"), "{ended:?}");
+    assert_eq!(ended.lines()[1], "1 objects with 3 B would be removed");
+    assert!(path.exists());
+    let ended = run(&["gc", &store, "events", "--json"]);
+    let lines: Vec<Value> = ended.lines().into_iter().map(json).collect();
+    assert_eq!((&lines[0]["removed"], &lines[0]["size"]), (&"data-file".into(), &3.into()));
+    assert_eq!((&lines[1]["objects"], &lines[1]["bytes"]), (&1.into(), &3.into()));
+    assert_eq!(directory.tree(), whole, "the directories that it leaves empty go, too");
+    run(&["gc", &store, "events", "--min-age", "47h"]).failed(1, &["172800"]);
+    run(&["gc", &store, "--volume", "disk"]).line();
+    run(&["verify", &store, "--volume", "disk"]).failed(3, &["volume \"disk\"", "no snapshot"]);
+}

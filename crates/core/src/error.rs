@@ -124,6 +124,14 @@ statuses! {
     StagedTooOld = -90, "STAGED_TOO_OLD", GiveUp;
     /// A snapshot holds the part already; its id is in the error.
     PartCommitted = -91, "PART_COMMITTED", GiveUp;
+    /// No block of the volume's snapshot covers the range; the first offset without one is in the error.
+    RangeMissing = -36, "RANGE_MISSING", GiveUp;
+    /// A block overlaps another one, of the same commit or of the volume.
+    OverlappingBlocks = -37, "OVERLAPPING_BLOCKS", GiveUp;
+    /// The volume has another length than it was opened with.
+    VolumeLengthMismatch = -38, "VOLUME_LENGTH_MISMATCH", GiveUp;
+    /// A snapshot of the volume would have more blocks than allowed.
+    VolumeTooFragmented = -39, "VOLUME_TOO_FRAGMENTED", GiveUp;
 }
 
 /// What the caller should do about a failure.

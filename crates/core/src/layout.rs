@@ -3,6 +3,8 @@
 //! The ids have been checked by then (see [`crate::id`]), and the partitions are escaped, so the keys need no
 //! escaping.
 
+use std::num::NonZeroU64;
+
 /// How a dataset's objects are laid out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Layout {
@@ -15,6 +17,20 @@ pub enum Layout {
     Hive,
     /// All of a snapshot under `<ds>/<snap>/`: the shortest paths, whose datasets cannot be listed.
     Flat,
+    /// Of a volume, and of no dataset: manifests under `volumes/<vol>/snapshots/`, blocks under
+    /// `volumes/<vol>/data/`.
+    Volume,
+}
+
+/// What the key of a block says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockPath {
+    /// Where its range begins.
+    pub offset: u64,
+    /// How many bytes.
+    pub length: u64,
+    /// What tells it from another object of the same range.
+    pub tail: Option<NonZeroU64>,
 }
 
 /// What the key of a data file says.
@@ -39,6 +55,15 @@ impl Layout {
             Layout::Default => "default",
             Layout::Hive => "hive",
             Layout::Flat => "flat",
+            Layout::Volume => "volume",
+        }
+    }
+
+    /// What lies there, in messages.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Layout::Default | Layout::Hive | Layout::Flat => "dataset",
+            Layout::Volume => "volume",
         }
     }
 
@@ -46,7 +71,7 @@ impl Layout {
     #[must_use]
     pub fn partitioner(self) -> &'static str {
         match self {
-            Layout::Default | Layout::Flat => "noop",
+            Layout::Default | Layout::Flat | Layout::Volume => "noop",
             Layout::Hive => "hive",
         }
     }
@@ -57,6 +82,7 @@ impl Layout {
         match self {
             Layout::Default | Layout::Hive => format!("datasets/{dataset}/"),
             Layout::Flat => format!("{dataset}/"),
+            Layout::Volume => format!("volumes/{dataset}/"),
         }
     }
 
@@ -70,7 +96,7 @@ impl Layout {
     pub fn snapshots_prefix(self, dataset: &str) -> String {
         let dataset = self.dataset_prefix(dataset);
         match self {
-            Layout::Default => format!("{dataset}snapshots/"),
+            Layout::Default | Layout::Volume => format!("{dataset}snapshots/"),
             Layout::Hive => format!("{dataset}{SEGMENTS}/"),
             Layout::Flat => dataset,
         }
@@ -118,6 +144,8 @@ impl Layout {
         let below = key.strip_prefix(&*self.dataset_prefix(dataset))?;
         let (folder, file) = below.rsplit_once("/data/")?;
         let (partition, snapshot) = match self {
+            // A volume's blocks lie under no snapshot.
+            Layout::Volume => return None,
             Layout::Default => ("", folder.strip_prefix("snapshots/")?),
             Layout::Flat => ("", folder),
             Layout::Hive => match folder.strip_prefix("partitions/") {
@@ -147,6 +175,45 @@ impl Layout {
         let rest = file.strip_prefix(&*self.partitions_prefix(dataset))?;
         let (partition, _) = rest.split_once("/segments/")?;
         (!partition.is_empty()).then_some(partition)
+    }
+
+    /// Under which the blocks of a volume lie; ends in `/`.
+    #[must_use]
+    pub fn blocks_prefix(volume: &str) -> String {
+        format!("{}data/", Layout::Volume.dataset_prefix(volume))
+    }
+
+    /// The object of a volume's block; `tail` where another object has the plain name.
+    #[must_use]
+    pub fn block_path(volume: &str, offset: u64, length: u64, tail: Option<NonZeroU64>) -> String {
+        let prefix = Layout::blocks_prefix(volume);
+        match tail {
+            None => format!("{prefix}{offset}-{length}.bin"),
+            Some(tail) => format!("{prefix}{offset}-{length}-{tail:016x}.bin"),
+        }
+    }
+
+    /// What the key of a volume's block says; `None` if `key` has not exactly the shape of one.
+    #[must_use]
+    pub fn parse_block_path(volume: &str, key: &str) -> Option<BlockPath> {
+        let name = key.strip_prefix("volumes/")?.strip_prefix(volume)?.strip_prefix("/data/")?;
+        let mut parts = name.strip_suffix(".bin")?.split('-');
+        let mut number = || {
+            let text = parts.next()?;
+            let is_plain =
+                text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+            is_plain.then(|| text.parse::<u64>().ok()).flatten()
+        };
+        let (offset, length) = (number()?, number()?);
+        let tail = match parts.next() {
+            None => None,
+            Some(text) => {
+                let is_hex =
+                    text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+                Some(is_hex.then(|| u64::from_str_radix(text, 16).ok().and_then(NonZeroU64::new)).flatten()?)
+            }
+        };
+        parts.next().is_none().then_some(BlockPath { offset, length, tail })
     }
 
     /// The manifest whose presence makes the snapshot exist.
@@ -185,7 +252,7 @@ impl Layout {
         match self {
             Layout::Default => &["partitions", SEGMENTS],
             Layout::Hive => &["snapshots"],
-            Layout::Flat => &[],
+            Layout::Flat | Layout::Volume => &[],
         }
     }
 
@@ -195,7 +262,7 @@ impl Layout {
     pub fn parse_manifest_path<'a>(self, dataset: &str, key: &'a str) -> Option<&'a str> {
         let below = key.strip_prefix(&*self.dataset_prefix(dataset))?.strip_suffix("/manifest.json")?;
         let (snapshot, named) = match self {
-            Layout::Default => (below.strip_prefix("snapshots/")?, true),
+            Layout::Default | Layout::Volume => (below.strip_prefix("snapshots/")?, true),
             Layout::Flat => (below, self.may_be_snapshot(below)),
             Layout::Hive => {
                 let (folder, snapshot) = below.rsplit_once('/')?;
@@ -338,6 +405,45 @@ mod tests {
         ] {
             assert_eq!(layout.parse_data_path("foo", key), expected, "{key}");
         }
+    }
+
+    #[test]
+    fn volumes_put_objects_where_the_format_says() {
+        let layout = Layout::Volume;
+        let tail = NonZeroU64::new(0xab);
+        for (path, expected) in [
+            (layout.dataset_prefix("disk"), "volumes/disk/"),
+            (layout.manifest_path("disk", "17"), "volumes/disk/snapshots/17/manifest.json"),
+            (layout.latest_path("disk"), "volumes/disk/latest"),
+            (layout.slot_path("disk", "root"), "volumes/disk/_commits/root"),
+            (Layout::block_path("disk", 0, 10, None), "volumes/disk/data/0-10.bin"),
+            (Layout::block_path("disk", 7, 10, tail), "volumes/disk/data/7-10-00000000000000ab.bin"),
+        ] {
+            assert_eq!(path, expected);
+        }
+        assert_eq!(layout.parse_manifest_path("disk", "volumes/disk/snapshots/17/manifest.json"), Some("17"));
+        let parse = |name: &str| Layout::parse_block_path("disk", &format!("volumes/disk/data/{name}"));
+        assert_eq!(parse("7-10.bin"), Some(BlockPath { offset: 7, length: 10, tail: None }));
+        assert_eq!(parse("0-1-00000000000000ab.bin"), Some(BlockPath { offset: 0, length: 1, tail }));
+        for name in [
+            "",
+            "7.bin",
+            "7-.bin",
+            "-7-1.bin",
+            "07-1.bin",
+            "7-1",
+            "7-1.bin.bin",
+            "7-1-ab.bin",
+            "+7-1.bin",
+            "7-1-00000000000000AB.bin",
+            "7-1-0000000000000000.bin",
+            "7-1-00000000000000ab-1.bin",
+            "18446744073709551616-1.bin",
+            "a/7-1.bin",
+        ] {
+            assert_eq!(parse(name), None, "{name}");
+        }
+        assert_eq!(Layout::parse_block_path("dis", "volumes/disk/data/7-1.bin"), None);
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub mod process;
 pub mod store;
 pub mod threads;
 pub mod upkeep;
+pub mod volume;
 
 #[doc(inline)]
 pub use error::{Action, Error, Result, Status};

@@ -141,6 +141,22 @@ parts_example() {
     rm -rf "$store"
 }
 
+# A volume is filled from a file, and again once it is complete; what lies behind it is one chain of snapshots.
+volume() {
+    local store=$TMPDIR/volumes file=tests/data/planes.jsonl size
+    size=$(stat -c %s $file)
+    "$BIN/volume" "$store" disk $file 20000 > "$OUT/filled" || return 1
+    cat "$OUT/filled"
+    grep -q "^$size bytes are as in the file" "$OUT/filled" || return 1
+    [ "$(grep -c 'blocks more' "$OUT/filled")" -gt 3 ] || { echo "one commit was enough" && return 1; }
+    [ "$("$BIN/volume" "$store" disk $file 20000 | wc -l)" = 1 ] || { echo "it was filled again" && return 1; }
+    refuses 1 "it is another one" "$BIN/volume" "$store" disk tests/data/airports.jsonl || return 1
+    refuses 1 "cannot open" "$BIN/volume" "$store" disk "$TMPDIR/none" || return 1
+    refuses 1 LODE_ERR_INVALID_ARGUMENT "$BIN/volume" "$store" a/b $file || return 1
+    refuses 2 "usage:" "$BIN/volume" "$store" || return 1
+    rm -rf "$store"
+}
+
 daemon() {
     auditor
     need strace strace
@@ -180,6 +196,7 @@ check custom_store "$BIN/custom_store"
 check round_trip round_trip
 check tool_failures tool_failures
 check blob_upload blob_upload
+check volume volume
 check manifest_driven "$BIN/manifest_driven"
 check parts_example parts_example
 check optimistic_concurrency "$BIN/optimistic_concurrency"

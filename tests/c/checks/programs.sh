@@ -29,7 +29,8 @@ binding() {
 }
 
 TESTS="api_misuse lengths contract_pull contract_push contract_commit contract_producer contract_read contract_blob
-    contract_layouts contract_catalog contract_store contract_parts contract_upkeep custom_store_broken"
+    contract_layouts contract_catalog contract_store contract_parts contract_upkeep contract_volume
+    custom_store_broken"
 for test in $TESTS descriptors fork memory_bound no_memory guest stack threads; do
     check "$test" run_test "$test"
 done

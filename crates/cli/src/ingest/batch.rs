@@ -27,7 +27,7 @@ impl Batch {
     pub fn new(dataset: &Dataset) -> Result<Self> {
         match dataset.options().layout {
             Layout::Hive => Ok(Batch::Held(Held::default())),
-            Layout::Default | Layout::Flat => {
+            Layout::Default | Layout::Flat | Layout::Volume => {
                 Ok(Batch::Staged(Box::new(dataset.record_writer(WriterOptions::default())?)))
             }
         }

@@ -157,7 +157,7 @@ impl Partitions {
     pub(super) fn new(entry: DatasetEntry) -> Self {
         let folders = match entry.layout() {
             Layout::Hive => vec![(String::new(), Pages::new(ROOM, Order::Ascending))],
-            Layout::Default | Layout::Flat => Vec::new(),
+            Layout::Default | Layout::Flat | Layout::Volume => Vec::new(),
         };
         Partitions { entry, folders }
     }

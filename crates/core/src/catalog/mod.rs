@@ -160,6 +160,7 @@ impl Catalog {
                     "datasets/<dataset>/[partitions/<partition>/]segments/<snapshot>/manifest.json"
                 }
                 Layout::Flat => "<dataset>/<snapshot>/manifest.json",
+                Layout::Volume => "volumes/<volume>/snapshots/<snapshot>/manifest.json",
             };
             let name = self.layout.name();
             let message = format!("{key:?} is no key of a manifest in the {name} layout, {shape}{why}");
@@ -168,6 +169,7 @@ impl Catalog {
         let below = match self.layout {
             Layout::Default | Layout::Hive => key.strip_prefix("datasets/"),
             Layout::Flat => Some(key),
+            Layout::Volume => key.strip_prefix("volumes/"),
         };
         let parsed = below.and_then(|below| below.split_once('/')).and_then(|(dataset, _)| {
             self.layout.parse_manifest_path(dataset, key).map(|snapshot| (dataset, snapshot))

@@ -20,6 +20,8 @@ pub struct Target<'a> {
     pub durability: Durability,
     /// How data files are written, as a manifest without files says it, too.
     pub format: FileFormat,
+    /// Of a volume: how long it is, if that was said.
+    pub total_length: Option<u64>,
     /// The current Unix time in nanoseconds.
     pub clock: fn() -> i64,
     /// What was seen to stand still, on stores without a clock.

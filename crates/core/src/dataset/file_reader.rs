@@ -169,7 +169,7 @@ impl FileReader {
 }
 
 /// A buffer of so many bytes, all zero.
-pub(super) fn buffer(bytes: usize) -> Result<Vec<u8>> {
+pub(crate) fn buffer(bytes: usize) -> Result<Vec<u8>> {
     let mut buffer = Vec::new();
     buffer
         .try_reserve_exact(bytes)

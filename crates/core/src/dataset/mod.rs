@@ -26,6 +26,9 @@ mod transaction;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use file_reader::buffer;
+pub(crate) use transaction::{STAGED_MAX, Terms, fresh_home};
+
 pub use blob_reader::BlobReader;
 pub use blob_write::{BlobSource, BlobWriter, BlobWriterOptions};
 pub use commit::{Commit, Outcome, Resolution};

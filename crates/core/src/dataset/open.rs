@@ -120,6 +120,8 @@ struct Inner {
     committed: Mutex<CommittedParts>,
     /// What this handle has seen to stand still.
     sightings: Sightings,
+    /// Of a volume: how long it is, if that was said.
+    total_length: Option<u64>,
 }
 
 impl Dataset {
@@ -130,6 +132,32 @@ impl Dataset {
     /// that the compressor lacks, no attempt at all, a record limit of 0, partition keys that the layout does
     /// not have or that cannot stand in a path. `CodecRequired` for the hive layout without a codec.
     pub fn open(store: &Store, id: &str, options: DatasetOptions) -> Result<Self> {
+        if options.layout == Layout::Volume {
+            let message = "layout: a dataset has none of a volume's; open a volume instead";
+            return Err(Error::new(Status::InvalidArgument, message));
+        }
+        Self::open_history(store, id, options, None)
+    }
+
+    /// The history of a volume, which is a dataset's but for its manifests.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`].
+    pub(crate) fn open_volume(
+        store: &Store,
+        id: &str,
+        options: DatasetOptions,
+        total_length: Option<u64>,
+    ) -> Result<Self> {
+        Self::open_history(store, id, options, total_length)
+    }
+
+    fn open_history(
+        store: &Store,
+        id: &str,
+        options: DatasetOptions,
+        total_length: Option<u64>,
+    ) -> Result<Self> {
         id::check_dataset_id(id)?;
         options.compressor.check_level(options.compression_level)?;
         if options.retry.attempts == 0 {
@@ -153,6 +181,7 @@ impl Dataset {
                 boot_time: sys::boot_time,
                 committed: Mutex::default(),
                 sightings: Sightings::default(),
+                total_length,
             }),
         })
     }
@@ -169,7 +198,7 @@ impl Dataset {
         &self.inner.options
     }
 
-    pub(super) fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         &self.inner.store
     }
 
@@ -187,6 +216,7 @@ impl Dataset {
             layout: options.layout,
             durability: options.durability,
             format: options.file_format(),
+            total_length: self.inner.total_length,
             clock: self.inner.clock,
             sightings: &self.inner.sightings,
         }
@@ -201,7 +231,8 @@ impl Dataset {
     #[cfg(test)]
     pub(super) fn with_clock(self, clock: fn() -> i64) -> Self {
         let dataset =
-            Dataset::open(self.store(), self.id(), self.options().clone()).expect("it was opened before");
+            Dataset::open_history(self.store(), self.id(), self.options().clone(), self.inner.total_length)
+                .expect("it was opened before");
         let mut inner = Arc::into_inner(dataset.inner).expect("there is no other");
         inner.clock = clock;
         Dataset { inner: Arc::new(inner) }
@@ -211,14 +242,15 @@ impl Dataset {
     #[cfg(test)]
     pub(super) fn with_boot_time(self, boot_time: fn() -> Duration) -> Self {
         let dataset =
-            Dataset::open(self.store(), self.id(), self.options().clone()).expect("it was opened before");
+            Dataset::open_history(self.store(), self.id(), self.options().clone(), self.inner.total_length)
+                .expect("it was opened before");
         let mut inner = Arc::into_inner(dataset.inner).expect("there is no other");
         inner.boot_time = boot_time;
         Dataset { inner: Arc::new(inner) }
     }
 
     /// Now, in nanoseconds since the machine was started, time spent suspended included.
-    pub(super) fn boot_time(&self) -> i128 {
+    pub(crate) fn boot_time(&self) -> i128 {
         i128::try_from((self.inner.boot_time)().as_nanos()).unwrap_or(i128::MAX)
     }
 
@@ -229,13 +261,13 @@ impl Dataset {
         self.inner.committed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn knowledge(&self) -> Knowledge {
+    pub(crate) fn knowledge(&self) -> Knowledge {
         // Each state of the value is valid, so that a panic elsewhere while it was locked does no harm.
         self.inner.knowledge.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Adds what a commit has learnt: threads that share the handle may have learnt more meanwhile.
-    pub(super) fn learn(&self, learnt: Knowledge) {
+    pub(crate) fn learn(&self, learnt: Knowledge) {
         let mut known = self.inner.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
         if known.head.as_ref().is_some_and(|head| learnt.vanished.as_ref() == Some(&head.id)) {
             *known = Knowledge::default();
@@ -249,6 +281,11 @@ impl Dataset {
         if newer {
             known.head = learnt.head;
         }
+    }
+
+    /// Whether what another wrote has to be synced before it is built on.
+    pub(crate) fn syncs(&self) -> bool {
+        self.options().durability == Durability::Full && self.store().backend().capabilities().persists
     }
 
     /// Records that come one after another are partitioned only if the caller has asked for it: each
@@ -272,7 +309,7 @@ impl Dataset {
 
     /// A dataset's errors name it.
     pub(crate) fn named(&self, error: Error) -> Error {
-        error.context(format_args!("dataset {:?}", self.inner.id))
+        error.context(format_args!("{} {:?}", self.inner.options.layout.noun(), self.inner.id))
     }
 
     pub(super) fn require_codec(&self, call: &str) -> Result<()> {

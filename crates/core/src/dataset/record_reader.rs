@@ -11,6 +11,7 @@ use crate::codec::{Batch, Codec, Decoder, Input};
 use crate::compress::Compressor;
 use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
+use crate::layout::Layout;
 use crate::manifest::FileRef;
 
 /// How many records are found at once for a caller who asks for one at a time.
@@ -131,11 +132,14 @@ impl Dataset {
     }
 
     /// The snapshot is one of this dataset's.
-    pub(super) fn check_own(&self, snapshot: &Snapshot) -> Result<()> {
-        if snapshot.manifest().dataset_id == self.id() {
+    pub(crate) fn check_own(&self, snapshot: &Snapshot) -> Result<()> {
+        let manifest = snapshot.manifest();
+        let is_volume = manifest.address_space.is_some();
+        if manifest.dataset_id == self.id() && is_volume == (self.options().layout == Layout::Volume) {
             return Ok(());
         }
-        let message = format!("the snapshot is of the dataset {:?}", snapshot.manifest().dataset_id);
+        let noun = if is_volume { "volume" } else { "dataset" };
+        let message = format!("the snapshot is of the {noun} {:?}", manifest.dataset_id);
         Err(self.named(Error::new(Status::InvalidArgument, message)))
     }
 

@@ -34,6 +34,16 @@ enum Locations {
 }
 
 impl Locations {
+    /// Those of a volume's blocks, which may be very many.
+    fn of_blocks(store: &Store, manifest: &Manifest) -> Locations {
+        let first = manifest.data_paths().next();
+        let root = first.and_then(|path| {
+            let location = store.backend().location(&path)?;
+            location.strip_suffix(&*path).map(str::to_owned)
+        });
+        root.map_or_else(|| Locations::Each(Vec::new()), Locations::Below)
+    }
+
     fn new(store: &Store, manifest: &Manifest) -> Locations {
         let backend = store.backend();
         let location = |file: &FileRef| backend.location(&file.path);
@@ -48,6 +58,7 @@ impl Locations {
         match root {
             // A manifest may name very many files.
             Some(root) if manifest.files.iter().all(|file| is_below(&root, file)) => Locations::Below(root),
+            None if manifest.files.is_empty() => Locations::of_blocks(store, manifest),
             _ => Locations::Each(manifest.files.iter().map(location).collect()),
         }
     }
@@ -79,6 +90,16 @@ impl Snapshot {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.inner.manifest.snapshot_id
+    }
+
+    /// Where another program finds the object of this key, a block of a volume's snapshot, as an absolute
+    /// path; `None` if the store has no such place.
+    #[must_use]
+    pub fn location_of(&self, path: &str) -> Option<String> {
+        match &self.inner.locations {
+            Locations::Below(root) => Some(format!("{root}{path}")),
+            Locations::Each(_) => None,
+        }
     }
 
     /// Where another program finds the file of this number, as an absolute path; `None` if the store has no
@@ -170,7 +191,7 @@ impl Dataset {
     }
 
     /// A snapshot from its manifest.
-    pub(super) fn assemble(&self, manifest: Manifest, bytes: Vec<u8>) -> Snapshot {
+    pub(crate) fn assemble(&self, manifest: Manifest, bytes: Vec<u8>) -> Snapshot {
         Snapshot::assemble(self.store(), manifest, bytes)
     }
 }

@@ -24,12 +24,12 @@ use crate::store::Hold;
 const CLEANING: Duration = Duration::from_secs(10);
 
 /// What the caller wants of a commit.
-pub(super) struct Terms<'p> {
+pub(crate) struct Terms<'p> {
     pub context: Context,
-    metadata: Metadata,
-    expected: Option<Option<Id>>,
-    stamp: Option<Stamp>,
-    retry: Option<Retry>,
+    pub metadata: Metadata,
+    pub expected: Option<Option<Id>>,
+    pub stamp: Option<Stamp>,
+    pub retry: Option<Retry>,
     progress: Option<ProgressFn<'p>>,
 }
 
@@ -133,7 +133,7 @@ pub(super) struct StagedFiles {
 }
 
 /// How long after it was staged data may be committed: clean-up leaves alone what is younger than twice that.
-pub(super) const STAGED_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const STAGED_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 enum Phase {
     Empty,
@@ -586,7 +586,7 @@ impl Dataset {
 }
 
 /// An id of this moment for data files to lie under.
-pub(super) fn fresh_home(dataset: &Dataset) -> Dated {
+pub(crate) fn fresh_home(dataset: &Dataset) -> Dated {
     let created_at = (dataset.target().clock)();
     // A clock before 1970 or after 2286 gives 0: the commit then draws an id above its parent.
     let nanos = u64::try_from(created_at).unwrap_or_default();

@@ -55,6 +55,7 @@ impl Manifest {
             compressor: format.compressor.manifest_name().to_owned(),
             partitioner: layout.partitioner().to_owned(),
             checksum_algorithm: format.checksum.name().map(str::to_owned),
+            address_space: None,
             unknown: Vec::new(),
         }
     }

@@ -2,6 +2,7 @@
 //! in the store is what makes the snapshot exist, so it is written byte for byte as the format says, and read
 //! whole or not at all.
 
+mod blocks;
 mod format;
 pub(crate) mod json;
 mod metadata;
@@ -10,9 +11,13 @@ mod read;
 pub(crate) mod rfc3339;
 mod write;
 
+pub use blocks::{AddressSpace, Block, BlockTable, Sum};
 pub use format::FileFormat;
+pub(crate) use json::to_string as to_json;
 pub use metadata::Metadata;
 pub use read::{FieldError, ManifestKey};
+
+use std::borrow::Cow;
 
 use serde::Serialize;
 
@@ -21,6 +26,8 @@ use producers::Producers;
 
 /// The value of `schema_name`.
 const SCHEMA_NAME: &str = "lode-manifest";
+/// The same of a volume's.
+const VOLUME_SCHEMA_NAME: &str = "lode-volume-manifest";
 /// The value of `format_version`; a reader accepts every version with the same first number.
 const FORMAT_VERSION: &str = "1.0.0";
 
@@ -59,6 +66,8 @@ pub struct Manifest {
     pub partitioner: String,
     /// The name of the checksum that the files have, if they have one.
     pub checksum_algorithm: Option<String>,
+    /// Of a volume: what it has in place of files, records, codec, compressor and partitioner.
+    pub address_space: Option<AddressSpace>,
     /// Keys that this version does not know, in their order, with their values as JSON text without white
     /// space: written again, after the known ones.
     pub unknown: Vec<(String, String)>,
@@ -116,6 +125,13 @@ impl Manifest {
             ([only], 0) => Some(only.stats.as_ref().map_or(self.row_count, |stats| stats.row_count)),
             (files, index) => Some(files.get(index)?.stats.as_ref()?.row_count),
         }
+    }
+
+    /// The keys of all objects that hold its data.
+    pub(crate) fn data_paths(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let files = self.files.iter().map(|file| Cow::Borrowed(&*file.path));
+        let blocks = self.address_space.iter().flat_map(|space| space.blocks.as_slice());
+        files.chain(blocks.map(|block| Cow::Owned(block.path(&self.dataset_id))))
     }
 
     /// Who has committed what, up to this snapshot.

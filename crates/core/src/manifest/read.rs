@@ -7,6 +7,7 @@
 //! the manifest's size.
 
 mod files;
+mod volume;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,7 +16,8 @@ use std::ops::ControlFlow;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use self::files::Files;
+use self::files::ArrayOf;
+use self::volume::VolumeTopLevel;
 use super::json::{self, Elements};
 use super::{ColumnStats, FORMAT_VERSION, FileRef, FileStats, Manifest, Metadata, SCHEMA_NAME, rfc3339};
 use crate::context::Context;
@@ -159,7 +161,11 @@ impl Manifest {
             stop: None,
         };
         let mut json = serde_json::Deserializer::from_str(text);
-        let visited = json.deserialize_map(TopLevel(&mut reading)).and_then(|fields| {
+        let visited = match key.layout {
+            Layout::Volume => json.deserialize_map(VolumeTopLevel(&mut reading)).map(AnyFields::Volume),
+            _ => json.deserialize_map(TopLevel(&mut reading)).map(AnyFields::Dataset),
+        };
+        let visited = visited.and_then(|fields| {
             json.end()?;
             Ok(fields)
         });
@@ -170,7 +176,8 @@ impl Manifest {
             (None, Ok(_)) if !text.ends_with('}') => {
                 return Err(invalid(format_args!("it is followed by white space")));
             }
-            (None, Ok(fields)) => fields.into_manifest(&mut reading),
+            (None, Ok(AnyFields::Dataset(fields))) => fields.into_manifest(&mut reading),
+            (None, Ok(AnyFields::Volume(fields))) => fields.into_manifest(&mut reading),
             (None, Err(error)) if error.is_eof() => {
                 let length = bytes.len();
                 let what =
@@ -420,30 +427,35 @@ struct Fields<'a> {
     unknown: Vec<(String, String)>,
 }
 
-impl Fields<'_> {
-    /// Refuses what has another schema or version: nothing else of it can be relied on. What was not read yet
-    /// is not missing before the end.
-    fn check_version(&self, at_end: bool) -> Field<()> {
-        if at_end || self.known.value("schema_name").is_some() {
-            let name = self.known.required_text("schema_name")?;
-            if name != SCHEMA_NAME {
-                let found = shown(&name);
-                return fault("schema_name", format_args!("expected {SCHEMA_NAME:?}, found {found}"));
-            }
-        }
-        if at_end || self.known.value("format_version").is_some() {
-            let version = self.known.required_text("format_version")?;
-            if version.split('.').next() != FORMAT_VERSION.split('.').next() {
-                let (found, advice) =
-                    (shown(&version), "read it with a version of the library that knows it");
-                return fault("format_version", format_args!("expected 1.x, found {found}: {advice}"));
-            }
-        }
-        Ok(())
-    }
+/// All that a manifest's text holds, of a dataset's or a volume's.
+enum AnyFields<'a> {
+    Dataset(Fields<'a>),
+    Volume(volume::VolumeFields<'a>),
+}
 
+/// Refuses what has another schema or version: nothing else of it can be relied on. What was not read yet
+/// is not missing before the end.
+fn check_version<const N: usize>(known: &Known<'_, N>, schema_name: &str, at_end: bool) -> Field<()> {
+    if at_end || known.value("schema_name").is_some() {
+        let name = known.required_text("schema_name")?;
+        if name != schema_name {
+            let found = shown(&name);
+            return fault("schema_name", format_args!("expected {schema_name:?}, found {found}"));
+        }
+    }
+    if at_end || known.value("format_version").is_some() {
+        let version = known.required_text("format_version")?;
+        if version.split('.').next() != FORMAT_VERSION.split('.').next() {
+            let (found, advice) = (shown(&version), "read it with a version of the library that knows it");
+            return fault("format_version", format_args!("expected 1.x, found {found}: {advice}"));
+        }
+    }
+    Ok(())
+}
+
+impl Fields<'_> {
     fn into_manifest(self, reading: &mut Reading<'_>) -> Read<Manifest> {
-        self.check_version(true)?;
+        check_version(&self.known, SCHEMA_NAME, true)?;
         let known = self.known;
         let own = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
         Ok(Manifest {
@@ -463,6 +475,7 @@ impl Fields<'_> {
             compressor: known.required_text("compressor")?.into_owned(),
             partitioner: known.required_text("partitioner")?.into_owned(),
             checksum_algorithm: own(known.optional_text("checksum_algorithm")?),
+            address_space: None,
             unknown: self.unknown,
         })
     }
@@ -489,9 +502,9 @@ impl<'de> Visitor<'de> for TopLevel<'_, '_> {
                     .known
                     .put(FILES, "[]")
                     .map_err(Stop::from)
-                    .and_then(|_| Ok(fields.check_version(false)?))
+                    .and_then(|_| Ok(check_version(&fields.known, SCHEMA_NAME, false)?))
                 {
-                    Ok(()) => match map.next_value_seed(Files(reading))? {
+                    Ok(()) => match map.next_value_seed(ArrayOf::<FileRef>::new(reading, FILES))? {
                         Ok(files) => {
                             fields.files = Some(files);
                             Ok(())
@@ -502,7 +515,7 @@ impl<'de> Visitor<'de> for TopLevel<'_, '_> {
                 }
             } else {
                 let value = map.next_value::<&RawValue>()?.get();
-                read_member(&mut fields, &key, value, reading)
+                read_member(&mut fields.known, &mut fields.unknown, &key, value, reading)
             };
             if let Err(stop) = read {
                 reading.stop = Some(stop);
@@ -513,13 +526,14 @@ impl<'de> Visitor<'de> for TopLevel<'_, '_> {
     }
 }
 
-fn read_member<'de>(
-    fields: &mut Fields<'de>,
+fn read_member<'de, const N: usize>(
+    known: &mut Known<'de, N>,
+    unknown: &mut Vec<(String, String)>,
     key: &str,
     value: &'de str,
     reading: &mut Reading<'_>,
 ) -> Read<()> {
-    if fields.known.put(key, value)? {
+    if known.put(key, value)? {
         // What becomes of it is no longer than its text.
         return reading.take(value.len()).map_err(|stop| stop.within(format_args!("{key}")));
     }
@@ -528,7 +542,7 @@ fn read_member<'de>(
     let taken = key.len() + value.capacity() + size_of::<(String, String)>();
     // A vector doubles.
     reading.take(2 * taken).map_err(|stop| stop.within(format_args!("{}", shown(key))))?;
-    fields.unknown.push((key.to_owned(), value));
+    unknown.push((key.to_owned(), value));
     Ok(())
 }
 

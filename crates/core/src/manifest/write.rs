@@ -3,8 +3,9 @@
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Serialize, Serializer};
 
+use super::blocks::{AddressSpace, BlocksOf};
 use super::json::{GoFormatter, Raw};
-use super::{FORMAT_VERSION, Manifest, SCHEMA_NAME, rfc3339};
+use super::{FORMAT_VERSION, Manifest, SCHEMA_NAME, VOLUME_SCHEMA_NAME, rfc3339};
 use crate::error::{Error, Result, Status};
 
 /// About how long a manifest is without its files, and one of these without its path and statistics, in
@@ -17,7 +18,8 @@ impl Manifest {
     /// # Errors
     /// `InvalidArgument` if what is to be JSON text is none.
     pub fn encode(&self) -> Result<Vec<u8>> {
-        let files = self.files.iter().map(|file| USUAL.1 + file.path.len()).sum::<usize>();
+        let files = self.files.iter().map(|file| USUAL.1 + file.path.len()).sum::<usize>()
+            + self.address_space.as_ref().map_or(0, |space| USUAL.1 * space.blocks.len());
         let mut out = Vec::with_capacity(USUAL.0 + self.metadata.json().len() + files);
         let mut json = serde_json::Serializer::with_formatter(&mut out, GoFormatter::indented());
         Encoded(self).serialize(&mut json).map_err(|error| {
@@ -37,6 +39,9 @@ impl Serialize for Encoded<'_> {
         let manifest = self.0;
         let time = |unix_nanos| rfc3339::format(unix_nanos).map_err(S::Error::custom);
         let mut map = serializer.serialize_map(None)?;
+        if let Some(space) = &manifest.address_space {
+            return volume(manifest, space, map, &time);
+        }
         map.serialize_entry("schema_name", SCHEMA_NAME)?;
         map.serialize_entry("format_version", FORMAT_VERSION)?;
         map.serialize_entry("dataset_id", &manifest.dataset_id)?;
@@ -67,6 +72,33 @@ impl Serialize for Encoded<'_> {
         }
         map.end()
     }
+}
+
+/// A volume's manifest has other keys.
+fn volume<M: SerializeMap>(
+    manifest: &Manifest,
+    space: &AddressSpace,
+    mut map: M,
+    time: &dyn Fn(i64) -> std::result::Result<String, M::Error>,
+) -> std::result::Result<M::Ok, M::Error> {
+    map.serialize_entry("schema_name", VOLUME_SCHEMA_NAME)?;
+    map.serialize_entry("format_version", FORMAT_VERSION)?;
+    map.serialize_entry("volume_id", &manifest.dataset_id)?;
+    map.serialize_entry("snapshot_id", &manifest.snapshot_id)?;
+    map.serialize_entry("created_at", &time(manifest.created_at)?)?;
+    map.serialize_entry("metadata", &Raw(manifest.metadata.json()))?;
+    map.serialize_entry("total_length", &space.total_length)?;
+    map.serialize_entry("blocks", &BlocksOf { volume: &manifest.dataset_id, blocks: &space.blocks })?;
+    if let Some(parent) = &manifest.parent_snapshot_id {
+        map.serialize_entry("parent_snapshot_id", parent)?;
+    }
+    if let Some(algorithm) = &manifest.checksum_algorithm {
+        map.serialize_entry("checksum_algorithm", algorithm)?;
+    }
+    for (key, value) in &manifest.unknown {
+        map.serialize_entry(key, &Raw(value))?;
+    }
+    map.end()
 }
 
 /// JSON text that a value holds.

@@ -112,6 +112,8 @@ pub(crate) trait File: Send {
     fn try_lock(&mut self) -> Io<()>;
     /// Takes its shared lock, or fails at once with `EWOULDBLOCK`.
     fn try_lock_shared(&mut self) -> Io<()>;
+    /// Which file it is; without the time when it was made.
+    fn identity(&self) -> Io<Identity>;
     /// Gives the lock back, also for a forked process that has inherited it.
     fn unlock(&mut self) -> Io<()>;
     /// Another descriptor of the same open file: a lock that one of them has taken is held until the last is

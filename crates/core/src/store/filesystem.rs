@@ -5,6 +5,7 @@
 //! [`Disk`] can give, and tells "certainly not" from "perhaps".
 
 mod age;
+mod cleanup;
 mod failure;
 mod listing;
 mod naming;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::cleanup::{Aged, RemovalLock};
 use super::disk::real::RealDisk;
 use super::disk::{Dir, Disk, Errno, File, Kind, retry};
 use super::{
@@ -336,6 +338,19 @@ impl Backend for Filesystem {
 
     fn inspect(&self, _context: &Context, key: &str, time: &mut StoreTime) -> Result<Option<Inspected>> {
         self.core.inspect(key, time)
+    }
+
+    fn list_aged(
+        &self,
+        context: &Context,
+        prefix: &str,
+        each: &mut dyn FnMut(&Aged<'_>) -> bool,
+    ) -> Result<()> {
+        self.core.list_aged(context, prefix, each)
+    }
+
+    fn lock_for_removal(&self, _context: &Context, key: &str) -> Result<RemovalLock> {
+        self.core.lock_for_removal(key)
     }
 
     fn check_folder(&self, _context: &Context, prefix: &str) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cleanup::{Aged, RemovalLock, StaleUpload};
 use super::{
     Backend, Capabilities, Durability, Head, Inspected, LockWait, Object, Put, StoreTime, Swap, Upload,
 };
@@ -88,6 +89,33 @@ pub trait Layer: Send + Sync {
         self.inner().inspect(context, key, time)
     }
 
+    /// [`Backend::list_aged`].
+    fn list_aged(
+        &self,
+        context: &Context,
+        prefix: &str,
+        each: &mut dyn FnMut(&Aged<'_>) -> bool,
+    ) -> Result<()> {
+        self.inner().list_aged(context, prefix, each)
+    }
+
+    /// [`Backend::lock_for_removal`].
+    fn lock_for_removal(&self, context: &Context, key: &str) -> Result<RemovalLock> {
+        self.inner().lock_for_removal(context, key)
+    }
+
+    /// [`Backend::abort_uploads`].
+    fn abort_uploads(
+        &self,
+        context: &Context,
+        prefix: &str,
+        min_age: Duration,
+        dry_run: bool,
+        each: &mut dyn FnMut(&StaleUpload<'_>) -> bool,
+    ) -> Result<()> {
+        self.inner().abort_uploads(context, prefix, min_age, dry_run, each)
+    }
+
     /// [`Backend::check_folder`].
     fn check_folder(&self, context: &Context, prefix: &str) -> Result<()> {
         self.inner().check_folder(context, prefix)
@@ -171,6 +199,30 @@ impl<L: Layer> Backend for Layered<L> {
 
     fn inspect(&self, context: &Context, key: &str, time: &mut StoreTime) -> Result<Option<Inspected>> {
         self.0.inspect(context, key, time)
+    }
+
+    fn list_aged(
+        &self,
+        context: &Context,
+        prefix: &str,
+        each: &mut dyn FnMut(&Aged<'_>) -> bool,
+    ) -> Result<()> {
+        self.0.list_aged(context, prefix, each)
+    }
+
+    fn lock_for_removal(&self, context: &Context, key: &str) -> Result<RemovalLock> {
+        self.0.lock_for_removal(context, key)
+    }
+
+    fn abort_uploads(
+        &self,
+        context: &Context,
+        prefix: &str,
+        min_age: Duration,
+        dry_run: bool,
+        each: &mut dyn FnMut(&StaleUpload<'_>) -> bool,
+    ) -> Result<()> {
+        self.0.abort_uploads(context, prefix, min_age, dry_run, each)
     }
 
     fn check_folder(&self, context: &Context, prefix: &str) -> Result<()> {

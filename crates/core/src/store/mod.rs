@@ -3,6 +3,7 @@
 //!
 //! [`Store`] is the caller's handle; [`Backend`] is what an implementation gives.
 
+pub mod cleanup;
 pub mod conformance;
 mod direct;
 pub(crate) mod disk;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
+use cleanup::{Aged, NoHold, RemovalLock, StaleUpload};
 pub use pages::list_names_by_keys;
 
 /// How far a write must have got when it returns.
@@ -170,8 +172,8 @@ pub trait Upload: Send {
     /// `Failed` for want of space or of time it may be called again; after anything else the upload is over.
     fn finish(&mut self, context: &Context) -> Put;
 
-    /// Gives the object up where a drop would leave something behind: what was sent already is removed, as far
-    /// as that can be done. A drop alone makes no request. Nothing more can be written.
+    /// Gives the object up where a drop would leave something behind: what was sent already is removed, as
+    /// far as that can be done. A drop alone makes no request. Nothing more can be written.
     fn abort(&mut self, _context: &Context) {}
 }
 
@@ -375,6 +377,51 @@ pub trait Backend: Send + Sync {
         Ok(Some(Inspected { size, age }))
     }
 
+    /// Calls `each` for everything below `prefix` (ending in `/`) that takes space, temporary files of
+    /// writers included, with its size and its age by the store's own clock, until it answers `false`; in no
+    /// order. What appears during the listing may be left out. Asked only where [`Capabilities::has_clock`].
+    ///
+    /// # Errors
+    /// The store's failure; `Unsupported` for a store that cannot tell ages.
+    fn list_aged(
+        &self,
+        context: &Context,
+        prefix: &str,
+        each: &mut dyn FnMut(&Aged<'_>) -> bool,
+    ) -> Result<()> {
+        let _ = (context, prefix, each);
+        Err(cleanup::without_ages(&self.describe()))
+    }
+
+    /// Keeps every writer off an object that is to be removed by [`Backend::delete`], unless one of them has
+    /// a hold on it ([`Upload::hold`]). The default is right for a store whose writers have no holds.
+    ///
+    /// # Errors
+    /// The store's failure.
+    fn lock_for_removal(&self, context: &Context, key: &str) -> Result<RemovalLock> {
+        let _ = (context, key);
+        Ok(RemovalLock::Taken(Box::new(NoHold)))
+    }
+
+    /// Calls `each` for every upload below `prefix` (ending in `/`) that was begun more than `min_age` ago,
+    /// by the store's own clock, and neither completed nor aborted, until it answers `false`; aborts each
+    /// before it is told of, unless `dry_run`. The default is right for a store without uploads in several
+    /// requests.
+    ///
+    /// # Errors
+    /// The store's failure.
+    fn abort_uploads(
+        &self,
+        context: &Context,
+        prefix: &str,
+        min_age: Duration,
+        dry_run: bool,
+        each: &mut dyn FnMut(&StaleUpload<'_>) -> bool,
+    ) -> Result<()> {
+        let _ = (context, prefix, min_age, dry_run, each);
+        Ok(())
+    }
+
     /// Fails if objects below this prefix (ending in `/`) are impossible, because something that is no folder
     /// stands where a folder has to be: nothing below it can be read then, which is not the same as that
     /// there is nothing.
@@ -473,8 +520,8 @@ impl Store {
     ///
     /// # Errors
     /// `InvalidArgument`, `InvalidPath`: an unknown scheme or setting, which the message names, but never a
-    /// setting's value; `Unsupported`: a bucket, in a build without the feature `object-store`; `NotFound`, `Io`:
-    /// the directory, or a file that a setting names.
+    /// setting's value; `Unsupported`: a bucket, in a build without the feature `object-store`; `NotFound`,
+    /// `Io`: the directory, or a file that a setting names.
     pub fn open_url(url: &str, settings: &str, options: StoreOptions) -> Result<Self> {
         let location = location::Location::parse(url)?;
         match location {

@@ -20,7 +20,7 @@ use crate::history::{Decision, History, Id, Slot};
 use crate::id::{self, TIME_END};
 use crate::manifest::Manifest;
 use crate::store::known_heads::KnownHead;
-use crate::store::{Backend, LockWait, LogLevel, Swap};
+use crate::store::{Backend, Hold, LockWait, LogLevel, Swap};
 
 /// A parent this far ahead of the clock is worth a warning.
 const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
@@ -100,6 +100,8 @@ struct Driver<'a> {
     own: Option<Decision>,
     /// The keys of the copies of our own manifest, with the nonce of its slot, once it was made.
     own_copies: Option<(u128, Vec<String>)>,
+    /// Keeps clean-up away from the payload object of our attempt.
+    payload_hold: Option<Box<dyn Hold>>,
     /// What is written ahead of our attempt's decision.
     staged: Option<staged::Staged>,
     /// The payload of the slot read last.
@@ -242,6 +244,7 @@ impl<'a> Driver<'a> {
             machine,
             own: None,
             own_copies: None,
+            payload_hold: None,
             staged: None,
             seen: None,
             digest: None,

@@ -26,7 +26,7 @@ impl Driver<'_> {
         }
         let manifest = match (slot.kind, &mut self.content) {
             (SlotKind::Commit, Some(content)) => content.manifest(slot)?,
-            _ if slot.parent.is_none() => self.target.empty_manifest(slot),
+            _ if slot.parent.is_none() => self.target.empty_manifest(slot)?,
             _ => {
                 let parent = slot.parent.as_deref().unwrap_or_default();
                 let missing =
@@ -64,8 +64,7 @@ impl Driver<'_> {
         };
         let slot_key = self.target.slot_key(slot.parent.as_deref());
         if let Some(key) = slot::payload_key(slot_key, slot, &payload) {
-            let put =
-                self.backend().put_if_absent(self.request_context(), &key, &payload, self.target.durability);
+            let put = self.put_payload(&key, &payload);
             // Taken: by an earlier try of this very attempt, since the nonce is in the name.
             match self.answer(put) {
                 PutAnswer::Done | PutAnswer::Exists => {}
@@ -87,6 +86,20 @@ impl Driver<'_> {
             }
         };
         self.answer(put)
+    }
+
+    /// Puts the object of a payload that is too long for its slot, and holds it until the commit has ended.
+    fn put_payload(&mut self, key: &str, payload: &[u8]) -> Put {
+        let (backend, context) = (self.target.backend(), self.request_context());
+        let durability = self.target.durability;
+        match backend.stage(context, key, payload, durability) {
+            Ok(Some(mut upload)) => {
+                self.payload_hold = upload.hold();
+                upload.finish(context)
+            }
+            Ok(None) => backend.put_if_absent(context, key, payload, durability),
+            Err(error) => Put::Failed(error),
+        }
     }
 
     pub(super) fn put_manifest(&mut self, slot: &Slot) -> PutAnswer {

@@ -1,12 +1,15 @@
 //! What adoption writes beside its slots: syncs of what the Go library left in the cache, and the manifest of
 //! a noop where there is no snapshot.
 
+use std::sync::Arc;
+
 use crate::commit::Target;
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::history::slot::ROOT;
 use crate::history::{Id, Slot, copies};
-use crate::manifest::{Manifest, Metadata};
+use crate::layout::Layout;
+use crate::manifest::{AddressSpace, Manifest, Metadata};
 
 impl Target<'_> {
     /// Syncs what the Go library, which does not, has written: these snapshots' data, then their manifests.
@@ -22,10 +25,10 @@ impl Target<'_> {
                 let message = format!("the manifest {key} has gone while it was being adopted");
                 return Err(Error::new(Status::Corrupt, message).with_path(key));
             };
-            for file in &stored.manifest.files {
+            for path in stored.manifest.data_paths() {
                 // A file that is lost stays lost: readers of the snapshot are told.
-                if history.exists(&file.path)? {
-                    self.backend().persist(context, &file.path)?;
+                if history.exists(&path)? {
+                    self.backend().persist(context, &path)?;
                 }
             }
             for copy in copies(self.layout, self.dataset, &stored.manifest) {
@@ -40,10 +43,24 @@ impl Target<'_> {
     }
 
     /// The manifest of a noop where there is no snapshot yet: empty, in this dataset's settings.
-    pub fn empty_manifest(&self, slot: &Slot) -> Manifest {
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a volume of which no length was said.
+    pub fn empty_manifest(&self, slot: &Slot) -> Result<Manifest> {
         let mut metadata = Metadata::empty();
         metadata.set_noop(ROOT);
         let plain = Manifest::new(self.layout, self.dataset, &slot.child, slot.created_at, self.format);
-        Manifest { metadata, ..plain }
+        let address_space = match (self.layout, self.total_length) {
+            (Layout::Volume, Some(total_length)) => {
+                Some(AddressSpace { total_length, blocks: Arc::default() })
+            }
+            (Layout::Volume, None) => {
+                let message =
+                    "the volume has no snapshot yet: open it with its total_length for the first commit";
+                return Err(Error::new(Status::InvalidArgument, message));
+            }
+            _ => None,
+        };
+        Ok(Manifest { metadata, address_space, ..plain })
     }
 }

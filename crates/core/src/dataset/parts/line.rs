@@ -262,7 +262,7 @@ impl Dataset {
         }
         let is_placed = match options.layout {
             Layout::Hive => partition::is_partition(&options.partition_keys, parsed.partition),
-            Layout::Default | Layout::Flat => true,
+            Layout::Default | Layout::Flat | Layout::Volume => true,
         };
         if !is_placed {
             return refuse("does not lie in a partition by the keys of this dataset");

@@ -3,6 +3,8 @@
 mod audit;
 mod blobs;
 mod changes;
+mod collect;
+mod collect_kills;
 mod commits;
 pub(crate) mod counts;
 mod damage;

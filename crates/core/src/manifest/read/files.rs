@@ -1,12 +1,44 @@
-//! Reading `files`, the manifest's longest field: one file at a time.
+//! Reading `files`, or a volume's `blocks`, the manifest's longest field: one element at a time.
+
+use std::marker::PhantomData;
 
 use super::*;
 
-/// Reads the files as the text is visited.
-pub(super) struct Files<'r, 'a>(pub(super) &'r mut Reading<'a>);
+/// What a manifest has many of.
+pub(super) trait Element: Sized {
+    /// The Go library writes null for none.
+    const NULL_IS_EMPTY: bool;
+    /// Many of them, for messages.
+    const ITEMS: &'static str;
 
-impl<'de> DeserializeSeed<'de> for Files<'_, '_> {
-    type Value = Read<Vec<FileRef>>;
+    /// Reads one.
+    fn read(json: &str, reading: &mut Reading<'_>) -> Read<Self>;
+}
+
+/// Reads the elements of an array as the text is visited.
+pub(super) struct ArrayOf<'r, 'a, T> {
+    reading: &'r mut Reading<'a>,
+    field: &'static str,
+    element: PhantomData<T>,
+}
+
+impl<'r, 'a, T> ArrayOf<'r, 'a, T> {
+    pub fn new(reading: &'r mut Reading<'a>, field: &'static str) -> Self {
+        ArrayOf { reading, field, element: PhantomData }
+    }
+}
+
+impl Element for FileRef {
+    const NULL_IS_EMPTY: bool = true;
+    const ITEMS: &'static str = "an array of files";
+
+    fn read(json: &str, reading: &mut Reading<'_>) -> Read<FileRef> {
+        read_file(json, reading)
+    }
+}
+
+impl<'de, T: Element> DeserializeSeed<'de> for ArrayOf<'_, '_, T> {
+    type Value = Read<Vec<T>>;
 
     fn deserialize<D: Deserializer<'de>>(
         self,
@@ -20,21 +52,24 @@ impl<'de> DeserializeSeed<'de> for Files<'_, '_> {
 macro_rules! no_array {
     ($($method:ident($($type:ty)?): $found:literal;)*) => {
         $(fn $method<E: serde::de::Error>(self $(, _: $type)?) -> std::result::Result<Self::Value, E> {
-            Ok(fault(FILES, concat!("expected an array, found ", $found)))
+            Ok(fault(self.field, concat!("expected an array, found ", $found)))
         })*
     };
 }
 
-impl<'de> Visitor<'de> for Files<'_, '_> {
-    type Value = Read<Vec<FileRef>>;
+impl<'de, T: Element> Visitor<'de> for ArrayOf<'_, '_, T> {
+    type Value = Read<Vec<T>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of files")
+        f.write_str(T::ITEMS)
     }
 
     /// The Go library writes null for no files.
     fn visit_unit<E>(self) -> std::result::Result<Self::Value, E> {
-        Ok(Ok(Vec::new()))
+        match T::NULL_IS_EMPTY {
+            true => Ok(Ok(Vec::new())),
+            false => Ok(fault(self.field, "expected an array, found null")),
+        }
     }
 
     no_array! {
@@ -46,12 +81,12 @@ impl<'de> Visitor<'de> for Files<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, _map: A) -> std::result::Result<Self::Value, A::Error> {
-        self.0.stop = fault::<(), _>(FILES, "expected an array, found an object").err();
+        self.reading.stop = fault::<(), _>(self.field, "expected an array, found an object").err();
         Err(serde::de::Error::custom("stopped"))
     }
 
     fn visit_seq<A: serde::de::SeqAccess<'de>>(self, seq: A) -> std::result::Result<Self::Value, A::Error> {
-        let reading = self.0;
+        let (reading, field) = (self.reading, self.field);
         let mut files = Vec::new();
         let mut first = None;
         let mut elements = Elements {
@@ -60,7 +95,7 @@ impl<'de> Visitor<'de> for Files<'_, '_> {
                 let read = || {
                     reading.step()?;
                     reading.make_room(&mut files, first.get_or_insert(json), json)?;
-                    read_file(json, reading)
+                    T::read(json, reading)
                 };
                 let mut read = read;
                 match read() {
@@ -68,7 +103,7 @@ impl<'de> Visitor<'de> for Files<'_, '_> {
                         files.push(file);
                         ControlFlow::Continue(())
                     }
-                    Err(stop) => ControlFlow::Break(stop.within(format_args!("{FILES}[{index}]"))),
+                    Err(stop) => ControlFlow::Break(stop.within(format_args!("{field}[{index}]"))),
                 }
             },
             broke: None,

@@ -348,6 +348,10 @@ impl File for RealFile {
         fs::flock(&self.0, FlockOperation::NonBlockingLockShared)
     }
 
+    fn identity(&self) -> Io<Identity> {
+        Ok(identity(&fs::fstat(&self.0)?))
+    }
+
     fn unlock(&mut self) -> Io<()> {
         fs::flock(&self.0, FlockOperation::Unlock)
     }

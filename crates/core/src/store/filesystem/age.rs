@@ -23,7 +23,7 @@ impl Core {
     }
 
     /// The time that a file gets which is written beside this one now.
-    fn time_beside(&self, key: &str) -> Result<i128> {
+    pub(super) fn time_beside(&self, key: &str) -> Result<i128> {
         let failure = |errno| self.failure("learn the age of", key, errno);
         let dir = retry(|| self.disk.open_dir(split(key).0)).map_err(failure)?;
         let (temporary, mut fresh) = Self::create_temporary(&*dir).map_err(failure)?;

@@ -56,6 +56,23 @@ impl Core {
         start_after: Option<&str>,
         each: &mut dyn FnMut(&str) -> bool,
     ) -> Result<()> {
+        self.walk(context, prefix, &mut |dir, name| {
+            if is_temporary(name) {
+                return Ok(true);
+            }
+            let key = join(dir, name);
+            Ok(start_after.is_some_and(|after| *key <= *after) || each(&key))
+        })
+    }
+
+    /// Calls `each` with the directory and the name of every file below a prefix, temporary ones included,
+    /// until it answers `false`.
+    pub(super) fn walk(
+        &self,
+        context: &Context,
+        prefix: &str,
+        each: &mut dyn FnMut(&str, &str) -> Result<bool>,
+    ) -> Result<()> {
         let mut passed = Passed::default();
         let mut stack: Vec<_> = self.open_prefix(prefix)?.into_iter().collect();
         while let Some((path, entries)) = stack.last_mut() {
@@ -70,10 +87,8 @@ impl Core {
                 Some(Ok(entry)) => entry,
             };
             match entry.kind {
-                Kind::File if is_temporary(&entry.name) => {}
                 Kind::File => {
-                    let key = join(path, &entry.name);
-                    if start_after.is_none_or(|after| *key > *after) && !each(&key) {
+                    if !each(path, &entry.name)? {
                         return Ok(());
                     }
                 }

@@ -207,8 +207,10 @@ impl Upload for FileUpload {
     }
 
     fn hold(&mut self) -> Option<Box<dyn Hold>> {
-        let file = self.file.as_ref().filter(|_| self.locked)?;
-        let file = retry(|| file.duplicate()).ok()?;
+        let file = self.file.as_mut()?;
+        // What is staged for long is locked from its beginning on; anything else, once that is asked for.
+        self.locked = self.locked || retry(|| file.try_lock_shared()).is_ok();
+        let file = retry(|| file.duplicate()).ok().filter(|_| self.locked)?;
         Some(Box::new(FileHold { process: self.process, file: Mutex::new(file) }))
     }
 

@@ -419,6 +419,10 @@ impl File for SimFile {
         self.lock(Op::LockShared, true)
     }
 
+    fn identity(&self) -> Io<Identity> {
+        self.run(Op::Info, |_, _| Ok(identity(self.open.inode)))
+    }
+
     fn unlock(&mut self) -> Io<()> {
         self.run(Op::Unlock, |world, _| {
             self.open.release(world);

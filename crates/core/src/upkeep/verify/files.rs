@@ -6,19 +6,61 @@ use crate::checksum::Checksum;
 use crate::codec::Codec;
 use crate::compress::Compressor;
 use crate::error::Result;
-use crate::manifest::{FileFormat, FileRef, Manifest};
+use crate::manifest::{Block, FileFormat, FileRef, Manifest};
 
 impl Walk<'_> {
-    /// Checks the files of one snapshot. Those that the snapshot before it names as well were checked with that.
+    /// Checks the files of one snapshot. Those that the snapshot before it names as well were checked with
+    /// that.
     pub fn files(&mut self, manifest: Manifest) -> Result<()> {
-        if self.level == Level::Structure {
+        if manifest.address_space.is_some() {
+            self.blocks_of(&manifest)?;
+        } else if self.level == Level::Structure {
             return Ok(());
-        }
-        if !self.before.as_ref().is_some_and(|before| before.files == manifest.files) {
+        } else if !self.before.as_ref().is_some_and(|before| before.files == manifest.files) {
             self.files_of(&manifest)?;
         }
         self.before = Some(manifest);
         Ok(())
+    }
+
+    /// Checks the blocks of a volume's snapshot: each of its parent's is among them, and the others are
+    /// checked.
+    fn blocks_of(&mut self, manifest: &Manifest) -> Result<()> {
+        let id = &*manifest.snapshot_id;
+        let path = self.manifest_path(id);
+        let blocks = manifest.address_space.iter().flat_map(|space| space.blocks.as_slice());
+        let before = self.before.take();
+        let of_parent = before.as_ref().and_then(|before| before.address_space.as_ref());
+        let mut old = of_parent.map(|space| space.blocks.as_slice()).unwrap_or_default();
+        for block in blocks {
+            while let Some((first, rest)) = old.split_first().filter(|(first, _)| first.offset < block.offset)
+            {
+                self.dropped(first, &path, id)?;
+                old = rest;
+            }
+            if let Some((_, rest)) = old.split_first().filter(|(first, _)| *first == block) {
+                old = rest;
+                continue;
+            }
+            self.context.step(VERIFYING)?;
+            if self.level == Level::Structure {
+                continue;
+            }
+            self.report.files += 1;
+            let checksum = block.sum.checksum().unwrap_or(Checksum::None);
+            let file = FileRef {
+                checksum: block.sum.text(),
+                ..FileRef::new(block.path(&manifest.dataset_id), block.length)
+            };
+            self.file(id, &file, FileFormat { checksum, ..FileFormat::default() })?;
+        }
+        old.iter().try_for_each(|block| self.dropped(block, &path, id))
+    }
+
+    fn dropped(&mut self, block: &Block, path: &str, id: &str) -> Result<()> {
+        let what =
+            format!("the block [{}, {}) of its parent is not among its blocks", block.offset, block.end());
+        self.find(FindingKind::BlockDropped, path, Some(id), what)
     }
 
     fn files_of(&mut self, manifest: &Manifest) -> Result<()> {

@@ -88,6 +88,8 @@ kinds! {
     FileRecords = 17, "file-records";
     /// This build cannot check it: it lacks a codec, compressor or checksum, or a newer version wrote it.
     Unsupported = 18, "unsupported";
+    /// A snapshot of a volume lacks a block that its parent has.
+    BlockDropped = 19, "block-dropped";
 }
 
 /// One thing that is wrong.
@@ -139,15 +141,15 @@ impl Verification {
 
 impl Dataset {
     /// Checks the whole dataset, the oldest snapshot first, and tells `each` of everything that is wrong; it
-    /// answers `false` to stop the call. Nothing is repaired, nothing is written. Writers may be at work: what
-    /// they commit meanwhile is checked or not. Memory grows with the number of snapshots, by some 100 bytes
-    /// each, and holds one manifest, in the hive layout two. Progress tells of snapshots and files, and of the
-    /// bytes read.
+    /// answers `false` to stop the call. Nothing is repaired, nothing is written. Writers may be at work:
+    /// what they commit meanwhile is checked or not. Memory grows with the number of snapshots, by some 100
+    /// bytes each, and holds one manifest, in the hive layout two. Progress tells of snapshots and files, and
+    /// of the bytes read.
     ///
     /// # Errors
-    /// A finding is no error: [`Verification::verdict`] makes one of it. `NoSnapshots` if the dataset does not
-    /// exist; `LayoutMismatch` if it has another layout; `Aborted` if `each` or the progress callback stops
-    /// the call; `Deadline`, `Cancelled`; `NoMemory`; a failure of the store that concerns no object.
+    /// A finding is no error: [`Verification::verdict`] makes one of it. `NoSnapshots` if the dataset does
+    /// not exist; `LayoutMismatch` if it has another layout; `Aborted` if `each` or the progress callback
+    /// stops the call; `Deadline`, `Cancelled`; `NoMemory`; a failure of the store that concerns no object.
     pub fn verify(
         &self,
         level: Level,
