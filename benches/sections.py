@@ -19,6 +19,8 @@ from measure import (
     table,
 )
 
+from parquet_section import parquet
+
 FORMS = ["pull", "pull-batch", "append", "append-batch", "append-lines"]
 LEVELS = {"gzip": 6, "zstd": 3}
 
@@ -391,4 +393,5 @@ SECTIONS = {
     "bindings": (bindings, "What the bindings for C++ and Go cost over C in batches"),
     "memory": (memory, "Peak memory"),
     "commit": (commit, "A small commit"),
+    "parquet": (parquet, "Typed columns: Parquet and Arrow, on one core"),
 }

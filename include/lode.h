@@ -120,6 +120,7 @@
  *   LODE_ERR_MANIFEST_INVALID                -32  GIVE_UP  a manifest is not one; the message names the field
  *   LODE_ERR_CORRUPT                         -33  GIVE_UP  stored bytes are not those that were written
  *   LODE_ERR_DATASETS_NOT_MODELED            -34  GIVE_UP  the layout cannot list datasets
+ *   LODE_ERR_INVALID_FORMAT                  -35  GIVE_UP  a data file is not of its codec's format, or is damaged
  *   LODE_ERR_NIL_ITERATOR                    -40  GIVE_UP  no iterator, or one without its callbacks
  *   LODE_ERR_ITERATOR                        -41  RETRY    the caller's iterator failed; its code is in the error
  *   LODE_ERR_ITERATOR_CONTRACT               -42  GIVE_UP  the iterator answered what it may not
@@ -129,8 +130,12 @@
  *   LODE_ERR_CODEC_REQUIRED                  -60  GIVE_UP  the call needs a dataset with a codec
  *   LODE_ERR_CODEC_NOT_STREAMABLE            -61  GIVE_UP  the codec cannot write in one pass
  *   LODE_ERR_PARTITIONING_NOT_SUPPORTED      -62  GIVE_UP  a stream in one pass cannot be partitioned
+ *   LODE_ERR_SCHEMA_REQUIRED                 -63  GIVE_UP  the dataset was opened without the schema that this needs
+ *   LODE_ERR_SCHEMA_INVALID                  -64  GIVE_UP  the schema is not valid; the message names the field
+ *   LODE_ERR_ARROW_TYPE                      -65  GIVE_UP  a column is missing, or of an Arrow type not taken here
  *   LODE_ERR_INVALID_RECORD                  -70  GIVE_UP  a record is not one JSON document, or fits no partition
  *   LODE_ERR_RECORD_TOO_LARGE                -71  GIVE_UP  a record is over the dataset's limit
+ *   LODE_ERR_SCHEMA_VIOLATION                -72  GIVE_UP  a record or a row does not fit the schema
  *   LODE_ERR_CONFLICT                        -80  REBASE   the head is not the expected parent; the error has the head
  *   LODE_ERR_COMMIT_UNKNOWN                  -81  RESOLVE  perhaps committed; the error has the snapshot's id
  *   LODE_ERR_DEADLINE                        -82  RETRY    the deadline passed; nothing was committed
@@ -181,6 +186,59 @@
  */
 #define LODE_CHECK_VERSION(major, minor, patch) \
     (LODE_VERSION_NUMBER >= (major) * 1000000 + (minor) * 1000 + (patch))
+
+/*
+ * The structs of the Arrow C data interface and of the Arrow C stream interface, as Apache Arrow specifies them.
+ */
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+
+/** A type, or a schema of columns; see the Arrow C data interface. */
+struct ArrowSchema {
+    const char *format;
+    const char *name;
+    const char *metadata;
+    int64_t flags;
+    int64_t n_children;
+    struct ArrowSchema **children;
+    struct ArrowSchema *dictionary;
+    void (*release)(struct ArrowSchema *);
+    void *private_data;
+};
+
+/** An array of values; see the Arrow C data interface. */
+struct ArrowArray {
+    int64_t length;
+    int64_t null_count;
+    int64_t offset;
+    int64_t n_buffers;
+    int64_t n_children;
+    const void **buffers;
+    struct ArrowArray **children;
+    struct ArrowArray *dictionary;
+    void (*release)(struct ArrowArray *);
+    void *private_data;
+};
+
+#endif /* ARROW_C_DATA_INTERFACE */
+
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+
+/** A stream of arrays of one type; see the Arrow C stream interface. */
+struct ArrowArrayStream {
+    int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+    int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+    const char *(*get_last_error)(struct ArrowArrayStream *);
+    void (*release)(struct ArrowArrayStream *);
+    void *private_data;
+};
+
+#endif /* ARROW_C_STREAM_INTERFACE */
 
 /** The major version of this header. */
 #define LODE_VERSION_MAJOR 0
@@ -281,6 +339,9 @@
 /** The dataset's layout cannot list datasets. */
 #define LODE_ERR_DATASETS_NOT_MODELED (-34)
 
+/** A data file is not of its codec's format, or is damaged; the message names what is wrong. */
+#define LODE_ERR_INVALID_FORMAT (-35)
+
 /** There is no iterator, or it lacks the callbacks that it needs. */
 #define LODE_ERR_NIL_ITERATOR (-40)
 
@@ -308,6 +369,15 @@
 /** The dataset's layout is partitioned, and a stream in one pass cannot be. */
 #define LODE_ERR_PARTITIONING_NOT_SUPPORTED (-62)
 
+/** The codec (or the reading of JSON lines as columns) needs a schema, and the dataset was opened without one. */
+#define LODE_ERR_SCHEMA_REQUIRED (-63)
+
+/** The schema given is not valid; the message names the field. */
+#define LODE_ERR_SCHEMA_INVALID (-64)
+
+/** A column has an Arrow type that is not taken here, or is missing; the message names field and type. */
+#define LODE_ERR_ARROW_TYPE (-65)
+
 /**
  * A record is not exactly one valid JSON document, or fits no partition; see `lode_error_record` and
  * `lode_error_offset`.
@@ -316,6 +386,12 @@
 
 /** A record is longer than the dataset's limit; see `lode_error_record`. */
 #define LODE_ERR_RECORD_TOO_LARGE (-71)
+
+/**
+ * A record or a row does not fit the schema; the message names field and value. See `lode_error_record` and, of a
+ * record, `lode_error_offset`.
+ */
+#define LODE_ERR_SCHEMA_VIOLATION (-72)
 
 /** The head is not the expected parent; `lode_error_snapshot_id` is the head. */
 #define LODE_ERR_CONFLICT (-80)
@@ -443,6 +519,21 @@
 /** SHA-256: finds tampering, too, if the manifest is trusted. */
 #define LODE_CHECKSUM_SHA256 3
 
+/** Columns have the types that every reader of the format knows, the Go library included. */
+#define LODE_SCHEMA_PORTABLE 0
+
+/** Columns of a Parquet file are read whatever Arrow type they have. The Go library does not know them all. */
+#define LODE_SCHEMA_ARROW 1
+
+/** Pages of a Parquet file are compressed with Snappy, as the Go library does it. */
+#define LODE_PARQUET_SNAPPY 0
+
+/** Pages of a Parquet file are not compressed. */
+#define LODE_PARQUET_UNCOMPRESSED 1
+
+/** Pages of a Parquet file are compressed with Zstandard, level 3. */
+#define LODE_PARQUET_ZSTD 2
+
 /** A commit that returned survives a power cut. */
 #define LODE_DURABILITY_FULL 0
 
@@ -469,6 +560,24 @@
 
 /** Only sizes are checked. */
 #define LODE_VERIFY_SIZES 2
+
+/** The column equals the value. */
+#define LODE_COMPARE_EQUAL 0
+
+/** The column has a value and does not equal it. */
+#define LODE_COMPARE_NOT_EQUAL 1
+
+/** The column is less than the value. */
+#define LODE_COMPARE_LESS 2
+
+/** The column is less than the value or equals it. */
+#define LODE_COMPARE_LESS_OR_EQUAL 3
+
+/** The column is greater than the value. */
+#define LODE_COMPARE_GREATER 4
+
+/** The column is greater than the value or equals it. */
+#define LODE_COMPARE_GREATER_OR_EQUAL 5
 
 /**
  * Slots, manifests, their copies and the pointer: that the history is one whole chain. No data file is
@@ -1002,11 +1111,33 @@ typedef struct lode_dataset_options {
     int32_t (*spawn)(void *ctx, void (*task)(void *arg), void *arg);
     /** Handed to `spawn`. Borrowed until the dataset and all that was made from it are freed. */
     void *spawn_ctx;
+    /**
+     * The columns of the records, as a JSON object: `{"fields": [{"name": "id", "type": "int64"}, …]}`, in which a
+     * field may also have `"nullable": true` and, of type bytes, `"json": "text"` or `"base64"`. Types: int32, int64,
+     * float32, float64, string, bool, bytes, timestamp. NUL-terminated UTF-8, borrowed for the call. With
+     * LODE_CODEC_PARQUET a write needs it or `arrow_schema`; with LODE_CODEC_JSONL it says how rows of Arrow arrays
+     * become objects, and how records are read as columns. NULL: none.
+     */
+    const char *schema_json;
+    /**
+     * The same as an Arrow schema: a struct of columns. Borrowed for the call, never released by it. NULL: none;
+     * not together with `schema_json`.
+     */
+    const struct ArrowSchema *arrow_schema;
+    /**
+     * A row group of a Parquet file ends when its encoded columns have so many bytes, or with 1,048,576 rows: 1 MiB to
+     * 1 GiB. Memory for writing is some 20 MiB more. 0: 32 MiB.
+     */
+    int64_t row_group_bytes;
+    /** One of LODE_SCHEMA_*. */
+    int32_t schema_types;
+    /** One of LODE_PARQUET_*: how the pages of a Parquet file are compressed. */
+    int32_t parquet_compression;
 } lode_dataset_options;
 
 /** Initialises a lode_dataset_options with the defaults, as lode_dataset_options_init does. */
 #define LODE_DATASET_OPTIONS_INIT \
-    {sizeof(lode_dataset_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, 0, 0, NULL, NULL}
+    {sizeof(lode_dataset_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0}
 
 /**
  * A run of bytes that belongs to the side that gave it; it is not NUL-terminated. `data` may be NULL if
@@ -1143,6 +1274,19 @@ typedef struct lode_blob_writer_options {
 #define LODE_BLOB_WRITER_OPTIONS_INIT \
     {sizeof(lode_blob_writer_options), 0}
 
+/** A comparison of a column with a value. A null satisfies none, nor does a float that is no number. */
+typedef struct lode_comparison {
+    /** The column's name; NUL-terminated UTF-8. Not NULL. */
+    const char *column;
+    /**
+     * The value as JSON: a number, true or false, or a string, with which a timestamp is compared as RFC 3339;
+     * NUL-terminated UTF-8. Not NULL.
+     */
+    const char *value_json;
+    /** One of LODE_COMPARE_*. */
+    int32_t operation;
+} lode_comparison;
+
 /** How to read a snapshot. All zero but `struct_size`: no limits, verified as the records stream. */
 typedef struct lode_read_options {
     /** sizeof(lode_read_options), as the caller was compiled. */
@@ -1159,11 +1303,27 @@ typedef struct lode_read_options {
     lode_cancel_token *cancel;
     /** One of LODE_VERIFY_*. */
     int32_t verify;
+    /**
+     * The columns to read, in this order, for lode_dataset_read_arrow alone; `column_count` of them, NUL-terminated
+     * UTF-8, borrowed for the call. NULL: all.
+     */
+    const char *const *columns;
+    /** How many columns. */
+    size_t column_count;
+    /**
+     * Comparisons that the rows wanted satisfy, all of them: row groups in which by a file's statistics no row can
+     * are left out by lode_dataset_read_arrow; `comparison_count` of them, borrowed for the call. NULL: none.
+     */
+    const lode_comparison *comparisons;
+    /** How many comparisons. */
+    size_t comparison_count;
+    /** The most rows of a batch of lode_dataset_read_arrow; a batch may have fewer. 0: 65,536. */
+    int32_t batch_rows;
 } lode_read_options;
 
 /** Initialises a lode_read_options with the defaults, as lode_read_options_init does. */
 #define LODE_READ_OPTIONS_INIT \
-    {sizeof(lode_read_options), 0, NULL, 0}
+    {sizeof(lode_read_options), 0, NULL, 0, NULL, 0, NULL, 0, 0}
 
 /** How to look at a store. All zero but `struct_size`: datasets of the default layout. */
 typedef struct lode_catalog_options {
@@ -1854,9 +2014,11 @@ void lode_dataset_options_init(lode_dataset_options *options, size_t struct_size
  *        to read.
  * @param dataset output: the dataset, which the caller owns and frees with lode_dataset_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value, or the partition
- *         key that cannot stand in a path), LODE_ERR_CODEC_REQUIRED (the hive layout without a codec),
- *         LODE_ERR_UNSUPPORTED (a codec or setting that this build lacks), LODE_ERR_NO_MEMORY.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value, or the partition key
+ *         that cannot stand in a path), LODE_ERR_CODEC_REQUIRED (the hive layout without a codec),
+ *         LODE_ERR_SCHEMA_INVALID and LODE_ERR_ARROW_TYPE (the schema; the message names the field),
+ *         LODE_ERR_UNSUPPORTED (a codec or setting that this build lacks, or Parquet with a compressor),
+ *         LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -4099,6 +4261,109 @@ lode_status lode_volume_collect(lode_volume *volume,
                                 uint64_t *objects,
                                 uint64_t *bytes,
                                 lode_error **error);
+
+/**
+ * Pulls all rows of an Arrow stream and commits them as one new snapshot: either all of them and a manifest, or
+ * nothing. One array of the stream is in memory at a time, beside the row group that is being gathered. Blocks
+ * until the commit is decided or has failed.
+ *
+ * Columns are found by name: those of the dataset's schema, or, if it has none, those of the stream. A column that
+ * is missing, or whose type the schema's does not take, is refused before the first array is pulled; further
+ * columns are ignored. Int32 takes narrower whole numbers, int64 also those of 32 bits, float64 takes float32, and
+ * strings and bytes come with offsets of 32 or 64 bits, as views or as dictionaries; timestamps of any unit must
+ * have a zone. A dataset of JSON lines takes a stream, too: each row becomes an object with the schema's fields.
+ *
+ * Checked of every array: lengths and offsets, UTF-8, nulls where the schema has none, the range of timestamps. How
+ * large a buffer really is cannot be seen through this interface: that they hold what lengths and offsets say is
+ * the producer's word.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param stream the stream, an initialised ArrowArrayStream. It is moved out: its `release` is NULL when the call
+ *        returns, with any outcome, and was called exactly once. Not NULL.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the call. Not
+ *        NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at most 128 levels,
+ *        the object itself included.
+ * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL: not
+ *        wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed. LODE_ALREADY_COMMITTED: by
+ *         the same key before; nothing was written. LODE_ERR_NIL_ITERATOR (the stream is NULL, was released, or lacks
+ *         a callback), LODE_ERR_ITERATOR (it failed: lode_error_callback_code has its errno, the message its text),
+ *         LODE_ERR_ITERATOR_CONTRACT (an array that cannot be), LODE_ERR_ARROW_TYPE (names field and format),
+ *         LODE_ERR_SCHEMA_VIOLATION (a value that does not fit, naming field and row),
+ *         LODE_ERR_UNSUPPORTED (a build without the feature "parquet"); otherwise as
+ *         lode_dataset_stream_write_records.
+ *
+ * Any thread; the stream's callbacks come on it. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_stream_write_arrow(lode_dataset *dataset,
+                                            struct ArrowArrayStream *stream,
+                                            const char *metadata_json,
+                                            const lode_commit_options *options,
+                                            lode_snapshot **snapshot,
+                                            lode_error **error);
+
+/**
+ * Adds the rows of an Arrow array of structs, of which each field is a column. What is checked, and how columns are
+ * found, is told at lode_dataset_stream_write_arrow; the dataset must have been opened with a schema. Never syncs,
+ * and never waits for another writer.
+ *
+ * @param writer the writer. Not NULL.
+ * @param array the rows, an initialised ArrowArray. It is moved out: its `release` is NULL when the call returns, with
+ *        any outcome, and was called exactly once. Not NULL.
+ * @param schema the array's type, an initialised ArrowSchema; borrowed for the call and never released by it. Not NULL.
+ * @param taken output, also on failure: how many rows are in. 0 if the call fails with
+ *        LODE_ERR_SCHEMA_VIOLATION or before. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: all rows are in. LODE_ERR_SCHEMA_VIOLATION, LODE_ERR_ARROW_TYPE, LODE_ERR_ITERATOR_CONTRACT,
+ *         LODE_ERR_NO_SPACE: the writer stays usable. LODE_ERR_SCHEMA_REQUIRED, LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_STATE, LODE_ERR_IO, LODE_ERR_NO_MEMORY, LODE_ERR_UNSUPPORTED (a build without the feature
+ *         "parquet").
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_record_writer_append_arrow(lode_record_writer *writer,
+                                            struct ArrowArray *array,
+                                            const struct ArrowSchema *schema,
+                                            size_t *taken,
+                                            lode_error **error);
+
+/**
+ * Begins to read a snapshot as an Arrow stream: all columns, or those that the options name, in batches. Of a
+ * snapshot of JSON lines the columns are those of the dataset's schema. Opens the first file.
+ *
+ * Row groups of a Parquet file in which, by its statistics, no row can satisfy the options' comparisons are left
+ * out. Rows are not filtered: those that come may satisfy the comparisons or not. In memory are one row group's pages
+ * as they are read, and one batch.
+ *
+ * The stream's calls fail with EIO, or with ECANCELED after a deadline or a cancel token, and its `get_last_error`
+ * begins with the status, as in "CORRUPT: …"; a failure stays. With LODE_VERIFY_STREAMING the verdict on a file's
+ * checksum comes with its end.
+ *
+ * @param dataset the dataset that the snapshot belongs to; the stream keeps its own hold of it. Not NULL.
+ * @param snapshot the snapshot; the stream keeps its own hold of it. Not NULL.
+ * @param options deadline of each call, cancel token, what to verify, columns, rows of a batch, comparisons. Borrowed
+ *        for the call, but for the token, which the stream keeps its own hold of. NULL: the defaults.
+ * @param stream output: a place for a stream, which is written over without releasing what was there. The caller
+ *        owns the stream and releases it by its `release`, on any thread. Not written if the call fails. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also for a column that is not there), LODE_ERR_CODEC_REQUIRED (a raw
+ *         blob), LODE_ERR_SCHEMA_REQUIRED (JSON lines, and the dataset has no schema), LODE_ERR_ARROW_TYPE (a column
+ *         of a type that is not portable), LODE_ERR_INVALID_FORMAT (no Parquet file, or a damaged one),
+ *         LODE_ERR_CORRUPT, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_IO, LODE_ERR_NO_MEMORY,
+ *         LODE_ERR_UNSUPPORTED (also: a build without the feature "parquet").
+ *
+ * Any thread; the stream belongs to one at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_read_arrow(lode_dataset *dataset,
+                                    const lode_snapshot *snapshot,
+                                    const lode_read_options *options,
+                                    struct ArrowArrayStream *stream,
+                                    lode_error **error);
 
 #ifdef __cplusplus
 }  /* extern "C" */

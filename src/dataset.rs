@@ -2,6 +2,7 @@
 //! `record_iterator`, `byte_source`, the writers, `snapshot_iterator` and the readers.
 
 mod adopt;
+mod columns;
 mod producer;
 mod threads;
 mod write_blob;
@@ -28,7 +29,7 @@ use lode_core::codec::Codec;
 use lode_core::compress::Compressor;
 use lode_core::context::Retry;
 use lode_core::dataset::{Dataset, DatasetOptions, Resolution};
-use lode_core::error::{Error, Result, Status};
+use lode_core::error::{Error, Result};
 use lode_core::layout::Layout;
 use lode_core::store::Durability;
 
@@ -58,6 +59,16 @@ pub const LODE_CHECKSUM_NONE: i32 = 1;
 pub const LODE_CHECKSUM_MD5: i32 = 2;
 /// SHA-256: finds tampering, too, if the manifest is trusted.
 pub const LODE_CHECKSUM_SHA256: i32 = 3;
+/// Columns have the types that every reader of the format knows, the Go library included.
+pub const LODE_SCHEMA_PORTABLE: i32 = 0;
+/// Columns of a Parquet file are read whatever Arrow type they have. The Go library does not know them all.
+pub const LODE_SCHEMA_ARROW: i32 = 1;
+/// Pages of a Parquet file are compressed with Snappy, as the Go library does it.
+pub const LODE_PARQUET_SNAPPY: i32 = 0;
+/// Pages of a Parquet file are not compressed.
+pub const LODE_PARQUET_UNCOMPRESSED: i32 = 1;
+/// Pages of a Parquet file are compressed with Zstandard, level 3.
+pub const LODE_PARQUET_ZSTD: i32 = 2;
 /// A commit that returned survives a power cut.
 pub const LODE_DURABILITY_FULL: i32 = 0;
 /// A commit that returned survives a killed process, not a power cut: nothing is synced.
@@ -151,6 +162,22 @@ pub struct lode_dataset_options {
     >,
     /// Handed to `spawn`. Borrowed until the dataset and all that was made from it are freed.
     pub spawn_ctx: *mut c_void,
+    /// The columns of the records, as a JSON object: `{"fields": [{"name": "id", "type": "int64"}, …]}`, in which a
+    /// field may also have `"nullable": true` and, of type bytes, `"json": "text"` or `"base64"`. Types: int32, int64,
+    /// float32, float64, string, bool, bytes, timestamp. NUL-terminated UTF-8, borrowed for the call. With
+    /// LODE_CODEC_PARQUET a write needs it or `arrow_schema`; with LODE_CODEC_JSONL it says how rows of Arrow arrays
+    /// become objects, and how records are read as columns. NULL: none.
+    pub schema_json: *const c_char,
+    /// The same as an Arrow schema: a struct of columns. Borrowed for the call, never released by it. NULL: none;
+    /// not together with `schema_json`.
+    pub arrow_schema: *const crate::arrow::ArrowSchema,
+    /// A row group of a Parquet file ends when its encoded columns have so many bytes, or with 1,048,576 rows: 1 MiB to
+    /// 1 GiB. Memory for writing is some 20 MiB more. 0: 32 MiB.
+    pub row_group_bytes: i64,
+    /// One of LODE_SCHEMA_*.
+    pub schema_types: i32,
+    /// One of LODE_PARQUET_*: how the pages of a Parquet file are compressed.
+    pub parquet_compression: i32,
 }
 
 // SAFETY: see the fields: zero is valid for each.
@@ -165,9 +192,13 @@ impl Call {
         self.invalid(format_args!("options.{field} is {value}, expected {expected}"))
     }
 
+    #[cfg(not(feature = "parquet"))]
     #[cold]
     fn not_in_this_build(&self, field: &str, what: &str) -> Error {
-        self.fault(Status::Unsupported, format_args!("options.{field}: this build of lode has no {what}"))
+        self.fault(
+            lode_core::error::Status::Unsupported,
+            format_args!("options.{field}: this build of lode has no {what}"),
+        )
     }
 
     /// The checksum of options.
@@ -248,6 +279,9 @@ impl Call {
         let codec = match options.codec {
             LODE_CODEC_NONE => Codec::None,
             LODE_CODEC_JSONL => Codec::Jsonl,
+            #[cfg(feature = "parquet")]
+            LODE_CODEC_PARQUET => Codec::Parquet,
+            #[cfg(not(feature = "parquet"))]
             LODE_CODEC_PARQUET => {
                 return Err(self.not_in_this_build("codec", "LODE_CODEC_PARQUET (feature \"parquet\")"));
             }
@@ -291,6 +325,11 @@ impl Call {
                 return Err(self.out_of_range("max_record_bytes", options.max_record_bytes, expected));
             }
         };
+        // SAFETY: as asked of the caller.
+        #[cfg(feature = "parquet")]
+        let columns = unsafe { self.column_options(options)? };
+        #[cfg(not(feature = "parquet"))]
+        self.no_column_options(options)?;
         Ok(DatasetOptions {
             codec,
             compressor,
@@ -307,6 +346,8 @@ impl Call {
             durability,
             retry,
             max_record_bytes,
+            #[cfg(feature = "parquet")]
+            columns,
         })
     }
 }
@@ -333,9 +374,11 @@ pub unsafe extern "C" fn lode_dataset_options_init(options: *mut lode_dataset_op
 ///        to read.
 /// @param dataset output: the dataset, which the caller owns and frees with lode_dataset_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value, or the partition
-///         key that cannot stand in a path), LODE_ERR_CODEC_REQUIRED (the hive layout without a codec),
-///         LODE_ERR_UNSUPPORTED (a codec or setting that this build lacks), LODE_ERR_NO_MEMORY.
+/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value, or the partition key
+///         that cannot stand in a path), LODE_ERR_CODEC_REQUIRED (the hive layout without a codec),
+///         LODE_ERR_SCHEMA_INVALID and LODE_ERR_ARROW_TYPE (the schema; the message names the field),
+///         LODE_ERR_UNSUPPORTED (a codec or setting that this build lacks, or Parquet with a compressor),
+///         LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -423,6 +466,7 @@ mod tests {
     use crate::options::zeroed;
     use crate::status::{LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED};
     use crate::store::{lode_store_free, lode_store_open_memory};
+    use lode_core::error::Status;
     use std::ffi::CStr;
     use std::ptr;
 
@@ -491,6 +535,7 @@ mod tests {
         let cases: &[(Spoil, Status, &str)] = &[
             (|o| o.codec = 3, Status::InvalidArgument, "options.codec is 3"),
             (|o| o.codec = -1, Status::InvalidArgument, "options.codec is -1"),
+            #[cfg(not(feature = "parquet"))]
             (|o| o.codec = LODE_CODEC_PARQUET, Status::Unsupported, "LODE_CODEC_PARQUET"),
             (|o| o.compressor = 3, Status::InvalidArgument, "options.compressor is 3"),
             (|o| o.checksum = 4, Status::InvalidArgument, "options.checksum is 4"),
@@ -531,7 +576,9 @@ mod tests {
         let mut store = ptr::null_mut();
         // SAFETY: the output may be written.
         assert_eq!(unsafe { lode_store_open_memory(ptr::null(), &raw mut store, ptr::null_mut()) }, LODE_OK);
-        let parquet = lode_dataset_options { codec: LODE_CODEC_PARQUET, ..options() };
+        let parquet =
+            lode_dataset_options { codec: LODE_CODEC_PARQUET, compressor: LODE_COMPRESSOR_GZIP, ..options() };
+        let refused = if cfg!(feature = "parquet") { "no compressor" } else { "LODE_CODEC_PARQUET" };
         let small = lode_dataset_options { struct_size: 8, ..options() };
         let (events, none) = (c"events".as_ptr(), ptr::null());
         let cases: &[(*mut lode_store, *const c_char, *const lode_dataset_options, lode_status, &str)] = &[
@@ -540,7 +587,7 @@ mod tests {
             (store, c"\xff".as_ptr(), none.cast(), LODE_ERR_INVALID_ARGUMENT, "dataset_id is no valid UTF-8"),
             (store, c"a/b".as_ptr(), none.cast(), LODE_ERR_INVALID_ARGUMENT, "a/b"),
             (store, events, &raw const small, LODE_ERR_INVALID_ARGUMENT, "struct_size 8"),
-            (store, events, &raw const parquet, LODE_ERR_UNSUPPORTED, "LODE_CODEC_PARQUET"),
+            (store, events, &raw const parquet, LODE_ERR_UNSUPPORTED, refused),
         ];
         for &(store, id, options, expected, words) in cases {
             let (mut dataset, mut error) = (ptr::dangling_mut(), ptr::null_mut());

@@ -63,6 +63,8 @@ mod collect;
 
 mod volume;
 
+mod arrow;
+
 mod call;
 mod callback_store;
 mod handle;
@@ -71,6 +73,7 @@ mod pull_guard;
 mod strings;
 
 pub use arguments::*;
+pub use arrow::*;
 pub use blob_reader::*;
 pub use blob_writer::*;
 pub use byte_source::*;

@@ -91,12 +91,50 @@ pub struct lode_read_options {
     pub cancel: *mut lode_cancel_token,
     /// One of LODE_VERIFY_*.
     pub verify: i32,
+    /// The columns to read, in this order, for lode_dataset_read_arrow alone; `column_count` of them, NUL-terminated
+    /// UTF-8, borrowed for the call. NULL: all.
+    pub columns: *const *const c_char,
+    /// How many columns.
+    pub column_count: usize,
+    /// Comparisons that the rows wanted satisfy, all of them: row groups in which by a file's statistics no row can
+    /// are left out by lode_dataset_read_arrow; `comparison_count` of them, borrowed for the call. NULL: none.
+    pub comparisons: *const lode_comparison,
+    /// How many comparisons.
+    pub comparison_count: usize,
+    /// The most rows of a batch of lode_dataset_read_arrow; a batch may have fewer. 0: 65,536.
+    pub batch_rows: i32,
+}
+
+/// The column equals the value.
+pub const LODE_COMPARE_EQUAL: i32 = 0;
+/// The column has a value and does not equal it.
+pub const LODE_COMPARE_NOT_EQUAL: i32 = 1;
+/// The column is less than the value.
+pub const LODE_COMPARE_LESS: i32 = 2;
+/// The column is less than the value or equals it.
+pub const LODE_COMPARE_LESS_OR_EQUAL: i32 = 3;
+/// The column is greater than the value.
+pub const LODE_COMPARE_GREATER: i32 = 4;
+/// The column is greater than the value or equals it.
+pub const LODE_COMPARE_GREATER_OR_EQUAL: i32 = 5;
+
+/// A comparison of a column with a value. A null satisfies none, nor does a float that is no number.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct lode_comparison {
+    /// The column's name; NUL-terminated UTF-8. Not NULL.
+    pub column: *const c_char,
+    /// The value as JSON: a number, true or false, or a string, with which a timestamp is compared as RFC 3339;
+    /// NUL-terminated UTF-8. Not NULL.
+    pub value_json: *const c_char,
+    /// One of LODE_COMPARE_*.
+    pub operation: i32,
 }
 
 // SAFETY: see the fields: zero is valid for each.
 unsafe impl Versioned for lode_read_options {
     const NAME: &'static str = "lode_read_options";
-    const FIRST_SIZE: usize = size_of::<Self>();
+    const FIRST_SIZE: usize = std::mem::offset_of!(Self, columns);
 }
 
 impl Call {
@@ -105,6 +143,23 @@ impl Call {
     /// # Safety
     /// `options` is a struct as lode.h describes it.
     pub(super) unsafe fn read_options(&self, options: &lode_read_options) -> Result<ReadOptions> {
+        let asked = [
+            ("columns", !options.columns.is_null() || options.column_count != 0),
+            ("comparisons", !options.comparisons.is_null() || options.comparison_count != 0),
+            ("batch_rows", options.batch_rows != 0),
+        ];
+        if let Some((field, _)) = asked.iter().find(|(_, is_asked)| *is_asked) {
+            return Err(self.invalid(format_args!("options.{field} is for lode_dataset_read_arrow alone")));
+        }
+        // SAFETY: as asked of the caller.
+        unsafe { self.limits_of_reading(options) }
+    }
+
+    /// Deadline, cancel token and what is verified.
+    ///
+    /// # Safety
+    /// `options` is a struct as lode.h describes it.
+    unsafe fn limits_of_reading(&self, options: &lode_read_options) -> Result<ReadOptions> {
         let verify = match options.verify {
             LODE_VERIFY_STREAMING => Verify::Streaming,
             LODE_VERIFY_FIRST => Verify::First,
@@ -117,6 +172,77 @@ impl Call {
         };
         // SAFETY: as asked of the caller.
         Ok(ReadOptions { call: unsafe { self.limits(options.deadline_ms, options.cancel)? }, verify })
+    }
+}
+
+#[cfg(feature = "parquet")]
+impl Call {
+    /// How to read as Arrow batches.
+    ///
+    /// # Safety
+    /// `options` is a struct as lode.h describes it.
+    pub(super) unsafe fn arrow_read_options(
+        &self,
+        options: &lode_read_options,
+    ) -> Result<lode_core::dataset::ArrowReadOptions> {
+        // SAFETY: as asked of the caller.
+        let (read, columns, comparisons) = unsafe {
+            (
+                self.limits_of_reading(options)?,
+                self.array(options.columns, options.column_count, "options.columns")?,
+                self.array(options.comparisons, options.comparison_count, "options.comparisons")?,
+            )
+        };
+        let column = |(number, name): (usize, &*const c_char)| {
+            // SAFETY: as asked of the caller.
+            unsafe { self.text(*name, &format!("options.columns[{number}]")) }.map(str::to_owned)
+        };
+        let chosen = columns.iter().enumerate().map(column).collect::<Result<Vec<_>>>()?;
+        let comparison = |(number, comparison): (usize, &lode_comparison)| {
+            // SAFETY: as asked of the caller.
+            unsafe { self.comparison(comparison, number) }
+        };
+        let batch_rows = self.count("batch_rows", options.batch_rows)?.unwrap_or_default();
+        Ok(lode_core::dataset::ArrowReadOptions {
+            read,
+            columns: (!options.columns.is_null()).then_some(chosen),
+            batch_rows: usize::try_from(batch_rows).unwrap_or(usize::MAX),
+            comparisons: comparisons.iter().enumerate().map(comparison).collect::<Result<_>>()?,
+        })
+    }
+
+    /// # Safety
+    /// The texts are NULL or NUL-terminated.
+    unsafe fn comparison(
+        &self,
+        comparison: &lode_comparison,
+        number: usize,
+    ) -> Result<lode_core::columns::Comparison> {
+        use lode_core::columns::{Comparison, Literal, Operator};
+
+        let place = format!("comparisons[{number}]");
+        // SAFETY: as asked of the caller.
+        let (column, value) = unsafe {
+            (
+                self.text(comparison.column, &format!("options.{place}.column"))?,
+                self.text(comparison.value_json, &format!("options.{place}.value_json"))?,
+            )
+        };
+        let operator = match comparison.operation {
+            LODE_COMPARE_EQUAL => Operator::Equal,
+            LODE_COMPARE_NOT_EQUAL => Operator::NotEqual,
+            LODE_COMPARE_LESS => Operator::Less,
+            LODE_COMPARE_LESS_OR_EQUAL => Operator::LessOrEqual,
+            LODE_COMPARE_GREATER => Operator::Greater,
+            LODE_COMPARE_GREATER_OR_EQUAL => Operator::GreaterOrEqual,
+            other => {
+                let expected = "one of LODE_COMPARE_* (0 to 5)";
+                return Err(self.out_of_range(&format!("{place}.operation"), other, expected));
+            }
+        };
+        let value = Literal::from_json(value)
+            .map_err(|error| error.context(format_args!("options.{place}.value_json")))?;
+        Ok(Comparison { column: column.to_owned(), operator, value })
     }
 }
 

@@ -63,6 +63,8 @@ pub const LODE_ERR_MANIFEST_INVALID: i32 = -32;
 pub const LODE_ERR_CORRUPT: i32 = -33;
 /// The dataset's layout cannot list datasets.
 pub const LODE_ERR_DATASETS_NOT_MODELED: i32 = -34;
+/// A data file is not of its codec's format, or is damaged; the message names what is wrong.
+pub const LODE_ERR_INVALID_FORMAT: i32 = -35;
 /// There is no iterator, or it lacks the callbacks that it needs.
 pub const LODE_ERR_NIL_ITERATOR: i32 = -40;
 /// The caller's iterator failed; see `lode_error_callback_code` and the message.
@@ -81,11 +83,20 @@ pub const LODE_ERR_CODEC_REQUIRED: i32 = -60;
 pub const LODE_ERR_CODEC_NOT_STREAMABLE: i32 = -61;
 /// The dataset's layout is partitioned, and a stream in one pass cannot be.
 pub const LODE_ERR_PARTITIONING_NOT_SUPPORTED: i32 = -62;
+/// The codec (or the reading of JSON lines as columns) needs a schema, and the dataset was opened without one.
+pub const LODE_ERR_SCHEMA_REQUIRED: i32 = -63;
+/// The schema given is not valid; the message names the field.
+pub const LODE_ERR_SCHEMA_INVALID: i32 = -64;
+/// A column has an Arrow type that is not taken here, or is missing; the message names field and type.
+pub const LODE_ERR_ARROW_TYPE: i32 = -65;
 /// A record is not exactly one valid JSON document, or fits no partition; see `lode_error_record` and
 /// `lode_error_offset`.
 pub const LODE_ERR_INVALID_RECORD: i32 = -70;
 /// A record is longer than the dataset's limit; see `lode_error_record`.
 pub const LODE_ERR_RECORD_TOO_LARGE: i32 = -71;
+/// A record or a row does not fit the schema; the message names field and value. See `lode_error_record` and, of a
+/// record, `lode_error_offset`.
+pub const LODE_ERR_SCHEMA_VIOLATION: i32 = -72;
 /// The head is not the expected parent; `lode_error_snapshot_id` is the head.
 pub const LODE_ERR_CONFLICT: i32 = -80;
 /// The commit may or may not have happened; `lode_error_snapshot_id` is its snapshot's id.
@@ -154,10 +165,11 @@ names! {
     LODE_ERR_NO_SPACE, LODE_ERR_NOT_FOUND, LODE_ERR_PATH_EXISTS, LODE_ERR_INVALID_PATH, LODE_ERR_STORE,
     LODE_ERR_ACCESS_DENIED,
     LODE_ERR_NO_SNAPSHOTS, LODE_ERR_SNAPSHOT_NOT_FOUND, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT,
-    LODE_ERR_DATASETS_NOT_MODELED, LODE_ERR_NIL_ITERATOR, LODE_ERR_ITERATOR, LODE_ERR_ITERATOR_CONTRACT,
+    LODE_ERR_DATASETS_NOT_MODELED, LODE_ERR_INVALID_FORMAT, LODE_ERR_NIL_ITERATOR, LODE_ERR_ITERATOR, LODE_ERR_ITERATOR_CONTRACT,
     LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED,
     LODE_ERR_CODEC_REQUIRED, LODE_ERR_CODEC_NOT_STREAMABLE, LODE_ERR_PARTITIONING_NOT_SUPPORTED,
-    LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_CONFLICT, LODE_ERR_COMMIT_UNKNOWN,
+    LODE_ERR_SCHEMA_REQUIRED, LODE_ERR_SCHEMA_INVALID, LODE_ERR_ARROW_TYPE, LODE_ERR_INVALID_RECORD,
+    LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_SCHEMA_VIOLATION, LODE_ERR_CONFLICT, LODE_ERR_COMMIT_UNKNOWN,
     LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
     LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT,
     LODE_ERR_STAGED_TOO_OLD, LODE_ERR_PART_COMMITTED,

@@ -292,7 +292,8 @@ fn every_function_type_and_constant_is_documented() {
             constants += 1;
             continue;
         }
-        if code.starts_with("typedef") {
+        // Those of Arrow have no typedefs, as Arrow's own headers print them.
+        if code.starts_with("typedef") || code.starts_with("struct Arrow") {
             types += 1;
             continue;
         }

@@ -62,6 +62,8 @@ const (
 	ErrCorrupt = Status(C.LODE_ERR_CORRUPT)
 	// ErrDatasetsNotModeled: the layout cannot list datasets.
 	ErrDatasetsNotModeled = Status(C.LODE_ERR_DATASETS_NOT_MODELED)
+	// ErrInvalidFormat: a data file is not of its codec's format, or is damaged.
+	ErrInvalidFormat = Status(C.LODE_ERR_INVALID_FORMAT)
 	// ErrNilIterator: no iterator, or one without its callbacks.
 	ErrNilIterator = Status(C.LODE_ERR_NIL_ITERATOR)
 	// ErrIterator: the caller's iterator failed; its code is in the error.
@@ -80,10 +82,18 @@ const (
 	ErrCodecNotStreamable = Status(C.LODE_ERR_CODEC_NOT_STREAMABLE)
 	// ErrPartitioningNotSupported: a stream in one pass cannot be partitioned.
 	ErrPartitioningNotSupported = Status(C.LODE_ERR_PARTITIONING_NOT_SUPPORTED)
+	// ErrSchemaRequired: the dataset was opened without the schema that this needs.
+	ErrSchemaRequired = Status(C.LODE_ERR_SCHEMA_REQUIRED)
+	// ErrSchemaInvalid: the schema is not valid; the message names the field.
+	ErrSchemaInvalid = Status(C.LODE_ERR_SCHEMA_INVALID)
+	// ErrArrowType: a column is missing, or of an Arrow type not taken here.
+	ErrArrowType = Status(C.LODE_ERR_ARROW_TYPE)
 	// ErrInvalidRecord: a record is not one JSON document, or fits no partition.
 	ErrInvalidRecord = Status(C.LODE_ERR_INVALID_RECORD)
 	// ErrRecordTooLarge: a record is over the dataset's limit.
 	ErrRecordTooLarge = Status(C.LODE_ERR_RECORD_TOO_LARGE)
+	// ErrSchemaViolation: a record or a row does not fit the schema.
+	ErrSchemaViolation = Status(C.LODE_ERR_SCHEMA_VIOLATION)
 	// ErrConflict: the head is not the expected parent; the error has the head.
 	ErrConflict = Status(C.LODE_ERR_CONFLICT)
 	// ErrCommitUnknown: perhaps committed; the error has the snapshot's id.

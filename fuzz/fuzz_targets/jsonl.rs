@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lode_core::fuzzing::{Encoder, EncoderOptions, JsonlEncoder, Rejection, last_line, next_line};
+use lode_core::fuzzing::{Encoder, Rejection, jsonl_encoder, last_line, next_line};
 use serde_json::Value;
 
 /// All lines of `data`, as a reader finds them whose buffer grows by `step` bytes.
@@ -32,8 +32,7 @@ fn lines(data: &[u8], step: usize) -> Vec<&[u8]> {
 fuzz_target!(|data: &[u8]| {
     let Some((&limit, records)) = data.split_first() else { return };
     let limit = u64::from(limit) * 4 + 1;
-    let options = EncoderOptions { max_record_bytes: limit, statistics: false };
-    let mut encoder = JsonlEncoder::new(&options).unwrap();
+    let mut encoder = jsonl_encoder(limit);
     let mut out = Vec::new();
     let mut expected: Vec<Vec<u8>> = Vec::new();
     for record in records.split(|byte| *byte == 0xff) {

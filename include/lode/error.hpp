@@ -61,6 +61,7 @@ enum class status : std::int32_t {
     manifest_invalid = LODE_ERR_MANIFEST_INVALID,                           /**< LODE_ERR_MANIFEST_INVALID */
     corrupt = LODE_ERR_CORRUPT,                                             /**< LODE_ERR_CORRUPT */
     datasets_not_modeled = LODE_ERR_DATASETS_NOT_MODELED,                   /**< LODE_ERR_DATASETS_NOT_MODELED */
+    invalid_format = LODE_ERR_INVALID_FORMAT,                               /**< LODE_ERR_INVALID_FORMAT */
     nil_iterator = LODE_ERR_NIL_ITERATOR,                                   /**< LODE_ERR_NIL_ITERATOR */
     iterator = LODE_ERR_ITERATOR,                                           /**< LODE_ERR_ITERATOR */
     iterator_contract = LODE_ERR_ITERATOR_CONTRACT,                         /**< LODE_ERR_ITERATOR_CONTRACT */
@@ -70,8 +71,12 @@ enum class status : std::int32_t {
     codec_required = LODE_ERR_CODEC_REQUIRED,                               /**< LODE_ERR_CODEC_REQUIRED */
     codec_not_streamable = LODE_ERR_CODEC_NOT_STREAMABLE,                   /**< LODE_ERR_CODEC_NOT_STREAMABLE */
     partitioning_not_supported = LODE_ERR_PARTITIONING_NOT_SUPPORTED,       /**< LODE_ERR_PARTITIONING_NOT_SUPPORTED */
+    schema_required = LODE_ERR_SCHEMA_REQUIRED,                             /**< LODE_ERR_SCHEMA_REQUIRED */
+    schema_invalid = LODE_ERR_SCHEMA_INVALID,                               /**< LODE_ERR_SCHEMA_INVALID */
+    arrow_type = LODE_ERR_ARROW_TYPE,                                       /**< LODE_ERR_ARROW_TYPE */
     invalid_record = LODE_ERR_INVALID_RECORD,                               /**< LODE_ERR_INVALID_RECORD */
     record_too_large = LODE_ERR_RECORD_TOO_LARGE,                           /**< LODE_ERR_RECORD_TOO_LARGE */
+    schema_violation = LODE_ERR_SCHEMA_VIOLATION,                           /**< LODE_ERR_SCHEMA_VIOLATION */
     conflict = LODE_ERR_CONFLICT,                                           /**< LODE_ERR_CONFLICT */
     commit_unknown = LODE_ERR_COMMIT_UNKNOWN,                               /**< LODE_ERR_COMMIT_UNKNOWN */
     deadline = LODE_ERR_DEADLINE,                                           /**< LODE_ERR_DEADLINE */

@@ -52,7 +52,7 @@ check() {
         status=1
     fi
     case $status in
-    0) passed=$((passed + 1)) && echo "ok       $name ($((SECONDS - begun)) s)" && grep 'skipped:\|skipped [0-9]\|^stack:\|^size:\| problems$' "$log" ;;
+    0) passed=$((passed + 1)) && echo "ok       $name ($((SECONDS - begun)) s)" && grep 'skipped:\|skipped [0-9]\|^stack:\|^size:\|^memory:\| problems$' "$log" ;;
     "$SKIP") skipped=$((skipped + 1)) && echo "skipped  $name: $(tail -n 1 "$log")" ;;
     *) failed=$((failed + 1)) && echo "FAILED   $name" && sed 's/^/         /' "$log" | tail -n 60 ;;
     esac
@@ -101,7 +101,7 @@ nothing_left() {
     [ -z "$left" ] || { echo "left in the directory for temporary files: $left" && return 1; }
 }
 
-for subject in header library abi install examples programs buckets python dask zig packages hosts cpp go consumers kills; do
+for subject in header library abi install examples programs parquet buckets python dask zig packages hosts cpp go consumers kills; do
     # shellcheck source=/dev/null
     . "tests/c/checks/$subject.sh"
 done

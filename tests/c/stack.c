@@ -1,18 +1,21 @@
 /* The path of a record, from opening the store to reading it back, on a stack of 24 KiB: what coroutine hosts
- * give. Each case runs twice in a child of its own: on a large painted stack, to print how deep it went, and
- * on one of exactly 24 KiB with an unreadable page below it. */
+ * give; with columns, in a build that has them, on one of 64 KiB. Each case runs twice in a child of its own: on a
+ * large painted stack, to print how deep it went, and on one of exactly that size with an unreadable page below
+ * it. */
 #include "check.h"
 
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 
-enum { LIMIT = 24 * 1024, LARGE = 1024 * 1024, PAINT = 0xA5, RECORDS = 40000 };
+enum { LIMIT = 24 * 1024, COLUMNS_LIMIT = 64 * 1024, LARGE = 1024 * 1024, PAINT = 0xA5, RECORDS = 40000 };
 
 struct job {
     const char *root;
     int32_t compressor;
     int32_t checksum;
+    size_t limit;
+    const char *(*steps)(void);
     const char *failed; /* the step that failed */
 };
 
@@ -142,9 +145,74 @@ static const char *steps(void)
     return total == RECORDS + 3 ? NULL : "count the records";
 }
 
+/* Columns: records pulled and pushed, read back as records and as an Arrow stream, which is then written again. */
+static const char *column_steps(void)
+{
+    lode_store *store = NULL;
+    lode_dataset *dataset = NULL;
+    lode_dataset_options options;
+    lode_snapshot *snapshot = NULL;
+    lode_error *error = NULL;
+    lode_dataset_options_init(&options, sizeof options);
+    options.codec = LODE_CODEC_PARQUET;
+    options.checksum = job.checksum;
+    options.parquet_compression = job.compressor;
+    options.row_group_bytes = 1 << 20;
+    options.schema_json =
+        "{\"fields\":[{\"name\":\"nested\",\"type\":\"string\",\"nullable\":true},"
+        "{\"name\":\"n\",\"type\":\"int64\",\"nullable\":true},{\"name\":\"at\",\"type\":\"timestamp\",\"nullable\":true},"
+        "{\"name\":\"x\",\"type\":\"float64\",\"nullable\":true}]}";
+    if (lode_store_open_filesystem(job.root, NULL, &store, NULL) < 0 ||
+        lode_dataset_open(store, "columns", &options, &dataset, NULL) < 0) {
+        return "open";
+    }
+    lode_record_writer *writer = NULL;
+    if (lode_dataset_open_record_writer(dataset, NULL, &writer, NULL) < 0) {
+        return "open a writer";
+    }
+    static const char *const texts[] = {"{\"n\":1,\"nested\":\"a\\u00e9\",\"x\":1.5}",
+                                        "{\"n\":1e3,\"at\":\"2026-01-01T00:00:00Z\",\"more\":[[{}]]}", "{\"x\":-0.1}"};
+    for (int i = 0; i < RECORDS; i++) {
+        if (lode_record_writer_append(writer, texts[i % 3], strlen(texts[i % 3]), NULL, NULL) < 0) {
+            return "push";
+        }
+    }
+    if (lode_record_writer_append(writer, "{\"n\":0.5}", 9, NULL, &error) != LODE_ERR_SCHEMA_VIOLATION) {
+        return "refuse a record";
+    }
+    lode_error_free(error);
+    if (lode_record_writer_commit(writer, "{}", NULL, &snapshot, NULL) != LODE_OK) {
+        return "commit";
+    }
+    lode_record_writer_free(writer);
+    lode_record_reader *reader = NULL;
+    lode_bytes record;
+    int64_t total = 0;
+    if (lode_dataset_open_record_reader(dataset, snapshot, NULL, &reader, NULL) < 0) {
+        return "open a reader";
+    }
+    while (lode_record_reader_next(reader, &record, NULL) == LODE_ITEM) {
+        total++;
+    }
+    lode_record_reader_free(reader);
+    static struct ArrowArrayStream stream;
+    if (lode_dataset_read_arrow(dataset, snapshot, NULL, &stream, NULL) < 0) {
+        return "open a stream";
+    }
+    lode_snapshot_free(snapshot);
+    if (lode_dataset_stream_write_arrow(dataset, &stream, "{}", NULL, &snapshot, NULL) != LODE_OK) {
+        return "write a stream";
+    }
+    total += lode_snapshot_row_count(snapshot);
+    lode_snapshot_free(snapshot);
+    lode_dataset_free(dataset);
+    lode_store_free(store);
+    return total == 2 * RECORDS ? NULL : "count the rows";
+}
+
 static void entry(void)
 {
-    job.failed = steps();
+    job.failed = job.steps();
     swapcontext(&job_context, &host_context);
 }
 
@@ -184,10 +252,10 @@ static void run_case(const char *name, size_t size, int measure)
             _exit(2);
         }
         if (measure) {
-            printf("stack: %s: %zu bytes used at most, of %d\n", name, used, LIMIT);
+            printf("stack: %s: %zu bytes used at most, of %zu\n", name, used, job.limit);
             fflush(stdout);
         }
-        _exit(used > LIMIT ? 1 : 0);
+        _exit(used > job.limit ? 1 : 0);
     }
     int status = 0;
     waitpid(child, &status, 0);
@@ -207,9 +275,22 @@ int main(void)
             snprintf(name, sizeof name, "%s, checksum %s", compressors[compressor], checksums[checksum]);
             job.compressor = compressor;
             job.checksum = checksum;
+            job.limit = LIMIT;
+            job.steps = steps;
             run_case(name, LARGE, 1);
-            run_case(name, LIMIT, 0);
+            run_case(name, job.limit, 0);
         }
+    }
+    static const char *const pages[] = {"snappy", "none", "zstd"};
+    for (int32_t page = LODE_PARQUET_SNAPPY; lode_has_feature("parquet") && page <= LODE_PARQUET_ZSTD; page++) {
+        char name[64];
+        snprintf(name, sizeof name, "columns, pages %s", pages[page]);
+        job.compressor = page;
+        job.checksum = LODE_CHECKSUM_XXH3;
+        job.limit = COLUMNS_LIMIT;
+        job.steps = column_steps;
+        run_case(name, LARGE, 1);
+        run_case(name, job.limit, 0);
     }
     return finish("stack");
 }

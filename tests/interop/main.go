@@ -12,6 +12,9 @@
 //	interop reader ROOT DATASET                         what DatasetReader finds: datasets, partitions, manifests
 //	interop decode FILE                                 whether the JSONL codec reads the bytes of a data file
 //	interop manifest FILE                               the manifest as the library would write it again
+//	interop write-parquet ROOT DATASET COMPRESSOR none|snappy|gzip SCHEMA
+//	                                                    JSON lines on stdin become a Parquet snapshot; its id on stdout
+//	interop read-parquet ROOT DATASET SCHEMA [SNAPSHOT] a Parquet snapshot's records as JSON lines on stdout
 //	interop watch ROOT DATASET SEED                     reads it in every way until stdin ends, and reports what is wrong
 //	interop write-volume ROOT VOLUME LENGTH CHECKSUM OFFSET:TEXT...
 //	                                                    the texts become blocks of one snapshot; its id on stdout
@@ -70,6 +73,8 @@ var commands = map[string]struct {
 	"read-volume":      {readVolume, 5, 6},
 	"volume-snapshots": {volumeSnapshots, 3, 3},
 	"volume-manifest":  {volumeManifest, 3, 3},
+	"write-parquet":    {writeParquet, 5, 5},
+	"read-parquet":     {readParquet, 3, 4},
 }
 
 func run(args []string) error {

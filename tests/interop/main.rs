@@ -11,5 +11,7 @@ mod layouts;
 mod live;
 mod manifests;
 mod matrix;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod parts;
 mod volumes;

@@ -68,7 +68,7 @@ impl Color {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Commits records from files, standard input or a growing file as snapshots.
-    Ingest(Ingest),
+    Ingest(Box<Ingest>),
     /// Writes the records (or the bytes) of a snapshot to standard output.
     Cat(Cat),
     /// Lists datasets, or the snapshots or partitions of one.
@@ -153,6 +153,8 @@ pub enum CodecName {
     Jsonl,
     /// None: each input is stored byte for byte, as a snapshot of its own.
     Blob,
+    /// Parquet: each line of the input is a record with the columns that --schema names.
+    Parquet,
 }
 
 /// What a commit must survive.
@@ -185,7 +187,12 @@ pub struct Ingest {
     /// How the input becomes records.
     #[arg(long, value_enum, default_value_t)]
     pub codec: CodecName,
-    /// What data files are compressed with.
+    /// The schema of the records, for --codec parquet: a file with one JSON object, {"fields": [{"name": "id",
+    /// "type": "int64"}, …]}; types are int32, int64, float32, float64, string, bool, bytes and timestamp, and a
+    /// field may be "nullable".
+    #[arg(long, value_name = "FILE")]
+    pub schema: Option<PathBuf>,
+    /// What data files are compressed with; the pages of Parquet files by Snappy, or by zstd.
     #[arg(long, value_enum, default_value_t, value_name = "COMPRESSOR")]
     pub compress: CompressorName,
     /// The compressor's level: gzip 1 to 9, zstd 1 to 22 and below 0; 0 is its default.

@@ -14,6 +14,7 @@ use crate::store;
 struct File {
     /// An absolute path, or the key where the store has none.
     location: String,
+    /// How it is read: its compressor, or Parquet.
     compressor: String,
     described: Value,
 }
@@ -66,7 +67,11 @@ fn add(files: &mut Vec<File>, snapshot: &Snapshot, layout: Layout, options: &Fil
         }
         files.push(File {
             location: snapshot.location(index).unwrap_or_else(|| file.path.clone()),
-            compressor: manifest.compressor.clone(),
+            compressor: match manifest.codec.as_deref() {
+                // Its pages are compressed, whatever by.
+                Some(PARQUET) => PARQUET.to_owned(),
+                _ => manifest.compressor.clone(),
+            },
             described: json!({
                 "snapshot": snapshot.id(),
                 "key": file.path,
@@ -83,6 +88,9 @@ fn add(files: &mut Vec<File>, snapshot: &Snapshot, layout: Layout, options: &Fil
     }
     Ok(())
 }
+
+/// The codec whose files are read as such, whatever compresses them.
+const PARQUET: &str = "parquet";
 
 /// The files by their compressors, each as the reader of a query calls it.
 fn by_compressor<'a>(
@@ -111,12 +119,18 @@ fn by_compressor<'a>(
 
 /// The files have no ending that tells what they are, so the query says it.
 fn duckdb(files: &[File]) -> Result<String> {
-    let groups = by_compressor(files, &[("noop", "uncompressed"), ("gzip", "gzip"), ("zstd", "zstd")])?;
+    let groups = by_compressor(
+        files,
+        &[("noop", "uncompressed"), ("gzip", "gzip"), ("zstd", "zstd"), (PARQUET, PARQUET)],
+    )?;
     let selects: Vec<String> = groups
         .iter()
         .map(|(compression, paths)| {
             let paths: Vec<String> =
                 paths.iter().map(|path| format!("'{}'", path.replace('\'', "''"))).collect();
+            if *compression == PARQUET {
+                return format!("SELECT * FROM read_parquet([{}])", paths.join(", "));
+            }
             format!(
                 "SELECT * FROM read_json([{}], format = 'newline_delimited', compression = '{compression}')",
                 paths.join(", ")
@@ -128,12 +142,19 @@ fn duckdb(files: &[File]) -> Result<String> {
 
 /// Polars finds out about compression by itself.
 fn polars(files: &[File]) -> Result<String> {
-    by_compressor(files, &[("noop", ""), ("gzip", ""), ("zstd", "")])?;
-    let paths: Vec<String> = files.iter().map(|file| python_string(&file.location)).collect();
-    Ok(format!(
-        "pl.concat([pl.read_ndjson(path) for path in [{}]], how=\"diagonal_relaxed\")",
-        paths.join(", ")
-    ))
+    let reads = "pl.read_ndjson";
+    let groups = by_compressor(
+        files,
+        &[("noop", reads), ("gzip", reads), ("zstd", reads), (PARQUET, "pl.read_parquet")],
+    )?;
+    let frames: Vec<String> = groups
+        .iter()
+        .map(|(read, paths)| {
+            let paths: Vec<String> = paths.iter().map(|path| python_string(path)).collect();
+            format!("[{read}(path) for path in [{}]]", paths.join(", "))
+        })
+        .collect();
+    Ok(format!("pl.concat({}, how=\"diagonal_relaxed\")", frames.join(" + ")))
 }
 
 /// JSON's strings are Python's, but for characters beyond 16 bits, which JSON text here never escapes.

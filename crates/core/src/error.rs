@@ -77,6 +77,8 @@ statuses! {
     Corrupt = -33, "CORRUPT", GiveUp;
     /// The layout cannot list datasets.
     DatasetsNotModeled = -34, "DATASETS_NOT_MODELED", GiveUp;
+    /// A file is not of its codec's format, or is damaged; the message names what is wrong.
+    InvalidFormat = -35, "INVALID_FORMAT", GiveUp;
     /// No iterator, or one without the callbacks that it needs.
     NilIterator = -40, "NIL_ITERATOR", GiveUp;
     /// The caller's iterator failed; its code and text are in the error.
@@ -95,11 +97,19 @@ statuses! {
     CodecNotStreamable = -61, "CODEC_NOT_STREAMABLE", GiveUp;
     /// A single-pass stream cannot be partitioned.
     PartitioningNotSupported = -62, "PARTITIONING_NOT_SUPPORTED", GiveUp;
+    /// The codec needs a declared schema, and there is none.
+    SchemaRequired = -63, "SCHEMA_REQUIRED", GiveUp;
+    /// The declared schema is not valid; the message names the field.
+    SchemaInvalid = -64, "SCHEMA_INVALID", GiveUp;
+    /// An Arrow type is not one that can be stored here; the message names field and type.
+    ArrowType = -65, "ARROW_TYPE", GiveUp;
     /// A record is not exactly one valid JSON document, or fits no partition; number and byte offset are in
     /// the error.
     InvalidRecord = -70, "INVALID_RECORD", GiveUp;
     /// A record is longer than the dataset's limit.
     RecordTooLarge = -71, "RECORD_TOO_LARGE", GiveUp;
+    /// A record does not fit the declared schema; the message names field and value.
+    SchemaViolation = -72, "SCHEMA_VIOLATION", GiveUp;
     /// The head is not the expected parent; it is in the error.
     Conflict = -80, "CONFLICT", Rebase;
     /// The commit may or may not have happened; its snapshot id is in the error.

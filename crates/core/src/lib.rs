@@ -39,6 +39,8 @@ compile_error!(
 pub mod catalog;
 pub mod checksum;
 pub mod codec;
+#[cfg(feature = "parquet")]
+pub mod columns;
 mod commit;
 pub mod compress;
 pub mod context;

@@ -42,7 +42,7 @@ pub fn run(options: &Ingest) -> Result<()> {
     let dataset = open(options)?;
     match options.codec {
         CodecName::Blob => blobs::run(options, &dataset, &interrupts),
-        CodecName::Jsonl => {
+        CodecName::Jsonl | CodecName::Parquet => {
             let mut session = Session::new(options, &dataset, interrupts)?;
             if options.omprog {
                 omprog::run(&mut session)
@@ -79,6 +79,16 @@ fn refuse_contradictions(options: &Ingest) -> Result<()> {
                 "--expect-parent is for a single snapshot, and each file of --codec blob becomes one",
             );
         }
+    }
+    match (options.codec, &options.schema) {
+        (CodecName::Parquet, None) => return usage("--codec parquet needs the columns: give --schema FILE"),
+        (CodecName::Jsonl | CodecName::Blob, Some(_)) => return usage("--schema is for --codec parquet"),
+        (CodecName::Parquet, Some(_)) if options.compress == CompressorName::Gzip => {
+            return usage(
+                "--codec parquet compresses its pages: --compress zstd, or Snappy without --compress",
+            );
+        }
+        _ => {}
     }
     if options.follow && (options.files.len() != 1 || options.files[0].as_os_str() == "-") {
         return usage("--follow follows exactly one file, which must be named");
@@ -121,8 +131,18 @@ fn open(options: &Ingest) -> Result<Dataset> {
         codec: match options.codec {
             CodecName::Jsonl => Codec::Jsonl,
             CodecName::Blob => Codec::None,
+            #[cfg(feature = "parquet")]
+            CodecName::Parquet => Codec::Parquet,
+            #[cfg(not(feature = "parquet"))]
+            CodecName::Parquet => {
+                let message = "--codec parquet: this build of lode has no Parquet (feature \"parquet\")";
+                return Err(Failure::Usage(message.to_owned()));
+            }
         },
+        #[cfg(feature = "parquet")]
+        columns: columns(options)?,
         compressor: match options.compress {
+            _ if options.codec == CodecName::Parquet => Compressor::None,
             CompressorName::None => Compressor::None,
             CompressorName::Gzip => Compressor::Gzip,
             CompressorName::Zstd => Compressor::Zstd,
@@ -145,6 +165,23 @@ fn open(options: &Ingest) -> Result<Dataset> {
         ..defaults
     };
     Ok(Dataset::open(&store, &target.dataset, options)?)
+}
+
+/// The columns that --schema declares, and how their pages are compressed.
+#[cfg(feature = "parquet")]
+fn columns(options: &Ingest) -> Result<lode_core::columns::ColumnOptions> {
+    use lode_core::columns::{ColumnOptions, PageCompression, Schema};
+
+    let Some(path) = &options.schema else { return Ok(ColumnOptions::default()) };
+    let json = std::fs::read_to_string(path)
+        .map_err(|error| Failure::other(format_args!("--schema {}: {error}", path.display())))?;
+    let schema = Schema::from_json(&json)
+        .map_err(|error| error.context(format_args!("--schema {}", path.display())))?;
+    let page_compression = match options.compress {
+        CompressorName::Zstd => PageCompression::Zstd,
+        _ => PageCompression::Snappy,
+    };
+    Ok(ColumnOptions { schema: Some(schema.into()), page_compression, ..ColumnOptions::default() })
 }
 
 fn metadata(options: &Ingest) -> Result<Metadata> {
@@ -342,5 +379,10 @@ impl<'a> Session<'a> {
 }
 
 fn is_bad_record(error: &lode_core::Error) -> bool {
-    matches!(error.status(), lode_core::Status::InvalidRecord | lode_core::Status::RecordTooLarge)
+    matches!(
+        error.status(),
+        lode_core::Status::InvalidRecord
+            | lode_core::Status::RecordTooLarge
+            | lode_core::Status::SchemaViolation
+    )
 }

@@ -13,6 +13,8 @@
 mod block;
 mod fault;
 pub mod flat;
+#[cfg(feature = "parquet")]
+pub mod flat_scan;
 mod keys;
 pub mod members;
 mod range;
@@ -25,6 +27,8 @@ use crate::error::{Error, Result, Status};
 use keys::Keys;
 pub use range::beyond_float64;
 use scan::{Cursor, Tail};
+#[cfg(feature = "parquet")]
+pub use text::push_json_string;
 
 /// The deepest nesting of arrays and objects accepted: the reference reads no deeper.
 pub const MAX_DEPTH: usize = 10_000;
@@ -47,6 +51,14 @@ pub struct Fault {
     pub offset: usize,
     /// What, for a person.
     pub reason: &'static str,
+}
+
+impl Fault {
+    /// Whether the document is at fault only for a number that no float64 holds.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn is_number_beyond_range(&self) -> bool {
+        self.reason == fault::TOO_LARGE
+    }
 }
 
 /// Checks documents; one is kept for many, since it owns the memory that deep nesting needs and remembers

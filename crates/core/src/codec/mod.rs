@@ -10,10 +10,16 @@
 pub(crate) mod json;
 pub(crate) mod jsonl;
 pub(crate) mod lines;
+#[cfg(feature = "parquet")]
+pub(crate) mod parquet;
 mod rejection;
 
 pub use rejection::Rejection;
 
+use std::sync::{Arc, Mutex, PoisonError};
+
+#[cfg(feature = "parquet")]
+use crate::columns::{ColumnOptions, Source};
 use crate::error::Result;
 use crate::manifest::FileStats;
 
@@ -26,11 +32,30 @@ const BLOB_FILE_NAME: &str = "blob";
 
 /// What an encoder has to know of the dataset.
 #[derive(Clone, Copy, Debug)]
-pub struct EncoderOptions {
+pub struct EncoderOptions<'a> {
     /// The longest record, in bytes, its line break not counted.
     pub max_record_bytes: u64,
     /// Whether statistics of the columns are wanted, where the codec does not gather them anyway.
     pub statistics: bool,
+    /// The columns of records, and how they are stored.
+    #[cfg(feature = "parquet")]
+    pub columns: &'a ColumnOptions,
+    /// Nothing else is borrowed.
+    #[cfg(not(feature = "parquet"))]
+    pub columns: std::marker::PhantomData<&'a ()>,
+}
+
+/// What a decoder has to know of the dataset.
+#[derive(Clone, Copy, Debug)]
+pub struct DecoderOptions<'a> {
+    /// The longest record that is handed out, in bytes, its line break not counted.
+    pub max_record_bytes: u64,
+    /// How bytes are written as JSON.
+    #[cfg(feature = "parquet")]
+    pub columns: &'a ColumnOptions,
+    /// Nothing else is borrowed.
+    #[cfg(not(feature = "parquet"))]
+    pub columns: std::marker::PhantomData<&'a ()>,
 }
 
 /// What the check of a record found that its encoding needs.
@@ -53,8 +78,8 @@ pub trait Encoder: Sized + Send {
     /// An encoder for one data file.
     ///
     /// # Errors
-    /// `NoMemory`.
-    fn new(options: &EncoderOptions) -> Result<Self>;
+    /// `NoMemory`; `SchemaRequired` if the codec needs a schema and there is none.
+    fn new(options: &EncoderOptions<'_>) -> Result<Self>;
 
     /// Checks a record and takes nothing of it.
     ///
@@ -90,11 +115,28 @@ pub trait Encoder: Sized + Send {
         None
     }
 
-    /// Ends the file: what was held back, and what stands at a file's end.
+    /// Takes rows of Arrow arrays, which were checked, in the order of the file's columns: as many as it can before
+    /// what is ready is to be sent on by [`Encoder::drain`]. Gives how many, and how many bytes they have.
+    ///
+    /// # Errors
+    /// `Internal` of a codec whose records are no rows; `NoMemory`. The encoder is then of no use.
+    #[cfg(feature = "parquet")]
+    fn extend(&mut self, _sources: &[Source<'_>], _rows: std::ops::Range<usize>) -> Result<(usize, usize)> {
+        Err(crate::error::Error::new(crate::error::Status::Internal, "this codec takes no columns"))
+    }
+
+    /// Appends a piece of what [`Encoder::extend`] has ready to `out`; false: there is nothing.
+    #[cfg(feature = "parquet")]
+    fn drain(&mut self, _out: &mut Vec<u8>) -> bool {
+        false
+    }
+
+    /// Ends the file: what was held back, and what stands at a file's end. True: there is more than this piece,
+    /// and it is to be called again.
     ///
     /// # Errors
     /// `NoMemory`, after which the encoder is of no use.
-    fn finish(&mut self, out: &mut Vec<u8>) -> Result<()>;
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<bool>;
 
     /// What the codec has counted of the file, which has `records` records. Asked once, after
     /// [`Encoder::finish`].
@@ -121,16 +163,67 @@ pub trait Input {
     /// # Errors
     /// `Unsupported` for a file without a size; otherwise as [`Input::read`].
     fn read_at(&mut self, offset: u64, room: &mut [u8]) -> Result<usize>;
+
+    /// Whether nothing is left that [`Input::read`] would check, so that it need not be read to its end.
+    fn is_checked(&self) -> bool {
+        false
+    }
+}
+
+/// An [`Input`] of which a decoder may keep a share.
+#[derive(Clone)]
+pub struct SharedInput(Arc<Mutex<dyn Input + Send>>);
+
+impl SharedInput {
+    /// A share of this input.
+    pub fn of(input: Arc<Mutex<dyn Input + Send>>) -> Self {
+        SharedInput(input)
+    }
+
+    fn input<T>(&self, with: impl FnOnce(&mut dyn Input) -> T) -> T {
+        // An input whose call panicked gives what it gives: its bytes are checked in any case.
+        with(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// As [`Input::read`].
+    ///
+    /// # Errors
+    /// As [`Input::read`].
+    pub fn read(&self, room: &mut [u8]) -> Result<usize> {
+        self.input(|input| input.read(room))
+    }
+
+    /// As [`Input::size`].
+    #[must_use]
+    pub fn size(&self) -> Option<u64> {
+        self.input(|input| input.size())
+    }
+
+    /// As [`Input::is_checked`].
+    #[must_use]
+    pub fn is_checked(&self) -> bool {
+        self.input(|input| input.is_checked())
+    }
+
+    /// As [`Input::read_at`].
+    ///
+    /// # Errors
+    /// As [`Input::read_at`].
+    pub fn read_at(&self, offset: u64, room: &mut [u8]) -> Result<usize> {
+        self.input(|input| input.read_at(offset, room))
+    }
 }
 
 /// Finds the records in one data file.
 pub trait Decoder: Send {
     /// Replaces the batch's records by the next ones, at least one and at most `most`; by none at the file's
-    /// end only. The batch keeps its bytes from call to call, and comes with those of the file before.
+    /// end only. The batch keeps its bytes from call to call, and comes with those of the file before. `input` is
+    /// the same in each call.
     ///
     /// # Errors
-    /// Those of `input`; `RecordTooLarge`; `NoMemory`. The records before the failure come first.
-    fn decode(&mut self, input: &mut dyn Input, batch: &mut Batch, most: usize) -> Result<()>;
+    /// Those of `input`; `RecordTooLarge`; `NoMemory`; what is wrong with the file. The records before the failure
+    /// come first.
+    fn decode(&mut self, input: &SharedInput, batch: &mut Batch, most: usize) -> Result<()>;
 }
 
 /// Records, and the bytes that they lie in.
@@ -144,14 +237,14 @@ pub struct Batch {
 
 /// Registers codecs: the variant of [`Codec`] and the module with its `Encoder` and `Decoder`.
 macro_rules! codecs {
-    ($($(#[$doc:meta])* $variant:ident: $module:ident;)+) => {
+    ($($(#[doc = $doc:literal])* $(#[cfg($cfg:meta)])? $variant:ident: $module:ident;)+) => {
         /// How records are laid out in a data file.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub enum Codec {
             /// No records: raw blobs.
             #[default]
             None,
-            $($(#[$doc])* $variant,)+
+            $($(#[doc = $doc])* $(#[cfg($cfg)])? $variant,)+
         }
 
         impl Codec {
@@ -160,14 +253,14 @@ macro_rules! codecs {
             pub const fn manifest_name(self) -> Option<&'static str> {
                 match self {
                     Codec::None => None,
-                    $(Codec::$variant => Some(<$module::Encoder as Encoder>::NAME),)+
+                    $($(#[cfg($cfg)])? Codec::$variant => Some(<$module::Encoder as Encoder>::NAME),)+
                 }
             }
 
             /// The codec that a manifest's `codec` names; `None` if this build does not know it.
             #[must_use]
             pub fn from_manifest_name(name: &str) -> Option<Self> {
-                [$(Codec::$variant),+].into_iter().find(|codec| codec.manifest_name() == Some(name))
+                [$($(#[cfg($cfg)])? Codec::$variant),+].into_iter().find(|codec| codec.manifest_name() == Some(name))
             }
 
             /// What its data files are called, the compressor's extension left out.
@@ -175,40 +268,39 @@ macro_rules! codecs {
             pub const fn file_name(self) -> &'static str {
                 match self {
                     Codec::None => BLOB_FILE_NAME,
-                    $(Codec::$variant => <$module::Encoder as Encoder>::FILE_NAME,)+
+                    $($(#[cfg($cfg)])? Codec::$variant => <$module::Encoder as Encoder>::FILE_NAME,)+
                 }
             }
 
             /// An encoder for one data file; none for a raw blob.
             ///
             /// # Errors
-            /// `NoMemory`.
-            pub(crate) fn encoder(self, options: &EncoderOptions) -> Result<Option<FileEncoder>> {
+            /// `NoMemory`; `SchemaRequired`.
+            pub(crate) fn encoder(self, options: &EncoderOptions<'_>) -> Result<Option<FileEncoder>> {
                 match self {
                     Codec::None => Ok(None),
-                    $(Codec::$variant => Encoder::new(options).map(FileEncoder::$variant).map(Some),)+
+                    $($(#[cfg($cfg)])? Codec::$variant => Encoder::new(options).map(FileEncoder::$variant).map(Some),)+
                 }
             }
 
-            /// A decoder for one data file that hands out no record longer than `max_record_bytes`; none for
-            /// a raw blob.
-            pub(crate) fn decoder(self, max_record_bytes: u64) -> Option<Box<dyn Decoder>> {
+            /// A decoder for one data file; none for a raw blob.
+            pub(crate) fn decoder(self, options: &DecoderOptions<'_>) -> Option<Box<dyn Decoder>> {
                 match self {
                     Codec::None => None,
-                    $(Codec::$variant => Some(Box::new($module::Decoder::new(max_record_bytes))),)+
+                    $($(#[cfg($cfg)])? Codec::$variant => Some(Box::new($module::Decoder::new(options))),)+
                 }
             }
         }
 
         /// An encoder of any codec; its methods are those of [`Encoder`].
         pub(crate) enum FileEncoder {
-            $($variant($module::Encoder),)+
+            $($(#[cfg($cfg)])? $variant($module::Encoder),)+
         }
 
         impl FileEncoder {
             #[inline(always)]
             pub fn check(&mut self, record: &[u8]) -> std::result::Result<Checked, Rejection> {
-                match self { $(FileEncoder::$variant(encoder) => encoder.check(record),)+ }
+                match self { $($(#[cfg($cfg)])? FileEncoder::$variant(encoder) => encoder.check(record),)+ }
             }
 
             #[inline(always)]
@@ -218,25 +310,35 @@ macro_rules! codecs {
                 checked: Checked,
                 out: &mut Vec<u8>,
             ) -> std::result::Result<(), Rejection> {
-                match self { $(FileEncoder::$variant(encoder) => encoder.encode_checked(record, checked, out),)+ }
+                match self { $($(#[cfg($cfg)])? FileEncoder::$variant(encoder) => encoder.encode_checked(record, checked, out),)+ }
             }
 
             #[inline(always)]
             pub fn encode(&mut self, record: &[u8], out: &mut Vec<u8>) -> std::result::Result<(), Rejection> {
-                match self { $(FileEncoder::$variant(encoder) => encoder.encode(record, out),)+ }
+                match self { $($(#[cfg($cfg)])? FileEncoder::$variant(encoder) => encoder.encode(record, out),)+ }
             }
 
             #[inline(always)]
             pub fn encode_line(&mut self, data: &[u8], out: &mut Vec<u8>) -> Option<(usize, usize)> {
-                match self { $(FileEncoder::$variant(encoder) => encoder.encode_line(data, out),)+ }
+                match self { $($(#[cfg($cfg)])? FileEncoder::$variant(encoder) => encoder.encode_line(data, out),)+ }
             }
 
-            pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<()> {
-                match self { $(FileEncoder::$variant(encoder) => encoder.finish(out),)+ }
+            #[cfg(feature = "parquet")]
+            pub fn extend(&mut self, sources: &[Source<'_>], rows: std::ops::Range<usize>) -> Result<(usize, usize)> {
+                match self { $($(#[cfg($cfg)])? FileEncoder::$variant(encoder) => encoder.extend(sources, rows),)+ }
+            }
+
+            #[cfg(feature = "parquet")]
+            pub fn drain(&mut self, out: &mut Vec<u8>) -> bool {
+                match self { $($(#[cfg($cfg)])? FileEncoder::$variant(encoder) => encoder.drain(out),)+ }
+            }
+
+            pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<bool> {
+                match self { $($(#[cfg($cfg)])? FileEncoder::$variant(encoder) => encoder.finish(out),)+ }
             }
 
             pub fn statistics(&mut self, records: u64) -> Option<FileStats> {
-                match self { $(FileEncoder::$variant(encoder) => encoder.statistics(records),)+ }
+                match self { $($(#[cfg($cfg)])? FileEncoder::$variant(encoder) => encoder.statistics(records),)+ }
             }
         }
     };
@@ -245,4 +347,7 @@ macro_rules! codecs {
 codecs! {
     /// One JSON document a line.
     Jsonl: jsonl;
+    /// Apache Parquet: typed columns.
+    #[cfg(feature = "parquet")]
+    Parquet: parquet;
 }

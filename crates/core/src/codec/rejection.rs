@@ -15,6 +15,17 @@ pub enum Rejection {
         /// The longest allowed.
         limit: u64,
     },
+    /// It does not fit the declared schema.
+    #[cfg(feature = "parquet")]
+    Violation(Box<crate::columns::Violation>),
+    /// The encoder itself has failed, and is of no use any more.
+    #[cfg(feature = "parquet")]
+    Failed {
+        /// Why, as a status.
+        status: Status,
+        /// Why, for a person.
+        message: String,
+    },
     /// There is no memory for it.
     NoMemory {
         /// The bytes it needs.
@@ -38,6 +49,10 @@ impl Rejection {
                 let message = format!("record {number} has {len} bytes, the dataset's limit is {limit}");
                 Error::new(Status::RecordTooLarge, message)
             }
+            #[cfg(feature = "parquet")]
+            Rejection::Violation(violation) => violation.into_error(number),
+            #[cfg(feature = "parquet")]
+            Rejection::Failed { status, message } => Error::new(status, message),
             Rejection::NoMemory { len } => {
                 Error::new(Status::NoMemory, format_args!("record {number}: no memory for its {len} bytes"))
             }

@@ -1,10 +1,12 @@
 //! Checking one data file as a whole: its stored bytes against its checksum, or its records.
 
+use std::sync::{Arc, Mutex};
+
 use super::file_reader::{CHUNK, FileReader, buffer};
 use super::record_reader::Watched;
 use super::{Dataset, Verify};
 use crate::checksum::Checksum;
-use crate::codec::Batch;
+use crate::codec::{Batch, SharedInput};
 use crate::compress::Compressor;
 use crate::context::Context;
 use crate::error::Result;
@@ -32,15 +34,16 @@ impl Dataset {
     pub(crate) fn count_records(&self, file: &FileRef, format: FileFormat, context: &Context) -> Result<u64> {
         let mut reader = FileReader::open(self.store(), file.clone(), format.compressor, context)?;
         reader.check_by(known(format.checksum), Verify::Streaming, context)?;
-        let Some(mut decoder) = format.codec.decoder(self.options().max_record_bytes) else {
+        let Some(mut decoder) = format.codec.decoder(&self.options().decoder_options()) else {
             return drain(&mut reader, context).map(|_| 1);
         };
+        let input = Watched { file: reader, context: context.clone() };
+        let input = SharedInput::of(Arc::new(Mutex::new(input)));
         let mut batch = Batch::default();
         let mut records = 0;
         loop {
             batch.spans.clear();
-            let mut input = Watched { file: &mut reader, context };
-            decoder.decode(&mut input, &mut batch, AT_ONCE)?;
+            decoder.decode(&input, &mut batch, AT_ONCE)?;
             if batch.spans.is_empty() {
                 context.read(usize::try_from(file.size_bytes).unwrap_or(usize::MAX));
                 return Ok(records);

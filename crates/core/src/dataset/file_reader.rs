@@ -66,6 +66,11 @@ impl FileReader {
         self.decompression.is_none().then_some(self.file.size_bytes)
     }
 
+    /// Whether there is no checksum left to be compared.
+    pub fn is_checked(&self) -> bool {
+        self.hasher.is_none()
+    }
+
     /// Says what is checked while it is read; with [`Verify::First`] it is checked at once.
     pub fn check_by(&mut self, checksum: Option<Checksum>, verify: Verify, context: &Context) -> Result<()> {
         if let (Some(checksum), Some(_)) = (checksum, &self.file.checksum) {

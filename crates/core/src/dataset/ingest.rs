@@ -124,7 +124,7 @@ impl RecordWriter {
 
 /// The record was not taken, and the writer goes on without it.
 fn is_refused(error: &Error) -> bool {
-    matches!(error.status(), Status::InvalidRecord | Status::RecordTooLarge)
+    matches!(error.status(), Status::InvalidRecord | Status::RecordTooLarge | Status::SchemaViolation)
 }
 
 impl BlobWriter {

@@ -1,6 +1,10 @@
 //! A dataset: a chain of snapshots in a store, written and read.
 
 mod adopt;
+#[cfg(feature = "parquet")]
+mod arrow_read;
+#[cfg(feature = "parquet")]
+mod arrow_write;
 mod blob_reader;
 mod blob_write;
 mod changes;
@@ -29,6 +33,10 @@ pub(crate) mod tests;
 pub(crate) use file_reader::buffer;
 pub(crate) use transaction::{STAGED_MAX, Terms, fresh_home};
 
+#[cfg(feature = "parquet")]
+pub use arrow_read::{ArrowReadOptions, ArrowReader};
+#[cfg(feature = "parquet")]
+pub use arrow_write::BatchSource;
 pub use blob_reader::BlobReader;
 pub use blob_write::{BlobSource, BlobWriter, BlobWriterOptions};
 pub use commit::{Commit, Outcome, Resolution};

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::partition;
 use super::parts::CommittedParts;
 use crate::checksum::Checksum;
-use crate::codec::{Codec, MAX_RECORD_BYTES_DEFAULT};
+use crate::codec::{Codec, DecoderOptions, EncoderOptions, MAX_RECORD_BYTES_DEFAULT};
+#[cfg(feature = "parquet")]
+use crate::columns::ColumnOptions;
 use crate::commit::Target;
 use crate::commit::go_compat::Sightings;
 use crate::commit::machine::Knowledge;
@@ -53,6 +55,9 @@ pub struct DatasetOptions {
     /// The longest record that is written or read, in bytes, its line break not counted. The Go library reads
     /// no longer ones than the default.
     pub max_record_bytes: u64,
+    /// The columns of records, and how they are stored.
+    #[cfg(feature = "parquet")]
+    pub columns: ColumnOptions,
 }
 
 impl Default for DatasetOptions {
@@ -71,6 +76,8 @@ impl Default for DatasetOptions {
             durability: Durability::Full,
             retry: Retry::default(),
             max_record_bytes: MAX_RECORD_BYTES_DEFAULT,
+            #[cfg(feature = "parquet")]
+            columns: ColumnOptions::default(),
         }
     }
 }
@@ -91,6 +98,24 @@ impl DatasetOptions {
                 .strip_prefix('-')
                 .and_then(|digits| digits.parse().ok())
                 .is_some_and(|number: u32| number > 1 && self.file_name(number) == name)
+    }
+
+    /// What an encoder of this dataset has to know.
+    pub(crate) fn encoder_options(&self, statistics: bool) -> EncoderOptions<'_> {
+        EncoderOptions {
+            max_record_bytes: self.max_record_bytes,
+            statistics,
+            #[cfg(feature = "parquet")]
+            columns: &self.columns,
+            #[cfg(not(feature = "parquet"))]
+            columns: std::marker::PhantomData,
+        }
+    }
+
+    /// What a decoder of this dataset has to know.
+    pub(crate) fn decoder_options(&self) -> DecoderOptions<'_> {
+        let EncoderOptions { max_record_bytes, columns, .. } = self.encoder_options(false);
+        DecoderOptions { max_record_bytes, columns }
     }
 
     /// How data files are written.
@@ -131,6 +156,7 @@ impl Dataset {
     /// `InvalidArgument` for an id that is no path segment (`docs/format.md`, section "Dataset ids"), a level
     /// that the compressor lacks, no attempt at all, a record limit of 0, partition keys that the layout does
     /// not have or that cannot stand in a path. `CodecRequired` for the hive layout without a codec.
+    /// `Unsupported` for Parquet with a compressor.
     pub fn open(store: &Store, id: &str, options: DatasetOptions) -> Result<Self> {
         if options.layout == Layout::Volume {
             let message = "layout: a dataset has none of a volume's; open a volume instead";
@@ -170,6 +196,8 @@ impl Dataset {
             return Err(Error::new(Status::InvalidArgument, "max_record_bytes: 0 leaves room for no record"));
         }
         check_partitioning(&options)?;
+        #[cfg(feature = "parquet")]
+        check_columns(&options)?;
         let knowledge = Mutex::new(Knowledge::default());
         Ok(Dataset {
             inner: Arc::new(Inner {
@@ -225,6 +253,19 @@ impl Dataset {
     /// Reads the dataset's history for a call.
     pub(crate) fn history<'a>(&'a self, context: &'a Context) -> History<'a> {
         self.target().history(context)
+    }
+
+    /// The same dataset with this schema, for one commit.
+    #[cfg(feature = "parquet")]
+    pub(super) fn with_schema(&self, schema: Arc<crate::columns::Schema>) -> Result<Self> {
+        let Inner { store, id, options, clock, boot_time, .. } = &*self.inner;
+        let columns = ColumnOptions { schema: Some(schema), ..options.columns.clone() };
+        let dataset = Dataset::open(store, id, DatasetOptions { columns, ..options.clone() })?;
+        let mut inner = Arc::into_inner(dataset.inner)
+            .ok_or_else(|| Error::new(Status::Internal, "a dataset that was just opened is shared"))?;
+        inner.knowledge = Mutex::new(self.knowledge());
+        (inner.clock, inner.boot_time) = (*clock, *boot_time);
+        Ok(Dataset { inner: Arc::new(inner) })
     }
 
     /// The same dataset, opened anew, with another clock.
@@ -344,6 +385,18 @@ fn check_partitioning(options: &DatasetOptions) -> Result<()> {
             options.layout.name()
         );
         return Err(Error::new(Status::InvalidArgument, message));
+    }
+    Ok(())
+}
+
+/// Parquet compresses its pages itself, so that a reader finds them without decompressing the file.
+#[cfg(feature = "parquet")]
+fn check_columns(options: &DatasetOptions) -> Result<()> {
+    options.columns.check()?;
+    if options.codec == Codec::Parquet && options.compressor != Compressor::None {
+        let message =
+            "a Parquet file compresses its own pages: use no compressor, and choose the page compression";
+        return Err(Error::new(Status::Unsupported, message));
     }
     Ok(())
 }

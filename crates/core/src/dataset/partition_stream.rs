@@ -11,7 +11,7 @@ use super::partition::Partitioner;
 use super::pipe::Pipe;
 use super::stream_write::Record;
 use super::transaction::{Source, Terms, Transaction, fresh_home};
-use crate::codec::{EncoderOptions, FileEncoder};
+use crate::codec::FileEncoder;
 use crate::commit::driver;
 use crate::commit::machine::Dated;
 use crate::context::{Context, Progress};
@@ -63,7 +63,7 @@ impl PartitionStream {
         let options = dataset.options();
         let checker = options
             .codec
-            .encoder(&EncoderOptions { max_record_bytes: options.max_record_bytes, statistics: false })?
+            .encoder(&options.encoder_options(false))?
             .ok_or_else(|| Error::new(Status::Internal, "there is no codec to check with"))?;
         Ok(PartitionStream {
             home: fresh_home(dataset),

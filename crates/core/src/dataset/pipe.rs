@@ -4,7 +4,7 @@
 
 use super::Dataset;
 use crate::checksum::Hasher;
-use crate::codec::{Checked, EncoderOptions, FileEncoder, Rejection};
+use crate::codec::{Checked, FileEncoder, Rejection};
 use crate::commit::machine::Dated;
 use crate::compress::{CompressStream, Compressor};
 use crate::context::{Context, Progress};
@@ -148,10 +148,7 @@ impl Pipe {
             Some(compressor) => reserved(compressor.most(piece + SLACK))?,
             None => Vec::new(),
         };
-        let encoder = options.codec.encoder(&EncoderOptions {
-            max_record_bytes: options.max_record_bytes,
-            statistics: options.file_statistics,
-        })?;
+        let encoder = options.codec.encoder(&options.encoder_options(options.file_statistics))?;
         // A blob counts as one record.
         let records = u64::from(encoder.is_none());
         let upload = dataset.store().backend().upload(context, &key, options.durability)?;
@@ -231,6 +228,24 @@ impl Pipe {
         if let Some((record, _)) = taken {
             self.count(&data[..record], None);
         }
+        Ok(taken)
+    }
+
+    /// Takes rows of Arrow arrays, as many as it can before what is ready is to be sent on; gives how many. What is
+    /// ready from calls before is sent on first, so that a failure takes nothing.
+    #[cfg(feature = "parquet")]
+    pub fn extend(
+        &mut self,
+        sources: &[crate::columns::Source<'_>],
+        rows: std::ops::Range<usize>,
+    ) -> Result<usize> {
+        while self.is_full() || self.encoder.as_mut().is_some_and(|encoder| encoder.drain(&mut self.buffer)) {
+            self.flush()?;
+        }
+        let encoder = self.encoder.as_mut().ok_or_else(no_codec)?;
+        let (taken, bytes) = encoder.extend(sources, rows)?;
+        self.counts.records += taken as u64;
+        self.counts.bytes += bytes as u64;
         Ok(taken)
     }
 
@@ -399,8 +414,14 @@ impl Pipe {
     pub fn close(&mut self) -> Result<()> {
         if !self.complete {
             self.send_on()?;
-            if let Some(encoder) = &mut self.encoder {
-                encoder.finish(&mut self.buffer)?;
+            let mut goes_on = self.encoder.is_some();
+            while let Some(encoder) = &mut self.encoder
+                && goes_on
+            {
+                goes_on = encoder.finish(&mut self.buffer)?;
+                if goes_on {
+                    self.flush()?;
+                }
             }
             if let Some(compressor) = &mut self.compressor {
                 compressor.write(&self.buffer, &mut self.compressed)?;

@@ -2,12 +2,13 @@
 //! against it (`docs/format.md`, section "Data files"; `docs/commit-protocol.md`, section "Reading").
 
 use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::file_reader::FileReader;
 use super::to_descriptor::{Records, Unsent};
 use super::{Dataset, Snapshot};
 use crate::checksum::Checksum;
-use crate::codec::{Batch, Codec, Decoder, Input};
+use crate::codec::{Batch, Codec, Decoder, Input, SharedInput};
 use crate::compress::Compressor;
 use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
@@ -62,7 +63,10 @@ pub struct RecordReader {
 
 /// The file being read.
 struct OpenFile {
-    file: FileReader,
+    path: String,
+    file: Arc<Mutex<Watched>>,
+    /// What the decoder is given of it.
+    input: SharedInput,
     decoder: Box<dyn Decoder>,
 }
 
@@ -277,14 +281,15 @@ impl RecordReader {
     fn decode_on(&mut self, context: &Context, most: usize) -> Result<bool> {
         loop {
             context.check("reading records")?;
-            let Some(OpenFile { file, decoder }) = &mut self.file else {
+            let Some(OpenFile { file, input, decoder, .. }) = &mut self.file else {
                 match self.snapshot.manifest().files.get(self.next_file).cloned() {
                     Some(next) => self.open_file(next, context)?,
                     None => return self.check_rows().map(|()| false),
                 }
                 continue;
             };
-            let decoded = decoder.decode(&mut Watched { file, context }, &mut self.batch, most);
+            watched(file).context = context.clone();
+            let decoded = decoder.decode(input, &mut self.batch, most);
             if let Err(error) = decoded {
                 return Err(self.located(error));
             }
@@ -298,9 +303,9 @@ impl RecordReader {
     /// A decoder's failure, with the place where it happened.
     #[cold]
     fn located(&self, error: Error) -> Error {
-        let Some(OpenFile { file, .. }) = &self.file else { return error };
-        let path = file.path();
+        let Some(OpenFile { path, .. }) = &self.file else { return error };
         match error.status() {
+            Status::InvalidFormat | Status::ArrowType => error.context(format_args!("the data file {path}")),
             Status::RecordTooLarge => {
                 error.context(format_args!("record {} of {path}", self.rows)).with_record(self.rows)
             }
@@ -313,11 +318,13 @@ impl RecordReader {
         self.next_file += 1;
         let mut open = FileReader::open(self.dataset.store(), file, self.compressor, context)?;
         open.check_by(self.checksum, self.options.verify, context)?;
-        let decoder = self.codec.decoder(self.dataset.options().max_record_bytes);
+        let decoder = self.codec.decoder(&self.dataset.options().decoder_options());
         // A snapshot without a codec has been refused; an error here would be a bug.
         let decoder =
             decoder.ok_or_else(|| Error::new(Status::Internal, "there is no codec to read with"))?;
-        self.file = Some(OpenFile { file: open, decoder });
+        let path = open.path().to_owned();
+        let file = Arc::new(Mutex::new(Watched { file: open, context: context.clone() }));
+        self.file = Some(OpenFile { path, input: SharedInput::of(file.clone()), file, decoder });
         Ok(())
     }
 
@@ -352,15 +359,21 @@ impl Records for RecordReader {
 }
 
 /// A file that is read while the call may go on.
-pub(super) struct Watched<'a> {
-    pub file: &'a mut FileReader,
-    pub context: &'a Context,
+pub(super) struct Watched {
+    pub file: FileReader,
+    /// That of the running call.
+    pub context: Context,
 }
 
-impl Input for Watched<'_> {
+pub(super) fn watched(file: &Mutex<Watched>) -> MutexGuard<'_, Watched> {
+    // What it gives is checked in any case.
+    file.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Input for Watched {
     fn read(&mut self, room: &mut [u8]) -> Result<usize> {
         self.context.check("reading records")?;
-        self.file.read(room, self.context)
+        self.file.read(room, &self.context)
     }
 
     fn size(&self) -> Option<u64> {
@@ -375,7 +388,11 @@ impl Input for Watched<'_> {
                 "a compressed data file can only be read from its beginning to its end",
             ));
         }
-        self.file.read_stored(offset, room, self.context)
+        self.file.read_stored(offset, room, &self.context)
+    }
+
+    fn is_checked(&self) -> bool {
+        self.file.is_checked()
     }
 }
 
@@ -410,7 +427,7 @@ mod tests {
         };
         let mut file = FileReader::open(&store, file, compressor, &context).unwrap();
         file.check_by(Some(checksum), Verify::Streaming, &context).unwrap();
-        let mut input = Watched { file: &mut file, context: &context };
+        let mut input = Watched { file, context };
         let mut room = vec![0; 100];
         let parts = [(stored.len() as u64 - 3, 100), (2, 4), (stored.len() as u64, 100)];
         let parts = parts

@@ -38,12 +38,12 @@ pub struct WriterOptions {
 pub struct RecordWriter {
     /// The files of a partitioned dataset; dropped before the transaction, which removes the finished ones.
     partitions: Option<Box<PartitionStream>>,
-    transaction: Transaction,
+    pub(super) transaction: Transaction,
     options: WriterOptions,
     skipped: u64,
     /// What has gone in, kept for when the pipe is closed.
-    records: u64,
-    bytes: u64,
+    pub(super) records: u64,
+    pub(super) bytes: u64,
     /// Read from a descriptor, and not in yet.
     pub(super) pending: Pending,
 }
@@ -105,7 +105,10 @@ impl RecordWriter {
     /// The record was not taken: left out, if the caller wants that.
     #[cold]
     fn refused(&mut self, error: Error) -> Result<()> {
-        let bad = matches!(error.status(), Status::InvalidRecord | Status::RecordTooLarge);
+        let bad = matches!(
+            error.status(),
+            Status::InvalidRecord | Status::RecordTooLarge | Status::SchemaViolation
+        );
         if bad && self.options.bad_records == BadRecords::Skip {
             self.skipped += 1;
             return Ok(());

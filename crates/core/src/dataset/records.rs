@@ -10,7 +10,7 @@ use super::partition_stream::sum;
 use super::pipe::Pipe;
 use super::stream_write::Record;
 use super::transaction::{Source, Terms, Transaction, fresh_home};
-use crate::codec::{Checked, EncoderOptions};
+use crate::codec::Checked;
 use crate::context::{Context, Progress};
 use crate::error::{Error, Result, Status};
 use crate::manifest::Metadata;
@@ -55,9 +55,7 @@ impl Partitions {
     /// Checks all records and finds the partition of each.
     fn of(dataset: &Dataset, records: &[Record<'_>], context: &Context) -> Result<Partitions> {
         let options = dataset.options();
-        let encoder = options
-            .codec
-            .encoder(&EncoderOptions { max_record_bytes: options.max_record_bytes, statistics: false })?;
+        let encoder = options.codec.encoder(&options.encoder_options(false))?;
         // A dataset without a codec has been refused; an error here would be a bug.
         let mut encoder =
             encoder.ok_or_else(|| Error::new(Status::Internal, "there is no codec to check with"))?;

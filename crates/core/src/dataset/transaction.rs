@@ -265,6 +265,7 @@ impl Transaction {
         let usable = [
             Status::InvalidRecord,
             Status::RecordTooLarge,
+            Status::SchemaViolation,
             Status::NoSpace,
             Status::Aborted,
             Status::State,

@@ -22,6 +22,53 @@ pub fn push_text(inner: &str, limit: usize, out: &mut String) {
     }
 }
 
+/// Appends a text as a JSON string, escaping only what JSON says must be.
+#[cfg(feature = "parquet")]
+#[inline(always)]
+pub fn push_json_string(text: &str, out: &mut Vec<u8>) {
+    use super::block::{self, Block};
+
+    out.push(b'"');
+    let mut rest = text.as_bytes();
+    loop {
+        let plain = match rest.first_chunk::<{ block::LEN }>() {
+            Some(ahead) => Block::load(ahead).first_special().unwrap_or(block::LEN),
+            None => {
+                rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)).unwrap_or(rest.len())
+            }
+        };
+        out.extend_from_slice(&rest[..plain]);
+        rest = &rest[plain..];
+        match rest.first() {
+            None => break,
+            Some(b'"' | b'\\' | 0..=0x1f) => {
+                push_escape(rest[0], out);
+                rest = &rest[1..];
+            }
+            Some(_) => {}
+        }
+    }
+    out.push(b'"');
+}
+
+#[cfg(feature = "parquet")]
+fn push_escape(byte: u8, out: &mut Vec<u8>) {
+    let short = match byte {
+        b'"' | b'\\' => byte,
+        0x8 => b'b',
+        0xc => b'f',
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        other => {
+            let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
+            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(other >> 4), digit(other & 15)]);
+            return;
+        }
+    };
+    out.extend_from_slice(&[b'\\', short]);
+}
+
 /// How far [`push_text`] may go beyond its limit.
 pub const fn overrun() -> usize {
     ESCAPED_MAX - 1
@@ -70,6 +117,20 @@ fn code_unit(text: &str) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "parquet")]
+    #[test]
+    fn a_text_as_a_json_string_is_the_one_that_reads_back_as_it() {
+        let all: String = (0..0x200).filter_map(char::from_u32).collect();
+        for text in ["", "a", "\"", "\\", "é", "0123456789abcdef", "0123456789abcdef\n", &all] {
+            for before in 0..18 {
+                let text = format!("{}{text}", "x".repeat(before));
+                let mut json = Vec::new();
+                push_json_string(&text, &mut json);
+                assert_eq!(serde_json::from_slice::<String>(&json).ok().as_deref(), Some(&*text));
+            }
+        }
+    }
 
     fn text(inner: &str, limit: usize) -> String {
         let mut out = String::new();

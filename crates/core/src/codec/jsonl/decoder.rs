@@ -1,7 +1,7 @@
 //! Reading: the lines of a data file, a batch at a time.
 
 use crate::codec::lines::{last_line, next_line};
-use crate::codec::{Batch, Input};
+use crate::codec::{Batch, DecoderOptions, SharedInput};
 use crate::error::{Error, Result, Status};
 
 /// How many bytes are read at once.
@@ -26,8 +26,8 @@ pub struct Decoder {
 
 impl Decoder {
     /// A decoder for one file.
-    pub fn new(max_record_bytes: u64) -> Self {
-        let limit = usize::try_from(max_record_bytes).unwrap_or(usize::MAX);
+    pub fn new(options: &DecoderOptions<'_>) -> Self {
+        let limit = usize::try_from(options.max_record_bytes).unwrap_or(usize::MAX);
         Decoder { limit, start: 0, end: 0, ended: false }
     }
 
@@ -67,7 +67,7 @@ impl Decoder {
     }
 
     /// Reads on until what was read holds a line's end, or the file ends.
-    fn read_on(&mut self, input: &mut dyn Input, bytes: &mut Vec<u8>) -> Result<()> {
+    fn read_on(&mut self, input: &SharedInput, bytes: &mut Vec<u8>) -> Result<()> {
         // A line that fills the whole buffer asks for a larger one, within the limit and its line break.
         let most = self.limit.saturating_add(2).max(CHUNK);
         loop {
@@ -119,7 +119,7 @@ impl Decoder {
 }
 
 impl crate::codec::Decoder for Decoder {
-    fn decode(&mut self, input: &mut dyn Input, batch: &mut Batch, most: usize) -> Result<()> {
+    fn decode(&mut self, input: &SharedInput, batch: &mut Batch, most: usize) -> Result<()> {
         batch.spans.clear();
         let lines = most.min(BATCH_MAX);
         batch.spans.try_reserve(lines).map_err(|_| no_memory(format_args!("a batch of {lines} records")))?;

@@ -17,7 +17,7 @@ impl crate::codec::Encoder for Encoder {
     const NAME: &'static str = "jsonl";
     const FILE_NAME: &'static str = "data";
 
-    fn new(options: &EncoderOptions) -> Result<Self> {
+    fn new(options: &EncoderOptions<'_>) -> Result<Self> {
         Ok(Encoder {
             checker: Checker::new()?,
             max_record_bytes: options.max_record_bytes,
@@ -75,8 +75,8 @@ impl crate::codec::Encoder for Encoder {
         Some((len, len + line_break))
     }
 
-    fn finish(&mut self, _out: &mut Vec<u8>) -> Result<()> {
-        Ok(())
+    fn finish(&mut self, _out: &mut Vec<u8>) -> Result<bool> {
+        Ok(false)
     }
 
     fn statistics(&mut self, records: u64) -> Option<FileStats> {

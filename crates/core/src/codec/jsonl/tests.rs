@@ -2,10 +2,12 @@
 
 use super::Encoder as Jsonl;
 use crate::codec::lines::{last_line, next_line};
-use crate::codec::{Encoder, EncoderOptions, MAX_RECORD_BYTES_DEFAULT, Rejection};
+use crate::codec::{Encoder, MAX_RECORD_BYTES_DEFAULT, Rejection};
+use crate::dataset::DatasetOptions;
 
 fn encoder(max_record_bytes: u64) -> Jsonl {
-    Jsonl::new(&EncoderOptions { max_record_bytes, statistics: false }).unwrap()
+    let options = DatasetOptions { max_record_bytes, ..DatasetOptions::default() };
+    Jsonl::new(&options.encoder_options(false)).unwrap()
 }
 
 fn encode(record: &[u8], limit: u64) -> Result<Vec<u8>, Rejection> {

@@ -206,7 +206,7 @@ fn choose(dataset: &Dataset) -> Result<Commit> {
     Ok(Commit { outcome: Outcome::Committed, snapshot })
 }
 
-const SCENES: [Scene; 20] = [
+const SCENES: &[Scene] = &[
     Scene { name: "the first commit", layout: Layout::Default, prepare: |_| Vec::new(), act: pull },
     Scene { name: "a commit on top of Go snapshots", layout: Layout::Default, prepare: by_go, act: pull },
     Scene { name: "a commit on top of Go's", layout: Layout::Default, prepare: by_both, act: pull },
@@ -282,6 +282,20 @@ const SCENES: [Scene; 20] = [
         prepare: |disk| vec![commit_by(disk, &["0"])],
         act: commit_parts,
     },
+    #[cfg(feature = "parquet")]
+    Scene {
+        name: "columns, pulled",
+        layout: Layout::Default,
+        prepare: |disk| vec![commit_by(disk, &["0"])],
+        act: super::parquet::pull_columns,
+    },
+    #[cfg(feature = "parquet")]
+    Scene {
+        name: "the first commit, of columns pushed as Arrow",
+        layout: Layout::Default,
+        prepare: |_| Vec::new(),
+        act: super::parquet::push_columns,
+    },
 ];
 
 /// How many operations the scene takes undisturbed.
@@ -310,7 +324,7 @@ fn whatever_operation_fails_a_commit_ends_as_committed_or_as_a_clear_error() {
         .map(|errno| Fault::Fail(*errno))
         .chain([Fault::After(Errno::IO), Fault::After(Errno::INTR), Fault::Short(1)])
         .collect();
-    for scene in &SCENES {
+    for scene in SCENES {
         let count = operations(scene);
         assert!(count > 30, "{}: {count} operations", scene.name);
         for number in 0..count {
@@ -385,7 +399,7 @@ fn whatever_operation_fails_a_commit_ends_as_committed_or_as_a_clear_error() {
 
 #[test]
 fn a_process_that_dies_at_any_operation_holds_up_no_other() {
-    for scene in &SCENES {
+    for scene in SCENES {
         for number in 0..operations(scene) {
             for fault in [Fault::Crash, Fault::CrashAfter] {
                 let disk = SimDisk::new();
@@ -433,7 +447,7 @@ fn survives(
 
 #[test]
 fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
-    for scene in &SCENES {
+    for scene in SCENES {
         for number in 0..=operations(scene) {
             let disk = SimDisk::new();
             let mut acknowledged = (scene.prepare)(&disk);

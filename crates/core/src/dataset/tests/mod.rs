@@ -18,6 +18,8 @@ mod layouts;
 mod neighbour;
 mod obstacles;
 mod own_files;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod parts;
 mod reading;
 mod streaming;

@@ -1,0 +1,99 @@
+"""The section on Parquet of `make bench`: beside DuckDB, and beside the crate's own writer and reader."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+
+from measure import Pair, Skipped, alternate, fresh_directory, run, spread, table
+
+ENGINES = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "lode", "engines")
+
+# One run of DuckDB on one core: `read` also writes the Parquet file first, which is not counted.
+DUCKDB = """
+import duckdb, json, os, resource, sys, time
+mode, source, target = sys.argv[1:]
+connection = duckdb.connect(config={"threads": 1})
+parquet = os.path.join(target, "data.parquet")
+write = f"COPY (SELECT * FROM read_json('{source}', format = 'newline_delimited')) TO '{parquet}' (FORMAT parquet)"
+begun = time.perf_counter_ns()
+connection.sql(write)
+if mode == "read":
+    begun = time.perf_counter_ns()
+    connection.sql(f"COPY (SELECT * FROM read_parquet('{parquet}')) TO '{target}/data.json' (FORMAT json)")
+ns = time.perf_counter_ns() - begun
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+print(json.dumps({"ns": ns, "bytes": os.path.getsize(source), "peak": peak}))
+"""
+
+
+def build(bench):
+    """The program of this section, and DuckDB in an environment of its own."""
+    command = ["cargo", "bench", "--no-run", "--package", "lode-core", "--features", "parquet", "--bench", "parquet"]
+    command.append("--message-format=json-render-diagnostics")
+    repository = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    done = subprocess.run(command, cwd=repository, stdout=subprocess.PIPE, text=True, check=True)
+    program = None
+    for line in done.stdout.splitlines():
+        message = json.loads(line)
+        if message.get("reason") == "compiler-artifact" and message["target"]["name"] == "parquet" and message.get("executable"):
+            program = message["executable"]
+    python = os.path.join(ENGINES, "bin", "python")
+    if not os.path.exists(python):
+        subprocess.run([sys.executable, "-m", "venv", ENGINES], check=True)
+    if subprocess.run([python, "-c", "import duckdb"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "duckdb"]
+        if subprocess.run(install, check=False).returncode != 0:
+            raise Skipped("DuckDB cannot be installed from PyPI")
+    return program, python
+
+
+def parquet(bench):
+    """JSON to Parquet and back beside DuckDB, Arrow to Parquet and back beside the crate alone."""
+    try:
+        program, python = build(bench)
+    except Skipped as why:
+        return bench.skip(f"skipped: {why}")
+    if platform.system() == "Linux":
+        # One core for both sides.
+        pinned = ["taskset", "-c", str(min(os.sched_getaffinity(0)))]
+    else:
+        pinned = []
+
+    with fresh_directory(bench.data) as kept:
+        run([program, "write-records", bench.input, kept])
+
+        def ours(mode, directory=kept):
+            return lambda: run([*pinned, program, mode, bench.input, directory])
+
+        def into_fresh(command):
+            def once():
+                with fresh_directory(bench.data) as directory:
+                    return run([*pinned, *command, directory])
+
+            return once
+
+        def duckdb(mode):
+            return into_fresh([python, "-c", DUCKDB, mode, bench.input])
+
+        pairs = [
+            Pair("JSON records to durable Parquet", into_fresh([program, "write-records", bench.input]), duckdb("write"), ">= 1.2"),
+            Pair("Parquet to JSON records", ours("read-records"), duckdb("read"), ">= 1.2"),
+            Pair("Arrow stream to Parquet", ours("write-arrow"), ours("arrow-writer"), ">= 0.9"),
+            Pair("Parquet to Arrow stream", ours("read-arrow"), ours("arrow-reader"), ">= 0.9"),
+        ]
+        alternate(pairs, bench.rounds)
+    bench.results["parquet"] = {
+        pair.name: {"subject": pair.subject_runs, "baseline": pair.baseline_runs, "ratios": pair.ratios()} for pair in pairs
+    }
+    seconds = lambda runs: spread([one["ns"] / 1e9 for one in runs], 3)
+    peaks = lambda runs: f"{max(one['peak'] for one in runs) / (1 << 20):.0f}"
+    rows = [
+        [pair.name, seconds(pair.subject_runs), peaks(pair.subject_runs), seconds(pair.baseline_runs),
+         peaks(pair.baseline_runs), spread(pair.ratios(), 2), pair.goal]
+        for pair in pairs
+    ]
+    beside = "beside DuckDB, DuckDB, the crate's ArrowWriter into memory, the crate's reader; modes on Arrow hold all batches"
+    heading = ["", "lode s", "peak MiB", "beside s", "peak MiB", "ratio", "goal"]
+    return table(heading, rows) + f"\n  {beside}"

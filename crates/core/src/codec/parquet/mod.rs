@@ -1,0 +1,18 @@
+//! Apache Parquet (`docs/parquet-arrow.md`): one file of typed columns, written in row groups as records or
+//! Arrow arrays come, and read page by page.
+
+mod comparison;
+mod decoder;
+mod encoder;
+mod file;
+mod footer;
+mod pages;
+mod row_groups;
+mod spool;
+mod thrift;
+
+pub use comparison::{Comparison, Literal, Operator};
+pub use decoder::Decoder;
+pub(crate) use decoder::Widening;
+pub use encoder::Encoder;
+pub(crate) use row_groups::{Batches, Selection};

@@ -1,0 +1,388 @@
+//! Columns that grow by rows, of records or of Arrow arrays, and are given out in batches.
+//!
+//! Where a batch ends depends on its rows alone and not on how they came, so that a file shows nothing of the
+//! batches, appends and flushes that made it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::{
+    ArrayRef, BinaryArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch,
+    StringArray, TimestampNanosecondArray,
+};
+use arrow_buffer::{BooleanBufferBuilder, NullBuffer, NullBufferBuilder, OffsetBuffer};
+use arrow_schema::SchemaRef;
+
+use super::arrays::{FixedValues, Source};
+use super::record::{RecordParser, Slot};
+use super::schema::{ColumnType, Field, Schema, UTC};
+use super::statistics::Statistics;
+use crate::error::{Error, Result, Status};
+use crate::manifest::{ColumnStats, FileStats};
+
+/// The most rows of a batch. A row group holds a whole number of them.
+pub(crate) const BATCH_ROWS: usize = 8192;
+
+/// A batch ends with the row that makes it this long, in bytes before encoding.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// A batch of many columns has this many rows at least, since each costs something for each column.
+const BATCH_ROWS_LEAST: usize = 64;
+
+/// Growing columns.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    columns: Vec<Column>,
+    /// The places of the columns in the order in which they were declared.
+    declared: Vec<usize>,
+    arrow: SchemaRef,
+    rows: usize,
+    /// What the rows of this batch take, strings and fixed widths together.
+    bytes: usize,
+    /// What a row takes without its strings.
+    row_bytes: usize,
+    batch_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Column {
+    field: Field,
+    values: Values,
+    /// Which are not null; only of a nullable column.
+    nulls: NullBufferBuilder,
+    statistics: Statistics,
+}
+
+#[derive(Debug)]
+enum Values {
+    Int32(Vec<i32>),
+    Int64(Vec<i64>),
+    Float32(Vec<f32>),
+    Float64(Vec<f64>),
+    Bool(BooleanBufferBuilder),
+    Bytes { ends: Vec<i32>, data: Vec<u8> },
+}
+
+/// There is no memory for so many bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OutOfMemory(pub usize);
+
+impl From<OutOfMemory> for Error {
+    fn from(OutOfMemory(bytes): OutOfMemory) -> Error {
+        Error::new(Status::NoMemory, format_args!("no memory for {bytes} bytes of columns"))
+    }
+}
+
+impl Columns {
+    /// Columns of this schema, in this order.
+    pub fn new(schema: &Schema, order: &[usize]) -> Self {
+        let columns: Vec<_> = order.iter().map(|number| Column::new(&schema.fields()[*number])).collect();
+        let mut declared = vec![0; order.len()];
+        for (place, number) in order.iter().enumerate() {
+            declared[*number] = place;
+        }
+        let row_bytes: usize = columns.iter().map(|column| column.values.width()).sum();
+        Columns {
+            columns,
+            declared,
+            arrow: schema.arrow_in(order),
+            rows: 0,
+            bytes: 0,
+            row_bytes,
+            batch_bytes: BATCH_BYTES.max(row_bytes * BATCH_ROWS_LEAST),
+        }
+    }
+
+    /// The Arrow schema of the batches.
+    pub fn arrow(&self) -> &SchemaRef {
+        &self.arrow
+    }
+
+    /// The columns' fields, in order.
+    pub fn fields(&self) -> impl ExactSizeIterator<Item = &Field> {
+        self.columns.iter().map(|column| &column.field)
+    }
+
+    /// How many rows there are in this batch.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// How many bytes the rows of this batch have.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether the batch is to end here.
+    #[inline(always)]
+    pub fn is_full(&self) -> bool {
+        self.rows == BATCH_ROWS || self.bytes >= self.batch_bytes
+    }
+
+    /// Adds the row that the parser has found and checked in `record`.
+    ///
+    /// # Errors
+    /// There is no memory; nothing was added.
+    #[inline(always)]
+    pub fn push(&mut self, parser: &RecordParser, record: &[u8]) -> std::result::Result<(), OutOfMemory> {
+        for (column, slot) in self.columns.iter_mut().zip(parser.slots()) {
+            column.values.reserve(1, slot.text_len())?;
+        }
+        let mut text = 0;
+        for (column, slot) in self.columns.iter_mut().zip(parser.slots()) {
+            text += slot.text_len();
+            column.push(*slot, parser, record);
+        }
+        self.rows += 1;
+        self.bytes += self.row_bytes + text;
+        Ok(())
+    }
+
+    /// Adds as many rows of `sources`, which were checked, as the batch can still take; gives how many, and how many
+    /// bytes they have.
+    ///
+    /// # Errors
+    /// There is no memory; the columns are of no use any more.
+    pub fn extend(
+        &mut self,
+        sources: &[Source<'_>],
+        rows: Range<usize>,
+    ) -> std::result::Result<(usize, usize), OutOfMemory> {
+        let (taken, text) = self.fitting(sources, &rows);
+        let rows = rows.start..rows.start + taken;
+        for (column, source) in self.columns.iter_mut().zip(sources) {
+            column.extend(source, rows.clone())?;
+        }
+        let bytes = taken * self.row_bytes + text;
+        self.rows += taken;
+        self.bytes += bytes;
+        Ok((taken, bytes))
+    }
+
+    /// Adds all rows of `sources`, however many, to the batch.
+    ///
+    /// # Errors
+    /// There is no memory; the columns are of no use any more.
+    pub fn extend_all(
+        &mut self,
+        sources: &[Source<'_>],
+        rows: usize,
+    ) -> std::result::Result<(), OutOfMemory> {
+        for (column, source) in self.columns.iter_mut().zip(sources) {
+            column.extend(source, 0..rows)?;
+        }
+        self.rows += rows;
+        Ok(())
+    }
+
+    /// How many of these rows the batch takes, and how many bytes their strings have.
+    fn fitting(&self, sources: &[Source<'_>], rows: &Range<usize>) -> (usize, usize) {
+        let most = rows.len().min(BATCH_ROWS - self.rows);
+        let all: usize = sources.iter().map(|source| source.text_len(rows.start..rows.start + most)).sum();
+        if self.bytes + most * self.row_bytes + all < self.batch_bytes {
+            return (most, all);
+        }
+        let (mut taken, mut text) = (0, 0);
+        while taken < most && self.bytes + taken * self.row_bytes + text < self.batch_bytes {
+            let row = rows.start + taken;
+            text += sources.iter().map(|source| source.text_len(row..row + 1)).sum::<usize>();
+            taken += 1;
+        }
+        (taken, text)
+    }
+
+    /// Ends the batch, and begins the next.
+    pub fn finish_batch(&mut self) -> Result<RecordBatch> {
+        let rows = std::mem::take(&mut self.rows);
+        self.bytes = 0;
+        let arrays = self.columns.iter_mut().map(|column| column.finish_batch(rows));
+        let arrays = arrays.collect::<Result<Vec<_>>>()?;
+        RecordBatch::try_new(self.arrow.clone(), arrays).map_err(not_an_array)
+    }
+
+    /// What was gathered of all batches so far, which had `rows` rows: columns as they were declared.
+    pub fn statistics(&self, row_count: u64) -> FileStats {
+        let column = |place: &usize| -> ColumnStats {
+            let column = &self.columns[*place];
+            column.statistics.finish(&column.field)
+        };
+        FileStats { row_count, columns: self.declared.iter().map(column).collect() }
+    }
+}
+
+impl Column {
+    fn new(field: &Field) -> Self {
+        let values = match field.column_type {
+            ColumnType::Int32 => Values::Int32(Vec::new()),
+            ColumnType::Int64 | ColumnType::Timestamp => Values::Int64(Vec::new()),
+            ColumnType::Float32 => Values::Float32(Vec::new()),
+            ColumnType::Float64 => Values::Float64(Vec::new()),
+            ColumnType::Bool => Values::Bool(BooleanBufferBuilder::new(0)),
+            ColumnType::String | ColumnType::Bytes(_) => Values::Bytes { ends: Vec::new(), data: Vec::new() },
+        };
+        let statistics = Statistics::new(field.column_type);
+        Column { field: field.clone(), values, nulls: NullBufferBuilder::new(0), statistics }
+    }
+
+    #[inline(always)]
+    fn push(&mut self, slot: Slot, parser: &RecordParser, record: &[u8]) {
+        if self.field.nullable {
+            self.nulls.append(slot.is_value());
+        }
+        match &mut self.values {
+            Values::Int32(values) => values.push(slot.whole() as i32),
+            Values::Int64(values) => values.push(slot.whole()),
+            Values::Float32(values) => values.push(slot.float() as f32),
+            Values::Float64(values) => values.push(slot.float()),
+            Values::Bool(values) => values.append(slot.bool()),
+            Values::Bytes { ends, data } => {
+                data.extend_from_slice(parser.text(slot, record));
+                ends.push(data.len() as i32);
+            }
+        }
+    }
+
+    fn extend(&mut self, source: &Source<'_>, rows: Range<usize>) -> std::result::Result<(), OutOfMemory> {
+        self.values.reserve(rows.len(), source.text_len(rows.clone()))?;
+        if self.field.nullable {
+            match source.nulls() {
+                Some(nulls) => self.nulls.append_buffer(&nulls.slice(rows.start, rows.len())),
+                None => self.nulls.append_n_non_nulls(rows.len()),
+            }
+        }
+        match (&mut self.values, source.fixed()) {
+            (Values::Int32(values), FixedValues::Int32(given)) => values.extend_from_slice(&given[rows]),
+            (Values::Int64(values), FixedValues::Int64(given)) => values.extend_from_slice(&given[rows]),
+            (Values::Float32(values), FixedValues::Float32(given)) => values.extend_from_slice(&given[rows]),
+            (Values::Float64(values), FixedValues::Float64(given)) => values.extend_from_slice(&given[rows]),
+            (Values::Bool(values), FixedValues::Bool(given)) => {
+                values.append_buffer(&given.slice(rows.start, rows.len()));
+            }
+            (Values::Bytes { ends, data }, FixedValues::None) => source.push_texts(rows, ends, data),
+            // Sources are made for the columns' types.
+            _ => debug_assert!(false, "a source of another type"),
+        }
+        Ok(())
+    }
+
+    fn finish_batch(&mut self, rows: usize) -> Result<ArrayRef> {
+        let nulls = if self.field.nullable { self.nulls.finish() } else { None };
+        self.statistics.nulls += nulls.as_ref().map_or(0, NullBuffer::null_count) as u64;
+        let statistics = &mut self.statistics;
+        let valid = |row: &usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(*row));
+        let is_time = self.field.column_type == ColumnType::Timestamp;
+        let is_text = self.field.column_type == ColumnType::String;
+        Ok(match &mut self.values {
+            Values::Int32(values) => {
+                let values = replace(values);
+                match &nulls {
+                    None => statistics.take_whole(values.iter().map(|value| (*value).into())),
+                    Some(_) => statistics.take_whole((0..rows).filter(valid).map(|row| values[row].into())),
+                }
+                Arc::new(Int32Array::try_new(values.into(), nulls).map_err(not_an_array)?)
+            }
+            Values::Int64(values) => {
+                let values = replace(values);
+                match &nulls {
+                    None => statistics.take_whole(values.iter().copied()),
+                    Some(_) => statistics.take_whole((0..rows).filter(valid).map(|row| values[row])),
+                }
+                if is_time {
+                    let array =
+                        TimestampNanosecondArray::try_new(values.into(), nulls).map_err(not_an_array)?;
+                    Arc::new(array.with_timezone(UTC))
+                } else {
+                    Arc::new(Int64Array::try_new(values.into(), nulls).map_err(not_an_array)?)
+                }
+            }
+            Values::Float32(values) => {
+                let values = replace(values);
+                statistics.take_floats((0..rows).filter(valid).map(|row| values[row].into()));
+                Arc::new(Float32Array::try_new(values.into(), nulls).map_err(not_an_array)?)
+            }
+            Values::Float64(values) => {
+                let values = replace(values);
+                statistics.take_floats((0..rows).filter(valid).map(|row| values[row]));
+                Arc::new(Float64Array::try_new(values.into(), nulls).map_err(not_an_array)?)
+            }
+            Values::Bool(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
+            Values::Bytes { ends, data } => {
+                let (ends, data) = (replace(ends), replace_bytes(data));
+                if is_text {
+                    let text = |row: usize| {
+                        let begin = if row == 0 { 0 } else { ends[row - 1] };
+                        &data[begin as usize..ends[row] as usize]
+                    };
+                    statistics.take_texts((0..rows).filter(valid).map(text));
+                }
+                let mut offsets = Vec::with_capacity(rows + 1);
+                offsets.push(0);
+                offsets.extend_from_slice(&ends);
+                let offsets = OffsetBuffer::new(offsets.into());
+                if is_text {
+                    Arc::new(StringArray::try_new(offsets, data.into(), nulls).map_err(not_an_array)?)
+                } else {
+                    Arc::new(BinaryArray::try_new(offsets, data.into(), nulls).map_err(not_an_array)?)
+                }
+            }
+        })
+    }
+}
+
+impl Values {
+    /// What a value takes, its text left out.
+    fn width(&self) -> usize {
+        match self {
+            Values::Int32(_) | Values::Float32(_) | Values::Bytes { .. } => 4,
+            Values::Int64(_) | Values::Float64(_) => 8,
+            Values::Bool(_) => 1,
+        }
+    }
+
+    /// Makes room for values and the bytes of their texts.
+    #[inline(always)]
+    fn reserve(&mut self, values: usize, text: usize) -> std::result::Result<(), OutOfMemory> {
+        match self {
+            Values::Int32(held) => reserve(held, values),
+            Values::Int64(held) => reserve(held, values),
+            Values::Float32(held) => reserve(held, values),
+            Values::Float64(held) => reserve(held, values),
+            // A bit each, of a bounded number of rows.
+            Values::Bool(_) => Ok(()),
+            Values::Bytes { ends, data } => {
+                reserve(ends, values)?;
+                reserve(data, text)?;
+                // Offsets are of 32 bits: the rows before a batch's last have `BATCH_BYTES` at most.
+                if data.len() + text > i32::MAX as usize { Err(OutOfMemory(text)) } else { Ok(()) }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn reserve<T>(held: &mut Vec<T>, more: usize) -> std::result::Result<(), OutOfMemory> {
+    if held.capacity() - held.len() >= more {
+        return Ok(());
+    }
+    held.try_reserve(more).map_err(|_| OutOfMemory(more * size_of::<T>()))
+}
+
+/// Takes what a vector holds. The next batch finds as much room as this one needed, as far as there is memory.
+fn replace<T>(values: &mut Vec<T>) -> Vec<T> {
+    let mut next = Vec::new();
+    let _ = next.try_reserve_exact(values.len());
+    std::mem::replace(values, next)
+}
+
+/// The same of texts, of which one may have been huge.
+fn replace_bytes(data: &mut Vec<u8>) -> Vec<u8> {
+    let mut next = Vec::new();
+    let _ = next.try_reserve_exact(data.len().min(BATCH_BYTES));
+    std::mem::replace(data, next)
+}
+
+/// Arrays are made of values that were checked; an error here would be a bug.
+#[cold]
+pub(super) fn not_an_array(error: arrow_schema::ArrowError) -> Error {
+    Error::new(Status::Internal, format_args!("columns cannot be made an array: {error}"))
+}

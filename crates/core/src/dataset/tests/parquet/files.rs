@@ -1,0 +1,229 @@
+//! What a file shows of how it was made, and how it is read.
+
+use super::*;
+use crate::error::Status;
+use ::parquet::file::reader::{FileReader as _, SerializedFileReader};
+
+const TWO: &str = r#"{"fields":[{"name":"text","type":"string"},{"name":"n","type":"int64"}]}"#;
+
+fn two(number: usize) -> String {
+    format!(r#"{{"n":{number},"text":"{}"}}"#, "x".repeat(number % 97))
+}
+
+fn metadata(bytes: Vec<u8>) -> ::parquet::file::metadata::ParquetMetaData {
+    SerializedFileReader::new(bytes::Bytes::from(bytes)).expect("it is Parquet").metadata().clone()
+}
+
+#[test]
+fn columns_stand_in_the_order_of_their_names_under_a_root_called_record() {
+    let dataset = open_parquet(&memory(), columns(ALL_TYPES));
+    let snapshot = commit(&dataset, &[r#"{"int64":1,"float64":1,"base64":""}"#]);
+    let metadata = metadata(stored(&dataset, &snapshot));
+    let schema = metadata.file_metadata().schema();
+    let mut text = Vec::new();
+    ::parquet::schema::printer::print_schema(&mut text, schema);
+    assert_eq!(
+        String::from_utf8(text).unwrap().lines().collect::<Vec<_>>(),
+        [
+            "message record {",
+            "  OPTIONAL INT64 at (TIMESTAMP(NANOS,true));",
+            "  REQUIRED BYTE_ARRAY base64;",
+            "  OPTIONAL BOOLEAN bool;",
+            "  OPTIONAL BYTE_ARRAY bytes;",
+            "  OPTIONAL FLOAT float32;",
+            "  REQUIRED DOUBLE float64;",
+            "  OPTIONAL INT32 int32 (INTEGER(32,true));",
+            "  REQUIRED INT64 int64 (INTEGER(64,true));",
+            "  OPTIONAL BYTE_ARRAY string (STRING);",
+            "}"
+        ]
+    );
+    assert_eq!(
+        metadata.file_metadata().created_by(),
+        Some(&*format!("lode-c {}", env!("CARGO_PKG_VERSION")))
+    );
+    assert_eq!(metadata.file_metadata().key_value_metadata(), None, "no Arrow schema");
+    let column = metadata.row_group(0).column(0);
+    assert!(column.offset_index_offset().is_none() && column.column_index_offset().is_none());
+    assert!(column.statistics().is_some());
+}
+
+#[test]
+fn appends_batches_and_rejected_records_leave_no_trace_in_the_file() {
+    let columns = ColumnOptions { row_group_bytes: 1 << 20, ..columns(TWO) };
+    let texts: Vec<String> = (0..30_000).map(two).collect();
+    let lines: Vec<&str> = texts.iter().map(|text| &**text).collect();
+    let dataset = open_parquet(&memory(), columns.clone());
+    let expected = stored(&dataset, &commit(&dataset, &lines));
+    assert!(metadata(expected.clone()).num_row_groups() == 1);
+
+    let dataset = open_parquet(&memory(), columns);
+    let mut writer = dataset
+        .record_writer(WriterOptions { bad_records: BadRecords::Skip, ..WriterOptions::default() })
+        .unwrap();
+    for (number, piece) in lines.chunks(777).enumerate() {
+        let buffer = piece.concat();
+        let lengths: Vec<usize> = piece.iter().map(|line| line.len()).collect();
+        writer.append_batch(buffer.as_bytes(), &lengths, None).1.unwrap();
+        let broken = [r#"{"n":1.5,"text":"xyz"}"#, r#"{"n":7,"text":null}"#, r#"{"n":7,"text":"x"} 1"#, "[]"];
+        writer.append(broken[number % 4].as_bytes(), None).unwrap();
+    }
+    assert_eq!(writer.skipped(), 39);
+    let snapshot = writer.commit(Metadata::empty(), CommitOptions::default()).unwrap().snapshot;
+    assert!(stored(&dataset, &snapshot) == expected, "the file shows how its records came");
+    assert_eq!(read(&dataset, &snapshot).unwrap(), texts);
+}
+
+#[test]
+fn a_refused_append_leaves_the_writer_usable_and_names_the_record() {
+    let dataset = open_parquet(&memory(), columns(TWO));
+    let mut writer = dataset.record_writer(WriterOptions::default()).unwrap();
+    writer.append(br#"{"n":1,"text":"a"}"#, None).unwrap();
+    let error = writer.append(br#"{"n":2.5,"text":"b"}"#, None).unwrap_err();
+    assert_eq!(
+        (error.status(), error.record(), error.offset()),
+        (Status::SchemaViolation, Some(1), Some(5)),
+        "{error}"
+    );
+    let lines = b"{\"n\":2,\"text\":\"b\"}\n{\"n\":\"x\",\"text\":\"c\"}\n";
+    let (consumed, outcome) = writer.append_lines(lines);
+    assert_eq!((consumed, outcome.unwrap_err().status()), (19, Status::SchemaViolation));
+    writer.append(br#"{"n":3,"text":"c"}"#, None).unwrap();
+    let snapshot = writer.commit(Metadata::empty(), CommitOptions::default()).unwrap().snapshot;
+    let expected = [r#"{"n":1,"text":"a"}"#, r#"{"n":2,"text":"b"}"#, r#"{"n":3,"text":"c"}"#];
+    assert_eq!(read(&dataset, &snapshot).unwrap(), expected);
+}
+
+#[test]
+fn a_row_group_ends_when_its_encoded_columns_are_full() {
+    let columns = ColumnOptions {
+        row_group_bytes: 1 << 20,
+        page_compression: crate::columns::PageCompression::None,
+        ..columns(TWO)
+    };
+    let dataset = open_parquet(&memory(), columns);
+    let mut random = 1_u64;
+    let texts: Vec<String> = (0..6000)
+        .map(|number| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            format!(r#"{{"n":{number},"text":"{}"}}"#, format!("{random:016x}").repeat(64))
+        })
+        .collect();
+    let snapshot = commit(&dataset, &texts.iter().map(|text| &**text).collect::<Vec<_>>());
+    let file = stored(&dataset, &snapshot);
+    let groups = metadata(file).row_groups().to_vec();
+    assert!(groups.len() >= 3, "{} row groups", groups.len());
+    for group in &groups {
+        // A batch more, which is a mebibyte.
+        assert!(group.compressed_size() <= 2 << 20, "{}", group.compressed_size());
+    }
+    assert_eq!(read(&dataset, &snapshot).unwrap(), texts);
+}
+
+#[test]
+fn records_of_ten_mebibytes_and_ten_thousand_columns_are_stored() {
+    let dataset = open_parquet(&memory(), columns(TWO));
+    let huge = format!(r#"{{"n":1,"text":"{}"}}"#, "é".repeat(5 * 1024 * 1024 - 16));
+    let snapshot = commit(&dataset, &[&huge, r#"{"n":2,"text":""}"#, &huge]);
+    assert_eq!(read(&dataset, &snapshot).unwrap(), [&*huge, r#"{"n":2,"text":""}"#, &huge]);
+    let over = format!(r#"{{"n":1,"text":"{}"}}"#, "x".repeat(10 * 1024 * 1024));
+    let mut source = records(&[&over]);
+    let error =
+        dataset.stream_write_records(&mut source, Metadata::empty(), CommitOptions::default()).map(drop);
+    assert_eq!(error.unwrap_err().status(), Status::RecordTooLarge);
+
+    let fields: Vec<String> =
+        (0..10_000).map(|n| format!(r#"{{"name":"c{n:05}","type":"int32","nullable":true}}"#)).collect();
+    let wide = columns(&format!(r#"{{"fields":[{}]}}"#, fields.join(",")));
+    let dataset = open_parquet(&memory(), wide);
+    let record: Vec<String> = (0..10_000).map(|n| format!(r#""c{n:05}":{n}"#)).collect();
+    let record = format!("{{{}}}", record.join(","));
+    let snapshot = commit(&dataset, &[&record, &record]);
+    assert_eq!(read(&dataset, &snapshot).unwrap(), [&*record, &record]);
+}
+
+#[test]
+fn a_damaged_file_is_refused_wherever_the_damage_is() {
+    let store = memory();
+    let dataset = open_parquet(&store, columns(TWO));
+    let texts: Vec<String> = (0..300).map(two).collect();
+    let snapshot = commit(&dataset, &texts.iter().map(|text| &**text).collect::<Vec<_>>());
+    let path = snapshot.manifest().files[0].path.clone();
+    let good = stored(&dataset, &snapshot);
+    let context = Context::default();
+    let backend = store.backend();
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 0x5a;
+        backend.delete(&context, &path).unwrap();
+        let put = backend.put_if_absent(&context, &path, &bad, crate::store::Durability::Process);
+        assert!(matches!(put, crate::store::Put::Done));
+        let error = read(&dataset, &snapshot).map(drop).unwrap_err();
+        let fine = matches!(
+            error.status(),
+            Status::InvalidFormat
+                | Status::Corrupt
+                | Status::ArrowType
+                | Status::Unsupported
+                | Status::SchemaViolation
+                | Status::RecordTooLarge
+        );
+        assert!(fine, "byte {at}: {error:?}");
+        assert_eq!(error.path(), Some(&*path), "byte {at}: {error:?}");
+        let first = ReadOptions { verify: Verify::First, ..ReadOptions::default() };
+        let error =
+            dataset.read(&snapshot, first).and_then(|mut reader| reader.next().map(|_| ())).unwrap_err();
+        assert_eq!(
+            error.status(),
+            Status::Corrupt,
+            "the checksum comes before the footer is trusted: {error}"
+        );
+        // Sizes only: what is read then may be wrong, but it ends.
+        let sizes = ReadOptions { verify: Verify::SizeOnly, ..ReadOptions::default() };
+        if let Ok(mut reader) = dataset.read(&snapshot, sizes) {
+            while let Ok(Some(_)) = reader.next() {}
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_for_a_while_loses_no_row() {
+    use super::super::faults::store_of;
+    use crate::store::sim::{Errno, Fault, Op, SimDisk};
+
+    let mut random = 1_u64;
+    let texts: Vec<String> = (0..4000)
+        .map(|number| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            format!(r#"{{"n":{number},"text":"{}"}}"#, format!("{random:016x}").repeat(32))
+        })
+        .collect();
+    for (op, number) in [(Op::Write, 0), (Op::Write, 2), (Op::Write, 5), (Op::Link, 0)] {
+        let disk = SimDisk::new();
+        let process = disk.process();
+        let columns = ColumnOptions {
+            row_group_bytes: 1 << 20,
+            page_compression: crate::columns::PageCompression::None,
+            ..columns(TWO)
+        };
+        let dataset = open_parquet(&store_of(&process), columns);
+        let mut writer = dataset.record_writer(WriterOptions::default()).unwrap();
+        process.fault_on(op, number, Fault::Fail(Errno::NOSPC));
+        let mut full = 0;
+        for text in &texts {
+            while let Err(error) = writer.append(text.as_bytes(), None) {
+                assert_eq!(error.status(), Status::NoSpace, "{error}");
+                full += 1;
+            }
+        }
+        let commit = loop {
+            match writer.commit(Metadata::empty(), CommitOptions::default()) {
+                Ok(commit) => break commit,
+                Err(error) => assert_eq!(error.status(), Status::NoSpace, "{error}"),
+            }
+            full += 1;
+        };
+        assert_eq!(full, 1, "{op:?} {number}");
+        assert!(read(&dataset, &commit.snapshot).unwrap() == texts, "{op:?} {number}");
+    }
+}
