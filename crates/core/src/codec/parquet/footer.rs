@@ -183,11 +183,11 @@ fn check_places(metadata: &ParquetMetaData, end: u64) -> Result<()> {
                 "row group {number} has {found} columns, the schema {columns}"
             )));
         }
+        if group.num_rows() == 0 {
+            // Nothing of it is read, and some writers leave the places of its columns empty.
+            continue;
+        }
         for (place, column) in group.columns().iter().enumerate() {
-            // Some writers leave the places of a column without values empty.
-            if column.num_values() == 0 && column.compressed_size() == 0 {
-                continue;
-            }
             let begin = column
                 .dictionary_page_offset()
                 .map_or(column.data_page_offset(), |dictionary| dictionary.min(column.data_page_offset()));

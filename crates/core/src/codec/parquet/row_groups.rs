@@ -186,7 +186,8 @@ impl Batches {
         let group = parquet.row_group(number);
         self.next_group += 1;
         self.rows += group.num_rows() as u64;
-        if self.comparisons.iter().any(|comparison| comparison.excludes(group)) {
+        let is_empty = group.num_rows() == 0;
+        if is_empty || self.comparisons.iter().any(|comparison| comparison.excludes(group)) {
             return Ok(());
         }
         let mut row_bytes = 1;
