@@ -2,8 +2,8 @@
  * lode.h - datasets as chains of immutable snapshots, for C
  *
  * A store holds datasets; a dataset is a chain of snapshots; a snapshot is a manifest and the data files that
- * it names. A program streams records into a dataset and commits them as one new snapshot: all of them, durably,
- * or none. What was committed is read back verified, by any reader of the Lode format.
+ * it names. A program streams records into a dataset and commits them as one new snapshot: all of them,
+ * durably, or none. What was committed is read back verified, by any reader of the Lode format.
  *
  *   #include <lode.h>
  *   #include <stdio.h>
@@ -53,39 +53,43 @@
  *           commits and never waits for a network. A handle stays valid until its own free.
  * Threads   Stores, datasets, snapshots, errors and cancel tokens may be used by any number of threads at
  *           once. A writer, reader or iterator belongs to one thread at a time; a second call on it at
- *           once gives LODE_ERR_STATE. The library starts no threads; callbacks come on the thread of the
- *           call that they belong to.
+ *           once gives LODE_ERR_STATE. The library starts no threads unless a dataset asks for them
+ *           (lode_dataset_options.threads); callbacks come on the thread of the call that they belong to.
  * Lifetimes What a handle gives out as `const char *` lives until the handle is freed. What a reader gives
  *           out lives until its next call. What the caller gives is borrowed for the call, unless its
  *           description says longer.
  * Strings   Ids, paths and JSON are NUL-terminated UTF-8, and checked: anything else is
  *           LODE_ERR_INVALID_ARGUMENT. Records are bytes with a length.
  * Structs   A struct that the caller fills begins with `size_t struct_size`, its sizeof as the caller was
- *           compiled. All zero but that is valid and means the defaults: LODE_X_INIT initialises a lode_x so, and
- *           lode_x_init does it for what is in memory already. Structs grow at their end only: a size below the
- *           first version's is LODE_ERR_INVALID_ARGUMENT, a field that the library does not know must be zero,
- *           else the answer is LODE_ERR_UNSUPPORTED.
- * Writers   Any number of writers may commit to a dataset at once, from all threads, processes and machines. One
- *           that loses builds on the winner, unless it expects a parent (LODE_ERR_CONFLICT). Writers of the Go
- *           library may alternate with them: the first commit after one of theirs adopts what they
+ *           compiled. All zero but that is valid and means the defaults: LODE_X_INIT initialises a lode_x so,
+ *           and lode_x_init does it for what is in memory already. Structs grow at their end only: a size
+ *           below the first version's, or above 65,536, is LODE_ERR_INVALID_ARGUMENT; a field that the
+ *           library does not know must be zero, else the answer is LODE_ERR_UNSUPPORTED.
+ * Writers   Any number of writers may commit to a dataset at once, from all threads, processes and machines.
+ *           One that loses builds on the winner, unless it expects a parent (LODE_ERR_CONFLICT). Writers of
+ *           the Go library may alternate with them: the first commit after one of theirs adopts what they
  *           wrote. One that is in the middle of a commit is waited for, retry_attempts times, then comes
  *           LODE_ERR_BUSY: try again later; after a minute it has timed out. If it commits beside a commit
  *           here, that says LODE_COMMITTED_BESIDE_FOREIGN, and the next one LODE_ERR_NEEDS_REPAIR, whose way
- *           out is lode_dataset_adopt. LODE_ERR_LAYOUT_MISMATCH says that something of another layout is there.
+ *           out is lode_dataset_adopt. LODE_ERR_LAYOUT_MISMATCH says that something of another layout is
+ *           there.
  * Callbacks An exception or a longjmp must not leave a callback. A callback may use any handle but a
  *           writer, reader or iterator that is in the middle of the call it belongs to.
- * Memory    A failed allocation is LODE_ERR_NO_MEMORY in each call that takes records or bytes into a writer, at any
- *           size, and in every other call from 4,096 bytes on: what grows with records, blobs, manifests and
- *           listings. A smaller one in those other calls (names, ids, handles' parts) ends the process by abort, and
- *           a line on standard error; nothing visible is lost by that.
- * Forks     Stores, datasets, catalogs, snapshots, buffers, tokens and errors work in a forked process as in its
- *           parent. A writer, reader or iterator belongs to the process that made it: in another one its calls
- *           give LODE_ERR_FORKED, and its free closes descriptors and removes nothing. The C library's fork is
- *           noticed, and all that calls it; a bare clone system call is not. If another thread is inside a call
- *           at the time of the fork, the new process must not use the handles of that call.
+ * Memory    A failed allocation is LODE_ERR_NO_MEMORY in each call that takes records or bytes into a writer,
+ *           at any size, and in every other call from 4,096 bytes on: what grows with records, blobs,
+ *           manifests and listings. A smaller one in those other calls (names, ids, handles' parts) ends the
+ *           process by abort, and a line on standard error; nothing visible is lost by that.
+ * Limits    A length above PTRDIFF_MAX is LODE_ERR_INVALID_ARGUMENT. A manifest has at most 256 MiB, and
+ *           takes at most three times its size in memory, or 16 MiB more than its size. A listing holds at
+ *           most 8 MiB of names: beyond some 50,000 of them the store is listed again for each further page.
+ *           A key has at most 4,096 bytes, an id 255.
+ * Forks     Stores, datasets, catalogs, snapshots, buffers, tokens and errors work in a forked process as in
+ *           its parent. A writer, reader or iterator belongs to the process that made it: in another one its
+ *           calls give LODE_ERR_FORKED, and its free closes descriptors and removes nothing. The C library's
+ *           fork is noticed, and all that calls it; a bare clone system call is not. If another thread is
+ *           inside a call at the time of the fork, the new process must not use the handles of that call.
  * Manners   The library prints nothing, reads no environment variable, installs no signal handler and no
- *           atexit function. `append` never syncs; only a commit waits,
- *           and only within its deadline.
+ *           atexit function. `append` never syncs; only a commit waits, and only within its deadline.
  *
  * STATUSES
  *
@@ -110,11 +114,13 @@
  *   LODE_ERR_PATH_EXISTS                     -23  GIVE_UP  the object exists, and is never overwritten
  *   LODE_ERR_INVALID_PATH                    -24  GIVE_UP  the key is empty or would leave the store
  *   LODE_ERR_STORE                           -25  RETRY    a store of the caller's own failed
+ *   LODE_ERR_ACCESS_DENIED                   -26  GIVE_UP  a service refuses the credentials
  *   LODE_ERR_NO_SNAPSHOTS                    -30  GIVE_UP  the dataset has no snapshot yet
  *   LODE_ERR_SNAPSHOT_NOT_FOUND              -31  GIVE_UP  no snapshot has this id
  *   LODE_ERR_MANIFEST_INVALID                -32  GIVE_UP  a manifest is not one; the message names the field
  *   LODE_ERR_CORRUPT                         -33  GIVE_UP  stored bytes are not those that were written
  *   LODE_ERR_DATASETS_NOT_MODELED            -34  GIVE_UP  the layout cannot list datasets
+ *   LODE_ERR_INVALID_FORMAT                  -35  GIVE_UP  a data file is not of its codec's format, or is damaged
  *   LODE_ERR_NIL_ITERATOR                    -40  GIVE_UP  no iterator, or one without its callbacks
  *   LODE_ERR_ITERATOR                        -41  RETRY    the caller's iterator failed; its code is in the error
  *   LODE_ERR_ITERATOR_CONTRACT               -42  GIVE_UP  the iterator answered what it may not
@@ -124,8 +130,12 @@
  *   LODE_ERR_CODEC_REQUIRED                  -60  GIVE_UP  the call needs a dataset with a codec
  *   LODE_ERR_CODEC_NOT_STREAMABLE            -61  GIVE_UP  the codec cannot write in one pass
  *   LODE_ERR_PARTITIONING_NOT_SUPPORTED      -62  GIVE_UP  a stream in one pass cannot be partitioned
+ *   LODE_ERR_SCHEMA_REQUIRED                 -63  GIVE_UP  the dataset was opened without the schema that this needs
+ *   LODE_ERR_SCHEMA_INVALID                  -64  GIVE_UP  the schema is not valid; the message names the field
+ *   LODE_ERR_ARROW_TYPE                      -65  GIVE_UP  a column is missing, or of an Arrow type not taken here
  *   LODE_ERR_INVALID_RECORD                  -70  GIVE_UP  a record is not one JSON document, or fits no partition
  *   LODE_ERR_RECORD_TOO_LARGE                -71  GIVE_UP  a record is over the dataset's limit
+ *   LODE_ERR_SCHEMA_VIOLATION                -72  GIVE_UP  a record or a row does not fit the schema
  *   LODE_ERR_CONFLICT                        -80  REBASE   the head is not the expected parent; the error has the head
  *   LODE_ERR_COMMIT_UNKNOWN                  -81  RESOLVE  perhaps committed; the error has the snapshot's id
  *   LODE_ERR_DEADLINE                        -82  RETRY    the deadline passed; nothing was committed
@@ -136,6 +146,12 @@
  *   LODE_ERR_SEQUENCE_TOO_OLD                -87  GIVE_UP  the sequence is below those that are remembered
  *   LODE_ERR_LAYOUT_MISMATCH                 -88  GIVE_UP  the dataset was written with another layout
  *   LODE_ERR_UNORDERABLE_PARENT              -89  GIVE_UP  the parent's id has no place in the order of ids
+ *   LODE_ERR_STAGED_TOO_OLD                  -90  GIVE_UP  staged more than 24 hours ago: clean-up may have removed it
+ *   LODE_ERR_PART_COMMITTED                  -91  GIVE_UP  a snapshot holds the part already; its id is in the error
+ *   LODE_ERR_RANGE_MISSING                   -36  GIVE_UP  no block of the volume's snapshot covers the range
+ *   LODE_ERR_OVERLAPPING_BLOCKS              -37  GIVE_UP  a block overlaps another one; the message names both
+ *   LODE_ERR_VOLUME_LENGTH_MISMATCH          -38  GIVE_UP  the volume has another length than it was opened with
+ *   LODE_ERR_VOLUME_TOO_FRAGMENTED           -39  GIVE_UP  a snapshot would have more blocks than allowed
  *
  * The action is the usual one; an error may advise another: lode_error_action is right.
  *
@@ -149,8 +165,8 @@
 #include <stdint.h>
 
 /*
- * Before a function whose status must not be ignored: compilers that can warn do so. A program may define it as
- * nothing before it includes this header.
+ * Before a function whose status must not be ignored: compilers that can warn do so. A program may define it
+ * as nothing before it includes this header.
  */
 #if !defined(LODE_MUST_CHECK)
 #  if defined(__cplusplus) && __cplusplus >= 201703L
@@ -165,11 +181,64 @@
 #endif
 
 /**
- * Whether this header is of at least the given version, for `#if`: a program that uses what a later version brought
- * asks for that version. lode_version_number tells the version of the library that is running.
+ * Whether this header is of at least the given version, for `#if`: a program that uses what a later version
+ * brought asks for that version. lode_version_number tells the version of the library that is running.
  */
 #define LODE_CHECK_VERSION(major, minor, patch) \
     (LODE_VERSION_NUMBER >= (major) * 1000000 + (minor) * 1000 + (patch))
+
+/*
+ * The structs of the Arrow C data interface and of the Arrow C stream interface, as Apache Arrow specifies them.
+ */
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+
+/** A type, or a schema of columns; see the Arrow C data interface. */
+struct ArrowSchema {
+    const char *format;
+    const char *name;
+    const char *metadata;
+    int64_t flags;
+    int64_t n_children;
+    struct ArrowSchema **children;
+    struct ArrowSchema *dictionary;
+    void (*release)(struct ArrowSchema *);
+    void *private_data;
+};
+
+/** An array of values; see the Arrow C data interface. */
+struct ArrowArray {
+    int64_t length;
+    int64_t null_count;
+    int64_t offset;
+    int64_t n_buffers;
+    int64_t n_children;
+    const void **buffers;
+    struct ArrowArray **children;
+    struct ArrowArray *dictionary;
+    void (*release)(struct ArrowArray *);
+    void *private_data;
+};
+
+#endif /* ARROW_C_DATA_INTERFACE */
+
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+
+/** A stream of arrays of one type; see the Arrow C stream interface. */
+struct ArrowArrayStream {
+    int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+    int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+    const char *(*get_last_error)(struct ArrowArrayStream *);
+    void (*release)(struct ArrowArrayStream *);
+    void *private_data;
+};
+
+#endif /* ARROW_C_STREAM_INTERFACE */
 
 /** The major version of this header. */
 #define LODE_VERSION_MAJOR 0
@@ -189,7 +258,10 @@
 /** An iterator or reader has given one item (or one batch); `LODE_OK` is its end. */
 #define LODE_ITEM 1
 
-/** This exactly-once sequence was committed before; nothing was written. */
+/**
+ * This exactly-once sequence was committed before; nothing was written. The snapshot that the call gives is
+ * the head that says so: the one that committed the sequence, or a later one.
+ */
 #define LODE_ALREADY_COMMITTED 2
 
 /** Committed and durable, but the pointer `latest` could not be moved; the next writer publishes it. */
@@ -240,11 +312,17 @@
 /** The object exists already, and objects are never overwritten. */
 #define LODE_ERR_PATH_EXISTS (-23)
 
-/** The key is empty or would leave the store's root. */
+/**
+ * The key breaks a rule for keys: it is empty or too long, holds a line break, or would leave the store's
+ * root.
+ */
 #define LODE_ERR_INVALID_PATH (-24)
 
 /** A store of the caller's own callbacks failed. */
 #define LODE_ERR_STORE (-25)
+
+/** The service that a store is on refuses the credentials, or what they may do. */
+#define LODE_ERR_ACCESS_DENIED (-26)
 
 /** The dataset has no snapshot yet. */
 #define LODE_ERR_NO_SNAPSHOTS (-30)
@@ -260,6 +338,9 @@
 
 /** The dataset's layout cannot list datasets. */
 #define LODE_ERR_DATASETS_NOT_MODELED (-34)
+
+/** A data file is not of its codec's format, or is damaged; the message names what is wrong. */
+#define LODE_ERR_INVALID_FORMAT (-35)
 
 /** There is no iterator, or it lacks the callbacks that it needs. */
 #define LODE_ERR_NIL_ITERATOR (-40)
@@ -282,11 +363,20 @@
 /** The call needs a dataset with a codec. */
 #define LODE_ERR_CODEC_REQUIRED (-60)
 
-/** The dataset's codec cannot write a stream in one pass. */
+/** The dataset's codec cannot write a stream in one pass. Those of this version all can. */
 #define LODE_ERR_CODEC_NOT_STREAMABLE (-61)
 
 /** The dataset's layout is partitioned, and a stream in one pass cannot be. */
 #define LODE_ERR_PARTITIONING_NOT_SUPPORTED (-62)
+
+/** The codec (or the reading of JSON lines as columns) needs a schema, and the dataset was opened without one. */
+#define LODE_ERR_SCHEMA_REQUIRED (-63)
+
+/** The schema given is not valid; the message names the field. */
+#define LODE_ERR_SCHEMA_INVALID (-64)
+
+/** A column has an Arrow type that is not taken here, or is missing; the message names field and type. */
+#define LODE_ERR_ARROW_TYPE (-65)
 
 /**
  * A record is not exactly one valid JSON document, or fits no partition; see `lode_error_record` and
@@ -296,6 +386,12 @@
 
 /** A record is longer than the dataset's limit; see `lode_error_record`. */
 #define LODE_ERR_RECORD_TOO_LARGE (-71)
+
+/**
+ * A record or a row does not fit the schema; the message names field and value. See `lode_error_record` and, of a
+ * record, `lode_error_offset`.
+ */
+#define LODE_ERR_SCHEMA_VIOLATION (-72)
 
 /** The head is not the expected parent; `lode_error_snapshot_id` is the head. */
 #define LODE_ERR_CONFLICT (-80)
@@ -332,6 +428,27 @@
 
 /** The parent's id has no place in the order of ids. */
 #define LODE_ERR_UNORDERABLE_PARENT (-89)
+
+/**
+ * The data was staged more than 24 hours ago, by a clock that counts suspended time: clean-up may have
+ * removed it, so that it is not committed any more. Its records are to be written again.
+ */
+#define LODE_ERR_STAGED_TOO_OLD (-90)
+
+/** A snapshot, which lode_error_snapshot_id names, holds the part already: a part is committed once. */
+#define LODE_ERR_PART_COMMITTED (-91)
+
+/** No block of the volume's snapshot covers the range; lode_error_offset is the first byte without one. */
+#define LODE_ERR_RANGE_MISSING (-36)
+
+/** A block overlaps another one, of the same commit or of the volume; the message names both. */
+#define LODE_ERR_OVERLAPPING_BLOCKS (-37)
+
+/** The volume has another length than it was opened with. */
+#define LODE_ERR_VOLUME_LENGTH_MISMATCH (-38)
+
+/** A snapshot of the volume would have more blocks than `max_blocks`. */
+#define LODE_ERR_VOLUME_TOO_FRAGMENTED (-39)
 
 /** Nothing to do: there is no error. */
 #define LODE_ACTION_NONE 0
@@ -402,6 +519,21 @@
 /** SHA-256: finds tampering, too, if the manifest is trusted. */
 #define LODE_CHECKSUM_SHA256 3
 
+/** Columns have the types that every reader of the format knows, the Go library included. */
+#define LODE_SCHEMA_PORTABLE 0
+
+/** Columns of a Parquet file are read whatever Arrow type they have. The Go library does not know them all. */
+#define LODE_SCHEMA_ARROW 1
+
+/** Pages of a Parquet file are compressed with Snappy, as the Go library does it. */
+#define LODE_PARQUET_SNAPPY 0
+
+/** Pages of a Parquet file are not compressed. */
+#define LODE_PARQUET_UNCOMPRESSED 1
+
+/** Pages of a Parquet file are compressed with Zstandard, level 3. */
+#define LODE_PARQUET_ZSTD 2
+
 /** A commit that returned survives a power cut. */
 #define LODE_DURABILITY_FULL 0
 
@@ -428,6 +560,114 @@
 
 /** Only sizes are checked. */
 #define LODE_VERIFY_SIZES 2
+
+/** The column equals the value. */
+#define LODE_COMPARE_EQUAL 0
+
+/** The column has a value and does not equal it. */
+#define LODE_COMPARE_NOT_EQUAL 1
+
+/** The column is less than the value. */
+#define LODE_COMPARE_LESS 2
+
+/** The column is less than the value or equals it. */
+#define LODE_COMPARE_LESS_OR_EQUAL 3
+
+/** The column is greater than the value. */
+#define LODE_COMPARE_GREATER 4
+
+/** The column is greater than the value or equals it. */
+#define LODE_COMPARE_GREATER_OR_EQUAL 5
+
+/**
+ * Slots, manifests, their copies and the pointer: that the history is one whole chain. No data file is
+ * touched.
+ */
+#define LODE_VERIFY_LEVEL_STRUCTURE 0
+
+/** Each data file is there with its size, too: one request a file. */
+#define LODE_VERIFY_LEVEL_SIZES 1
+
+/** Each data file is read and has its checksum, too. */
+#define LODE_VERIFY_LEVEL_CHECKSUMS 2
+
+/** Each data file is decoded and holds as many records as its manifest says, too. */
+#define LODE_VERIFY_LEVEL_RECORDS 3
+
+/** The store fails to read an object of this dataset, for a reason that concerns this object. */
+#define LODE_FINDING_UNREADABLE 1
+
+/** A commit slot, or its payload object, is not what a writer wrote. */
+#define LODE_FINDING_SLOT_INVALID 2
+
+/** A commit slot to which the path of slots does not lead. */
+#define LODE_FINDING_SLOT_OFF_PATH 3
+
+/** A manifest that must be there is missing. */
+#define LODE_FINDING_MANIFEST_MISSING 4
+
+/** A manifest is not one; the message names the field. */
+#define LODE_FINDING_MANIFEST_INVALID 5
+
+/** A manifest is not the one that its commit slot decided. */
+#define LODE_FINDING_MANIFEST_DIFFERS 6
+
+/** A manifest to which the path of slots does not lead. */
+#define LODE_FINDING_MANIFEST_OFF_PATH 7
+
+/** Two snapshots have one parent. */
+#define LODE_FINDING_FORK 8
+
+/** The copy of a manifest beside a partition's files is missing. */
+#define LODE_FINDING_COPY_MISSING 9
+
+/** The copy of a manifest beside a partition's files is not that manifest. */
+#define LODE_FINDING_COPY_DIFFERS 10
+
+/** A copy of a manifest of a snapshot to which the path of slots does not lead. */
+#define LODE_FINDING_COPY_OFF_PATH 11
+
+/** There is no pointer to the newest snapshot, though there are several snapshots. */
+#define LODE_FINDING_POINTER_MISSING 12
+
+/** The pointer names no snapshot that can be read. */
+#define LODE_FINDING_POINTER_WRONG 13
+
+/** A data file is missing. */
+#define LODE_FINDING_FILE_MISSING 14
+
+/** A data file has another size than its manifest says. */
+#define LODE_FINDING_FILE_SIZE 15
+
+/** A data file has another checksum than its manifest says. */
+#define LODE_FINDING_FILE_CHECKSUM 16
+
+/** A data file cannot be decoded, or holds another number of records than its manifest says. */
+#define LODE_FINDING_FILE_RECORDS 17
+
+/** This build cannot check it: it lacks a codec, compressor or checksum, or a newer version wrote it. */
+#define LODE_FINDING_UNSUPPORTED 18
+
+/** A snapshot of a volume lacks a block that its parent has. */
+#define LODE_FINDING_BLOCK_DROPPED 19
+
+/** A temporary file. */
+#define LODE_GARBAGE_TEMPORARY_FILE 1
+
+/** A data file, perhaps one that was staged as a part. */
+#define LODE_GARBAGE_DATA_FILE 2
+
+/** The payload of a commit slot that was never put. */
+#define LODE_GARBAGE_PAYLOAD 3
+
+/** What trying a store's conditions has left. */
+#define LODE_GARBAGE_PROBE 4
+
+/** An upload in several requests that was begun and never completed. */
+#define LODE_GARBAGE_UPLOAD 5
+
+/** A block of a volume. */
+#define LODE_GARBAGE_BLOCK 6
 
 /**
  * Reads the bytes of a raw blob, as a stream and by range; the two do not move each other. In bounded
@@ -481,6 +721,19 @@ typedef struct lode_error lode_error;
 /** Takes the keys that a `list` callback finds. It lives for the callback alone. */
 typedef struct lode_key_sink lode_key_sink;
 
+/**
+ * Data files that are durable, under an id of their own, and not yet in a snapshot: what a writer, an
+ * iterator or a source gave to one of the functions that stage. No reader sees them before
+ * lode_dataset_commit_parts names the part, which may happen in another process or on another machine:
+ * lode_part_json is all that has to get there.
+ *
+ * It never changes. Threads may share it, and it needs neither writer nor dataset to live on. Freeing it
+ * removes nothing: lode_part_discard does. A part is to be committed within 24 hours after it was staged;
+ * what is neither committed nor discarded is removed by clean-up later. While a part's handle lives in the
+ * process that staged it, clean-up leaves it alone, on a filesystem.
+ */
+typedef struct lode_part lode_part;
+
 /** Streams the records of one snapshot, in bounded memory. It belongs to one thread at a time. */
 typedef struct lode_record_reader lode_record_reader;
 
@@ -500,8 +753,9 @@ typedef struct lode_record_writer lode_record_writer;
 
 /**
  * A committed snapshot: what its manifest says. It never changes. Threads may share it; it needs neither
- * dataset nor store to live on. The texts that it gives out live until it is freed. The manifest, the metadata and
- * the texts of files are made when they are first asked for; where there is no memory for one, the answer is NULL.
+ * dataset nor store to live on. The texts that it gives out live until it is freed. The manifest, the
+ * metadata and the texts of files are made when they are first asked for; where there is no memory for one,
+ * the answer is NULL.
  *
  * A manifest has at most 256 MiB. A longer one is LODE_ERR_CORRUPT where it is read, and
  * LODE_ERR_INVALID_ARGUMENT where it would be written. One that would take more than three times its size in
@@ -523,6 +777,18 @@ typedef struct lode_store lode_store;
  * a time.
  */
 typedef struct lode_string_iterator lode_string_iterator;
+
+/**
+ * A volume: a fixed address space in a store, filled in any order and committed in snapshots. Threads may
+ * share it. What was made from it keeps what it needs of it: it may be freed before them.
+ */
+typedef struct lode_volume lode_volume;
+
+/**
+ * A block that is staged: durable, and invisible until a commit names it. Any thread may use it; it needs
+ * neither volume nor store to live on.
+ */
+typedef struct lode_volume_block lode_volume_block;
 
 /**
  * The outcome of a call: below 0 a failure, 0 and above a success. Test `status < 0`, never
@@ -613,11 +879,16 @@ typedef struct lode_commit_options {
     int32_t attempt_base_ms;
     /** The longest pause, in milliseconds. 0: half a second. */
     int32_t attempt_cap_ms;
+    /**
+     * For lode_dataset_commit_parts: whether the files of each part are read and compared with their
+     * checksums before anything is decided; their sizes always are. 0: no, 1: yes.
+     */
+    int32_t verify_parts;
 } lode_commit_options;
 
 /** Initialises a lode_commit_options with the defaults, as lode_commit_options_init does. */
 #define LODE_COMMIT_OPTIONS_INIT \
-    {sizeof(lode_commit_options), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0}
+    {sizeof(lode_commit_options), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0}
 
 /** How to open a store. All zero but `struct_size`: no log. */
 typedef struct lode_store_options {
@@ -808,11 +1079,65 @@ typedef struct lode_dataset_options {
     const char *const *partition_keys;
     /** How many partition keys. */
     size_t partition_key_count;
+    /**
+     * For LODE_LAYOUT_HIVE: whether records that come one after another (lode_dataset_stream_write_records,
+     * a lode_record_writer, staging) go into their partitions as they come, each into a file that stays
+     * open. 0: no, such calls answer LODE_ERR_PARTITIONING_NOT_SUPPORTED and lode_dataset_write_records
+     * alone writes; 1: yes. The append that needs one file more than `max_open_partitions` syncs the file
+     * that was used least recently.
+     */
+    int32_t partition_streaming;
+    /**
+     * How many partitions have an open file at a time; each takes two descriptors, and memory: without
+     * compression 0.4 MiB, with gzip 1 MiB, with Zstandard at level 3 up to 5 MiB. 0: 64. If there are more
+     * partitions, those that are used least recently are finished, and get a further file when their next
+     * record comes.
+     */
+    int32_t max_open_partitions;
+    /**
+     * How many threads compress what is written through this handle, pushed, pulled, in partitions and as
+     * parts: the calling thread and `threads` - 1 others. 0 and 1: the calling thread alone, and no thread
+     * is started. Without a compressor there is nothing to share. Records keep their order; each 4 MiB of
+     * them become a frame or member of their own; memory grows by 9 MiB a thread.
+     */
+    int32_t threads;
+    /**
+     * Gives the other threads: has `task` called with `arg` exactly once, on another thread, now or later,
+     * and answers 0. Any other answer: `task` will not be called, and the calling thread does the work.
+     * Called on the thread that writes. A task never waits for another, and one that is called late finds
+     * nothing to do; it may be called after the writer, the dataset and the store were freed. NULL: the
+     * library starts threads, each of which ends with its task.
+     */
+    int32_t (*spawn)(void *ctx, void (*task)(void *arg), void *arg);
+    /** Handed to `spawn`. Borrowed until the dataset and all that was made from it are freed. */
+    void *spawn_ctx;
+    /**
+     * The columns of the records, as a JSON object: `{"fields": [{"name": "id", "type": "int64"}, …]}`, in which a
+     * field may also have `"nullable": true` and, of type bytes, `"json": "text"` or `"base64"`. Types: int32, int64,
+     * float32, float64, string, bool, bytes, timestamp. NUL-terminated UTF-8, borrowed for the call. With
+     * LODE_CODEC_PARQUET a write needs it or `arrow_schema`; with LODE_CODEC_JSONL it says how rows of Arrow arrays
+     * become objects, and how records are read as columns. NULL: none.
+     */
+    const char *schema_json;
+    /**
+     * The same as an Arrow schema: a struct of columns. Borrowed for the call, never released by it. NULL: none;
+     * not together with `schema_json`.
+     */
+    const struct ArrowSchema *arrow_schema;
+    /**
+     * A row group of a Parquet file ends when its encoded columns have so many bytes, or with 1,048,576 rows: 1 MiB to
+     * 1 GiB. Memory for writing is some 20 MiB more. 0: 32 MiB.
+     */
+    int64_t row_group_bytes;
+    /** One of LODE_SCHEMA_*. */
+    int32_t schema_types;
+    /** One of LODE_PARQUET_*: how the pages of a Parquet file are compressed. */
+    int32_t parquet_compression;
 } lode_dataset_options;
 
 /** Initialises a lode_dataset_options with the defaults, as lode_dataset_options_init does. */
 #define LODE_DATASET_OPTIONS_INIT \
-    {sizeof(lode_dataset_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0}
+    {sizeof(lode_dataset_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0}
 
 /**
  * A run of bytes that belongs to the side that gave it; it is not NUL-terminated. `data` may be NULL if
@@ -949,6 +1274,19 @@ typedef struct lode_blob_writer_options {
 #define LODE_BLOB_WRITER_OPTIONS_INIT \
     {sizeof(lode_blob_writer_options), 0}
 
+/** A comparison of a column with a value. A null satisfies none, nor does a float that is no number. */
+typedef struct lode_comparison {
+    /** The column's name; NUL-terminated UTF-8. Not NULL. */
+    const char *column;
+    /**
+     * The value as JSON: a number, true or false, or a string, with which a timestamp is compared as RFC 3339;
+     * NUL-terminated UTF-8. Not NULL.
+     */
+    const char *value_json;
+    /** One of LODE_COMPARE_*. */
+    int32_t operation;
+} lode_comparison;
+
 /** How to read a snapshot. All zero but `struct_size`: no limits, verified as the records stream. */
 typedef struct lode_read_options {
     /** sizeof(lode_read_options), as the caller was compiled. */
@@ -965,11 +1303,27 @@ typedef struct lode_read_options {
     lode_cancel_token *cancel;
     /** One of LODE_VERIFY_*. */
     int32_t verify;
+    /**
+     * The columns to read, in this order, for lode_dataset_read_arrow alone; `column_count` of them, NUL-terminated
+     * UTF-8, borrowed for the call. NULL: all.
+     */
+    const char *const *columns;
+    /** How many columns. */
+    size_t column_count;
+    /**
+     * Comparisons that the rows wanted satisfy, all of them: row groups in which by a file's statistics no row can
+     * are left out by lode_dataset_read_arrow; `comparison_count` of them, borrowed for the call. NULL: none.
+     */
+    const lode_comparison *comparisons;
+    /** How many comparisons. */
+    size_t comparison_count;
+    /** The most rows of a batch of lode_dataset_read_arrow; a batch may have fewer. 0: 65,536. */
+    int32_t batch_rows;
 } lode_read_options;
 
 /** Initialises a lode_read_options with the defaults, as lode_read_options_init does. */
 #define LODE_READ_OPTIONS_INIT \
-    {sizeof(lode_read_options), 0, NULL, 0}
+    {sizeof(lode_read_options), 0, NULL, 0, NULL, 0, NULL, 0, 0}
 
 /** How to look at a store. All zero but `struct_size`: datasets of the default layout. */
 typedef struct lode_catalog_options {
@@ -982,6 +1336,56 @@ typedef struct lode_catalog_options {
 /** Initialises a lode_catalog_options with the defaults, as lode_catalog_options_init does. */
 #define LODE_CATALOG_OPTIONS_INIT \
     {sizeof(lode_catalog_options), 0}
+
+/** How a clean-up is to be done. All zero but `struct_size`: what is older than a week is removed. */
+typedef struct lode_collect_options {
+    /** sizeof(lode_collect_options), as the caller was compiled. */
+    size_t struct_size;
+    /**
+     * Seconds: nothing that has stood unchanged for less is removed. At least 172800, which is 48 hours; 0:
+     * 7 days.
+     */
+    int64_t min_age_seconds;
+    /** 1: tell what would be removed, and remove nothing. 0: remove it. */
+    int32_t dry_run;
+} lode_collect_options;
+
+/** Initialises a lode_collect_options with the defaults, as lode_collect_options_init does. */
+#define LODE_COLLECT_OPTIONS_INIT \
+    {sizeof(lode_collect_options), 0, 0}
+
+/**
+ * How a volume is written. What is read follows each snapshot's own manifest. All zero but `struct_size`:
+ * checksum XXH3, full durability, as long as the volume is.
+ */
+typedef struct lode_volume_options {
+    /** sizeof(lode_volume_options), as the caller was compiled. */
+    size_t struct_size;
+    /**
+     * How long the address space is, in bytes, below 2^63: needed for the first commit; later it must be the
+     * same. 0: as the volume has it.
+     */
+    uint64_t total_length;
+    /** One of LODE_CHECKSUM_*. A volume keeps the algorithm of its first commit. */
+    int32_t checksum;
+    /** One of LODE_DURABILITY_*. */
+    int32_t durability;
+    /** As in lode_dataset_options. */
+    int32_t retry_attempts;
+    /** As in lode_dataset_options. */
+    int32_t retry_base_ms;
+    /** As in lode_dataset_options. */
+    int32_t retry_cap_ms;
+    /**
+     * How many blocks a snapshot may have. 0: 400,000, what the manifest of one snapshot holds on every
+     * store.
+     */
+    uint64_t max_blocks;
+} lode_volume_options;
+
+/** Initialises a lode_volume_options with the defaults, as lode_volume_options_init does. */
+#define LODE_VOLUME_OPTIONS_INIT \
+    {sizeof(lode_volume_options), 0, 0, 0, 0, 0, 0, 0}
 
 #ifdef __cplusplus
 extern "C" {
@@ -1238,6 +1642,48 @@ LODE_MUST_CHECK
 lode_status lode_store_open_memory(const lode_store_options *options,
                                    lode_store **store,
                                    lode_error **error);
+
+/**
+ * Opens a store by its URL: `file:///path`, `memory:`, or a bucket: `s3://bucket/prefix`, `gs://bucket/prefix` or
+ * `az://container/prefix`. Objects in a bucket are named by the prefix, "/" and their key. No request is made: what
+ * is wrong with credentials, endpoint or bucket shows with the first use. The first write of a handle tries, under the
+ * dataset's `_commits/.probe-*`, whether the service keeps the conditions that commits rest on
+ * (LODE_ERR_UNSUPPORTED if not).
+ *
+ * Settings are the members of a JSON object, and an unknown one is refused. For all buckets: "credentials"
+ * ("explicit", the default: from the settings alone; "environment": from the provider's chain of variables, files and
+ * metadata services; "anonymous"), "endpoint", "path_style" (true with an endpoint), "allow_http" (false), "ca_file"
+ * (PEM roots instead of the system's), "proxy_url" (none; the environment's is ignored), "request_timeout_ms" (30000),
+ * "transfer_timeout_ms" (300000, for bodies over 1 MiB), "connect_timeout_ms" (5000), "part_bytes" (8 MiB; 5 to 64 MiB),
+ * "spool_directory" (where data wait for the commit; without it they wait in memory and are sent part by part). For s3:
+ * "access_key_id", "secret_access_key", "session_token", "region" ("us-east-1"). For az: "account", and "access_key" or
+ * "sas_token". For gs: "service_account_json" (the text, not a path).
+ *
+ * A store in a bucket makes requests on the thread of the call that needs them, and no thread of its own. It belongs to
+ * the process that opened it: in a forked one its calls give LODE_ERR_FORKED. Resolving a host's name cannot be cut
+ * short by a deadline.
+ *
+ * @param url the URL; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param settings_json the settings, NUL-terminated UTF-8, borrowed for the call; no message and no log line shows a
+ *        value of them. NULL: none.
+ * @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (an unknown scheme or setting, which the message names, or a value that
+ *         does not fit), LODE_ERR_INVALID_PATH (the prefix), LODE_ERR_UNSUPPORTED (a bucket, in a build without the
+ *         feature object-store), LODE_ERR_NOT_FOUND, LODE_ERR_IO (a directory or a file that is named),
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_store_open_url(const char *url,
+                                const char *settings_json,
+                                const lode_store_options *options,
+                                const lode_call_options *call,
+                                lode_store **store,
+                                lode_error **error);
 
 /**
  * Frees the caller's handle of a store. What was opened on it goes on working.
@@ -1568,9 +2014,11 @@ void lode_dataset_options_init(lode_dataset_options *options, size_t struct_size
  *        to read.
  * @param dataset output: the dataset, which the caller owns and frees with lode_dataset_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value, or the partition
- *         key that cannot stand in a path), LODE_ERR_CODEC_REQUIRED (the hive layout without a codec),
- *         LODE_ERR_UNSUPPORTED (a codec or setting that this build lacks), LODE_ERR_NO_MEMORY.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value, or the partition key
+ *         that cannot stand in a path), LODE_ERR_CODEC_REQUIRED (the hive layout without a codec),
+ *         LODE_ERR_SCHEMA_INVALID and LODE_ERR_ARROW_TYPE (the schema; the message names the field),
+ *         LODE_ERR_UNSUPPORTED (a codec or setting that this build lacks, or Parquet with a compressor),
+ *         LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -1709,13 +2157,13 @@ lode_status lode_snapshot_find_producer(const lode_snapshot *snapshot,
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
- *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. Of the arguments:
- *         LODE_ERR_INVALID_ARGUMENT (also if the dataset has a codec), LODE_ERR_UNSUPPORTED,
- *         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED. Of the commit:
- *         LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE,
- *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
- *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO,
- *         LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *         LODE_ALREADY_COMMITTED: the producer's sequence was committed before; nothing was written, and
+ *         `snapshot` is the head that says so. Of the arguments: LODE_ERR_INVALID_ARGUMENT (also if the
+ *         dataset has a codec), LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID,
+ *         LODE_ERR_METADATA_RESERVED. Of the commit: LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD,
+ *         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
+ *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store:
+ *         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
  *
  * Any thread; several may write to one dataset at once. Since 0.1.0.
  */
@@ -1756,14 +2204,14 @@ lode_status lode_dataset_write_blob(lode_dataset *dataset,
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
- *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. Of the arguments:
- *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED,
- *         LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_CODEC_REQUIRED. Of the records:
- *         LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT,
- *         LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
- *         LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH,
- *         LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT,
- *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *         LODE_ALREADY_COMMITTED: the producer's sequence was committed before; nothing was written, and
+ *         `snapshot` is the head that says so. Of the arguments: LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID,
+ *         LODE_ERR_METADATA_RESERVED, LODE_ERR_CODEC_REQUIRED. Of the records: LODE_ERR_INVALID_RECORD,
+ *         LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD,
+ *         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
+ *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store:
+ *         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
  *
  * Any thread; several may write to one dataset at once. Since 0.1.0.
  */
@@ -1805,15 +2253,16 @@ void lode_record_iterator_init(lode_record_iterator *iterator, size_t struct_siz
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
- *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. Of the arguments:
- *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_NIL_ITERATOR,
- *         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED,
- *         LODE_ERR_CODEC_REQUIRED, LODE_ERR_CODEC_NOT_STREAMABLE, LODE_ERR_PARTITIONING_NOT_SUPPORTED. Of
- *         the records: LODE_ERR_ITERATOR, LODE_ERR_ITERATOR_CONTRACT, LODE_ERR_INVALID_RECORD,
- *         LODE_ERR_RECORD_TOO_LARGE. Of the commit: LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD,
- *         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
- *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store:
- *         LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
+ *         LODE_ALREADY_COMMITTED: the producer's sequence was committed before; nothing was written, and
+ *         `snapshot` is the head that says so. Of the arguments: LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_NIL_ITERATOR, LODE_ERR_METADATA_REQUIRED,
+ *         LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_CODEC_REQUIRED,
+ *         LODE_ERR_PARTITIONING_NOT_SUPPORTED. Of the records: LODE_ERR_ITERATOR,
+ *         LODE_ERR_ITERATOR_CONTRACT, LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE. Of the commit:
+ *         LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
+ *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT. Of the store: LODE_ERR_IO,
+ *         LODE_ERR_NO_SPACE, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_NO_MEMORY.
  *
  * Any thread; several may write to one dataset at once. Since 0.1.0.
  */
@@ -1824,6 +2273,27 @@ lode_status lode_dataset_stream_write_records(lode_dataset *dataset,
                                               const lode_commit_options *options,
                                               lode_snapshot **snapshot,
                                               lode_error **error);
+
+/**
+ * Pulls all records from an iterator into one part: all of them, or nothing; see lode_part.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param records the iterator; the struct is borrowed for the call, which calls `release` before it returns.
+ *        Not NULL.
+ * @param call_options deadline, cancel token, progress (records, their bytes, bytes stored). Borrowed for
+ *         the call. NULL: no limits.
+ * @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; else as lode_dataset_stream_write_records, but for what concerns metadata and commit.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_stage_records(lode_dataset *dataset,
+                                       const lode_record_iterator *records,
+                                       const lode_call_options *call_options,
+                                       lode_part **part,
+                                       lode_error **error);
 
 /**
  * Fills a source with the defaults: no callbacks.
@@ -1865,6 +2335,26 @@ lode_status lode_dataset_stream_write_blob(lode_dataset *dataset,
                                            lode_error **error);
 
 /**
+ * Pulls the bytes of a blob from a source into one part: all of them, or nothing; see lode_part.
+ *
+ * @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
+ * @param source the source; the struct is borrowed for the call, which calls `release` before it returns.
+ *        Not NULL.
+ * @param call_options deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
+ * @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; else as lode_dataset_stream_write_blob, but for what concerns metadata and commit.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_stage_blob(lode_dataset *dataset,
+                                    const lode_byte_source *source,
+                                    const lode_call_options *call_options,
+                                    lode_part **part,
+                                    lode_error **error);
+
+/**
  * Fills the options with the defaults: bad records fail their append.
  *
  * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
@@ -1882,7 +2372,7 @@ void lode_record_writer_options_init(lode_record_writer_options *options, size_t
  * @param writer output: the writer, which the caller owns and frees with lode_record_writer_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_CODEC_REQUIRED,
- *         LODE_ERR_CODEC_NOT_STREAMABLE, LODE_ERR_PARTITIONING_NOT_SUPPORTED, LODE_ERR_IO,
+ *         LODE_ERR_PARTITIONING_NOT_SUPPORTED, LODE_ERR_IO,
  *         LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
@@ -1966,7 +2456,7 @@ lode_status lode_record_writer_append_lines(lode_record_writer *writer,
                                             lode_error **error);
 
 /**
- * How many records are in.
+ * How many records are in. After a commit or an abort: how many were in then.
  *
  * @param writer the writer. NULL: see below.
  * @return the number of records; -1 if another call is using the writer, or `writer` is NULL.
@@ -1986,7 +2476,8 @@ int64_t lode_record_writer_record_count(const lode_record_writer *writer);
 int64_t lode_record_writer_skipped_count(const lode_record_writer *writer);
 
 /**
- * How many bytes the records that are in have, before compression.
+ * How many bytes the records that are in have, before compression. After a commit or an abort: how many they
+ * had then.
  *
  * @param writer the writer. NULL: see below.
  * @return bytes; -1 if another call is using the writer, or `writer` is NULL.
@@ -2012,12 +2503,13 @@ int64_t lode_record_writer_byte_count(const lode_record_writer *writer);
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
- *         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. LODE_ERR_INVALID_ARGUMENT,
- *         LODE_ERR_UNSUPPORTED, LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID,
- *         LODE_ERR_METADATA_RESERVED, LODE_ERR_STATE, LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD,
- *         LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY,
- *         LODE_ERR_NEEDS_REPAIR, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT,
- *         LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *         LODE_ALREADY_COMMITTED: the producer's sequence was committed before; nothing was written, and
+ *         `snapshot` is the head that says so. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_METADATA_REQUIRED, LODE_ERR_METADATA_INVALID, LODE_ERR_METADATA_RESERVED, LODE_ERR_STATE,
+ *         LODE_ERR_CONFLICT, LODE_ERR_SEQUENCE_TOO_OLD, LODE_ERR_COMMIT_UNKNOWN, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_BUSY, LODE_ERR_NEEDS_REPAIR,
+ *         LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_UNORDERABLE_PARENT, LODE_ERR_MANIFEST_INVALID,
+ *         LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -2150,6 +2642,194 @@ lode_status lode_blob_writer_abort(lode_blob_writer *writer, lode_error **error)
  * Cannot fail. One thread at a time. Since 0.1.0.
  */
 void lode_blob_writer_free(lode_blob_writer *writer);
+
+/**
+ * Makes the records that a writer has taken durable as a part, instead of committing them. The writer can
+ * then only be freed. If it fails the records are kept, and it may be repeated.
+ *
+ * @param writer the writer. Not NULL.
+ * @param call deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
+ * @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_STATE, LODE_ERR_COMMIT_UNKNOWN
+ *         (a commit was tried and is still in doubt), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_ABORTED, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_record_writer_stage(lode_record_writer *writer,
+                                     const lode_call_options *call,
+                                     lode_part **part,
+                                     lode_error **error);
+
+/**
+ * Makes the bytes that a writer has taken durable as a part, instead of committing them. The writer can then
+ * only be freed. If it fails the bytes are kept, and it may be repeated.
+ *
+ * @param writer the writer. Not NULL.
+ * @param call deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
+ * @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_record_writer_stage; LODE_ERR_STATE also if a write was taken in part only.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_blob_writer_stage(lode_blob_writer *writer,
+                                   const lode_call_options *call,
+                                   lode_part **part,
+                                   lode_error **error);
+
+/**
+ * A part that any process has staged, from the JSON that lode_part_json gave there. Nothing is read from the
+ * store: whether the part's files are there, and are what they should be, is checked by the commit.
+ *
+ * @param dataset the dataset that the part belongs to, opened with the layout, codec, compressor and
+ *         checksum that it was staged with. Not NULL.
+ * @param json the part's JSON; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (naming the field: it is no part, or none of this dataset as it
+ *         is opened), LODE_ERR_UNSUPPORTED (it is of the form of a later version), LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_part_from_json(lode_dataset *dataset,
+                                        const char *json,
+                                        lode_part **part,
+                                        lode_error **error);
+
+/**
+ * Commits parts as one new snapshot, in the order given: their records are read in that order. With expected
+ * parent, exactly-once key and all else that a commit has. The parts' files stay with any outcome, so
+ * that a commit that failed may be repeated; no part is committed twice.
+ *
+ * Each file is looked for (one request), and its size compared; with `verify_parts` its bytes are read and
+ * compared with its checksum. That no snapshot holds one of the parts already is found out by reading the
+ * manifests of the snapshots committed since the oldest part's writer was opened, each once a dataset
+ * handle.
+ *
+ * @param dataset the dataset that they belong to. Not NULL.
+ * @param parts `count` parts of this dataset, each once; borrowed for the call. NULL only if `count` is 0.
+ * @param count how many. 0: an empty snapshot. For a dataset of raw blobs, 1.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *         call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+ *         at most 128 levels, the object itself included.
+ * @param options as for any commit, and `verify_parts`. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *         not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ERR_INVALID_ARGUMENT: a part of another dataset or other options, or one that is given twice.
+ *         LODE_ERR_NOT_FOUND: a part's file is not there (discarded, removed by clean-up, or another
+ *         store's). LODE_ERR_CORRUPT: it has another size or checksum. LODE_ERR_PART_COMMITTED: the snapshot
+ *         of lode_error_snapshot_id holds one of them. LODE_ERR_STAGED_TOO_OLD: one was staged more than 24
+ *         hours ago. LODE_OK and all else as lode_dataset_stream_write_records, but for what concerns
+ *         records.
+ *
+ * Any thread; several may write to one dataset at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_commit_parts(lode_dataset *dataset,
+                                      const lode_part *const *parts,
+                                      size_t count,
+                                      const char *metadata_json,
+                                      const lode_commit_options *options,
+                                      lode_snapshot **snapshot,
+                                      lode_error **error);
+
+/**
+ * Removes the files of a part that will not be committed. Those that are gone already are fine. A part that
+ * a commit in doubt may hold (LODE_ERR_COMMIT_UNKNOWN) is discarded only after that commit is resolved.
+ *
+ * @param part the part; it stays valid until its free. Not NULL.
+ * @param call deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_PART_COMMITTED (the snapshot of lode_error_snapshot_id holds it: nothing is
+ *         removed), LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_ABORTED, LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_part_discard(const lode_part *part,
+                              const lode_call_options *call,
+                              lode_error **error);
+
+/**
+ * A part as one line of JSON, without a line break, to be sent anywhere and given to
+ * lode_dataset_part_from_json: path, size and checksum of each file, records, times, statistics, and when it
+ * was staged.
+ *
+ * @param part the part. NULL: see below.
+ * @return NUL-terminated UTF-8, owned by the part, until lode_part_free; NULL if `part` is NULL or there is
+ *         no memory.
+ *
+ * Any thread. Since 0.1.0.
+ */
+const char *lode_part_json(const lode_part *part);
+
+/**
+ * The id that a part's files lie under. It identifies the part.
+ *
+ * @param part the part. NULL: see below.
+ * @return NUL-terminated UTF-8, owned by the part, until lode_part_free; NULL if `part` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_part_id(const lode_part *part);
+
+/**
+ * How many records a part has; a raw blob counts 1.
+ *
+ * @param part the part. NULL: see below.
+ * @return the number of records; -1 if `part` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+int64_t lode_part_record_count(const lode_part *part);
+
+/**
+ * How many bytes the files of a part have as they are stored.
+ *
+ * @param part the part. NULL: see below.
+ * @return bytes; -1 if `part` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+int64_t lode_part_size(const lode_part *part);
+
+/**
+ * How many files a part has: one, unless its writer wrote several.
+ *
+ * @param part the part. NULL: see below.
+ * @return the number of files; 0 if `part` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+size_t lode_part_file_count(const lode_part *part);
+
+/**
+ * The store key of one of a part's files.
+ *
+ * @param part the part. NULL: see below.
+ * @param index which file, from 0.
+ * @return NUL-terminated UTF-8, owned by the part, until lode_part_free; NULL if `part` is NULL, `index` is
+ *         out of range, or there is no memory.
+ *
+ * Any thread. Since 0.1.0.
+ */
+const char *lode_part_file_path(const lode_part *part, size_t index);
+
+/**
+ * Frees a part's handle. Its files stay in the store.
+ *
+ * @param part the part; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_part_free(lode_part *part);
 
 /**
  * Finds the newest snapshot of a dataset, its head.
@@ -2373,8 +3053,8 @@ const char *lode_snapshot_compressor(const lode_snapshot *snapshot);
  * The metadata that came with the commit, as one JSON object with its keys sorted.
  *
  * @param snapshot the snapshot. NULL: see below.
- * @return UTF-8, owned by the snapshot, until lode_snapshot_free; "{}" if there is none; NULL if `snapshot` is
- *         NULL or memory ran out.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; "{}" if there is none; NULL if `snapshot`
+ *         is NULL or memory ran out.
  *
  * Cannot fail. Any thread. Since 0.1.0.
  */
@@ -2384,8 +3064,8 @@ const char *lode_snapshot_metadata_json(const lode_snapshot *snapshot);
  * The whole manifest, byte for byte as it is stored.
  *
  * @param snapshot the snapshot. NULL: see below.
- * @return JSON text, UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is NULL or memory
- *         ran out.
+ * @return JSON text, UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `snapshot` is NULL or
+ *         memory ran out.
  *
  * Cannot fail. Any thread. Since 0.1.0.
  */
@@ -2406,13 +3086,12 @@ size_t lode_snapshot_file_count(const lode_snapshot *snapshot);
  *
  * @param snapshot the snapshot. NULL: see below.
  * @param index the file's place in the manifest, from 0 to lode_snapshot_file_count - 1.
- * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range, `snapshot` is
- *         NULL or memory ran out.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range,
+ *         `snapshot` is NULL or memory ran out.
  *
  * Cannot fail. Any thread. Since 0.1.0.
  */
-const char *lode_snapshot_file_path(const lode_snapshot *snapshot,
-                                    size_t index);
+const char *lode_snapshot_file_path(const lode_snapshot *snapshot, size_t index);
 
 /**
  * Where another program finds a data file: an absolute path, as of the opening of the store.
@@ -2944,6 +3623,747 @@ lode_status lode_catalog_open_object(lode_catalog *catalog,
  * Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
  */
 void lode_catalog_free(lode_catalog *catalog);
+
+/**
+ * Checks a whole dataset against what the format promises, the oldest snapshot first: that its history is
+ * one unbroken chain, and, as `level` says, that its data files are there, are what was written, and hold
+ * their records. Nothing is repaired, nothing is written. Writers may be at work meanwhile. Memory grows
+ * with the number of snapshots, by some 100 bytes each.
+ *
+ * A snapshot that is decided and not published yet, because its writer died or is at work, is no finding.
+ * What the Go library has committed since the last commit of this library is checked, too.
+ *
+ * @param dataset the dataset, opened in its layout. Not NULL.
+ * @param level one of LODE_VERIFY_LEVEL_*; each includes those before it.
+ * @param finding called on the calling thread for each thing that is wrong: its kind, one of LODE_FINDING_*
+ *        (treat one that this header does not list as any other damage); the key of the object in the store;
+ *        the snapshot that it concerns, or NULL; and what is wrong, in words. The texts are NUL-terminated
+ *        UTF-8, borrowed for the callback. It answers 0 to go on; anything else ends the call with
+ *        LODE_ERR_ABORTED. NULL: only the outcome is wanted.
+ * @param ctx handed to `finding`.
+ * @param call deadline, cancel token and progress: snapshots and files, and bytes read. Borrowed for the
+ *        call. NULL: the defaults.
+ * @param findings output: how many things are wrong; written on success, and with LODE_ERR_CORRUPT. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: nothing is wrong; LODE_ERR_CORRUPT: something is (the message and the path are those of
+ *        the
+ *         first finding); LODE_ERR_NO_SNAPSHOTS: there is no such dataset; LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_ABORTED, LODE_ERR_IO (a failure that concerns no single object), LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_verify(lode_dataset *dataset,
+                                int32_t level,
+                                int32_t (*finding)(void *ctx,
+                                                   int32_t kind,
+                                                   const char *path,
+                                                   const char *snapshot_id,
+                                                   const char *message),
+                                void *ctx,
+                                const lode_call_options *call,
+                                uint64_t *findings,
+                                lode_error **error);
+
+/**
+ * Fills the options with the defaults: what is older than a week is removed.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_collect_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_collect_options_init(lode_collect_options *options, size_t struct_size);
+
+/**
+ * Removes what dead writers left in a dataset: temporary files; data files, staged parts included, and
+ * payload objects that no manifest and no commit slot names; probe keys; uploads in several requests that
+ * were never completed. Never a manifest, a slot or the pointer, nor what another program put there. Readers
+ * and writers may be at work meanwhile, and other clean-ups, too: nothing that is or becomes visible is
+ * removed, because a commit refuses data that was staged more than 24 hours ago (LODE_ERR_STAGED_TOO_OLD),
+ * and because on a filesystem a living writer holds a lock on what it has staged.
+ *
+ * @param dataset the dataset, opened in its layout. Not NULL.
+ * @param options how old something must be, and whether this is only a rehearsal. Borrowed for the call.
+ *        NULL: the defaults.
+ * @param removed called on the calling thread after each removal (with `dry_run`: for what would be
+ *        removed): its kind, one of LODE_GARBAGE_*; its key in the store, NUL-terminated UTF-8, borrowed for
+ *        the callback; its size in bytes; how many seconds it had stood unchanged by the store's own clock.
+ *        It answers 0 to go on; anything else ends the call with LODE_ERR_ABORTED. NULL: only the counts are
+ *        wanted.
+ * @param ctx handed to `removed`.
+ * @param call deadline, cancel token and progress. Borrowed for the call. NULL: the defaults.
+ * @param objects output: how many things were removed. NULL: not wanted.
+ * @param bytes output: how many bytes they had. NULL: not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_UNSUPPORTED: the store cannot tell how old its objects are (memory, callbacks);
+ *         LODE_ERR_CORRUPT, LODE_ERR_MANIFEST_INVALID, LODE_ERR_LAYOUT_MISMATCH: something that names data
+ *         cannot be read, and nothing was removed; LODE_ERR_INVALID_ARGUMENT (also for less than 48 hours),
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED (what was removed stays removed),
+ *         LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_collect(lode_dataset *dataset,
+                                 const lode_collect_options *options,
+                                 int32_t (*removed)(void *ctx,
+                                                    int32_t kind,
+                                                    const char *path,
+                                                    uint64_t size,
+                                                    int64_t age_seconds),
+                                 void *ctx,
+                                 const lode_call_options *call,
+                                 uint64_t *objects,
+                                 uint64_t *bytes,
+                                 lode_error **error);
+
+/**
+ * Fills the options with the defaults.
+ *
+ * @param options the caller's struct; its bytes need not be valid before. NULL: nothing happens.
+ * @param struct_size sizeof(lode_volume_options), in bytes; no more is written.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+void lode_volume_options_init(lode_volume_options *options, size_t struct_size);
+
+/**
+ * Opens a volume. Does no I/O: a volume need not be created, its first commit makes it.
+ *
+ * @param store the store; the volume keeps its own hold of it. Not NULL.
+ * @param volume_id the volume's id, of the same form as a dataset's; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL.
+ * @param options how it is written. Borrowed for the call. NULL: the defaults, which are enough to read.
+ * @param volume output: the volume, which the caller owns and frees with lode_volume_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value),
+ *        LODE_ERR_UNSUPPORTED,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_open(lode_store *store,
+                             const char *volume_id,
+                             const lode_volume_options *options,
+                             lode_volume **volume,
+                             lode_error **error);
+
+/**
+ * Frees the caller's handle of a volume. What was made from it goes on working.
+ *
+ * @param volume the volume; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
+ */
+void lode_volume_free(lode_volume *volume);
+
+/**
+ * Commits staged blocks, and all that the volume has, as one snapshot. Writers of ranges that do not overlap
+ * all get in, each on top of the other. Blocks that the head has already are left out; if it has all of
+ * them, nothing is written and the call returns LODE_ALREADY_COMMITTED, so that a commit may be repeated
+ * after a crash. Blocks of another process are read whole before, and compared with their length and
+ * checksum.
+ *
+ * @param volume the volume. Not NULL.
+ * @param blocks the blocks, in any order; the array is borrowed for the call, the blocks stay the caller's.
+ *        Not NULL.
+ * @param count how many blocks; at least 1.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+ *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved.
+ * @param options deadline, cancel token, expected parent, producer. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK, LODE_ALREADY_COMMITTED, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN;
+ *         LODE_ERR_OVERLAPPING_BLOCKS: two overlap, or one overlaps what the head has, perhaps from another
+ *         writer (the message names both ranges and the snapshot); LODE_ERR_INVALID_ARGUMENT: no block, one
+ *         of another volume, one that leaves the address space, or a first commit without `total_length`;
+ *         LODE_ERR_VOLUME_LENGTH_MISMATCH; LODE_ERR_VOLUME_TOO_FRAGMENTED; LODE_ERR_NOT_FOUND,
+ *         LODE_ERR_CORRUPT: a block of another process is not what it says; LODE_ERR_STAGED_TOO_OLD: one was
+ *         staged more than 24 hours ago; and all failures of a commit of lode_dataset_write_records.
+ *
+ * Any thread; several may write to one volume at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_commit(lode_volume *volume,
+                               const lode_volume_block *const *blocks,
+                               size_t count,
+                               const char *metadata_json,
+                               const lode_commit_options *options,
+                               lode_snapshot **snapshot,
+                               lode_error **error);
+
+/**
+ * Reads a range of a snapshot: all of it, or an error. That blocks cover it is known before the first is
+ * read; a hole is LODE_ERR_RANGE_MISSING, and never zeros.
+ *
+ * @param volume the volume. Not NULL.
+ * @param snapshot a snapshot of this volume. Not NULL.
+ * @param offset where the range begins, in bytes.
+ * @param buffer where the bytes go; written also when the call fails, and not to be used then. Not NULL.
+ * @param len how many bytes; at least 1.
+ * @param options deadline and cancel token; `verify`: with LODE_VERIFY_STREAMING blocks of up to 1 MiB, and
+ *        those that the call reads whole, are compared with their checksums, of larger ones read in part the
+ *        size; with LODE_VERIFY_FIRST every block that is touched is read whole and compared once per volume
+ *        handle; with LODE_VERIFY_SIZES sizes alone are. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_RANGE_MISSING (lode_error_offset is the first byte that no block covers),
+ *         LODE_ERR_INVALID_ARGUMENT (also for an empty range, one that leaves the address space, and
+ *         another's snapshot), LODE_ERR_CORRUPT (a block is missing, or has another size or checksum),
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread, several at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_read_at(lode_volume *volume,
+                                const lode_snapshot *snapshot,
+                                uint64_t offset,
+                                void *buffer,
+                                size_t len,
+                                const lode_read_options *options,
+                                lode_error **error);
+
+/**
+ * Checks all blocks of one snapshot: each is read whole and compared with its length and checksum.
+ * lode_volume_verify_history checks the whole history.
+ *
+ * @param volume the volume. Not NULL.
+ * @param snapshot a snapshot of this volume. Not NULL.
+ * @param options deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_CORRUPT (the first block that is missing or differs), LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_verify(lode_volume *volume,
+                               const lode_snapshot *snapshot,
+                               const lode_read_options *options,
+                               lode_error **error);
+
+/**
+ * How long the address space of a volume's snapshot is.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return its length in bytes; 0 for a dataset's snapshot, or if `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+uint64_t lode_snapshot_total_length(const lode_snapshot *snapshot);
+
+/**
+ * How many blocks a volume's snapshot has, those of its parent included.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @return the number of blocks; 0 for a dataset's snapshot, or if `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+size_t lode_snapshot_block_count(const lode_snapshot *snapshot);
+
+/**
+ * Where a block begins. Blocks are in the order of their offsets.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index which block, from 0.
+ * @return its offset in bytes; 0 if `index` is out of range or `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+uint64_t lode_snapshot_block_offset(const lode_snapshot *snapshot, size_t index);
+
+/**
+ * How long a block is.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index which block, from 0.
+ * @return its length in bytes; 0 if `index` is out of range or `snapshot` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+uint64_t lode_snapshot_block_length(const lode_snapshot *snapshot, size_t index);
+
+/**
+ * The key of a block's object in the store.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index which block, from 0.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range,
+ *        `snapshot` is NULL, or
+ *         there is no memory for it.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_snapshot_block_path(const lode_snapshot *snapshot, size_t index);
+
+/**
+ * Where another program finds a block's object, as an absolute path.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index which block, from 0.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the store has no such place,
+ *        `index` is out of
+ *         range, `snapshot` is NULL, or there is no memory for it.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_snapshot_block_location(const lode_snapshot *snapshot, size_t index);
+
+/**
+ * The checksum of a block's bytes, in lower-case hex.
+ *
+ * @param snapshot the snapshot. NULL: see below.
+ * @param index which block, from 0.
+ * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if there is none, `index` is out of
+ *        range,
+ *         `snapshot` is NULL, or there is no memory for it.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_snapshot_block_checksum(const lode_snapshot *snapshot, size_t index);
+
+/**
+ * Finds the first range at or after an offset that no block of a volume's snapshot covers. No I/O. Going on
+ * from its end gives the next; a snapshot without one is complete.
+ *
+ * @param snapshot the snapshot. Not NULL.
+ * @param from where to begin, in bytes.
+ * @param offset output: where the range begins; 0 with LODE_OK. NULL: not wanted.
+ * @param len output: how long it is; 0 with LODE_OK. NULL: not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_ITEM: there is one. LODE_OK: there is none, or it is a dataset's snapshot.
+ *        LODE_ERR_INVALID_ARGUMENT.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_snapshot_next_gap(const lode_snapshot *snapshot,
+                                   uint64_t from,
+                                   uint64_t *offset,
+                                   uint64_t *len,
+                                   lode_error **error);
+
+/**
+ * Stages bytes in memory as a block: durable when the call returns, and invisible until lode_volume_commit
+ * names it. Any number of threads and processes stage at once. Where the range was staged before with the
+ * same bytes, that object is taken over.
+ *
+ * @param volume the volume. Not NULL.
+ * @param offset where the block begins, in bytes.
+ * @param data the bytes, borrowed for the call. Not NULL.
+ * @param len how many bytes; at least 1, and no more than the address space has from `offset` on.
+ * @param call deadline, cancel token and progress. Borrowed for the call. NULL: the defaults.
+ * @param block output: the block, which the caller owns and frees with lode_volume_block_free. Not NULL.
+ * @param error output: the error, if the call fails; nothing is staged then. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also for no bytes, and a range that leaves the address space),
+ *         LODE_ERR_VOLUME_LENGTH_MISMATCH, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *         LODE_ERR_ABORTED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_SPACE,
+ *         LODE_ERR_NO_MEMORY.
+ *
+ * Any thread, several at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_stage_write_at(lode_volume *volume,
+                                       uint64_t offset,
+                                       const void *data,
+                                       size_t len,
+                                       const lode_call_options *call,
+                                       lode_volume_block **block,
+                                       lode_error **error);
+
+/**
+ * Stages exactly `len` bytes that a source gives as a block, in bounded memory.
+ *
+ * @param volume the volume. Not NULL.
+ * @param offset where the block begins, in bytes.
+ * @param len how many bytes; at least 1, at most 5 TiB, and no more than the address space has from `offset`
+ *        on.
+ * @param source the source; the struct is borrowed for the call, which calls `release` before it returns.
+ *        Not NULL.
+ * @param call deadline, cancel token and progress. Borrowed for the call. NULL: the defaults.
+ * @param block output: the block, which the caller owns and frees with lode_volume_block_free. Not NULL.
+ * @param error output: the error, if the call fails; nothing is staged then. NULL: not wanted.
+ * @return LODE_ERR_NIL_ITERATOR: there is no source, or it has no `read`. LODE_ERR_ITERATOR: it failed.
+ *         LODE_ERR_ITERATOR_CONTRACT: it answered more than `capacity`. LODE_ERR_INVALID_ARGUMENT: it gave
+ *         fewer bytes than `len`, or more. LODE_ERR_BUSY: another writer staged the range meanwhile; stage
+ *         it again. All else as lode_volume_stage_write_at.
+ *
+ * Any thread, several at once. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_stage_stream_at(lode_volume *volume,
+                                        uint64_t offset,
+                                        uint64_t len,
+                                        const lode_byte_source *source,
+                                        const lode_call_options *call,
+                                        lode_volume_block **block,
+                                        lode_error **error);
+
+/**
+ * Makes a block of what lode_volume_block_json told in another process, or before a restart. Does no I/O:
+ * the block is read and compared before it is committed.
+ *
+ * @param volume the volume. Not NULL.
+ * @param json the text; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param block output: the block, which the caller owns and frees with lode_volume_block_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (it is no such text, or leaves the address space),
+ *        LODE_ERR_INVALID_PATH
+ *         (its path is not that of its range in this volume), LODE_ERR_NO_MEMORY.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_block_from_json(lode_volume *volume,
+                                        const char *json,
+                                        lode_volume_block **block,
+                                        lode_error **error);
+
+/**
+ * A block as one line of JSON, with offset, length, path and checksum, which can be sent anywhere.
+ *
+ * @param block the block. NULL: see below.
+ * @return UTF-8, owned by the block, until lode_volume_block_free; NULL if `block` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+const char *lode_volume_block_json(const lode_volume_block *block);
+
+/**
+ * Where a block begins.
+ *
+ * @param block the block. NULL: see below.
+ * @return the offset in the volume, in bytes; 0 if `block` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+uint64_t lode_volume_block_offset(const lode_volume_block *block);
+
+/**
+ * How long a block is.
+ *
+ * @param block the block. NULL: see below.
+ * @return its length in bytes; 0 if `block` is NULL.
+ *
+ * Cannot fail. Any thread. Since 0.1.0.
+ */
+uint64_t lode_volume_block_length(const lode_volume_block *block);
+
+/**
+ * Frees the caller's handle of a block. The staged bytes stay in the store, invisible, until clean-up
+ * removes them.
+ *
+ * @param block the block; it is not valid afterwards. NULL: nothing happens.
+ *
+ * Cannot fail. Any thread, while no other call is being given this handle. Since 0.1.0.
+ */
+void lode_volume_block_free(lode_volume_block *block);
+
+/**
+ * Finds the newest snapshot of a volume, its head: as lode_dataset_find_latest.
+ *
+ * @param volume the volume. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_find_latest.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_find_latest(lode_volume *volume,
+                                    const lode_call_options *call,
+                                    lode_snapshot **snapshot,
+                                    lode_error **error);
+
+/**
+ * Finds one snapshot of a volume by its id: as lode_dataset_find_snapshot.
+ *
+ * @param volume the volume. Not NULL.
+ * @param snapshot_id the id; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_find_snapshot.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_find_snapshot(lode_volume *volume,
+                                      const char *snapshot_id,
+                                      const lode_call_options *call,
+                                      lode_snapshot **snapshot,
+                                      lode_error **error);
+
+/**
+ * Begins to list the snapshots of a volume, oldest first: as lode_dataset_list_snapshots.
+ *
+ * @param volume the volume. Not NULL.
+ * @param call deadline and cancel token, for this call and for each step. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
+ *        Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_list_snapshots.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_list_snapshots(lode_volume *volume,
+                                       const lode_call_options *call,
+                                       lode_snapshot_iterator **snapshots,
+                                       lode_error **error);
+
+/**
+ * Begins to list what is new in a volume since a snapshot, oldest first: as lode_dataset_list_changes.
+ *
+ * @param volume the volume. Not NULL.
+ * @param snapshot_id the last snapshot that the caller knows; NUL-terminated UTF-8, borrowed for the call.
+ *        NULL: none.
+ * @param call deadline and cancel token, for this call and for each step. Borrowed for the call. NULL: the
+ *        defaults.
+ * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
+ *        Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_list_changes.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_list_changes(lode_volume *volume,
+                                     const char *snapshot_id,
+                                     const lode_call_options *call,
+                                     lode_snapshot_iterator **snapshots,
+                                     lode_error **error);
+
+/**
+ * Resolves a commit of a volume that ended in LODE_ERR_COMMIT_UNKNOWN: as lode_dataset_resolve_commit.
+ * Repeating the commit with the same blocks does it, too.
+ *
+ * @param volume the volume. Not NULL.
+ * @param snapshot_id the snapshot in doubt, from lode_error_snapshot_id; NUL-terminated UTF-8, borrowed for
+ *        the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, if it is committed, which the caller owns. NULL: not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_resolve_commit.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_resolve_commit(lode_volume *volume,
+                                       const char *snapshot_id,
+                                       const lode_call_options *call,
+                                       lode_snapshot **snapshot,
+                                       lode_error **error);
+
+/**
+ * Makes a snapshot the head of its volume: the exit of LODE_ERR_NEEDS_REPAIR, as lode_dataset_adopt.
+ *
+ * @param volume the volume. Not NULL.
+ * @param snapshot_id the snapshot to be the head; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. NULL: not
+ *        wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_adopt.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_adopt(lode_volume *volume,
+                              const char *snapshot_id,
+                              const lode_call_options *call,
+                              lode_snapshot **snapshot,
+                              lode_error **error);
+
+/**
+ * Finds the newest snapshot of a volume that tells of a producer: as lode_dataset_find_producer.
+ *
+ * @param volume the volume. Not NULL.
+ * @param producer_id the producer; NUL-terminated UTF-8, borrowed for the call. Not NULL.
+ * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the snapshot, which the caller owns; NULL with LODE_NONE. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_find_producer.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_find_producer(lode_volume *volume,
+                                      const char *producer_id,
+                                      const lode_call_options *call,
+                                      lode_snapshot **snapshot,
+                                      lode_error **error);
+
+/**
+ * Checks the whole history of a volume, as lode_dataset_verify does a dataset's: each block once, and that
+ * each snapshot has the blocks of the one before it.
+ *
+ * @param volume the volume. Not NULL.
+ * @param level one of LODE_VERIFY_LEVEL_*; blocks have no records, so that the last two are the same.
+ * @param finding as for lode_dataset_verify. NULL: only the outcome is wanted.
+ * @param ctx handed to `finding`.
+ * @param call deadline, cancel token and progress. Borrowed for the call. NULL: the defaults.
+ * @param findings output: how many things are wrong; written on success, and with LODE_ERR_CORRUPT. NULL:
+ *        not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_verify.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_verify_history(lode_volume *volume,
+                                       int32_t level,
+                                       int32_t (*finding)(void *ctx,
+                                                          int32_t kind,
+                                                          const char *path,
+                                                          const char *snapshot_id,
+                                                          const char *message),
+                                       void *ctx,
+                                       const lode_call_options *call,
+                                       uint64_t *findings,
+                                       lode_error **error);
+
+/**
+ * Removes staged blocks that no snapshot names, and what else dead writers left in a volume: as
+ * lode_dataset_collect.
+ *
+ * @param volume the volume. Not NULL.
+ * @param options how old something must be, and whether this is only a rehearsal. Borrowed for the call.
+ *        NULL: the defaults.
+ * @param removed as for lode_dataset_collect. NULL: only the counts are wanted.
+ * @param ctx handed to `removed`.
+ * @param call deadline, cancel token and progress. Borrowed for the call. NULL: the defaults.
+ * @param objects output: how many things were removed. NULL: not wanted.
+ * @param bytes output: how many bytes they had. NULL: not wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return as lode_dataset_collect.
+ *
+ * Any thread. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_volume_collect(lode_volume *volume,
+                                const lode_collect_options *options,
+                                int32_t (*removed)(void *ctx,
+                                                   int32_t kind,
+                                                   const char *path,
+                                                   uint64_t size,
+                                                   int64_t age_seconds),
+                                void *ctx,
+                                const lode_call_options *call,
+                                uint64_t *objects,
+                                uint64_t *bytes,
+                                lode_error **error);
+
+/**
+ * Pulls all rows of an Arrow stream and commits them as one new snapshot: either all of them and a manifest, or
+ * nothing. One array of the stream is in memory at a time, beside the row group that is being gathered. Blocks
+ * until the commit is decided or has failed.
+ *
+ * Columns are found by name: those of the dataset's schema, or, if it has none, those of the stream. A column that
+ * is missing, or whose type the schema's does not take, is refused before the first array is pulled; further
+ * columns are ignored. Int32 takes narrower whole numbers, int64 also those of 32 bits, float64 takes float32, and
+ * strings and bytes come with offsets of 32 or 64 bits, as views or as dictionaries; timestamps of any unit must
+ * have a zone. A dataset of JSON lines takes a stream, too: each row becomes an object with the schema's fields.
+ *
+ * Checked of every array: lengths and offsets, UTF-8, nulls where the schema has none, the range of timestamps. How
+ * large a buffer really is cannot be seen through this interface: that they hold what lengths and offsets say is
+ * the producer's word.
+ *
+ * @param dataset the dataset. Not NULL.
+ * @param stream the stream, an initialised ArrowArrayStream. It is moved out: its `release` is NULL when the call
+ *        returns, with any outcome, and was called exactly once. Not NULL.
+ * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the call. Not
+ *        NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at most 128 levels,
+ *        the object itself included.
+ * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the defaults.
+ * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL: not
+ *        wanted.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed. LODE_ALREADY_COMMITTED: by
+ *         the same key before; nothing was written. LODE_ERR_NIL_ITERATOR (the stream is NULL, was released, or lacks
+ *         a callback), LODE_ERR_ITERATOR (it failed: lode_error_callback_code has its errno, the message its text),
+ *         LODE_ERR_ITERATOR_CONTRACT (an array that cannot be), LODE_ERR_ARROW_TYPE (names field and format),
+ *         LODE_ERR_SCHEMA_VIOLATION (a value that does not fit, naming field and row),
+ *         LODE_ERR_UNSUPPORTED (a build without the feature "parquet"); otherwise as
+ *         lode_dataset_stream_write_records.
+ *
+ * Any thread; the stream's callbacks come on it. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_stream_write_arrow(lode_dataset *dataset,
+                                            struct ArrowArrayStream *stream,
+                                            const char *metadata_json,
+                                            const lode_commit_options *options,
+                                            lode_snapshot **snapshot,
+                                            lode_error **error);
+
+/**
+ * Adds the rows of an Arrow array of structs, of which each field is a column. What is checked, and how columns are
+ * found, is told at lode_dataset_stream_write_arrow; the dataset must have been opened with a schema. Never syncs,
+ * and never waits for another writer.
+ *
+ * @param writer the writer. Not NULL.
+ * @param array the rows, an initialised ArrowArray. It is moved out: its `release` is NULL when the call returns, with
+ *        any outcome, and was called exactly once. Not NULL.
+ * @param schema the array's type, an initialised ArrowSchema; borrowed for the call and never released by it. Not NULL.
+ * @param taken output, also on failure: how many rows are in. 0 if the call fails with
+ *        LODE_ERR_SCHEMA_VIOLATION or before. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: all rows are in. LODE_ERR_SCHEMA_VIOLATION, LODE_ERR_ARROW_TYPE, LODE_ERR_ITERATOR_CONTRACT,
+ *         LODE_ERR_NO_SPACE: the writer stays usable. LODE_ERR_SCHEMA_REQUIRED, LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_STATE, LODE_ERR_IO, LODE_ERR_NO_MEMORY, LODE_ERR_UNSUPPORTED (a build without the feature
+ *         "parquet").
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_record_writer_append_arrow(lode_record_writer *writer,
+                                            struct ArrowArray *array,
+                                            const struct ArrowSchema *schema,
+                                            size_t *taken,
+                                            lode_error **error);
+
+/**
+ * Begins to read a snapshot as an Arrow stream: all columns, or those that the options name, in batches. Of a
+ * snapshot of JSON lines the columns are those of the dataset's schema. Opens the first file.
+ *
+ * Row groups of a Parquet file in which, by its statistics, no row can satisfy the options' comparisons are left
+ * out. Rows are not filtered: those that come may satisfy the comparisons or not. In memory are one row group's pages
+ * as they are read, and one batch.
+ *
+ * The stream's calls fail with EIO, or with ECANCELED after a deadline or a cancel token, and its `get_last_error`
+ * begins with the status, as in "CORRUPT: …"; a failure stays. With LODE_VERIFY_STREAMING the verdict on a file's
+ * checksum comes with its end.
+ *
+ * @param dataset the dataset that the snapshot belongs to; the stream keeps its own hold of it. Not NULL.
+ * @param snapshot the snapshot; the stream keeps its own hold of it. Not NULL.
+ * @param options deadline of each call, cancel token, what to verify, columns, rows of a batch, comparisons. Borrowed
+ *        for the call, but for the token, which the stream keeps its own hold of. NULL: the defaults.
+ * @param stream output: a place for a stream, which is written over without releasing what was there. The caller
+ *        owns the stream and releases it by its `release`, on any thread. Not written if the call fails. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also for a column that is not there), LODE_ERR_CODEC_REQUIRED (a raw
+ *         blob), LODE_ERR_SCHEMA_REQUIRED (JSON lines, and the dataset has no schema), LODE_ERR_ARROW_TYPE (a column
+ *         of a type that is not portable), LODE_ERR_INVALID_FORMAT (no Parquet file, or a damaged one),
+ *         LODE_ERR_CORRUPT, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_IO, LODE_ERR_NO_MEMORY,
+ *         LODE_ERR_UNSUPPORTED (also: a build without the feature "parquet").
+ *
+ * Any thread; the stream belongs to one at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_dataset_read_arrow(lode_dataset *dataset,
+                                    const lode_snapshot *snapshot,
+                                    const lode_read_options *options,
+                                    struct ArrowArrayStream *stream,
+                                    lode_error **error);
 
 #ifdef __cplusplus
 }  /* extern "C" */

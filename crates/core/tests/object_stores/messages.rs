@@ -10,7 +10,7 @@ use crate::servers;
 fn wrong_credentials_are_denied_access_and_no_secret_is_shown() {
     let Some(server) = servers::minio() else { return };
     let none = CallOptions::default();
-    for (id, secret) in [("nobody", "hidden-secret"), (servers::USER, "hidden-secret")] {
+    for (id, secret) in [("stranger", "hidden-secret"), (servers::USER, "hidden-secret")] {
         let settings = format!(
             r#"{{"endpoint": "{}", "allow_http": true, "access_key_id": "{id}", "secret_access_key": "{secret}"}}"#,
             server.url()
