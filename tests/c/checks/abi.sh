@@ -52,7 +52,7 @@ abi_break_is_found() {
     for change in \
         's/^#define LODE_ERR_CONFLICT (-80)/&\n#define LODE_ERR_NEW (-4711)/' \
         's/^void lode_error_free(lode_error \*error);/&\nvoid lode_error_new(lode_error *error);/' \
-        's/^    size_t partition_key_count;/&\n    int32_t new_field;/'; do
+        's/^} lode_dataset_options;/    int32_t new_field;\n&/'; do
         sed "$change" include/lode.h > "$today"
         ! cmp -s include/lode.h "$today" || { echo "$change changes nothing" && return 1; }
         compatible "$HERE/include/lode.h" "$today" || { echo "found, and is allowed: $change" && return 1; }
