@@ -122,6 +122,8 @@ mod tests {
     fn what_this_build_does_not_know_is_named() {
         let manifest = || Manifest::new(Layout::Hive, "events", "17", 7, FileFormat::default());
         for (unknown, what) in [
+            (Manifest { codec: Some("avro".into()), ..manifest() }, "the codec \"avro\""),
+            #[cfg(not(feature = "parquet"))]
             (Manifest { codec: Some("parquet".into()), ..manifest() }, "the codec \"parquet\""),
             (Manifest { compressor: "lz4".into(), ..manifest() }, "the compressor \"lz4\""),
             (Manifest { checksum_algorithm: Some("crc32".into()), ..manifest() }, "the checksum \"crc32\""),
