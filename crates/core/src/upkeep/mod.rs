@@ -1,5 +1,8 @@
-//! Upkeep of a dataset that is in use: checking all that is stored of it ([`verify`]), and removing what dead
-//! writers left ([`collect`]).
+//! Upkeep of a dataset that is in use: checking all that is stored of it ([`Dataset::verify`]), and removing what
+//! dead writers left ([`Dataset::collect`]).
+//!
+//! [`Dataset::verify`]: crate::dataset::Dataset::verify
+//! [`Dataset::collect`]: crate::dataset::Dataset::collect
 
 mod collect;
 mod verify;

@@ -89,7 +89,7 @@ fn the_go_library_and_this_one_alternate_on_one_bucket() {
         let found: Vec<_> = std::iter::from_fn(|| snapshots.next().unwrap()).collect();
         assert_eq!(found.iter().map(|snapshot| snapshot.id()).collect::<Vec<_>>(), expected, "{id}");
         for (snapshot, (name_of_it, record)) in found.iter().zip(&written) {
-            assert_eq!(records(&events, snapshot), [record.clone()], "{id}");
+            assert_eq!(records(&events, snapshot), std::slice::from_ref(record), "{id}");
             let theirs = go(name, &["read", &root, id, name_of_it], "");
             let theirs: serde_json::Value = serde_json::from_str(theirs.trim()).unwrap();
             assert_eq!(theirs, serde_json::from_str::<serde_json::Value>(record).unwrap(), "{id}");
