@@ -167,6 +167,11 @@ class Errors(unittest.TestCase):
 
 @unittest.skipUnless(hasattr(signal, "pthread_kill"), "no signals between threads")
 class Interrupts(StoreCase):
+    def setUp(self) -> None:
+        super().setUp()
+        # A background job of a shell ignores the signal, and so would the tests.
+        self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
+
     def interrupted(self, use, *arguments, **keywords) -> None:  # type: ignore[no-untyped-def]
         """The call, which waits for a pipe, ends by the interrupt that comes during it."""
 
