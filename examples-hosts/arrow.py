@@ -9,6 +9,7 @@ PyArrow and Polars come from PyPI.
 """
 
 import ctypes
+import os
 import sys
 
 
@@ -113,6 +114,7 @@ def main(library, root):
     lode = Lode(library)
     store, dataset, snapshot = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
     options = DatasetOptions(struct_size=ctypes.sizeof(DatasetOptions), codec=CODEC_PARQUET)
+    os.makedirs(root, exist_ok=True)
     lode.call("lode_store_open_filesystem", root.encode(), None, ctypes.byref(store))
     lode.call("lode_dataset_open", store, b"table", ctypes.byref(options), ctypes.byref(dataset))
 
