@@ -2671,7 +2671,7 @@ lode_status lode_record_writer_stage(lode_record_writer *writer,
  * @param call deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
  * @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return as lode_record_writer_stage; LODE_ERR_STATE also if a write was taken in part only.
+ * @return LODE_OK, and all else as lode_record_writer_stage; LODE_ERR_STATE also if a write was taken in part only.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -2766,7 +2766,7 @@ lode_status lode_part_discard(const lode_part *part,
  * @return NUL-terminated UTF-8, owned by the part, until lode_part_free; NULL if `part` is NULL or there is
  *         no memory.
  *
- * Any thread. Since 0.1.0.
+ * Cannot fail otherwise. Any thread. Since 0.1.0.
  */
 const char *lode_part_json(const lode_part *part);
 
@@ -2818,7 +2818,7 @@ size_t lode_part_file_count(const lode_part *part);
  * @return NUL-terminated UTF-8, owned by the part, until lode_part_free; NULL if `part` is NULL, `index` is
  *         out of range, or there is no memory.
  *
- * Any thread. Since 0.1.0.
+ * Cannot fail otherwise. Any thread. Since 0.1.0.
  */
 const char *lode_part_file_path(const lode_part *part, size_t index);
 
@@ -3989,7 +3989,7 @@ lode_status lode_volume_stage_write_at(lode_volume *volume,
  * @param call deadline, cancel token and progress. Borrowed for the call. NULL: the defaults.
  * @param block output: the block, which the caller owns and frees with lode_volume_block_free. Not NULL.
  * @param error output: the error, if the call fails; nothing is staged then. NULL: not wanted.
- * @return LODE_ERR_NIL_ITERATOR: there is no source, or it has no `read`. LODE_ERR_ITERATOR: it failed.
+ * @return LODE_OK. LODE_ERR_NIL_ITERATOR: there is no source, or no `read`. LODE_ERR_ITERATOR: it failed.
  *         LODE_ERR_ITERATOR_CONTRACT: it answered more than `capacity`. LODE_ERR_INVALID_ARGUMENT: it gave
  *         fewer bytes than `len`, or more. LODE_ERR_BUSY: another writer staged the range meanwhile; stage
  *         it again. All else as lode_volume_stage_write_at.
@@ -4072,7 +4072,7 @@ void lode_volume_block_free(lode_volume_block *block);
  * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
  * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return as lode_dataset_find_latest.
+ * @return LODE_OK; the other statuses are those of lode_dataset_find_latest.
  *
  * Any thread. Since 0.1.0.
  */
@@ -4090,7 +4090,7 @@ lode_status lode_volume_find_latest(lode_volume *volume,
  * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
  * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return as lode_dataset_find_snapshot.
+ * @return LODE_OK; the other statuses are those of lode_dataset_find_snapshot.
  *
  * Any thread. Since 0.1.0.
  */
@@ -4110,7 +4110,7 @@ lode_status lode_volume_find_snapshot(lode_volume *volume,
  * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
  *        Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return as lode_dataset_list_snapshots.
+ * @return LODE_OK; the other statuses are those of lode_dataset_list_snapshots.
  *
  * Any thread. Since 0.1.0.
  */
@@ -4131,7 +4131,7 @@ lode_status lode_volume_list_snapshots(lode_volume *volume,
  * @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
  *        Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return as lode_dataset_list_changes.
+ * @return LODE_OK; the other statuses are those of lode_dataset_list_changes.
  *
  * Any thread. Since 0.1.0.
  */
@@ -4152,7 +4152,7 @@ lode_status lode_volume_list_changes(lode_volume *volume,
  * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
  * @param snapshot output: the snapshot, if it is committed, which the caller owns. NULL: not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return as lode_dataset_resolve_commit.
+ * @return LODE_OK; the other statuses are those of lode_dataset_resolve_commit.
  *
  * Any thread. Since 0.1.0.
  */
@@ -4172,7 +4172,7 @@ lode_status lode_volume_resolve_commit(lode_volume *volume,
  * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. NULL: not
  *        wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return as lode_dataset_adopt.
+ * @return LODE_OK; the other statuses are those of lode_dataset_adopt.
  *
  * Any thread. Since 0.1.0.
  */
@@ -4191,7 +4191,7 @@ lode_status lode_volume_adopt(lode_volume *volume,
  * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
  * @param snapshot output: the snapshot, which the caller owns; NULL with LODE_NONE. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return as lode_dataset_find_producer.
+ * @return LODE_OK; the other statuses are those of lode_dataset_find_producer.
  *
  * Any thread. Since 0.1.0.
  */
@@ -4214,7 +4214,7 @@ lode_status lode_volume_find_producer(lode_volume *volume,
  * @param findings output: how many things are wrong; written on success, and with LODE_ERR_CORRUPT. NULL:
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return as lode_dataset_verify.
+ * @return LODE_OK; the other statuses are those of lode_dataset_verify.
  *
  * Any thread. Since 0.1.0.
  */
@@ -4244,7 +4244,7 @@ lode_status lode_volume_verify_history(lode_volume *volume,
  * @param objects output: how many things were removed. NULL: not wanted.
  * @param bytes output: how many bytes they had. NULL: not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return as lode_dataset_collect.
+ * @return LODE_OK; the other statuses are those of lode_dataset_collect.
  *
  * Any thread. Since 0.1.0.
  */

@@ -141,7 +141,7 @@ pub unsafe extern "C" fn lode_record_writer_stage(
 /// @param call deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
 /// @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return as lode_record_writer_stage; LODE_ERR_STATE also if a write was taken in part only.
+/// @return LODE_OK, and all else as lode_record_writer_stage; LODE_ERR_STATE also if a write was taken in part only.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -291,7 +291,7 @@ unsafe fn ask<T: Copy>(part: *const lode_part, none: T, what: impl FnOnce(&PartV
 /// @return NUL-terminated UTF-8, owned by the part, until lode_part_free; NULL if `part` is NULL or there is
 ///         no memory.
 ///
-/// Any thread. Since 0.1.0.
+/// Cannot fail otherwise. Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_part_json(part: *const lode_part) -> *const c_char {
     // SAFETY: NULL or a part, as lode.h asks.
@@ -353,7 +353,7 @@ pub unsafe extern "C" fn lode_part_file_count(part: *const lode_part) -> usize {
 /// @return NUL-terminated UTF-8, owned by the part, until lode_part_free; NULL if `part` is NULL, `index` is
 ///         out of range, or there is no memory.
 ///
-/// Any thread. Since 0.1.0.
+/// Cannot fail otherwise. Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_part_file_path(part: *const lode_part, index: usize) -> *const c_char {
     // SAFETY: NULL or a part, as lode.h asks.

@@ -94,7 +94,7 @@ pub unsafe extern "C" fn lode_volume_stage_write_at(
 /// @param call deadline, cancel token and progress. Borrowed for the call. NULL: the defaults.
 /// @param block output: the block, which the caller owns and frees with lode_volume_block_free. Not NULL.
 /// @param error output: the error, if the call fails; nothing is staged then. NULL: not wanted.
-/// @return LODE_ERR_NIL_ITERATOR: there is no source, or it has no `read`. LODE_ERR_ITERATOR: it failed.
+/// @return LODE_OK. LODE_ERR_NIL_ITERATOR: there is no source, or no `read`. LODE_ERR_ITERATOR: it failed.
 ///         LODE_ERR_ITERATOR_CONTRACT: it answered more than `capacity`. LODE_ERR_INVALID_ARGUMENT: it gave
 ///         fewer bytes than `len`, or more. LODE_ERR_BUSY: another writer staged the range meanwhile; stage
 ///         it again. All else as lode_volume_stage_write_at.

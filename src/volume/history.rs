@@ -20,7 +20,7 @@ use lode_core::dataset::Resolution;
 /// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
 /// @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return as lode_dataset_find_latest.
+/// @return LODE_OK; the other statuses are those of lode_dataset_find_latest.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn lode_volume_find_latest(
 /// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
 /// @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return as lode_dataset_find_snapshot.
+/// @return LODE_OK; the other statuses are those of lode_dataset_find_snapshot.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn lode_volume_find_snapshot(
 /// @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
 ///        Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return as lode_dataset_list_snapshots.
+/// @return LODE_OK; the other statuses are those of lode_dataset_list_snapshots.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn lode_volume_list_snapshots(
 /// @param snapshots output: the iterator, which the caller owns and frees with lode_snapshot_iterator_free.
 ///        Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return as lode_dataset_list_changes.
+/// @return LODE_OK; the other statuses are those of lode_dataset_list_changes.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -150,7 +150,7 @@ pub unsafe extern "C" fn lode_volume_list_changes(
 /// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
 /// @param snapshot output: the snapshot, if it is committed, which the caller owns. NULL: not wanted.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return as lode_dataset_resolve_commit.
+/// @return LODE_OK; the other statuses are those of lode_dataset_resolve_commit.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -187,7 +187,7 @@ pub unsafe extern "C" fn lode_volume_resolve_commit(
 /// @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free. NULL: not
 ///        wanted.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return as lode_dataset_adopt.
+/// @return LODE_OK; the other statuses are those of lode_dataset_adopt.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -218,7 +218,7 @@ pub unsafe extern "C" fn lode_volume_adopt(
 /// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
 /// @param snapshot output: the snapshot, which the caller owns; NULL with LODE_NONE. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return as lode_dataset_find_producer.
+/// @return LODE_OK; the other statuses are those of lode_dataset_find_producer.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -259,7 +259,7 @@ pub unsafe extern "C" fn lode_volume_find_producer(
 /// @param findings output: how many things are wrong; written on success, and with LODE_ERR_CORRUPT. NULL:
 ///        not wanted.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return as lode_dataset_verify.
+/// @return LODE_OK; the other statuses are those of lode_dataset_verify.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -302,7 +302,7 @@ pub unsafe extern "C" fn lode_volume_verify_history(
 /// @param objects output: how many things were removed. NULL: not wanted.
 /// @param bytes output: how many bytes they had. NULL: not wanted.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return as lode_dataset_collect.
+/// @return LODE_OK; the other statuses are those of lode_dataset_collect.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -159,7 +159,7 @@ static void collected(void)
     wanted.min_age_seconds = -1;
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "min_age_seconds is -1",
             lode_dataset_collect(dataset, &wanted, NULL, NULL, NULL, NULL, NULL, error));
-    wanted = (lode_collect_options)LODE_COLLECT_OPTIONS_INIT;
+    lode_collect_options_init(&wanted, sizeof wanted);
     wanted.dry_run = 2;
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "dry_run is 2", lode_dataset_collect(dataset, &wanted, NULL, NULL, NULL, NULL, NULL, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "dataset", lode_dataset_collect(NULL, NULL, NULL, NULL, NULL, NULL, NULL, error));

@@ -9,7 +9,8 @@ static lode_volume *open_volume(const char *id, uint64_t length)
 {
     lode_error *error = NULL;
     lode_volume *volume = NULL;
-    lode_volume_options options = LODE_VOLUME_OPTIONS_INIT;
+    lode_volume_options options;
+    lode_volume_options_init(&options, sizeof options);
     options.total_length = length;
     REQUIRE(lode_volume_open(store, id, &options, &volume, &error) == LODE_OK, "%s", lode_error_message(error));
     return volume;
