@@ -2320,7 +2320,7 @@ void lode_byte_source_init(lode_byte_source *source, size_t struct_size);
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_ERR_NIL_ITERATOR: there is no source, or it has no `read`. LODE_ERR_ITERATOR: it failed.
+ * @return LODE_OK. LODE_ERR_NIL_ITERATOR: there is no source, or no `read`. LODE_ERR_ITERATOR: it failed.
  *         LODE_ERR_ITERATOR_CONTRACT: it answered more than `capacity`. LODE_OK and all else as
  *         lode_dataset_write_blob.
  *
