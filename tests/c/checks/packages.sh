@@ -26,7 +26,9 @@ debian_packages() {
     local root=$OUT/deb/root packages arch
     packages=$OUT/deb/packages
     sh packaging/debian.sh "$packages" || return 1
-    lintian --allow-root --fail-on error,warning "$packages"/*.changes || { echo "lintian" && return 1; }
+    # Lintian leaves files behind in its directory for temporary files now and then.
+    mkdir -p "$OUT/deb/tmp" || return 1
+    TMPDIR=$OUT/deb/tmp lintian --allow-root --fail-on error,warning "$packages"/*.changes || { echo "lintian" && return 1; }
     mkdir -p "$root/var/lib/dpkg/info" "$root/var/lib/dpkg/updates" && touch "$root/var/lib/dpkg/status" || return 1
     # Into a root that has nothing else, so what they depend on is not there either.
     dpkg --root="$root" --log="$OUT/deb/log" --force-depends --install "$packages"/*.deb || return 1
