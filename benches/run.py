@@ -75,7 +75,7 @@ class Bench:
 
     def build(self):
         """Builds the library and all programs."""
-        command = ["cargo", "build", "--release", "--lib", "--bench", "compressors"]
+        command = ["sh", "packaging/release_build.sh", "cargo", "build", "--release", "--lib", "--bench", "compressors"]
         command.append("--message-format=json-render-diagnostics")
         library = None
         for line in must(command, cwd=REPOSITORY).splitlines():
