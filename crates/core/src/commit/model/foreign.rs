@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::go_compat::{Aging, Survey, Surveyed};
 use super::super::machine::{ManifestFacts, Read};
-use super::world::{Scenario, Step, World};
+use super::scenario::Scenario;
+use super::world::{Step, World};
 use crate::history::{Id, Slot, SlotKind};
 use crate::id::{Form, form};
 use crate::manifest::producers::Producers;

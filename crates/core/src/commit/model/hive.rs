@@ -2,7 +2,8 @@
 //! library's reader, and its writer where the pointer dangles, take a copy for the snapshot; its writer puts
 //! the manifest first.
 
-use super::world::{Scenario, World};
+use super::scenario::Scenario;
+use super::world::World;
 use crate::history::{Id, Slot, SlotKind};
 
 impl World {

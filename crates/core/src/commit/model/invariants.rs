@@ -2,7 +2,8 @@
 
 use super::foreign::{Reader, Stored, is_go};
 use super::look::Look;
-use super::world::{Doubt, Plan, Scenario, World, Writer};
+use super::scenario::{Doubt, Plan, Scenario};
+use super::world::{World, Writer};
 use crate::history::{Id, Slot, SlotKind};
 
 fn is_go_text(raw: &[u8]) -> bool {

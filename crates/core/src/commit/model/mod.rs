@@ -2,12 +2,15 @@
 //! does not answer, with crashes, a Go reader's repairs and resets of the pointer; breadth-first, so that the
 //! trace of a violation is a shortest one. And the mutants: seeded faults that the check must catch.
 
+mod answers;
 mod choices;
+mod endings;
 mod foreign;
 mod hive;
 mod invariants;
 mod look;
 mod restore;
+mod scenario;
 mod world;
 
 use std::collections::HashMap;
@@ -17,7 +20,8 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::machine::Mutant;
 use foreign::GoPlan;
-use world::{Doubt, Plan, Scenario, World};
+use scenario::{Doubt, Plan, Scenario};
+use world::World;
 
 struct Explored {
     states: usize,

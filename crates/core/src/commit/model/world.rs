@@ -2,74 +2,20 @@
 //! writers that crash, a Go reader that repairs the pointer, an operator that resets the pointer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
 
 use crate::history::{Id, Slot, SlotKind};
 use crate::id::compose;
 use crate::manifest::producers::Stamp;
 
 use super::super::machine::{
-    Ask, CheckHead, Conclusion, Dated, Drawn, Goal, HeadAnswer, Knowledge, Machine, ManifestAnswer, Mutant,
-    PartsAnswer, PauseAnswer, Pending, Publication, PutAnswer, Read, Reason, Request, SwapAnswer, SwapLatest,
-    SyncAnswer,
+    CheckHead, Dated, Drawn, Goal, HeadAnswer, Knowledge, Machine, ManifestAnswer, Mutant, PartsAnswer,
+    PauseAnswer, Pending, PutAnswer, Read, SwapAnswer, SwapLatest,
 };
+use super::answers::Answers;
 use super::choices::Choices;
-use super::foreign::{Go, GoPlan, Reader, Stored, is_go};
+use super::foreign::{Go, Reader, Stored, is_go};
 use super::look::Look;
-
-/// What is explored.
-#[derive(Clone)]
-pub struct Scenario {
-    /// Each writer: its clock, how many commits it makes, whether it repeats (or resolves) a commit in doubt.
-    pub writers: Vec<Plan>,
-    /// Requests that are refused, unanswered or delayed; deadlines; failed syncs.
-    pub faults: u8,
-    /// Writers that crash, and are replaced by fresh ones.
-    pub crashes: u8,
-    /// Runs of a Go reader, which repairs a dangling pointer.
-    pub repairs: u8,
-    /// How often a reader of this library looks for the newest snapshot.
-    pub looks: u8,
-    /// Resets of the pointer, to nothing or to any snapshot.
-    pub resets: u8,
-    /// How often the dataset is removed, or replaced by an older copy of itself, while no writer is at work.
-    /// Their handles stay open.
-    pub restores: u8,
-    /// The hive layout: a manifest's copies come first, and a writer may get no further. A Go reader takes a
-    /// copy for the snapshot.
-    pub hive: bool,
-    /// What the Go library's writer does.
-    pub go: GoPlan,
-    /// The seeded fault.
-    pub mutant: Option<Mutant>,
-}
-
-/// What a writer does.
-#[derive(Clone)]
-pub struct Plan {
-    /// Its clock stands still.
-    pub clock: i64,
-    /// How many commits.
-    pub commits: u8,
-    /// What it does about a commit in doubt.
-    pub doubt: Doubt,
-    /// It expects the head that it last committed itself, and after a conflict any.
-    pub expects: bool,
-    /// Its commits carry a producer's sequence, the number of the commit; one that crashed or is in doubt is
-    /// made again, by the same number.
-    pub produces: bool,
-    /// Told that the history needs repair, it chooses a head and commits then.
-    pub chooses: bool,
-    /// Each of its commits is made of one part, the same for all writers that have one, the other commits of
-    /// the same writer included.
-    pub has_part: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Doubt {
-    Repeat,
-    Resolve,
-}
+use super::scenario::{Doubt, Plan, Scenario};
 
 /// A writing request that has not arrived yet.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -83,11 +29,11 @@ pub(super) enum Delayed {
 pub(super) struct Writer {
     /// The machine of the commit under way, and what it waits for.
     pub(super) running: Option<(Machine, Pending)>,
-    knowledge: Knowledge,
-    commits: u8,
+    pub(super) knowledge: Knowledge,
+    pub(super) commits: u8,
     draws: u8,
     lives: u8,
-    last: Option<Id>,
+    pub(super) last: Option<Id>,
     pub(super) doubt: Option<Slot>,
 }
 
@@ -119,117 +65,6 @@ pub struct World {
     pub(super) owners: BTreeMap<u128, (usize, u8, u8)>,
     /// The nonces of attempts whose manifest names the part.
     pub(super) naming: BTreeSet<u128>,
-}
-
-/// The answers that a writer may get to its request, each of which is a step.
-struct Answers<'a> {
-    world: &'a World,
-    scenario: &'a Scenario,
-    index: usize,
-    machine: &'a Machine,
-    steps: &'a mut Vec<Step>,
-}
-
-impl Answers<'_> {
-    /// The machine gets this answer in this world.
-    fn push<Q: Request + Clone + Debug>(
-        &mut self,
-        ask: &Ask<Q>,
-        how: &str,
-        world: Result<World, String>,
-        answer: Q::Answer,
-    ) where
-        Q::Answer: Debug,
-    {
-        let label = format!("writer {}: {:?} {how} -> {answer:?}", self.index, ask.request);
-        let result = world.and_then(|mut world| {
-            let mut machine = self.machine.clone();
-            let pending = ask.clone().answer(&mut machine, answer);
-            world.go_on(self.scenario, self.index, machine, pending)?;
-            Ok(world)
-        });
-        self.steps.push((label, result));
-    }
-
-    fn plain<Q: Request + Clone + Debug>(&mut self, ask: &Ask<Q>, answer: Q::Answer)
-    where
-        Q::Answer: Debug,
-    {
-        self.push(ask, "", Ok(self.world.clone()), answer);
-    }
-
-    /// The same at the cost of a fault, if there is one left.
-    fn faulty<Q: Request + Clone + Debug>(&mut self, ask: &Ask<Q>, how: &str, answer: Q::Answer)
-    where
-        Q::Answer: Debug,
-    {
-        if self.world.faults > 0 {
-            let mut world = self.world.clone();
-            world.faults -= 1;
-            self.push(ask, how, Ok(world), answer);
-        }
-    }
-
-    fn synced<Q: Request<Answer = SyncAnswer> + Clone + Debug>(&mut self, ask: &Ask<Q>) {
-        self.plain(ask, SyncAnswer::Durable);
-        self.faulty(ask, "fails", SyncAnswer::Failed);
-    }
-
-    /// The ways in which a put may go.
-    fn put<Q: Request<Answer = PutAnswer> + Clone + Debug>(&mut self, ask: &Ask<Q>, request: &Delayed) {
-        let mut applied = self.world.clone();
-        match applied.apply_put(request) {
-            Err(fault) => self.push(ask, "", Err(fault), PutAnswer::Failed),
-            Ok(answer) => {
-                if self.world.faults > 0 {
-                    let mut faulty = applied.clone();
-                    faulty.faults -= 1;
-                    if matches!(request, Delayed::Slot(_)) && answer == PutAnswer::Done {
-                        self.push(ask, "is not durable", Ok(faulty.clone()), PutAnswer::Doubtful);
-                    }
-                    self.push(ask, "is applied, unanswered", Ok(faulty), PutAnswer::Unknown);
-                }
-                self.push(ask, "", Ok(applied), answer);
-            }
-        }
-        self.delay(ask, request, PutAnswer::Unknown);
-        self.faulty(ask, "is refused", PutAnswer::Failed);
-    }
-
-    /// The ways in which a swap may go.
-    fn swap(&mut self, ask: &Ask<SwapLatest>) {
-        let mut applied = self.world.clone();
-        match applied.apply_swap(&ask.request) {
-            Err(fault) => self.push(ask, "", Err(fault), SwapAnswer::Failed),
-            Ok(answer) => {
-                if self.world.faults > 0 {
-                    let mut faulty = applied.clone();
-                    faulty.faults -= 1;
-                    self.push(ask, "is applied, unanswered", Ok(faulty), SwapAnswer::Unknown);
-                }
-                self.push(ask, "", Ok(applied), answer);
-            }
-        }
-        self.delay(ask, &Delayed::Swap(ask.request.clone()), SwapAnswer::Unknown);
-        if self.world.faults > 0 {
-            let mut refused = self.world.clone();
-            refused.faults -= 1;
-            refused.look.end();
-            self.push(ask, "is refused", Ok(refused), SwapAnswer::Failed);
-        }
-    }
-
-    fn delay<Q: Request + Clone + Debug>(&mut self, ask: &Ask<Q>, request: &Delayed, answer: Q::Answer)
-    where
-        Q::Answer: Debug,
-    {
-        if self.world.faults > 0 {
-            let mut later = self.world.clone();
-            later.faults -= 1;
-            later.delayed.push(request.clone());
-            self.push(ask, "is delayed or lost", Ok(later), answer);
-        }
-    }
 }
 
 /// One step, and where it leads; or the fault that it shows.
@@ -447,7 +282,7 @@ impl World {
     }
 
     /// Does to the store what the request asks, and gives the store's answer.
-    fn apply_put(&mut self, request: &Delayed) -> Result<PutAnswer, String> {
+    pub(super) fn apply_put(&mut self, request: &Delayed) -> Result<PutAnswer, String> {
         match request {
             Delayed::Slot(slot) => {
                 if self.slots.contains_key(&slot.parent) {
@@ -476,7 +311,7 @@ impl World {
         }
     }
 
-    fn apply_swap(&mut self, swap: &SwapLatest) -> Result<SwapAnswer, String> {
+    pub(super) fn apply_swap(&mut self, swap: &SwapLatest) -> Result<SwapAnswer, String> {
         let SwapLatest { expected, value } = swap;
         if self.latest != *expected {
             return Ok(SwapAnswer::Mismatch(self.latest.clone()));
@@ -530,130 +365,6 @@ impl World {
         let pending = machine.start();
         writer.running = Some((machine, pending));
         Some(next)
-    }
-
-    /// Notes what a writer waits for after an answer; if the answer ends its commit, what it was told.
-    fn go_on(
-        &mut self,
-        scenario: &Scenario,
-        index: usize,
-        machine: Machine,
-        pending: Pending,
-    ) -> Result<(), String> {
-        let Pending::Finished(outcome) = pending else {
-            self.writers[index].running = Some((machine, pending));
-            return Ok(());
-        };
-        let writer = &mut self.writers[index];
-        if let Some(vanished) = &machine.knowledge().vanished {
-            assert!(writer.knowledge.head.as_ref().is_some_and(|head| head.id == *vanished));
-        }
-        writer.knowledge = Knowledge { vanished: None, ..machine.knowledge().clone() };
-        writer.running = None;
-        let ended = Some(machine);
-        match outcome {
-            Conclusion::Committed(slot, publication) => {
-                self.writers[index].last = Some(slot.child.clone());
-                if self.slots.get(&slot.parent) != Some(&slot) {
-                    return Err(format!("{} is acknowledged, but its slot is not its own", slot.child));
-                }
-                if publication == Publication::Published && !self.manifests.contains_key(&slot.child) {
-                    return Err(format!("{} is acknowledged as published, but has no manifest", slot.child));
-                }
-                if publication == Publication::Published
-                    && !self.disturbed
-                    && scenario.go.commits == 0
-                    && !self.points_at_or_beyond(&slot.child)
-                {
-                    return Err(format!(
-                        "{} is acknowledged as published, but the pointer is behind",
-                        slot.child
-                    ));
-                }
-                let alone = scenario.go.commits == 0 || scenario.go.turns;
-                if publication == Publication::BesideForeign && !self.disturbed && alone {
-                    return Err(format!(
-                        "{} is said to stand beside a foreign writer; there is none",
-                        slot.child
-                    ));
-                }
-                self.acknowledged.push(slot.child);
-            }
-            Conclusion::AlreadyCommitted(_) => {
-                let owner = (usize::MAX, 0, self.writers[index].commits);
-                let done = self.slots.values().any(|slot| self.owners.get(&slot.nonce) == Some(&owner));
-                if !done {
-                    return Err(format!(
-                        "writer {index} is told that its sequence is committed, but it is not"
-                    ));
-                }
-            }
-            Conclusion::NotCommitted(reason) => {
-                let right = match &reason {
-                    Reason::Failed => true,
-                    Reason::Conflict(_) => scenario.writers[index].expects,
-                    Reason::Busy(_) | Reason::Restless => scenario.go.commits > 0,
-                    Reason::NeedsRepair { .. } => self.needs_repair(),
-                    Reason::Vanished(id) => !self.path().iter().any(|(on, _)| on == id),
-                    Reason::PartCommitted(id) => self.slots_with_part().any(|slot| slot.child == *id),
-                    _ => false,
-                };
-                if !right {
-                    return Err(format!("writer {index} is told {reason:?}"));
-                }
-                self.refused_for_repair += u8::from(matches!(reason, Reason::NeedsRepair { .. }));
-                if scenario.writers[index].chooses && matches!(reason, Reason::NeedsRepair { .. }) {
-                    let choosing = self.has_choice(index);
-                    self.choose(index, &reason);
-                    self.writers[index].commits -= u8::from(!choosing && self.has_choice(index));
-                }
-                if let Reason::Vanished(_) = reason {
-                    // Its user opens the dataset again, and makes the commit once more.
-                    self.writers[index].knowledge = Knowledge::default();
-                    self.writers[index].commits -= 1;
-                }
-                if let Reason::Conflict(head) = reason {
-                    self.writers[index].last = head;
-                }
-                // Every attempt of this writer that is not acknowledged is refused by this answer.
-                let attempt = ended.as_ref().and_then(Machine::attempt);
-                if let Some(nonce) = attempt.map(|slot| slot.nonce) {
-                    if self.slots.values().any(|slot| slot.nonce == nonce) {
-                        return Err(format!("writer {index} is told that nothing was committed, but it was"));
-                    }
-                    self.refused.push(nonce);
-                }
-            }
-            Conclusion::Unknown(slot) => self.writers[index].doubt = Some(slot),
-            Conclusion::Detached(slot) => return Err(format!("{} is said to be detached", slot.child)),
-            Conclusion::Impossible => {
-                let Some(Goal::Resolve { id }) = ended.map(|machine| machine.goal().clone()) else {
-                    return Err("a commit ended as a resolution".into());
-                };
-                if self.slots.values().any(|slot| slot.child == id) {
-                    return Err(format!("{id} is said to be impossible, but it is committed"));
-                }
-                let open: Vec<u128> = self
-                    .delayed
-                    .iter()
-                    .filter_map(|request| match request {
-                        Delayed::Slot(slot) if slot.child == id => Some(slot.nonce),
-                        _ => None,
-                    })
-                    .collect();
-                self.refused.extend(open);
-            }
-            Conclusion::Resolved => {
-                let id = ended.map(|machine| machine.goal().clone());
-                let Some(Goal::Resolve { id }) = id else {
-                    return Err("a commit ended as a resolution".into());
-                };
-                self.acknowledged.push(id);
-            }
-            Conclusion::Undecided => {}
-            Conclusion::Adopted => self.chosen(index, ended.as_ref())?,
-        }
-        Ok(())
     }
 }
 
