@@ -159,6 +159,25 @@ impl Trial<'_> {
         Ok(keys)
     }
 
+    /// What is directly below a folder must be this; sorted.
+    fn expect_names(&self, folder: &str, expected: &[&str]) -> Result<()> {
+        self.check()?;
+        let mut found = Vec::new();
+        self.backend.list_names(self.context, folder, &mut |name| {
+            found.push(name.to_owned());
+            true
+        })?;
+        found.sort_unstable();
+        match found == expected {
+            true => Ok(()),
+            false => {
+                let what =
+                    format!("the names directly below {folder:?} are {found:?}, expected {expected:?}");
+                Err(broken(what))
+            }
+        }
+    }
+
     fn expect_listed(&self, prefix: &str, expected: &[String]) -> Result<()> {
         let found = self.list(prefix)?;
         if let Some(twice) = found.windows(2).find(|pair| pair[0] == pair[1]) {

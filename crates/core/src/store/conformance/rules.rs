@@ -1,7 +1,5 @@
 //! The rules, one by one.
 
-use std::ops::ControlFlow;
-
 use super::{Trial, broken, differ, pattern};
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
@@ -38,8 +36,12 @@ fn nothing_at_first(trial: &Trial<'_>) -> Result<()> {
     let key = trial.key("nothing");
     trial.expect_absent(&key, "it was never written")?;
     trial.expect_listed(&trial.root, &[])?;
+    trial.expect_names(&trial.root, &[])?;
     // What it has not it removes well.
-    trial.backend.delete(trial.context, &key)
+    trial.backend.delete(trial.context, &key)?;
+    let file = trial.key("file");
+    trial.write(&file, b"x")?;
+    trial.expect_absent(&trial.key("file/below/it"), "what is above it is an object")
 }
 
 fn a_put_is_there(trial: &Trial<'_>) -> Result<()> {
@@ -145,8 +147,16 @@ fn unseen_uploads(trial: &Trial<'_>) -> Result<()> {
     drop(upload);
     trial.expect_absent(&key, "its put was given up")?;
     trial.expect_listed(&trial.root, &[])?;
-    trial.write(&key, b"now")?;
-    trial.expect(&key, b"now")
+    let mut upload = trial.backend.upload(trial.context, &key, Durability::Full)?;
+    upload.write(trial.context, b"now ")?;
+    upload.start_writeback();
+    upload.write(trial.context, b"it is")?;
+    trial.expect_absent(&key, "its second put is not finished")?;
+    match upload.finish(trial.context) {
+        Put::Done => trial.expect(&key, b"now it is"),
+        Put::Exists => Err(broken(format_args!("the put of {key:?} finds the one that was given up"))),
+        Put::Failed(error) | Put::Unknown(error) | Put::Doubtful(error) => Err(error),
+    }
 }
 
 fn put_if_absent(trial: &Trial<'_>) -> Result<()> {
@@ -242,14 +252,14 @@ fn listings(trial: &Trial<'_>) -> Result<()> {
     trial.expect_listed(&trial.key("foo/"), &below)?;
     trial.expect_listed(&trial.key("foo/b/"), &below[1..])?;
     trial.expect_listed(&trial.key("none/"), &[])?;
-    let mut found = Vec::new();
-    trial.backend.list_names(trial.context, &trial.key("foo/"), &mut |name| {
-        found.push(name.to_owned());
-        true
-    })?;
-    found.sort_unstable();
-    if found != ["a", "b"] {
-        return Err(broken(format_args!("the names directly below {:?} are {found:?}", trial.key("foo/"))));
+    for (folder, names) in [
+        ("", &["f", "foo", "foo-bar", "foobar", "manifest.json"][..]),
+        ("foo/", &["a", "b"]),
+        ("foo/b/", &["c", "d"]),
+        ("none/", &[]),
+        ("f/", &[]),
+    ] {
+        trial.expect_names(&trial.key(folder), names)?;
     }
     // Many, so that a page that ends too early shows.
     let many: Vec<String> = (0..120).map(|n| trial.key(&format!("many/{n:03}"))).collect();
@@ -285,8 +295,14 @@ fn removals(trial: &Trial<'_>) -> Result<()> {
     trial.expect_listed(&trial.root, std::slice::from_ref(&neighbour))?;
     trial.backend.delete(trial.context, &key).map_err(|error| error.context("a second removal"))?;
     trial.expect(&neighbour, b"two")?;
+    trial.expect_names(&trial.key("d/"), &["stays"])?;
     trial.write(&key, b"three")?;
-    trial.expect(&key, b"three")
+    trial.expect(&key, b"three")?;
+    for key in [&key, &neighbour] {
+        trial.backend.delete(trial.context, key)?;
+    }
+    // A folder is there for as long as there is an object in it.
+    trial.expect_names(&trial.root, &[])
 }
 
 fn listing_starts(trial: &Trial<'_>) -> Result<()> {
@@ -337,13 +353,17 @@ fn listing_stops(trial: &Trial<'_>) -> Result<()> {
 }
 
 fn temporary_files(trial: &Trial<'_>) -> Result<()> {
-    let (hidden, shown) = (trial.key(&key::temporary_name()), trial.key("x.tmp"));
-    for key in [&hidden, &shown] {
+    // This library's, and the Go library's.
+    let hidden = [key::temporary_name(), ".lode-cas-123".to_owned()].map(|name| trial.key(&name));
+    let names = [".lode-kept", "x.tmp"];
+    let shown = names.map(|name| trial.key(name));
+    for key in hidden.iter().chain(&shown) {
         trial.write(key, b"x")?;
         trial.expect(key, b"x")?;
     }
-    trial.expect_listed(&trial.root, std::slice::from_ref(&shown))?;
-    trial.backend.delete(trial.context, &hidden)
+    trial.expect_listed(&trial.root, &shown)?;
+    trial.expect_names(&trial.root, &names)?;
+    hidden.iter().try_for_each(|key| trial.backend.delete(trial.context, key))
 }
 
 fn limits(trial: &Trial<'_>) -> Result<()> {
@@ -371,7 +391,8 @@ fn process_durability(trial: &Trial<'_>) -> Result<()> {
             put => return Err(broken(format_args!("a put of {key:?} answers {put:?}"))),
         }
     }
-    trial.expect(&key, b"one")
+    trial.expect(&key, b"one")?;
+    trial.backend.persist(trial.context, &key)
 }
 
 fn capabilities(trial: &Trial<'_>) -> Result<()> {
@@ -400,12 +421,16 @@ fn capabilities(trial: &Trial<'_>) -> Result<()> {
 
 fn invalid_keys(trial: &Trial<'_>) -> Result<()> {
     let (backend, context) = (trial.backend, trial.context);
-    for key in ["", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a/..", "a\0b"] {
-        let refused = |answer: Result<()>| match answer {
-            Err(error) if error.status() == Status::InvalidPath => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
-            Ok(()) => ControlFlow::Break(broken(format_args!("the key {key:?} is taken for one"))),
-        };
+    let refused = |key: &str, answer: Result<()>| match answer {
+        Err(error) if error.status() == Status::InvalidPath => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => Err(broken(format_args!("the key {key:?} is taken for one"))),
+    };
+    for prefix in ["../", "a/../", "a//", "//"] {
+        refused(prefix, backend.list(context, prefix, None, &mut |_| true))?;
+        refused(prefix, backend.list_names(context, prefix, &mut |_| true))?;
+    }
+    for key in ["", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a/..", "a\0b", "a\nb", "a\r"] {
         let put = match backend.put_if_absent(context, key, b"x", Durability::Full) {
             Put::Failed(error) => Err(error),
             _ => Ok(()),
@@ -425,9 +450,7 @@ fn invalid_keys(trial: &Trial<'_>) -> Result<()> {
             backend.delete(context, key),
             backend.persist(context, key),
         ];
-        if let ControlFlow::Break(error) = answers.into_iter().try_for_each(refused) {
-            return Err(error);
-        }
+        answers.into_iter().try_for_each(|answer| refused(key, answer))?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What every store must do, and what the one on a disk must do besides.
 
+mod conformance;
 mod counts;
 mod faults;
 mod interference;
@@ -7,7 +8,6 @@ mod power;
 mod races;
 mod real;
 mod simulated;
-mod statements;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -91,17 +91,6 @@ fn list(store: &dyn Backend, prefix: &str) -> Vec<String> {
     store.list(Context::unlimited(), prefix, None, all).expect("list");
     keys.sort();
     keys
-}
-
-fn names(store: &dyn Backend, prefix: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    let all = &mut |name: &str| {
-        names.push(name.to_owned());
-        true
-    };
-    store.list_names(Context::unlimited(), prefix, all).expect("list_names");
-    names.sort();
-    names
 }
 
 #[track_caller]
