@@ -4,9 +4,10 @@ use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
 use crate::arguments::Out;
-use crate::call::{Call, run};
+use crate::call::Call;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
+use crate::history;
 use crate::options::{Versioned, init, lode_call_options};
 use crate::panic::outside;
 use crate::status::{LODE_OK, lode_status};
@@ -173,10 +174,6 @@ pub unsafe extern "C" fn lode_dataset_collect(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        run("lode_dataset_collect", error, |this| {
-            let (objects, bytes) = (Out::reset(objects, 0), Out::reset(bytes, 0));
-            let dataset = this.shared(dataset.cast_const(), "dataset")?;
-            this.collecting(options, removed, ctx, call)?.run(dataset, &objects, &bytes)
-        })
+        history::collect("lode_dataset_collect", dataset, options, removed, ctx, call, objects, bytes, error)
     }
 }

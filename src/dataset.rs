@@ -20,15 +20,16 @@ use crate::arguments::Out;
 use crate::call::{Call, run};
 use crate::error::lode_error;
 use crate::handle::{self, Handle, Shared};
+use crate::history;
 use crate::options::{Versioned, init, lode_call_options};
-use crate::snapshot::{give_snapshot, lode_snapshot};
-use crate::status::{LODE_NOT_COMMITTED, LODE_OK, lode_status};
+use crate::snapshot::lode_snapshot;
+use crate::status::{LODE_OK, lode_status};
 use crate::store::lode_store;
 use lode_core::checksum::Checksum;
 use lode_core::codec::Codec;
 use lode_core::compress::Compressor;
 use lode_core::context::Retry;
-use lode_core::dataset::{Dataset, DatasetOptions, Resolution};
+use lode_core::dataset::{Dataset, DatasetOptions};
 use lode_core::error::{Error, Result};
 use lode_core::layout::Layout;
 use lode_core::store::Durability;
@@ -443,19 +444,7 @@ pub unsafe extern "C" fn lode_dataset_resolve_commit(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        run("lode_dataset_resolve_commit", error, |this| {
-            let snapshot = Out::reset(snapshot, std::ptr::null_mut());
-            let dataset = this.shared(dataset.cast_const(), "dataset")?.clone();
-            let id = this.text(snapshot_id, "snapshot_id")?;
-            let options = this.call_options(call)?;
-            match dataset.resolve_commit(id, &options)? {
-                Resolution::Committed(committed) => {
-                    give_snapshot(committed, &snapshot)?;
-                    Ok(LODE_OK)
-                }
-                Resolution::NotCommitted => Ok(LODE_NOT_COMMITTED),
-            }
-        })
+        history::resolve_commit("lode_dataset_resolve_commit", dataset, snapshot_id, call, snapshot, error)
     }
 }
 

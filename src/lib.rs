@@ -68,6 +68,7 @@ mod arrow;
 mod call;
 mod callback_store;
 mod handle;
+mod history;
 mod panic;
 mod pull_guard;
 mod strings;

@@ -7,6 +7,7 @@ use crate::call::run;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
 use crate::handle::{self, Exclusive, Handle};
+use crate::history;
 use crate::options::lode_call_options;
 use crate::snapshot::{give_snapshot, lode_snapshot};
 use crate::status::{LODE_ITEM, LODE_OK, lode_status};
@@ -45,16 +46,7 @@ pub unsafe extern "C" fn lode_dataset_find_latest(
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
-    unsafe {
-        run("lode_dataset_find_latest", error, |this| {
-            let snapshot = Out::reset(snapshot, std::ptr::null_mut());
-            let dataset = this.shared(dataset.cast_const(), "dataset")?;
-            let options = this.call_options(call)?;
-            let snapshot = snapshot.required(this, "snapshot")?;
-            give_snapshot(dataset.latest(&options)?, &snapshot)?;
-            Ok(LODE_OK)
-        })
-    }
+    unsafe { history::find_latest("lode_dataset_find_latest", dataset, call, snapshot, error) }
 }
 
 /// Finds one snapshot of a dataset by its id.
@@ -79,15 +71,7 @@ pub unsafe extern "C" fn lode_dataset_find_snapshot(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        run("lode_dataset_find_snapshot", error, |this| {
-            let snapshot = Out::reset(snapshot, std::ptr::null_mut());
-            let dataset = this.shared(dataset.cast_const(), "dataset")?;
-            let id = this.text(snapshot_id, "snapshot_id")?;
-            let options = this.call_options(call)?;
-            let snapshot = snapshot.required(this, "snapshot")?;
-            give_snapshot(dataset.snapshot(id, &options)?, &snapshot)?;
-            Ok(LODE_OK)
-        })
+        history::find_snapshot("lode_dataset_find_snapshot", dataset, snapshot_id, call, snapshot, error)
     }
 }
 
@@ -114,16 +98,7 @@ pub unsafe extern "C" fn lode_dataset_list_snapshots(
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
-    unsafe {
-        run("lode_dataset_list_snapshots", error, |this| {
-            let snapshots = Out::reset(snapshots, std::ptr::null_mut());
-            let dataset = this.shared(dataset.cast_const(), "dataset")?;
-            let options = this.call_options(call)?;
-            let snapshots = snapshots.required(this, "snapshots")?;
-            snapshots.set(handle::give(dataset.snapshots(&options)?)?);
-            Ok(LODE_OK)
-        })
-    }
+    unsafe { history::list_snapshots("lode_dataset_list_snapshots", dataset, call, snapshots, error) }
 }
 
 /// Begins to list what is new in a dataset: the snapshots after a given one, oldest first. The last one is
@@ -158,15 +133,7 @@ pub unsafe extern "C" fn lode_dataset_list_changes(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        run("lode_dataset_list_changes", error, |this| {
-            let snapshots = Out::reset(snapshots, std::ptr::null_mut());
-            let dataset = this.shared(dataset.cast_const(), "dataset")?;
-            let since = this.optional_text(snapshot_id, "snapshot_id")?;
-            let options = this.call_options(call)?;
-            let snapshots = snapshots.required(this, "snapshots")?;
-            snapshots.set(handle::give(dataset.changes_since(since, &options)?)?);
-            Ok(LODE_OK)
-        })
+        history::list_changes("lode_dataset_list_changes", dataset, snapshot_id, call, snapshots, error)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::ffi::{c_char, c_void};
 
 use crate::arguments::Out;
-use crate::call::{Call, run};
+use crate::call::Call;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
+use crate::history;
 use crate::options::lode_call_options;
 use crate::panic::outside;
 use crate::status::{LODE_OK, lode_status};
@@ -171,11 +172,5 @@ pub unsafe extern "C" fn lode_dataset_verify(
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
-    unsafe {
-        run("lode_dataset_verify", error, |this| {
-            let findings = Out::reset(findings, 0);
-            let dataset = this.shared(dataset.cast_const(), "dataset")?;
-            this.verify(dataset, level, finding, ctx, call, &findings)
-        })
-    }
+    unsafe { history::verify("lode_dataset_verify", dataset, level, finding, ctx, call, findings, error) }
 }

@@ -2,13 +2,12 @@
 
 use std::ffi::c_char;
 
-use crate::arguments::Out;
-use crate::call::run;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
+use crate::history;
 use crate::options::lode_call_options;
-use crate::snapshot::{give_snapshot, lode_snapshot};
-use crate::status::{LODE_OK, lode_status};
+use crate::snapshot::lode_snapshot;
+use crate::status::lode_status;
 
 /// Makes a snapshot the head of its dataset: the exit of LODE_ERR_NEEDS_REPAIR, whose message names the heads
 /// to choose from. The snapshot's ancestors stay with it; snapshots that are none of them can still be read
@@ -40,14 +39,5 @@ pub unsafe extern "C" fn lode_dataset_adopt(
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
-    unsafe {
-        run("lode_dataset_adopt", error, |this| {
-            let snapshot = Out::reset(snapshot, std::ptr::null_mut());
-            let dataset = this.shared(dataset.cast_const(), "dataset")?;
-            let id = this.text(snapshot_id, "snapshot_id")?;
-            let options = this.call_options(call)?;
-            give_snapshot(dataset.adopt(id, &options)?, &snapshot)?;
-            Ok(LODE_OK)
-        })
-    }
+    unsafe { history::adopt("lode_dataset_adopt", dataset, snapshot_id, call, snapshot, error) }
 }

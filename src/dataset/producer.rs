@@ -6,8 +6,9 @@ use crate::arguments::Out;
 use crate::call::run;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
+use crate::history;
 use crate::options::lode_call_options;
-use crate::snapshot::{give_snapshot, lode_snapshot};
+use crate::snapshot::lode_snapshot;
 use crate::status::{LODE_NONE, LODE_OK, lode_status};
 
 /// Finds the newest snapshot if it tells of this producer, as a producer asks after a restart;
@@ -36,20 +37,7 @@ pub unsafe extern "C" fn lode_dataset_find_producer(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        run("lode_dataset_find_producer", error, |this| {
-            let snapshot = Out::reset(snapshot, std::ptr::null_mut());
-            let dataset = this.shared(dataset.cast_const(), "dataset")?;
-            let producer = this.text(producer_id, "producer_id")?;
-            let options = this.call_options(call)?;
-            let snapshot = snapshot.required(this, "snapshot")?;
-            match dataset.producer_position(producer, &options)? {
-                Some(found) => {
-                    give_snapshot(found, &snapshot)?;
-                    Ok(LODE_OK)
-                }
-                None => Ok(LODE_NONE),
-            }
-        })
+        history::find_producer("lode_dataset_find_producer", dataset, producer_id, call, snapshot, error)
     }
 }
 

@@ -3,16 +3,13 @@
 use std::ffi::{c_char, c_void};
 
 use super::lode_volume;
-use crate::arguments::Out;
-use crate::call::run;
 use crate::collect::lode_collect_options;
 use crate::error::lode_error;
-use crate::handle;
+use crate::history;
 use crate::options::lode_call_options;
-use crate::snapshot::{give_snapshot, lode_snapshot};
+use crate::snapshot::lode_snapshot;
 use crate::snapshot_iterator::lode_snapshot_iterator;
-use crate::status::{LODE_NONE, LODE_NOT_COMMITTED, LODE_OK, lode_status};
-use lode_core::dataset::Resolution;
+use crate::status::lode_status;
 
 /// Finds the newest snapshot of a volume, its head: as lode_dataset_find_latest.
 ///
@@ -31,16 +28,7 @@ pub unsafe extern "C" fn lode_volume_find_latest(
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
-    unsafe {
-        run("lode_volume_find_latest", error, |this| {
-            let snapshot = Out::reset(snapshot, std::ptr::null_mut());
-            let volume = this.shared(volume.cast_const(), "volume")?;
-            let options = this.call_options(call)?;
-            let snapshot = snapshot.required(this, "snapshot")?;
-            give_snapshot(volume.latest(&options)?, &snapshot)?;
-            Ok(LODE_OK)
-        })
-    }
+    unsafe { history::find_latest("lode_volume_find_latest", volume, call, snapshot, error) }
 }
 
 /// Finds one snapshot of a volume by its id: as lode_dataset_find_snapshot.
@@ -62,17 +50,7 @@ pub unsafe extern "C" fn lode_volume_find_snapshot(
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
-    unsafe {
-        run("lode_volume_find_snapshot", error, |this| {
-            let snapshot = Out::reset(snapshot, std::ptr::null_mut());
-            let volume = this.shared(volume.cast_const(), "volume")?;
-            let id = this.text(snapshot_id, "snapshot_id")?;
-            let options = this.call_options(call)?;
-            let snapshot = snapshot.required(this, "snapshot")?;
-            give_snapshot(volume.snapshot(id, &options)?, &snapshot)?;
-            Ok(LODE_OK)
-        })
-    }
+    unsafe { history::find_snapshot("lode_volume_find_snapshot", volume, snapshot_id, call, snapshot, error) }
 }
 
 /// Begins to list the snapshots of a volume, oldest first: as lode_dataset_list_snapshots.
@@ -94,16 +72,7 @@ pub unsafe extern "C" fn lode_volume_list_snapshots(
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
-    unsafe {
-        run("lode_volume_list_snapshots", error, |this| {
-            let snapshots = Out::reset(snapshots, std::ptr::null_mut());
-            let volume = this.shared(volume.cast_const(), "volume")?;
-            let options = this.call_options(call)?;
-            let snapshots = snapshots.required(this, "snapshots")?;
-            snapshots.set(handle::give(volume.snapshots(&options)?)?);
-            Ok(LODE_OK)
-        })
-    }
+    unsafe { history::list_snapshots("lode_volume_list_snapshots", volume, call, snapshots, error) }
 }
 
 /// Begins to list what is new in a volume since a snapshot, oldest first: as lode_dataset_list_changes.
@@ -128,17 +97,7 @@ pub unsafe extern "C" fn lode_volume_list_changes(
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
-    unsafe {
-        run("lode_volume_list_changes", error, |this| {
-            let snapshots = Out::reset(snapshots, std::ptr::null_mut());
-            let volume = this.shared(volume.cast_const(), "volume")?;
-            let since = this.optional_text(snapshot_id, "snapshot_id")?;
-            let options = this.call_options(call)?;
-            let snapshots = snapshots.required(this, "snapshots")?;
-            snapshots.set(handle::give(volume.changes_since(since, &options)?)?);
-            Ok(LODE_OK)
-        })
-    }
+    unsafe { history::list_changes("lode_volume_list_changes", volume, snapshot_id, call, snapshots, error) }
 }
 
 /// Resolves a commit of a volume that ended in LODE_ERR_COMMIT_UNKNOWN: as lode_dataset_resolve_commit.
@@ -163,19 +122,7 @@ pub unsafe extern "C" fn lode_volume_resolve_commit(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        run("lode_volume_resolve_commit", error, |this| {
-            let snapshot = Out::reset(snapshot, std::ptr::null_mut());
-            let volume = this.shared(volume.cast_const(), "volume")?.clone();
-            let id = this.text(snapshot_id, "snapshot_id")?;
-            let options = this.call_options(call)?;
-            match volume.resolve_commit(id, &options)? {
-                Resolution::Committed(committed) => {
-                    give_snapshot(committed, &snapshot)?;
-                    Ok(LODE_OK)
-                }
-                Resolution::NotCommitted => Ok(LODE_NOT_COMMITTED),
-            }
-        })
+        history::resolve_commit("lode_volume_resolve_commit", volume, snapshot_id, call, snapshot, error)
     }
 }
 
@@ -199,16 +146,7 @@ pub unsafe extern "C" fn lode_volume_adopt(
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
-    unsafe {
-        run("lode_volume_adopt", error, |this| {
-            let snapshot = Out::reset(snapshot, std::ptr::null_mut());
-            let volume = this.shared(volume.cast_const(), "volume")?;
-            let id = this.text(snapshot_id, "snapshot_id")?;
-            let options = this.call_options(call)?;
-            give_snapshot(volume.adopt(id, &options)?, &snapshot)?;
-            Ok(LODE_OK)
-        })
-    }
+    unsafe { history::adopt("lode_volume_adopt", volume, snapshot_id, call, snapshot, error) }
 }
 
 /// Finds the newest snapshot of a volume that tells of a producer: as lode_dataset_find_producer.
@@ -230,22 +168,7 @@ pub unsafe extern "C" fn lode_volume_find_producer(
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
-    unsafe {
-        run("lode_volume_find_producer", error, |this| {
-            let snapshot = Out::reset(snapshot, std::ptr::null_mut());
-            let volume = this.shared(volume.cast_const(), "volume")?;
-            let producer = this.text(producer_id, "producer_id")?;
-            let options = this.call_options(call)?;
-            let snapshot = snapshot.required(this, "snapshot")?;
-            match volume.producer_position(producer, &options)? {
-                Some(found) => {
-                    give_snapshot(found, &snapshot)?;
-                    Ok(LODE_OK)
-                }
-                None => Ok(LODE_NONE),
-            }
-        })
-    }
+    unsafe { history::find_producer("lode_volume_find_producer", volume, producer_id, call, snapshot, error) }
 }
 
 /// Checks the whole history of a volume, as lode_dataset_verify does a dataset's: each block once, and that
@@ -282,11 +205,7 @@ pub unsafe extern "C" fn lode_volume_verify_history(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        run("lode_volume_verify_history", error, |this| {
-            let findings = Out::reset(findings, 0);
-            let volume = this.shared(volume.cast_const(), "volume")?;
-            this.verify(volume.history(), level, finding, ctx, call, &findings)
-        })
+        history::verify("lode_volume_verify_history", volume, level, finding, ctx, call, findings, error)
     }
 }
 
@@ -326,10 +245,6 @@ pub unsafe extern "C" fn lode_volume_collect(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        run("lode_volume_collect", error, |this| {
-            let (objects, bytes) = (Out::reset(objects, 0), Out::reset(bytes, 0));
-            let volume = this.shared(volume.cast_const(), "volume")?;
-            this.collecting(options, removed, ctx, call)?.run(volume.history(), &objects, &bytes)
-        })
+        history::collect("lode_volume_collect", volume, options, removed, ctx, call, objects, bytes, error)
     }
 }
