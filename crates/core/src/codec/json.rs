@@ -12,7 +12,6 @@
 
 mod block;
 mod fault;
-pub mod flat;
 #[cfg(feature = "parquet")]
 pub mod flat_scan;
 mod keys;
@@ -22,6 +21,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 pub mod text;
+pub mod wanted;
 
 use crate::error::{Error, Result, Status};
 use keys::Keys;
@@ -29,6 +29,7 @@ pub use range::beyond_float64;
 use scan::{Cursor, Tail};
 #[cfg(feature = "parquet")]
 pub use text::push_json_string;
+use wanted::Wanted;
 
 /// The deepest nesting of arrays and objects accepted: the reference reads no deeper.
 pub const MAX_DEPTH: usize = 10_000;
@@ -71,20 +72,28 @@ pub struct Checker {
     keys: Keys,
     /// Room for a document's end.
     tail: Tail,
+    /// What is found on the way.
+    wanted: Wanted,
 }
 
 impl Checker {
-    /// A checker; it takes about 10 KiB of memory and never more.
+    /// A checker that finds the values of these top-level keys, at most 255, on its way. It takes about 10 KiB
+    /// of memory and never more.
     ///
     /// # Errors
     /// [`Status::NoMemory`].
-    pub fn new() -> Result<Self> {
+    pub fn new(wanted: &[String]) -> Result<Self> {
         let no_memory = |_| {
             Error::new(Status::NoMemory, "no memory for checking JSON documents; free some and try again")
         };
         let mut outer = Vec::new();
         outer.try_reserve_exact(MAX_DEPTH.div_ceil(LEVELS_PER_WORD)).map_err(no_memory)?;
-        Ok(Checker { outer, keys: Keys::new().map_err(no_memory)?, tail: Tail::new() })
+        Ok(Checker {
+            outer,
+            keys: Keys::new().map_err(no_memory)?,
+            tail: Tail::new(),
+            wanted: Wanted::new(wanted),
+        })
     }
 
     /// Whether `bytes` are exactly one JSON document, white space around it allowed.
@@ -93,7 +102,7 @@ impl Checker {
     /// Where and why not.
     #[inline(always)]
     pub fn check(&mut self, bytes: &[u8]) -> std::result::Result<Document, Fault> {
-        let verdict = document(bytes, false, self).and_then(|found| {
+        let verdict = self.document(bytes, false).and_then(|found| {
             let after = found.len < bytes.len() && scan::nothing_follows(bytes, found.len)?;
             Ok(Found { has_line_breaks: found.has_line_breaks | after, ..found })
         });
@@ -112,10 +121,26 @@ impl Checker {
     /// further than the first line.
     #[inline(always)]
     pub fn check_line(&mut self, bytes: &[u8]) -> Option<usize> {
-        let found = document(bytes, true, self).ok()?;
+        let found = self.document(bytes, true).ok()?;
         let (line, rest) = bytes.split_at(found.len);
         let ends = rest.starts_with(b"\n") || rest.starts_with(b"\r\n");
         (ends && (!found.may_hold_non_ascii || std::str::from_utf8(line).is_ok())).then_some(found.len)
+    }
+
+    /// Of each key that is to be found: where its value begins in `document`, which [`Checker::check`] has
+    /// accepted last, and how long it is.
+    #[inline]
+    pub fn values(&mut self, document: &[u8]) -> &[Option<(usize, usize)>] {
+        self.wanted.values(document)
+    }
+
+    #[inline(always)]
+    fn document(&mut self, bytes: &[u8], is_line: bool) -> std::result::Result<Found, Fault> {
+        if self.wanted.is_empty() {
+            document::<false>(bytes, is_line, self)
+        } else {
+            document::<true>(bytes, is_line, self)
+        }
     }
 }
 
@@ -127,13 +152,21 @@ struct Found {
     may_hold_non_ascii: bool,
 }
 
-/// Finds one document, valid but for its UTF-8. What follows it is not checked.
+/// Finds one document, valid but for its UTF-8. What follows it is not checked. `FINDS`: it has the checker's
+/// wanted keys found, too; most checkers have none, and are to lose no time by it.
 #[inline(never)]
-fn document(bytes: &[u8], is_line: bool, checker: &mut Checker) -> std::result::Result<Found, Fault> {
-    let Checker { outer, keys, tail } = checker;
+fn document<const FINDS: bool>(
+    bytes: &[u8],
+    is_line: bool,
+    checker: &mut Checker,
+) -> std::result::Result<Found, Fault> {
+    let Checker { outer, keys, tail, wanted } = checker;
     let mut cursor = Cursor::new(bytes, is_line, tail);
     outer.clear();
     keys.begin();
+    if FINDS {
+        wanted.begin();
+    }
     let mut depth = 0usize;
     // The innermost levels, the lowest bit being the array (0) or object (1) we are in.
     let mut levels = 0u64;
@@ -158,7 +191,12 @@ fn document(bytes: &[u8], is_line: bool, checker: &mut Checker) -> std::result::
                     let opening = cursor.offset();
                     if is_object {
                         keys.enter_object(depth);
-                        if cursor.known_key(keys) {
+                        let found = |mark, offset| {
+                            if FINDS && depth == 1 {
+                                wanted.found(mark, offset);
+                            }
+                        };
+                        if cursor.known_key(keys, found) {
                             continue 'value;
                         }
                     }
@@ -166,7 +204,11 @@ fn document(bytes: &[u8], is_line: bool, checker: &mut Checker) -> std::result::
                     token = cursor.token();
                     if is_object {
                         if token == b'"' {
-                            cursor.key(opening, keys)?;
+                            let mark =
+                                cursor.key(opening, keys, |key| if FINDS { wanted.mark(key) } else { 0 })?;
+                            if FINDS && depth == 1 {
+                                wanted.found(mark, cursor.offset());
+                            }
                             continue 'value;
                         }
                         if token != b'}' {
@@ -198,7 +240,12 @@ fn document(bytes: &[u8], is_line: bool, checker: &mut Checker) -> std::result::
                 });
             }
             if levels & 1 == 1 {
-                if cursor.known_members(keys) {
+                let found = |mark, offset| {
+                    if FINDS && depth == 1 {
+                        wanted.found(mark, offset);
+                    }
+                };
+                if cursor.known_members(keys, found) {
                     continue 'value;
                 }
                 let token = cursor.token();
@@ -208,7 +255,10 @@ fn document(bytes: &[u8], is_line: bool, checker: &mut Checker) -> std::result::
                     if cursor.token() != b'"' {
                         return Err(cursor.fault(fault::KEY));
                     }
-                    cursor.key(comma, keys)?;
+                    let mark = cursor.key(comma, keys, |key| if FINDS { wanted.mark(key) } else { 0 })?;
+                    if FINDS && depth == 1 {
+                        wanted.found(mark, cursor.offset());
+                    }
                     continue 'value;
                 }
                 if token != b'}' {

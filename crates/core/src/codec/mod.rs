@@ -37,12 +37,11 @@ pub struct EncoderOptions<'a> {
     pub max_record_bytes: u64,
     /// Whether statistics of the columns are wanted, where the codec does not gather them anyway.
     pub statistics: bool,
+    /// The top-level keys, at most 255, whose values [`Encoder::values`] gives.
+    pub wanted: &'a [String],
     /// The columns of records, and how they are stored.
     #[cfg(feature = "parquet")]
     pub columns: &'a ColumnOptions,
-    /// Nothing else is borrowed.
-    #[cfg(not(feature = "parquet"))]
-    pub columns: std::marker::PhantomData<&'a ()>,
 }
 
 /// What a decoder has to know of the dataset.
@@ -86,6 +85,10 @@ pub trait Encoder: Sized + Send {
     /// # Errors
     /// Why it would not be taken.
     fn check(&mut self, record: &[u8]) -> std::result::Result<Checked, Rejection>;
+
+    /// Of each wanted key: where the value begins that this record has for it at the top, and how long it is.
+    /// [`Encoder::check`] has accepted the record, and no other since.
+    fn values(&mut self, record: &[u8]) -> &[Option<(usize, usize)>];
 
     /// Takes a record that [`Encoder::check`] of an encoder with the same options has accepted.
     ///
@@ -301,6 +304,11 @@ macro_rules! codecs {
             #[inline(always)]
             pub fn check(&mut self, record: &[u8]) -> std::result::Result<Checked, Rejection> {
                 match self { $($(#[cfg($cfg)])? FileEncoder::$variant(encoder) => encoder.check(record),)+ }
+            }
+
+            #[inline(always)]
+            pub fn values(&mut self, record: &[u8]) -> &[Option<(usize, usize)>] {
+                match self { $($(#[cfg($cfg)])? FileEncoder::$variant(encoder) => encoder.values(record),)+ }
             }
 
             #[inline(always)]

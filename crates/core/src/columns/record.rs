@@ -144,7 +144,7 @@ impl RecordParser {
         let columns: Vec<Field> = fields.cloned().collect();
         let place = |(place, field): (usize, &Field)| (field.name.as_bytes().to_vec(), place);
         Ok(RecordParser {
-            checker: Checker::new()?,
+            checker: Checker::new(&[])?,
             places: columns.iter().enumerate().map(place).collect(),
             slots: vec![Slot::Missing; columns.len()],
             columns,

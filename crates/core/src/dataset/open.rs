@@ -105,17 +105,26 @@ impl DatasetOptions {
         EncoderOptions {
             max_record_bytes: self.max_record_bytes,
             statistics,
+            wanted: &[],
+            #[cfg(feature = "parquet")]
+            columns: &self.columns,
+        }
+    }
+
+    /// The same for an encoder that only checks, and finds the values that make a record's partition.
+    pub(crate) fn partition_encoder_options(&self) -> EncoderOptions<'_> {
+        EncoderOptions { wanted: &self.partition_keys, ..self.encoder_options(false) }
+    }
+
+    /// What a decoder of this dataset has to know.
+    pub(crate) fn decoder_options(&self) -> DecoderOptions<'_> {
+        DecoderOptions {
+            max_record_bytes: self.max_record_bytes,
             #[cfg(feature = "parquet")]
             columns: &self.columns,
             #[cfg(not(feature = "parquet"))]
             columns: std::marker::PhantomData,
         }
-    }
-
-    /// What a decoder of this dataset has to know.
-    pub(crate) fn decoder_options(&self) -> DecoderOptions<'_> {
-        let EncoderOptions { max_record_bytes, columns, .. } = self.encoder_options(false);
-        DecoderOptions { max_record_bytes, columns }
     }
 
     /// How data files are written.

@@ -3,8 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::codec::json::flat::{Flat, FlatKey};
-use crate::codec::json::members::{Member, Members};
+use crate::codec::json::members::Members;
 use crate::error::{Error, Result, Status};
 use crate::manifest::json::unescape;
 
@@ -71,18 +70,23 @@ pub(super) fn is_partition(keys: &[String], path: &str) -> bool {
 /// The most combinations of values whose partition is remembered.
 const KNOWN_MAX: usize = 1 << 16;
 
-/// Which values a record has for the keys, and which partition they make.
+/// Places for the combinations of values that occurred last: a power of two.
+const RECENT: usize = 1 << 10;
+
+/// Where the values of a record's keys stand in it, in the order of the keys, as [`crate::codec::Encoder::values`]
+/// gives them.
+type Values<'a> = &'a [Option<(usize, usize)>];
+
+/// Which partition the values make that a record has for the keys.
 pub(super) struct Partitioner {
     keys: Vec<String>,
-    /// Of each key: where the last value begins that the record has for it, and how long it is.
-    values: Vec<Option<(usize, usize)>>,
-    /// The keys as they are looked for in flat records; empty if one of them cannot be.
-    flat_keys: Vec<FlatKey>,
     path: String,
     /// The values of the record as they stand in it, one after the other.
     raw: Vec<u8>,
-    /// Those of the record before, and its partition: most often that is the next one's, too.
-    last: Option<(Vec<u8>, usize)>,
+    /// Values that occurred last and their partitions, each at a place that depends on the values: most often
+    /// the next record's are there. The place is not drawn from a keyed hash, as those of `known` are; records
+    /// that were made to share one only lose this shortcut.
+    recent: Vec<(Vec<u8>, usize)>,
     /// The partitions of values as they stand in records.
     known: HashMap<Vec<u8>, usize>,
     /// Partitions by their paths: a value may be written in several ways.
@@ -91,42 +95,48 @@ pub(super) struct Partitioner {
 
 impl Partitioner {
     pub fn new(keys: &[String]) -> Self {
-        let flat_keys = keys.iter().map(|key| FlatKey::new(key)).collect::<Option<_>>();
         Partitioner {
             keys: keys.to_vec(),
-            values: vec![None; keys.len()],
-            flat_keys: flat_keys.unwrap_or_default(),
             path: String::new(),
             raw: Vec::new(),
-            last: None,
+            recent: if keys.is_empty() { Vec::new() } else { vec![(Vec::new(), 0); RECENT] },
             known: HashMap::new(),
             by_path: HashMap::new(),
         }
     }
 
-    /// The partition of record `number`, which must be valid, as a number that counts them in the order in
-    /// which they occur; without keys all records are in one.
+    /// The partition of record `number`, which is valid and has these values for the keys, as a number that
+    /// counts partitions in the order in which they occur; without keys all records are in one.
     ///
     /// # Errors
     /// `InvalidRecord`, naming record and key: it has no such key, or a value that no path can stand for.
-    pub fn partition_of(&mut self, record: &[u8], number: u64) -> Result<usize> {
-        self.find_values(record, number)?;
+    #[inline]
+    pub fn partition_of(&mut self, record: &[u8], values: Values<'_>, number: u64) -> Result<usize> {
+        if values.is_empty() && !self.by_path.is_empty() {
+            return Ok(0);
+        }
         self.raw.clear();
-        for (begin, len) in self.values.iter().flatten() {
+        for (begin, len) in values.iter().flatten() {
             self.raw.extend_from_slice(&record[*begin..begin + len]);
             // No value of valid JSON holds one but between its tokens, where none is in a scalar.
             self.raw.push(b'\n');
         }
-        match &self.last {
-            Some((raw, partition)) if *raw == self.raw => return Ok(*partition),
-            _ => {}
+        // Without a value for each key they say nothing: fewer line feeds are never those of a combination
+        // that was remembered.
+        match self.recent.get(place_of(&self.raw)) {
+            Some((raw, partition)) if *raw == self.raw && !raw.is_empty() => Ok(*partition),
+            _ => self.find(record, values, number),
         }
-        // Without a value for each key they say nothing.
-        let is_whole = self.values.iter().all(Option::is_some);
+    }
+
+    /// [`Partitioner::partition_of`] of values that are not among the recent ones.
+    #[inline(never)]
+    fn find(&mut self, record: &[u8], values: Values<'_>, number: u64) -> Result<usize> {
+        let is_whole = values.iter().all(Option::is_some);
         let partition = match self.known.get(&self.raw).filter(|_| is_whole) {
             Some(partition) => *partition,
             None => {
-                self.make_path(record, number)?;
+                self.make_path(record, values, number)?;
                 let next = self.by_path.len();
                 let partition = match self.by_path.get(&self.path) {
                     Some(partition) => *partition,
@@ -138,9 +148,10 @@ impl Partitioner {
                 partition
             }
         };
-        let last = self.last.get_or_insert_default();
-        last.0.clone_from(&self.raw);
-        last.1 = partition;
+        if let Some((raw, recent)) = self.recent.get_mut(place_of(&self.raw)) {
+            raw.clone_from(&self.raw);
+            *recent = partition;
+        }
         Ok(partition)
     }
 
@@ -155,46 +166,26 @@ impl Partitioner {
     }
 
     /// The path of the partition of record `number`; empty without keys.
-    #[cfg(test)]
-    fn path_of(&mut self, record: &[u8], number: u64) -> Result<&str> {
-        self.find_values(record, number)?;
-        self.make_path(record, number)?;
-        Ok(&self.path)
-    }
-
-    fn find_values(&mut self, record: &[u8], number: u64) -> Result<()> {
-        if self.keys.is_empty() {
-            return Ok(());
-        }
-        let Some(members) = Members::of(record) else {
-            return Err(self.refuse(number, 0, None, "the record is no JSON object"));
-        };
-        self.values.fill(None);
-        if let Some(flat) = Flat::of(record).filter(|_| !self.flat_keys.is_empty()) {
-            for (key, value) in self.flat_keys.iter().zip(&mut self.values) {
-                *value = flat.last_value(key).map(|(value, begin)| (begin, value.len()));
-            }
-        } else {
-            for member in members {
-                if let Some(index) = self.keys.iter().position(|wanted| is_text(&member, wanted)) {
-                    self.values[index] = Some((member.offset, member.value.len()));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn make_path(&mut self, record: &[u8], number: u64) -> Result<()> {
+    fn make_path(&mut self, record: &[u8], values: Values<'_>, number: u64) -> Result<()> {
         self.path.clear();
-        for index in 0..self.keys.len() {
-            self.push(index, record, number)?;
+        if !self.keys.is_empty() && Members::of(record).is_none() {
+            return Err(self.refuse(number, 0, None, "the record is no JSON object"));
+        }
+        for (index, value) in values.iter().enumerate() {
+            self.push(index, record, *value, number)?;
         }
         Ok(())
     }
 
     /// Appends the segment of one key.
-    fn push(&mut self, index: usize, record: &[u8], number: u64) -> Result<()> {
-        let Some((offset, len)) = self.values[index] else {
+    fn push(
+        &mut self,
+        index: usize,
+        record: &[u8],
+        value: Option<(usize, usize)>,
+        number: u64,
+    ) -> Result<()> {
+        let Some((offset, len)) = value else {
             return Err(self.refuse(number, index, None, "the record does not have it"));
         };
         let value = &record[offset..offset + len];
@@ -247,16 +238,19 @@ impl Partitioner {
     }
 }
 
-/// Whether this text is the member's key.
+/// A place among the recent values.
 #[inline]
-fn is_text(member: &Member<'_>, text: &str) -> bool {
-    if member.key_has_escapes { is_escaped_text(member.key, text) } else { member.key == text.as_bytes() }
-}
-
-#[cold]
-#[inline(never)]
-fn is_escaped_text(key: &[u8], text: &str) -> bool {
-    std::str::from_utf8(key).is_ok_and(|key| unescape(key) == text)
+fn place_of(raw: &[u8]) -> usize {
+    // An odd number with bits everywhere: 2⁶⁴ divided by the golden ratio.
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(SPREAD);
+    let (words, rest) = raw.as_chunks::<8>();
+    let mut hash = raw.len() as u64;
+    for word in words {
+        hash = mix(hash, u64::from_le_bytes(*word));
+    }
+    let rest = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    mix(hash, rest) as usize >> (usize::BITS - RECENT.trailing_zeros())
 }
 
 /// Appends `text` as Go's `url.PathEscape` writes it; stops when `out` has become `limit` bytes long or
@@ -282,15 +276,39 @@ fn escape(text: &str, limit: usize, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::json::Checker;
 
     fn keys(keys: &[&str]) -> Vec<String> {
         keys.iter().map(|key| (*key).to_owned()).collect()
     }
 
+    /// A partitioner with the check that finds the values.
+    struct Partitions {
+        checker: Checker,
+        partitioner: Partitioner,
+    }
+
+    impl Partitions {
+        fn by(keys: &[String]) -> Self {
+            Partitions { checker: Checker::new(keys).unwrap(), partitioner: Partitioner::new(keys) }
+        }
+
+        fn partition_of(&mut self, record: &[u8], number: u64) -> Result<usize> {
+            self.checker.check(record).expect("it is valid");
+            self.partitioner.partition_of(record, self.checker.values(record), number)
+        }
+
+        fn path_of(&mut self, record: &[u8], number: u64) -> Result<&str> {
+            self.checker.check(record).expect("it is valid");
+            self.partitioner.make_path(record, self.checker.values(record), number)?;
+            Ok(self.partitioner.path())
+        }
+    }
+
     #[test]
     fn the_path_is_the_fields_texts_in_the_order_of_the_keys() {
         let two = keys(&["day", "region"]);
-        let mut partitioner = Partitioner::new(&two);
+        let mut partitioner = Partitions::by(&two);
         for (record, path) in [
             (r#"{"region":"eu","x":{"day":0},"day":"2024-01-01"}"#, "day=2024-01-01/region=eu"),
             (r#"{"day":1,"region":true}"#, "day=1/region=true"),
@@ -311,13 +329,13 @@ mod tests {
         ] {
             assert_eq!(partitioner.path_of(record.as_bytes(), 0).unwrap(), path, "{record}");
         }
-        assert_eq!(Partitioner::new(&[]).path_of(b"7", 0).unwrap(), "");
+        assert_eq!(Partitions::by(&[]).path_of(b"7", 0).unwrap(), "");
     }
 
     #[test]
     fn values_that_make_one_path_make_one_partition() {
         let two = keys(&["day", "region"]);
-        let mut partitioner = Partitioner::new(&two);
+        let mut partitioner = Partitions::by(&two);
         let records = [
             (r#"{"day":"A","region":"1"}"#, 0),
             (r#"{"day":"A","region":"1"}"#, 0),
@@ -332,21 +350,34 @@ mod tests {
             assert_eq!(found, partition, "{record}");
         }
         // A key that is missing is not made up for by the other's value.
-        for record in [r#"{"day":"A"}"#, r#"{"region":"A"}"#] {
+        for record in [r#"{"day":"A"}"#, r#"{"region":"A"}"#, "{}", "1"] {
             assert!(partitioner.partition_of(record.as_bytes(), 9).is_err(), "{record}");
         }
-        let paths = partitioner.into_paths();
+        let paths = partitioner.partitioner.into_paths();
         assert_eq!(paths.len(), 3);
         assert_eq!(paths["day=A/region=2"], 1);
-        let mut unpartitioned = Partitioner::new(&[]);
+        let mut unpartitioned = Partitions::by(&[]);
         assert_eq!(unpartitioned.partition_of(b"7", 0).unwrap(), 0);
-        assert_eq!(unpartitioned.into_paths()[""], 0);
+        assert_eq!(unpartitioned.partitioner.into_paths()[""], 0);
+    }
+
+    #[test]
+    fn more_values_than_are_remembered_as_recent_keep_their_partitions() {
+        let one = keys(&["k"]);
+        let mut partitioner = Partitions::by(&one);
+        for round in 0..2 {
+            for value in 0..3 * RECENT {
+                let record = format!(r#"{{"k":"a value of some length, {value}"}}"#);
+                let partition = partitioner.partition_of(record.as_bytes(), 0).unwrap();
+                assert_eq!(partition, value, "round {round}");
+            }
+        }
     }
 
     #[test]
     fn a_record_that_belongs_nowhere_is_refused_by_number_and_key() {
         let two = keys(&["day", "region"]);
-        let mut partitioner = Partitioner::new(&two);
+        let mut partitioner = Partitions::by(&two);
         let long = format!(r#"{{"day":"{}","region":1}}"#, "x".repeat(300));
         let wide = format!(r#"{{"day":"{}","region":1}}"#, "😀".repeat(21));
         for (record, key, offset, what) in [
@@ -373,7 +404,7 @@ mod tests {
         let members: Vec<String> =
             many.iter().map(|key| format!("\"{key}\":\"{}\"", "x".repeat(200))).collect();
         let record = format!("{{{}}}", members.join(","));
-        let error = Partitioner::new(&many).path_of(record.as_bytes(), 0).unwrap_err();
+        let error = Partitions::by(&many).path_of(record.as_bytes(), 0).unwrap_err();
         assert!(error.message().contains("longer than 3000 bytes"), "{error}");
     }
 

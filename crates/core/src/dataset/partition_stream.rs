@@ -63,7 +63,7 @@ impl PartitionStream {
         let options = dataset.options();
         let checker = options
             .codec
-            .encoder(&options.encoder_options(false))?
+            .encoder(&options.partition_encoder_options())?
             .ok_or_else(|| Error::new(Status::Internal, "there is no codec to check with"))?;
         Ok(PartitionStream {
             home: fresh_home(dataset),
@@ -87,7 +87,8 @@ impl PartitionStream {
     pub fn append(&mut self, transaction: &mut Transaction, record: Record<'_>) -> Result<()> {
         let number = self.records;
         let checked = self.checker.check(record.data).map_err(|rejection| rejection.into_error(number))?;
-        let partition = self.partitioner.partition_of(record.data, number)?;
+        let partition =
+            self.partitioner.partition_of(record.data, self.checker.values(record.data), number)?;
         if partition == self.partitions.len() {
             let path = self.partitioner.path().to_owned();
             self.partitions.push(Partition { path, files: 0, open: None });

@@ -55,7 +55,7 @@ impl Partitions {
     /// Checks all records and finds the partition of each.
     fn of(dataset: &Dataset, records: &[Record<'_>], context: &Context) -> Result<Partitions> {
         let options = dataset.options();
-        let encoder = options.codec.encoder(&options.encoder_options(false))?;
+        let encoder = options.codec.encoder(&options.partition_encoder_options())?;
         // A dataset without a codec has been refused; an error here would be a bug.
         let mut encoder =
             encoder.ok_or_else(|| Error::new(Status::Internal, "there is no codec to check with"))?;
@@ -70,7 +70,8 @@ impl Partitions {
             let found =
                 encoder.check(record.data).map_err(|rejection| rejection.into_error(number as u64))?;
             checked.has_line_breaks |= found.has_line_breaks;
-            let partition = partitioner.partition_of(record.data, number as u64)?;
+            let values = encoder.values(record.data);
+            let partition = partitioner.partition_of(record.data, values, number as u64)?;
             if partition == counts.len() {
                 counts.push(0);
             }

@@ -103,7 +103,7 @@ mod tests {
 
     /// Whether the check of documents accepts exactly the first `len` bytes, and no scalar that begins like this.
     fn agrees(bytes: &str, len: Option<usize>) {
-        let mut checker = Checker::new().unwrap();
+        let mut checker = Checker::new(&[]).unwrap();
         match len {
             Some(len) => {
                 assert!(checker.check(&bytes.as_bytes()[..len]).is_ok(), "{bytes}: {len}");

@@ -30,6 +30,8 @@ struct Key {
     text: Text,
     /// Its length in bytes; 0: none is remembered.
     length: usize,
+    /// Which of the wanted keys it is (see [`super::wanted`]); 0: none.
+    mark: u8,
 }
 
 /// Keys by their place in the document.
@@ -46,7 +48,7 @@ impl Keys {
     pub(super) fn new() -> Result<Self, TryReserveError> {
         let mut keys = Vec::new();
         keys.try_reserve_exact(PLACES)?;
-        keys.resize(PLACES, Key { text: Text::new(&[0; LOOK], 0), length: 0 });
+        keys.resize(PLACES, Key { text: Text::new(&[0; LOOK], 0), length: 0, mark: 0 });
         let keys = keys.into_boxed_slice().try_into().expect("as many as places");
         Ok(Keys { keys, place: 0, misses: 0, pause: 0 })
     }
@@ -64,15 +66,16 @@ impl Keys {
         self.place = depth * PLACES_PER_LEVEL;
     }
 
-    /// The length of the text that `ahead` begins with, if it is the one remembered for this place; else 0.
+    /// The length of the text that `ahead` begins with, if it is the one remembered for this place, else 0;
+    /// and its key's mark.
     #[inline(always)]
-    pub(super) fn known(&mut self, ahead: &[u8; LOOK]) -> usize {
+    pub(super) fn known(&mut self, ahead: &[u8; LOOK]) -> (usize, u8) {
         if self.pause > 0 {
-            return 0;
+            return (0, 0);
         }
         let key = &self.keys[self.place % PLACES];
         self.place += 1;
-        if key.text.begins(ahead) { key.length % LOOK } else { 0 }
+        if key.text.begins(ahead) { (key.length % LOOK, key.mark) } else { (0, 0) }
     }
 
     /// Whether keys are remembered now.
@@ -81,15 +84,16 @@ impl Keys {
         self.pause == 0
     }
 
-    /// Remembers a valid text for the place that [`Keys::known`] was asked about last.
-    pub(super) fn remember(&mut self, text: &[u8]) {
+    /// Remembers a valid text, whose key has this mark, for the place that [`Keys::known`] was asked about
+    /// last.
+    pub(super) fn remember(&mut self, text: &[u8], mark: u8) {
         if text.len() >= LOOK || !text.is_ascii() {
             return;
         }
         self.misses += 1;
         let mut padded = [0; LOOK];
         padded[..text.len()].copy_from_slice(text);
-        let key = Key { text: Text::new(&padded, text.len()), length: text.len() };
+        let key = Key { text: Text::new(&padded, text.len()), length: text.len(), mark };
         self.keys[(self.place - 1) % PLACES] = key;
     }
 }

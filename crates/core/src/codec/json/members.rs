@@ -110,6 +110,13 @@ impl<'a> Members<'a> {
         let key = &self.document[start..self.at - 1];
         self.skip(b':');
         let offset = self.at;
+        self.value()?;
+        Some(Member { key, key_has_escapes, value: &self.document[offset..self.at], offset })
+    }
+
+    /// Steps over the value that begins here.
+    #[inline(always)]
+    fn value(&mut self) -> Option<()> {
         match self.byte()? {
             b'"' => {
                 self.string()?;
@@ -122,7 +129,20 @@ impl<'a> Members<'a> {
                 }
             }
         }
-        Some(Member { key, key_has_escapes, value: &self.document[offset..self.at], offset })
+        Some(())
+    }
+
+    /// Where the member's value begins that is at `at`, or that white space at `at` comes before, and how long
+    /// it is.
+    #[inline]
+    pub(super) fn value_at(document: &'a [u8], at: usize) -> Option<(usize, usize)> {
+        let mut members = Members { document, at, ended: false };
+        while members.byte().is_some_and(is_space) {
+            members.at += 1;
+        }
+        let begin = members.at;
+        members.value()?;
+        Some((begin, members.at - begin))
     }
 }
 
@@ -149,7 +169,7 @@ mod tests {
     use super::*;
 
     fn members(document: &str) -> Option<Vec<(&str, &str)>> {
-        Checker::new().unwrap().check(document.as_bytes()).expect("it is valid");
+        Checker::new(&[]).unwrap().check(document.as_bytes()).expect("it is valid");
         let text = |bytes| std::str::from_utf8(bytes).unwrap();
         let members = Members::of(document.as_bytes())?;
         Some(

@@ -126,37 +126,44 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over the separator here, the key after it and the colon after that, if they are those
-    /// remembered. Tells whether they are.
+    /// remembered. Tells whether they are. `found` is called with the key's mark and where its value begins.
     #[inline(always)]
-    pub(super) fn known_key(&mut self, keys: &mut Keys) -> bool {
-        let known = keys.known(self.look());
+    pub(super) fn known_key(&mut self, keys: &mut Keys, mut found: impl FnMut(u8, usize)) -> bool {
+        let (known, mark) = keys.known(self.look());
         self.advance(known);
+        found(mark, self.offset());
         known != 0
     }
 
     /// Steps over members of an object, from the comma here, whose keys are remembered and values short. True
-    /// if a value is to follow.
+    /// if a value is to follow. `found` is called with each key's mark and where its value begins.
     #[inline(always)]
-    pub(super) fn known_members(&mut self, keys: &mut Keys) -> bool {
-        self.short_values(|ahead| keys.known(ahead))
+    pub(super) fn known_members(&mut self, keys: &mut Keys, found: impl FnMut(u8, usize)) -> bool {
+        self.short_values(|ahead| keys.known(ahead), found)
     }
 
     /// Steps over elements of an array, from the comma here, that are short. True if an element is to follow.
     #[inline(always)]
     pub(super) fn elements(&mut self) -> bool {
-        self.short_values(|ahead| usize::from(ahead[0] == b','))
+        self.short_values(|ahead| (usize::from(ahead[0] == b','), 0), |_, _| ())
     }
 
     /// Steps over short values and what is expected before each. The length of that is told by `before` from
-    /// the bytes ahead: 0 where it is something else. True if a value is to follow.
+    /// the bytes ahead, 0 where it is something else, and a mark, with which `found` is called. True if a value
+    /// is to follow.
     #[inline(always)]
-    fn short_values(&mut self, mut before: impl FnMut(&[u8; keys::LOOK]) -> usize) -> bool {
+    fn short_values(
+        &mut self,
+        mut before: impl FnMut(&[u8; keys::LOOK]) -> (usize, u8),
+        mut found: impl FnMut(u8, usize),
+    ) -> bool {
         loop {
-            let before = before(self.look());
+            let (before, mark) = before(self.look());
             if before == 0 {
                 return false;
             }
             self.advance(before);
+            found(mark, self.offset());
             let value: &[u8; 1 + SHORT] = self.look();
             let len = if value[0] == b'"' {
                 short_string(value, &mut self.strings)
@@ -171,28 +178,35 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over a key, whose opening quote is here, and the colon after it. The separator before it is at
-    /// `separator`.
+    /// `separator`. Gives the key's mark, which `mark` tells from the bytes between its quotes.
     #[inline(always)]
-    pub(super) fn key(&mut self, separator: usize, keys: &mut Keys) -> Result<(), Fault> {
+    pub(super) fn key(
+        &mut self,
+        separator: usize,
+        keys: &mut Keys,
+        mark: impl Fn(&[u8]) -> u8,
+    ) -> Result<u8, Fault> {
+        let quote = self.offset();
         self.string()?;
+        let mark = mark(&self.document[quote + 1..self.offset() - 1]);
         if self.token() != b':' {
             return Err(self.fault(fault::COLON));
         }
         self.advance(1);
         if keys.remembers() {
-            self.remember(separator, keys);
+            self.remember(separator, keys, mark);
         }
-        Ok(())
+        Ok(mark)
     }
 
     /// Has the text from `separator` to the value that is to follow remembered, with the white space in it,
     /// as many programs write it. Line breaks are to be seen each time: a document that has any is left
     /// alone.
     #[inline(never)]
-    fn remember(mut self, separator: usize, keys: &mut Keys) {
+    fn remember(mut self, separator: usize, keys: &mut Keys, mark: u8) {
         self.token();
         if !self.has_line_breaks {
-            keys.remember(&self.document[separator..self.offset()]);
+            keys.remember(&self.document[separator..self.offset()], mark);
         }
     }
 

@@ -19,7 +19,7 @@ impl crate::codec::Encoder for Encoder {
 
     fn new(options: &EncoderOptions<'_>) -> Result<Self> {
         Ok(Encoder {
-            checker: Checker::new()?,
+            checker: Checker::new(options.wanted)?,
             max_record_bytes: options.max_record_bytes,
             statistics: options.statistics.then(Box::default),
         })
@@ -34,6 +34,11 @@ impl crate::codec::Encoder for Encoder {
             Ok(document) => Ok(Checked { has_line_breaks: document.has_line_breaks }),
             Err(fault) => Err(Rejection::InvalidRecord(fault)),
         }
+    }
+
+    #[inline]
+    fn values(&mut self, record: &[u8]) -> &[Option<(usize, usize)>] {
+        self.checker.values(record)
     }
 
     /// The record's bytes as they are, but without the line breaks between its tokens, then `\n`. Allocates

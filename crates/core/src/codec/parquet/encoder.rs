@@ -16,6 +16,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::{SchemaDescriptor, Type};
 
+use crate::codec::json::wanted::Wanted;
 use crate::codec::{Checked, EncoderOptions, Rejection};
 use crate::columns::{
     ColumnOptions, ColumnType, Columns, Field, PageCompression, RecordParser, Refusal, Source,
@@ -38,6 +39,7 @@ const ROOT: &str = "record";
 /// Writes records as rows.
 pub struct Encoder {
     max_record_bytes: u64,
+    wanted: Wanted,
     inner: Box<Inner>,
 }
 
@@ -61,6 +63,7 @@ impl crate::codec::Encoder for Encoder {
         let columns = Columns::new(schema, &schema.file_order());
         Ok(Encoder {
             max_record_bytes: options.max_record_bytes,
+            wanted: Wanted::new(options.wanted),
             inner: Box::new(Inner {
                 parser: RecordParser::new(columns.fields())?,
                 writer: writer(&columns, options.columns).map_err(failed)?,
@@ -73,6 +76,10 @@ impl crate::codec::Encoder for Encoder {
 
     fn check(&mut self, record: &[u8]) -> std::result::Result<Checked, Rejection> {
         self.parse(record).map(|()| Checked::default())
+    }
+
+    fn values(&mut self, record: &[u8]) -> &[Option<(usize, usize)>] {
+        self.wanted.search(record)
     }
 
     fn encode_checked(

@@ -204,7 +204,7 @@ fn verdicts_on_a_stream_of_records_are_those_of_the_plain_way() {
     let mut random = Random(0x5eed);
     let (mut accepted, mut refused) = (0, 0);
     for style in 0..4 {
-        let mut checker = Checker::new().unwrap();
+        let mut checker = Checker::new(&[]).unwrap();
         for _ in 0..10_000 {
             let mut bytes = record(&mut random, style);
             for _ in 0..4 {
