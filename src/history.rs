@@ -59,6 +59,12 @@ impl Call {
     }
 }
 
+/// Finds a snapshot, if there is one.
+type Find<'a> = &'a dyn Fn(&Call, &Dataset, &CallOptions) -> Result<Option<Snapshot>>;
+
+/// Decides about a snapshot, named by its id, and gives it if it is committed.
+type Decide<'a> = &'a dyn Fn(&Dataset, &str, &CallOptions) -> Result<Option<Snapshot>>;
+
 /// Gives one snapshot, which must be wanted.
 ///
 /// # Safety
@@ -69,7 +75,7 @@ unsafe fn find(
     call: *const lode_call_options,
     snapshot: *mut *mut lode_snapshot,
     error: *mut *mut lode_error,
-    find: &dyn Fn(&Call, &Dataset, &CallOptions) -> Result<Option<Snapshot>>,
+    find: Find<'_>,
 ) -> lode_status {
     // SAFETY: as asked of the caller.
     unsafe {
@@ -259,7 +265,7 @@ unsafe fn decide(
     call: *const lode_call_options,
     snapshot: *mut *mut lode_snapshot,
     error: *mut *mut lode_error,
-    decide: &dyn Fn(&Dataset, &str, &CallOptions) -> Result<Option<Snapshot>>,
+    decide: Decide<'_>,
 ) -> lode_status {
     // SAFETY: as asked of the caller.
     unsafe {

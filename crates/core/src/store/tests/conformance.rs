@@ -8,8 +8,10 @@ use super::super::memory::Memory;
 use super::super::sim::SimDisk;
 use super::*;
 
+type Statement = (&'static str, fn(&dyn Backend));
+
 /// What stores of callbacks and buckets need not do.
-const BESIDES: &[(&str, fn(&dyn Backend))] = &[
+const BESIDES: &[Statement] = &[
     ("the message about an object longer than the limit names both", |store| {
         assert!(matches!(put(store, "k", b"12345"), Put::Done));
         let error = assert_status(store.get(Context::unlimited(), "k", 4), Status::Corrupt);
