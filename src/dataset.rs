@@ -179,6 +179,13 @@ pub struct lode_dataset_options {
     pub schema_types: i32,
     /// One of LODE_PARQUET_*: how the pages of a Parquet file are compressed.
     pub parquet_compression: i32,
+    /// A data file that has taken so many bytes of records, as they were given, is ended, and the following
+    /// records go into another; the files keep the order of the records. What was gathered is divided no
+    /// further: 256 KiB, 4 MiB with Zstandard up to level 4 and with several threads, a row group with
+    /// Parquet. The append that ends the fifth file, or a later one, syncs one of those before. Not for
+    /// blobs, nor for LODE_LAYOUT_HIVE, which divides records by their keys. 0: all records of a commit go
+    /// into one data file.
+    pub target_file_bytes: i64,
 }
 
 // SAFETY: see the fields: zero is valid for each.
@@ -318,13 +325,13 @@ impl Call {
                 .map_or(defaults.retry.base, milliseconds),
             cap: self.count("retry_cap_ms", options.retry_cap_ms)?.map_or(defaults.retry.cap, milliseconds),
         };
-        let max_record_bytes = match u64::try_from(options.max_record_bytes) {
-            Ok(0) => defaults.max_record_bytes,
-            Ok(bytes) => bytes,
-            Err(_) => {
-                let expected = "0 (the default) or more";
-                return Err(self.out_of_range("max_record_bytes", options.max_record_bytes, expected));
-            }
+        let bytes = |field: &str, value: i64| {
+            let expected = "0 (the default) or more";
+            u64::try_from(value).map_err(|_| self.out_of_range(field, value, expected))
+        };
+        let max_record_bytes = match bytes("max_record_bytes", options.max_record_bytes)? {
+            0 => defaults.max_record_bytes,
+            bytes => bytes,
         };
         // SAFETY: as asked of the caller.
         #[cfg(feature = "parquet")]
@@ -342,6 +349,7 @@ impl Call {
             max_open_partitions: self
                 .count("max_open_partitions", options.max_open_partitions)?
                 .unwrap_or_default(),
+            target_file_bytes: bytes("target_file_bytes", options.target_file_bytes)?,
             file_statistics,
             threads: self.threads(options)?,
             durability,

@@ -1133,11 +1133,20 @@ typedef struct lode_dataset_options {
     int32_t schema_types;
     /** One of LODE_PARQUET_*: how the pages of a Parquet file are compressed. */
     int32_t parquet_compression;
+    /**
+     * A data file that has taken so many bytes of records, as they were given, is ended, and the following
+     * records go into another; the files keep the order of the records. What was gathered is divided no
+     * further: 256 KiB, 4 MiB with Zstandard up to level 4 and with several threads, a row group with
+     * Parquet. The append that ends the fifth file, or a later one, syncs one of those before. Not for
+     * blobs, nor for LODE_LAYOUT_HIVE, which divides records by their keys. 0: all records of a commit go
+     * into one data file.
+     */
+    int64_t target_file_bytes;
 } lode_dataset_options;
 
 /** Initialises a lode_dataset_options with the defaults, as lode_dataset_options_init does. */
 #define LODE_DATASET_OPTIONS_INIT \
-    {sizeof(lode_dataset_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0}
+    {sizeof(lode_dataset_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0}
 
 /**
  * A run of bytes that belongs to the side that gave it; it is not NUL-terminated. `data` may be NULL if

@@ -74,6 +74,7 @@ func (c *call) dataset(o *DatasetOptions) (*C.lode_dataset_options, error) {
 	}
 	options.max_open_partitions = C.int32_t(o.MaxOpenPartitions)
 	options.threads = C.int32_t(o.Threads)
+	options.target_file_bytes = C.int64_t(o.TargetFileBytes)
 	options.codec = C.int32_t(o.Codec)
 	options.compressor = C.int32_t(o.Compressor)
 	options.compression_level = C.int32_t(o.CompressionLevel)

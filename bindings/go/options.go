@@ -135,6 +135,9 @@ type DatasetOptions struct {
 	MaxOpenPartitions  int
 	// Threads that compress; 0: the calling one.
 	Threads int
+	// TargetFileBytes ends a file that has taken so many bytes of records: the following ones go into another;
+	// 0: never.
+	TargetFileBytes int64
 }
 
 // Verify is what a reader checks.

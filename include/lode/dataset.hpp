@@ -64,6 +64,7 @@ struct dataset_options {
     bool partition_streaming = false;                     /**< Whether streams may be partitioned. */
     std::int32_t max_open_partitions = 0;                 /**< Of such a stream; see lode_dataset_options. */
     std::int32_t threads = 0;                             /**< That compress; see lode_dataset_options. */
+    std::int64_t target_file_bytes = 0;                   /**< After which records go into another file; 0: never. */
 };
 
 /** How much of a dataset dataset::verify checks; each level includes those before it. */
@@ -138,6 +139,7 @@ public:
         c.partition_streaming = options.partition_streaming ? 1 : 0;
         c.max_open_partitions = options.max_open_partitions;
         c.threads = options.threads;
+        c.target_file_bytes = options.target_file_bytes;
         std::vector<const char *> keys;
         for (const std::string &key : options.partition_keys) {
             if (key.find('\0') != std::string::npos) {

@@ -3,10 +3,14 @@
  *   commit_once ROOT DATASET [records|blob|hive|parts|stream]
  *   commit_once ROOT DATASET choose ID      instead of a commit, the choice of this head
  *   commit_once ROOT DATASET once SEQUENCE  records, as this commit of a producer's
+ *   commit_once ROOT VOLUME volume NUMBER   two blocks of a volume, others for each number
+ *   commit_once ROOT NAME collect           instead of a commit, a clean-up of dataset and volume
+ *   commit_once ROOT NAME leave             stages a part and a block, and dies
  *
  * `parts` stages two parts, one pushed and one pulled, the latter committed from its JSON; `stream` streams into
- * partitions, of which two have an open file. Prints "committed ID", "unpublished ID", "already ID", "unknown ID MESSAGE" or "failed STATUS MESSAGE".
- * Exit status 0 for the first three, 3 else. A call of getppid marks where the work begins. */
+ * partitions, of which two have an open file. Prints "committed ID", "unpublished ID", "already ID",
+ * "collected OBJECTS BYTES", "unknown ID MESSAGE" or "failed STATUS MESSAGE". Exit status 0 for the first four, 3
+ * else. A call of getppid marks where the work begins. */
 #include "check.h"
 
 #include <sys/syscall.h>
@@ -66,16 +70,91 @@ static lode_status commit_stream(lode_dataset *dataset, lode_snapshot **snapshot
     return status;
 }
 
+/* Opens a volume of 1 MiB. */
+static lode_status open_volume(lode_store *store, const char *name, lode_volume **volume, lode_error **error)
+{
+    lode_volume_options options = LODE_VOLUME_OPTIONS_INIT;
+    options.total_length = 1 << 20;
+    return lode_volume_open(store, name, &options, volume, error);
+}
+
+/* Commits two blocks that nobody else does: one from memory, and a streamed one that comes as its JSON. */
+static lode_status commit_blocks(lode_store *store, const char *name, uint64_t number, lode_snapshot **snapshot,
+                                 lode_error **error)
+{
+    lode_volume *volume = NULL;
+    lode_volume_block *blocks[2] = {NULL, NULL}, *streamed = NULL;
+    uint8_t bytes[32];
+    memset(bytes, (int)number, sizeof bytes);
+    size_t left = sizeof bytes;
+    lode_byte_source source = LODE_BYTE_SOURCE_INIT;
+    source.ctx = &left;
+    source.read = give_bytes;
+    lode_status status = open_volume(store, name, &volume, error);
+    if (status >= 0) {
+        status = lode_volume_stage_write_at(volume, 64 * number, bytes, sizeof bytes, NULL, &blocks[0], error);
+    }
+    if (status >= 0) {
+        status = lode_volume_stage_stream_at(volume, 64 * number + 32, sizeof bytes, &source, NULL, &streamed, error);
+    }
+    if (status >= 0) {
+        status = lode_volume_block_from_json(volume, lode_volume_block_json(streamed), &blocks[1], error);
+    }
+    if (status >= 0) {
+        status = lode_volume_commit(volume, (const lode_volume_block *const *)blocks, 2, "{}", NULL, snapshot, error);
+    }
+    lode_volume_block_free(streamed);
+    lode_volume_block_free(blocks[0]);
+    lode_volume_block_free(blocks[1]);
+    lode_volume_free(volume);
+    return status;
+}
+
+/* Cleans up dataset and volume; counts what was removed of both. */
+static lode_status collect(lode_store *store, lode_dataset *dataset, const char *name, uint64_t *objects, uint64_t *bytes,
+                           lode_error **error)
+{
+    uint64_t more_objects = 0, more_bytes = 0;
+    lode_volume *volume = NULL;
+    lode_status status = lode_dataset_collect(dataset, NULL, NULL, NULL, NULL, objects, bytes, error);
+    if (status >= 0) {
+        status = open_volume(store, name, &volume, error);
+    }
+    if (status >= 0) {
+        status = lode_volume_collect(volume, NULL, NULL, NULL, NULL, &more_objects, &more_bytes, error);
+    }
+    lode_volume_free(volume);
+    *objects += more_objects;
+    *bytes += more_bytes;
+    return status;
+}
+
+/* Leaves a part and a block that nobody will commit, as a killed process does. */
+static void leave(lode_store *store, lode_dataset *dataset, const char *name, const lode_record_iterator *iterator)
+{
+    lode_error *error = NULL;
+    lode_part *part = NULL;
+    lode_volume *volume = NULL;
+    lode_volume_block *block = NULL;
+    REQUIRE(lode_dataset_stage_records(dataset, iterator, NULL, &part, &error) >= 0, "%s", lode_error_message(error));
+    REQUIRE(open_volume(store, name, &volume, &error) >= 0, "%s", lode_error_message(error));
+    REQUIRE(lode_volume_stage_write_at(volume, 1 << 19, "lost", 4, NULL, &block, &error) >= 0, "%s", lode_error_message(error));
+    _exit(0);
+}
+
 int main(int argc, char **argv)
 {
     const char *kind = argc >= 4 ? argv[3] : "records";
     int is_blob = strcmp(kind, "blob") == 0, hive = strcmp(kind, "hive") == 0, choose = strcmp(kind, "choose") == 0;
     int once = strcmp(kind, "once") == 0, parts = strcmp(kind, "parts") == 0, stream = strcmp(kind, "stream") == 0;
-    if (argc < 3 || argc > 5 || (choose || once) != (argc == 5) ||
-        !(is_blob || hive || choose || once || parts || stream || strcmp(kind, "records") == 0)) {
-        fprintf(stderr, "usage: commit_once ROOT DATASET [records|blob|hive|parts|stream|choose ID|once SEQUENCE]\n");
+    int blocks = strcmp(kind, "volume") == 0, clean_up = strcmp(kind, "collect") == 0, leaves = strcmp(kind, "leave") == 0;
+    if (argc < 3 || argc > 5 || (choose || once || blocks) != (argc == 5) ||
+        !(is_blob || hive || choose || once || parts || stream || blocks || clean_up || leaves || strcmp(kind, "records") == 0)) {
+        fprintf(stderr, "usage: commit_once ROOT NAME [records|blob|hive|parts|stream|choose ID|once SEQUENCE|volume NUMBER|"
+                        "collect|leave]\n");
         return 2;
     }
+    uint64_t objects = 0, freed = 0;
     lode_store *store = NULL;
     lode_dataset *dataset = NULL;
     lode_snapshot *snapshot = NULL;
@@ -116,7 +195,14 @@ int main(int argc, char **argv)
     if (status >= 0) {
         status = lode_dataset_open(store, argv[2], &options, &dataset, &error);
     }
-    if (status >= 0 && is_blob) {
+    if (status >= 0 && leaves) {
+        leave(store, dataset, argv[2], &iterator);
+    }
+    if (status >= 0 && blocks) {
+        status = commit_blocks(store, argv[2], strtoull(argv[4], NULL, 10), &snapshot, &error);
+    } else if (status >= 0 && clean_up) {
+        status = collect(store, dataset, argv[2], &objects, &freed, &error);
+    } else if (status >= 0 && is_blob) {
         status = lode_dataset_stream_write_blob(dataset, &bytes, "{}", NULL, &snapshot, &error);
     } else if (status >= 0 && choose) {
         status = lode_dataset_adopt(dataset, argv[4], NULL, &snapshot, &error);
@@ -131,7 +217,9 @@ int main(int argc, char **argv)
     }
     syscall(SYS_getppid);
 
-    if (status >= 0) {
+    if (status >= 0 && clean_up) {
+        printf("collected %" PRIu64 " %" PRIu64 "\n", objects, freed);
+    } else if (status >= 0) {
         const char *how = status == LODE_COMMITTED_UNPUBLISHED ? "unpublished" : "committed";
         printf("%s %s\n", status == LODE_ALREADY_COMMITTED ? "already" : how, lode_snapshot_id(snapshot));
     } else if (status == LODE_ERR_COMMIT_UNKNOWN) {

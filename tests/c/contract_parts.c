@@ -240,6 +240,43 @@ static void streams_into_partitions(void)
     lode_dataset_free(dataset);
 }
 
+/* Records that need several files keep their order. */
+static void divides_into_files(void)
+{
+    static char record[300000];
+    lode_dataset_options options = jsonl_options();
+    lode_dataset *dataset = NULL;
+    lode_record_writer *writer = NULL;
+    lode_snapshot *snapshot = NULL;
+    options.target_file_bytes = -1;
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "target_file_bytes is -1", lode_dataset_open(store, "divided", &options, &dataset, error));
+    options.target_file_bytes = 1;
+    options.codec = LODE_CODEC_NONE;
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "target_file_bytes", lode_dataset_open(store, "divided", &options, &dataset, error));
+    options.codec = LODE_CODEC_JSONL;
+    GIVES(LODE_OK, lode_dataset_open(store, "divided", &options, &dataset, error));
+    GIVES(LODE_OK, lode_dataset_open_record_writer(dataset, NULL, &writer, error));
+    for (int i = 0; i < 3; i++) {
+        int len = snprintf(record, sizeof record, "{\"n\":%d,\"pad\":\"%0*d\"}", i, (int)sizeof record - 40, 0);
+        GIVES(LODE_OK, lode_record_writer_append(writer, record, (size_t)len, NULL, error));
+    }
+    GIVES(LODE_OK, lode_record_writer_commit(writer, "{}", NULL, &snapshot, error));
+    lode_record_writer_free(writer);
+    CHECK(lode_snapshot_file_count(snapshot) == 3, "%zu files", lode_snapshot_file_count(snapshot));
+    lode_record_reader *reader = NULL;
+    GIVES(LODE_OK, lode_dataset_open_record_reader(dataset, snapshot, NULL, &reader, error));
+    for (int i = 0; i < 3; i++) {
+        lode_bytes read;
+        char begin[16];
+        int len = snprintf(begin, sizeof begin, "{\"n\":%d,", i);
+        GIVES(LODE_ITEM, lode_record_reader_next(reader, &read, error));
+        CHECK(memcmp(read.data, begin, (size_t)len) == 0, "record %d is another", i);
+    }
+    lode_record_reader_free(reader);
+    lode_snapshot_free(snapshot);
+    lode_dataset_free(dataset);
+}
+
 /* Threads of the caller's. */
 struct pool {
     int asked, refused;
@@ -343,6 +380,7 @@ int main(void)
     too_old();
     misuse();
     streams_into_partitions();
+    divides_into_files();
     several_threads_compress();
     lode_store_free(store);
     remove_tree(root);

@@ -17,10 +17,10 @@ many_parts() {
     python3 tests/c/many_parts.py "$BIN/parts" "$BIN/cat" --kills 10
 }
 
-broken_off() { # kill|errno [records|blob|hive|parts|stream|adopt|dangling|choose|once]
+broken_off() { # MODE[,SCENE]...: see break_off.py
     auditor
     need strace strace
-    compile commit_once && python3 tests/c/break_off.py "$1" "$OUT/commit_once" "${2:-records}"
+    compile commit_once && python3 tests/c/break_off.py "$OUT/commit_once" "$@"
 }
 
 # Between its two marks a program that appends asks nothing of the system but write.
@@ -45,18 +45,8 @@ check append_calls append_calls
 check many_parts many_parts
 check broken_off_kill broken_off kill
 check broken_off_errno broken_off errno
-check broken_off_hive_kill broken_off kill hive
-check broken_off_hive_errno broken_off errno hive
-check broken_off_kill_parts broken_off kill parts
-check broken_off_errno_parts broken_off errno parts
-check broken_off_kill_stream broken_off kill stream
-check broken_off_kill_blob broken_off kill blob
-check broken_off_errno_blob broken_off errno blob
-check broken_off_kill_adopt broken_off kill adopt
-check broken_off_errno_adopt broken_off errno adopt
-check broken_off_kill_dangling broken_off kill dangling
-check broken_off_errno_dangling broken_off errno dangling
-check broken_off_kill_choose broken_off kill choose
-check broken_off_errno_choose broken_off errno choose
-check broken_off_kill_once broken_off kill once
-check broken_off_errno_once broken_off errno once
+for scene in hive parts blob adopt dangling choose once volume collect; do
+    check "broken_off_kill_$scene" broken_off "kill,$scene"
+    check "broken_off_errno_$scene" broken_off "errno,$scene"
+done
+check broken_off_kill_stream broken_off kill,stream

@@ -363,6 +363,7 @@ def dataset_options(
     partition_streaming: bool,
     max_open_partitions: int,
     threads: int,
+    target_file_bytes: int,
 ) -> Struct:
     """The library's struct of the options of `Store.dataset`."""
     if isinstance(partition_keys, str):
@@ -381,6 +382,7 @@ def dataset_options(
     options.partition_streaming = partition_streaming
     options.max_open_partitions = max_open_partitions
     options.threads = threads
+    options.target_file_bytes = target_file_bytes
     keys: List[Any] = [ffi.new("char[]", text(key, "a partition key")) for key in partition_keys]
     array = ffi.new("char *[]", keys)
     if keys:

@@ -88,6 +88,7 @@ class Store(Handle):
         partition_streaming: bool = False,
         max_open_partitions: int = 0,
         threads: int = 1,
+        target_file_bytes: int = 0,
     ) -> Dataset:
         """Opens a dataset, which its first commit makes. No I/O.
 
@@ -95,7 +96,8 @@ class Store(Handle):
         None for raw blobs; `compressor` None, "gzip" or "zstd"; `checksum` "xxh3", "md5", "sha256" or None; `layout`
         "default", "flat" or "hive", which takes `partition_keys`; `durability` "full" or "process". With
         `partition_streaming` a stream goes into the partitions of "hive", too, with up to `max_open_partitions` files
-        open. `threads` compress what is written.
+        open. `threads` compress what is written. A file that has taken `target_file_bytes` of records is ended, and the
+        following ones go into another; 0: never.
         """
         options, alive = dataset_options(
             codec=codec,
@@ -111,6 +113,7 @@ class Store(Handle):
             partition_streaming=partition_streaming,
             max_open_partitions=max_open_partitions,
             threads=threads,
+            target_file_bytes=target_file_bytes,
         )
         dataset = ffi.new("lode_dataset **")
         call(lib.lode_dataset_open, self._pointer, text(dataset_id, "dataset_id"), options, dataset)

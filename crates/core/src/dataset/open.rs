@@ -43,6 +43,12 @@ pub struct DatasetOptions {
     pub partition_streaming: bool,
     /// Then: how many partitions have an open file at a time; 0: 64. What is in memory grows with it.
     pub max_open_partitions: u32,
+    /// A data file of records that has taken so many bytes of them, as they were given, is ended, and the
+    /// following records go into another; 0: all records of a commit go into one file. The files keep the
+    /// order of the records. More are gathered before this is checked: 256 KiB, 4 MiB with Zstandard up to
+    /// level 4 and with several threads, a row group with Parquet. An append that ends the fifth file or a
+    /// later one syncs one of those before. Not for the hive layout, which divides records by their keys.
+    pub target_file_bytes: u64,
     /// Whether the manifest tells of each file its records and, of each column, the least and greatest value
     /// and how many are null.
     pub file_statistics: bool,
@@ -71,6 +77,7 @@ impl Default for DatasetOptions {
             partition_keys: Vec::new(),
             partition_streaming: false,
             max_open_partitions: 0,
+            target_file_bytes: 0,
             file_statistics: false,
             threads: Threads::default(),
             durability: Durability::Full,
@@ -374,6 +381,11 @@ impl Dataset {
 
 /// The hive layout partitions by keys of records, the others do not.
 fn check_partitioning(options: &DatasetOptions) -> Result<()> {
+    if options.target_file_bytes > 0 && (options.layout == Layout::Hive || options.codec == Codec::None) {
+        let message = "target_file_bytes: only the records of a layout that is not partitioned are divided into files; \
+                       use another layout and a codec, or leave it 0";
+        return Err(Error::new(Status::InvalidArgument, message));
+    }
     if options.layout == Layout::Hive {
         partition::check_keys(&options.partition_keys)?;
         if options.codec == Codec::None {

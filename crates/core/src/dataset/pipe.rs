@@ -3,6 +3,7 @@
 //! each record. The bytes of a blob take the same way, but for the encoding.
 
 use super::Dataset;
+use super::partition_stream::sum;
 use crate::checksum::Hasher;
 use crate::codec::{Checked, FileEncoder, Rejection};
 use crate::commit::machine::Dated;
@@ -15,15 +16,19 @@ use crate::threads::{Compressed, ParallelCompressor};
 
 use super::stream_write::Record;
 
+mod files;
+
+use files::Ended;
+
 /// How many bytes are gathered before they are sent on, unless the compressor wants more at a time.
 pub(super) const CHUNK: usize = 256 << 10;
 
 /// How many bytes start for the disk at once before the commit syncs them: few large pieces cost least.
 const WRITEBACK: u64 = 8 << 20;
 
-/// The same of compressed bytes, which come so slowly that the disk is idle between them: what is left for
-/// the commit counts more.
-const WRITEBACK_COMPRESSED: u64 = 1 << 20;
+/// The same of compressed bytes, which come so slowly that the disk is idle between them, and of one of many
+/// files, which would have all of its bytes left: what is left for the commit counts more.
+const WRITEBACK_SMALL: u64 = 1 << 20;
 
 /// How many bytes a thread compresses at a time, where there are several: each becomes a frame or member of
 /// its own.
@@ -46,6 +51,8 @@ pub(super) struct Pipe {
     buffer: Vec<u8>,
     /// How many bytes of them are enough to be sent on.
     piece: usize,
+    /// Once there are so many they are to be sent on: `piece`, or 0 while a file is to be ended first.
+    full_at: usize,
     compressor: Option<CompressStream>,
     /// In its place: several threads compress.
     parallel: Option<ParallelCompressor>,
@@ -66,6 +73,8 @@ pub(super) struct Pipe {
     staged: i128,
     stored: u64,
     counts: Counts,
+    /// The files before this one, where the records are divided.
+    ended: Ended,
 }
 
 /// What has gone into a pipe.
@@ -160,11 +169,14 @@ impl Pipe {
             encoder,
             buffer,
             piece,
-            early_writeback: early_writeback.then_some(if options.compressor != Compressor::None {
-                WRITEBACK_COMPRESSED
-            } else {
-                WRITEBACK
-            }),
+            full_at: piece,
+            early_writeback: early_writeback.then_some(
+                if options.compressor != Compressor::None || most == CHUNK {
+                    WRITEBACK_SMALL
+                } else {
+                    WRITEBACK
+                },
+            ),
             compressor,
             parallel,
             compressed,
@@ -176,6 +188,7 @@ impl Pipe {
             staged: dataset.boot_time(),
             stored: 0,
             counts: Counts { records, ..Counts::default() },
+            ended: Ended::default(),
         })
     }
 
@@ -189,15 +202,16 @@ impl Pipe {
         self.context = context.clone();
     }
 
-    /// How far it has come.
+    /// How far it has come, the files before this one included.
     pub fn progress(&self) -> Progress {
-        Progress { records: self.counts.records, bytes_in: self.counts.bytes, bytes_stored: self.stored }
+        let Counts { records, bytes, .. } = self.counts;
+        sum(self.ended.progress, Progress { records, bytes_in: bytes, bytes_stored: self.stored })
     }
 
     /// Whether there is enough to be sent on; [`Pipe::flush`] does.
     #[inline(always)]
     pub fn is_full(&self) -> bool {
-        self.buffer.len() >= self.piece
+        self.buffer.len() >= self.full_at
     }
 
     /// Takes a record. A failure takes nothing of it.
@@ -274,7 +288,7 @@ impl Pipe {
 
     #[cold]
     fn rejected(&self, rejection: Rejection) -> Error {
-        rejection.into_error(self.counts.records)
+        rejection.into_error(self.ended.progress.records + self.counts.records)
     }
 
     /// How many more bytes of a blob can be gathered.
@@ -311,9 +325,16 @@ impl Pipe {
         Ok(())
     }
 
-    /// Sends the gathered bytes on. After `NoSpace` it may be called again; nothing is lost.
+    /// Sends the gathered bytes on, and begins another file if this one has enough of them. After `NoSpace`
+    /// it may be called again; nothing is lost.
     pub fn flush(&mut self) -> Result<()> {
-        let result = self.send_on();
+        self.flush_rest()?;
+        if self.is_file_full() { self.begin_file() } else { Ok(()) }
+    }
+
+    /// Sends the gathered bytes on; there come no more.
+    pub fn flush_rest(&mut self) -> Result<()> {
+        let result = if self.complete { Ok(()) } else { self.send_on() };
         self.start_early_writeback();
         result
     }
@@ -481,6 +502,7 @@ impl Pipe {
 
     /// Gives up what was stored so far, where a drop would leave something behind.
     pub fn abort(&mut self, context: &Context) {
+        self.abort_ended(context);
         self.upload.abort(context);
     }
 

@@ -378,7 +378,7 @@ impl Transaction {
     fn finish(&mut self, terms: &mut Terms<'_>) -> Result<Dated> {
         if let Phase::Open(pipe) = &mut self.phase {
             pipe.set_context(&terms.context);
-            let flushed = pipe.flush().and_then(|()| terms.report(pipe.progress()));
+            let flushed = pipe.flush_rest().and_then(|()| terms.report(pipe.progress()));
             flushed.inspect_err(|error| self.failed(error))?;
             if let Phase::Open(pipe) = std::mem::replace(&mut self.phase, Phase::Aborted) {
                 self.phase = Phase::Closed(pipe);
@@ -386,9 +386,9 @@ impl Transaction {
         }
         if let Phase::Closed(pipe) = &mut self.phase {
             pipe.set_context(&terms.context);
-            let finished = pipe.finish().map(|data| (data, pipe.home().clone()));
-            let (data, home) = finished.inspect_err(|error| self.failed(error))?;
-            self.add(data);
+            let finished = pipe.finish_all().map(|files| (files, pipe.home().clone()));
+            let (files, home) = finished.inspect_err(|error| self.failed(error))?;
+            files.into_iter().for_each(|data| self.add(data));
             self.complete(home);
         }
         match &self.phase {
@@ -408,7 +408,9 @@ impl Transaction {
         let home = self.finish(terms)?;
         self.phase = Phase::Staged;
         let mut files = std::mem::take(&mut self.files);
-        files.sort_unstable_by(|a, b| a.file.path.cmp(&b.file.path));
+        if self.dataset.is_partitioned() {
+            files.sort_unstable_by(|a, b| a.file.path.cmp(&b.file.path));
+        }
         Ok(StagedFiles {
             home,
             files,
@@ -529,8 +531,8 @@ impl Content for Attempt<'_, '_> {
         }
         let mut manifest =
             self.transaction.dataset.manifest(slot, &self.transaction.files, &self.terms.metadata);
-        // Parts keep the order in which they were given.
-        if self.transaction.parts.is_none() {
+        // Parts keep the order in which they were given, and the files of one stream that of its records.
+        if self.transaction.parts.is_none() && self.transaction.dataset.is_partitioned() {
             manifest.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         }
         self.transaction.manifest = Some(manifest.clone());

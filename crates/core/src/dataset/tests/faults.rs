@@ -282,6 +282,12 @@ const SCENES: &[Scene] = &[
         prepare: |disk| vec![commit_by(disk, &["0"])],
         act: commit_parts,
     },
+    Scene {
+        name: "a first commit divided into files",
+        layout: Layout::Default,
+        prepare: |_| Vec::new(),
+        act: super::dividing::push_divided,
+    },
     #[cfg(feature = "parquet")]
     Scene {
         name: "columns, pulled",

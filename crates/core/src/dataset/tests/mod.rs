@@ -8,6 +8,7 @@ mod collect_kills;
 mod commits;
 pub(crate) mod counts;
 mod damage;
+mod dividing;
 mod doubt;
 mod exactly_once;
 mod faults;
