@@ -45,8 +45,7 @@ check append_calls append_calls
 check many_parts many_parts
 check broken_off_kill broken_off kill
 check broken_off_errno broken_off errno
-for scene in hive parts blob adopt dangling choose once volume collect; do
+for scene in hive parts stream blob adopt dangling choose once volume collect; do
     check "broken_off_kill_$scene" broken_off "kill,$scene"
     check "broken_off_errno_$scene" broken_off "errno,$scene"
 done
-check broken_off_kill_stream broken_off kill,stream
