@@ -390,7 +390,7 @@ SECTIONS = {
     "compress": (compress, "Compressed stream write against the compressor library alone"),
     "surface": (surface, "Partitions and blobs, checksummed (xxh3), durable"),
     "entry": (entry, "What each form of entry costs, the writing taken out"),
-    "bindings": (bindings, "What the bindings for C++ and Go cost over C in batches"),
+    "bindings": (bindings, "What the bindings for C++, Go, Zig and Python cost over C in batches"),
     "memory": (memory, "Peak memory"),
     "commit": (commit, "A small commit"),
     "parquet": (parquet, "Typed columns: Parquet and Arrow, on one core"),

@@ -52,9 +52,11 @@ func lodeGoRelease(handle C.uintptr_t) { cgo.Handle(handle).Delete() }
 
 // token is a cancel token that a context cancels. The context may do so at any time until close.
 type token struct {
-	mu   sync.Mutex
-	raw  *C.lode_cancel_token
-	stop func() bool
+	mu       sync.Mutex
+	raw      *C.lode_cancel_token
+	stop     func() bool
+	over     bool // cancelled
+	detached bool // the call is over, and what it has made is still to be cancelled
 }
 
 func newToken(ctx context.Context) (*token, error) {
@@ -70,8 +72,27 @@ func newToken(ctx context.Context) (*token, error) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		C.lode_cancel_token_cancel(t.raw)
+		t.over = true
+		if t.detached {
+			t.free()
+		}
 	})
 	return t, nil
+}
+
+// detach leaves the token to the context, which frees it when it is over. No close follows.
+func (t *token) detach() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.detached = true
+	if t.over {
+		t.free()
+	}
+}
+
+func (t *token) free() {
+	C.lode_cancel_token_free(t.raw)
+	t.raw = nil
 }
 
 func (t *token) close() {
@@ -81,8 +102,7 @@ func (t *token) close() {
 	t.stop()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	C.lode_cancel_token_free(t.raw)
-	t.raw = nil
+	t.free()
 }
 
 // call is what one call that blocks is told: the context as deadline and cancel token, progress, and C texts.
@@ -181,6 +201,21 @@ func (c *call) text(what, value string) (*C.char, error) {
 	raw := C.CString(value)
 	c.texts = append(c.texts, unsafe.Pointer(raw))
 	return raw, nil
+}
+
+// array gives texts to the call, as an array of C.
+func (c *call) array(what string, values []string) (**C.char, error) {
+	array := C.malloc(C.size_t(len(values)+1) * C.size_t(unsafe.Sizeof((*C.char)(nil))))
+	c.texts = append(c.texts, array)
+	texts := unsafe.Slice((**C.char)(array), len(values))
+	for i, value := range values {
+		text, err := c.text(what, value)
+		if err != nil {
+			return nil, err
+		}
+		texts[i] = text
+	}
+	return (**C.char)(array), nil
 }
 
 // metadata gives metadata to the call; nil stays what it is, which the library refuses.

@@ -171,3 +171,54 @@ lode_status lode_go_verify(lode_dataset *dataset, int32_t level, uintptr_t handl
 {
     return lode_dataset_verify(dataset, level, finding, (void *)handle, options, NULL, error);
 }
+
+lode_status lode_go_verify_volume(lode_volume *volume, int32_t level, uintptr_t handle,
+                                  const lode_call_options *options, lode_error **error)
+{
+    return lode_volume_verify_history(volume, level, finding, (void *)handle, options, NULL, error);
+}
+
+static int32_t removed(void *ctx, int32_t kind, const char *path, uint64_t size, int64_t age_seconds)
+{
+    return lodeGoRemoved((uintptr_t)ctx, kind, (char *)path, size, age_seconds);
+}
+
+lode_status lode_go_collect(lode_dataset *dataset, const lode_collect_options *what, uintptr_t handle,
+                            const lode_call_options *options, uint64_t *objects, uint64_t *bytes, lode_error **error)
+{
+    return lode_dataset_collect(dataset, what, handle == 0 ? NULL : removed, (void *)handle, options, objects, bytes,
+                                error);
+}
+
+lode_status lode_go_collect_volume(lode_volume *volume, const lode_collect_options *what, uintptr_t handle,
+                                   const lode_call_options *options, uint64_t *objects, uint64_t *bytes,
+                                   lode_error **error)
+{
+    return lode_volume_collect(volume, what, handle == 0 ? NULL : removed, (void *)handle, options, objects, bytes,
+                               error);
+}
+
+lode_status lode_go_stage_stream_at(lode_volume *volume, uint64_t offset, uint64_t len, uintptr_t handle,
+                                    const lode_call_options *options, lode_volume_block **block, lode_error **error)
+{
+    lode_byte_source source = LODE_BYTE_SOURCE_INIT;
+    source.ctx = (void *)handle;
+    source.read = read_source;
+    return lode_volume_stage_stream_at(volume, offset, len, handle == 0 ? NULL : &source, options, block, error);
+}
+
+void lode_go_release_stream(struct ArrowArrayStream *stream)
+{
+    if (stream != NULL && stream->release != NULL) {
+        stream->release(stream);
+        stream->release = NULL;
+    }
+}
+
+void lode_go_release_array(struct ArrowArray *array)
+{
+    if (array != NULL && array->release != NULL) {
+        array->release(array);
+        array->release = NULL;
+    }
+}

@@ -23,5 +23,18 @@ lode_status lode_go_open_backend(uintptr_t handle, int32_t serial, const lode_st
                                  lode_store **store, lode_error **error);
 lode_status lode_go_verify(lode_dataset *dataset, int32_t level, uintptr_t handle, const lode_call_options *options,
                            lode_error **error);
+lode_status lode_go_verify_volume(lode_volume *volume, int32_t level, uintptr_t handle,
+                                  const lode_call_options *options, lode_error **error);
+lode_status lode_go_collect(lode_dataset *dataset, const lode_collect_options *what, uintptr_t handle,
+                            const lode_call_options *options, uint64_t *objects, uint64_t *bytes, lode_error **error);
+lode_status lode_go_collect_volume(lode_volume *volume, const lode_collect_options *what, uintptr_t handle,
+                                   const lode_call_options *options, uint64_t *objects, uint64_t *bytes,
+                                   lode_error **error);
+lode_status lode_go_stage_stream_at(lode_volume *volume, uint64_t offset, uint64_t len, uintptr_t handle,
+                                    const lode_call_options *options, lode_volume_block **block, lode_error **error);
+
+/* Releases a stream, or an array, that no call of the library has moved out. */
+void lode_go_release_stream(struct ArrowArrayStream *stream);
+void lode_go_release_array(struct ArrowArray *array);
 
 #endif

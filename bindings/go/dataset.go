@@ -89,19 +89,15 @@ func (c *call) dataset(o *DatasetOptions) (*C.lode_dataset_options, error) {
 	options.retry_cap_ms = milliseconds(o.RetryCap)
 	options.max_record_bytes = C.int64_t(o.MaxRecordBytes)
 	if len(o.PartitionKeys) > 0 {
-		size := C.size_t(len(o.PartitionKeys)) * C.size_t(unsafe.Sizeof((*C.char)(nil)))
-		array := C.malloc(size)
-		c.texts = append(c.texts, array)
-		keys := unsafe.Slice((**C.char)(array), len(o.PartitionKeys))
-		for i, key := range o.PartitionKeys {
-			text, err := c.text("partition key", key)
-			if err != nil {
-				return nil, err
-			}
-			keys[i] = text
+		array, err := c.array("partition key", o.PartitionKeys)
+		if err != nil {
+			return nil, err
 		}
-		options.partition_keys = (**C.char)(array)
-		options.partition_key_count = C.size_t(len(keys))
+		options.partition_keys = array
+		options.partition_key_count = C.size_t(len(o.PartitionKeys))
+	}
+	if err := c.columns(o, &options); err != nil {
+		return nil, err
 	}
 	return &options, nil
 }
@@ -161,11 +157,11 @@ func commit(ctx context.Context, metadata Metadata, given []CommitOption,
 // that there is none.
 func (d *Dataset) StreamWriteRecords(ctx context.Context, records RecordIterator, metadata Metadata,
 	options ...CommitOption) (*Snapshot, error) {
-	pulled := pulled{iterator: records}
+	pulled := newPulled(records)
 	defer pulled.free()
 	var handle cgo.Handle
 	if records != nil {
-		handle = cgo.NewHandle(&pulled)
+		handle = cgo.NewHandle(pulled)
 		defer handle.Delete()
 	}
 	snapshot, err := d.committing(ctx, metadata, options,
@@ -248,9 +244,9 @@ func (d *Dataset) StreamWriteBlob(ctx context.Context, from io.Reader, metadata 
 	return snapshot, because(err, source.err, ErrIterator)
 }
 
-// finding runs a call that finds a snapshot by a text; nil if the call says that there is none.
-func (d *Dataset) finding(ctx context.Context, what, text string,
-	body func(dataset *C.lode_dataset, text *C.char, options *C.lode_call_options, snapshot **C.lode_snapshot,
+// finding runs a call of a dataset or volume that finds a snapshot by a text; nil if the call says that there is none.
+func finding(ctx context.Context, h *handle, what, text string,
+	body func(from unsafe.Pointer, text *C.char, options *C.lode_call_options, snapshot **C.lode_snapshot,
 		raw **C.lode_error) C.lode_status) (*Snapshot, error) {
 	c, err := begin(ctx, nil)
 	if err != nil {
@@ -261,18 +257,28 @@ func (d *Dataset) finding(ctx context.Context, what, text string,
 	if err != nil {
 		return nil, err
 	}
-	dataset, err := d.h.use()
+	from, err := h.use()
 	if err != nil {
 		return nil, err
 	}
-	defer d.h.done()
+	defer h.done()
 	var snapshot *C.lode_snapshot
 	var raw *C.lode_error
-	status := body((*C.lode_dataset)(dataset), given, c.options(), &snapshot, &raw)
+	status := body(from, given, c.options(), &snapshot, &raw)
 	if err := c.check(status, raw); err != nil || snapshot == nil {
 		return nil, err
 	}
 	return newSnapshot(snapshot, StatusOK), nil
+}
+
+// finding runs a call that finds a snapshot by a text; nil if the call says that there is none.
+func (d *Dataset) finding(ctx context.Context, what, text string,
+	body func(dataset *C.lode_dataset, text *C.char, options *C.lode_call_options, snapshot **C.lode_snapshot,
+		raw **C.lode_error) C.lode_status) (*Snapshot, error) {
+	return finding(ctx, d.h, what, text, func(from unsafe.Pointer, text *C.char, options *C.lode_call_options,
+		snapshot **C.lode_snapshot, raw **C.lode_error) C.lode_status {
+		return body((*C.lode_dataset)(from), text, options, snapshot, raw)
+	})
 }
 
 // Latest finds the newest snapshot; ErrNoSnapshots.

@@ -27,7 +27,7 @@
 //
 // # Handles
 //
-// [Store], [Dataset], [Snapshot] and [Catalog] may be used by any number of goroutines. A [Writer],
+// [Store], [Dataset], [Volume], [Snapshot] and [Catalog] may be used by any number of goroutines. A [Writer],
 // [BlobWriter], [Reader] or [BlobReader] belongs to one at a time: a second call at once fails with
 // [ErrState]. Close frees what is behind a handle; one that is forgotten is freed after the garbage collector
 // has found it. A handle that is closed fails with [ErrState]; closing twice does nothing.

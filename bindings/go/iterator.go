@@ -25,6 +25,14 @@ type RecordIterator interface {
 	Err() error
 }
 
+// BytesIterator is a RecordIterator whose records are JSON already. The calls that take a RecordIterator then ask
+// Bytes, and never Record, which spares each record the allocation of a value of type any.
+type BytesIterator interface {
+	RecordIterator
+	// Bytes gives the current record, as it is. Its bytes are copied before the next call of Next.
+	Bytes() []byte
+}
+
 // Timestamped is a record with a time.
 type Timestamped interface {
 	Timestamp() time.Time
@@ -80,16 +88,22 @@ const batchBytes = 64 << 10
 // pulled is a RecordIterator as the library pulls from it: in batches, by one buffer of C.
 type pulled struct {
 	iterator RecordIterator
+	bytes    BytesIterator // the same, if it is one
 	buffer   unsafe.Pointer
 	size     int
 	waiting  []byte // the record that the last batch had no room for
 	waits    bool
-	time     C.int64_t
+	time     C.int64_t // of the record that waits
 	count    int64
 	ended    bool
 	err      error
 	refused  *Error
 	panicked any
+}
+
+func newPulled(records RecordIterator) *pulled {
+	bytes, _ := records.(BytesIterator)
+	return &pulled{iterator: records, bytes: bytes}
 }
 
 func (p *pulled) free() { C.free(p.buffer) }
@@ -102,23 +116,27 @@ func (p *pulled) explain(err error) error {
 	return because(err, p.err, ErrIterator)
 }
 
-// next gives the next record; false at the end.
-func (p *pulled) next() bool {
+// next gives the next record and its time; false at the end.
+func (p *pulled) next() (record []byte, at C.int64_t, more bool) {
 	if p.waits {
 		p.waits = false
-		return true
+		return p.waiting, p.time, true
 	}
 	if p.ended || !p.iterator.Next() {
 		p.ended = true
-		return false
+		return nil, 0, false
 	}
-	p.waiting, p.time, p.refused = encode(p.iterator.Record())
+	if p.bytes != nil {
+		p.count++
+		return p.bytes.Bytes(), C.LODE_NO_TIMESTAMP, true
+	}
+	record, at, p.refused = encode(p.iterator.Record())
 	if p.refused != nil {
 		p.refused.Record = p.count
-		return false
+		return nil, 0, false
 	}
 	p.count++
-	return true
+	return record, at, true
 }
 
 //export lodeGoNextBatch
@@ -134,25 +152,30 @@ func lodeGoNextBatch(handle C.uintptr_t, records *C.lode_bytes, unixNanos *C.int
 		p.buffer, p.size = C.malloc(batchBytes), batchBytes
 	}
 	out := unsafe.Slice(records, int(capacity))
-	times := unsafe.Slice(unixNanos, int(capacity))
-	count, used := 0, 0
-	for count < len(out) && p.next() {
-		length := len(p.waiting)
-		if length > p.size-used {
+	times := unsafe.Slice(unixNanos, int(capacity)) // they come as C.LODE_NO_TIMESTAMP
+	room := unsafe.Slice((*byte)(p.buffer), p.size)
+	count := 0
+	for count < len(out) {
+		record, at, more := p.next()
+		if !more {
+			break
+		}
+		if len(record) > len(room) {
 			if count > 0 {
-				p.waits = true
+				p.waiting, p.time, p.waits = record, at, true
 				break
 			}
 			C.free(p.buffer)
-			p.buffer, p.size = C.malloc(C.size_t(length)), length
+			p.buffer, p.size = C.malloc(C.size_t(len(record))), len(record)
+			room = unsafe.Slice((*byte)(p.buffer), p.size)
 		}
-		if length > 0 {
-			copy(unsafe.Slice((*byte)(unsafe.Add(p.buffer, used)), length), p.waiting)
+		copy(room, record)
+		out[count].data = (*C.uint8_t)(unsafe.SliceData(room))
+		out[count].len = C.size_t(len(record))
+		if at != C.LODE_NO_TIMESTAMP {
+			times[count] = at
 		}
-		out[count].data = (*C.uint8_t)(unsafe.Add(p.buffer, used))
-		out[count].len = C.size_t(length)
-		times[count] = p.time
-		used += length
+		room = room[len(record):]
 		count++
 	}
 	if p.refused != nil {

@@ -138,6 +138,16 @@ type DatasetOptions struct {
 	// TargetFileBytes ends a file that has taken so many bytes of records: the following ones go into another;
 	// 0: never.
 	TargetFileBytes int64
+	// Schema has the columns, which CodecParquet needs; nil: none, or those of ArrowSchema.
+	Schema *Schema
+	// ArrowSchema is the same as an ArrowSchema of C, a struct of columns: borrowed for the call.
+	ArrowSchema unsafe.Pointer
+	// RowGroupBytes is where a row group of a Parquet file ends; 0: at 32 MiB.
+	RowGroupBytes int64
+	// AnyArrowType lets columns of Parquet files be read whatever Arrow type they have.
+	AnyArrowType bool
+	// ParquetCompression is how the pages of a Parquet file are compressed.
+	ParquetCompression ParquetCompression
 }
 
 // Verify is what a reader checks.

@@ -46,11 +46,11 @@ func staging(ctx context.Context, h *handle,
 
 // StageRecords pulls all records from an iterator into one part: all of them, or nothing.
 func (d *Dataset) StageRecords(ctx context.Context, records RecordIterator) (*Part, error) {
-	pulled := pulled{iterator: records}
+	pulled := newPulled(records)
 	defer pulled.free()
 	var handle cgo.Handle
 	if records != nil {
-		handle = cgo.NewHandle(&pulled)
+		handle = cgo.NewHandle(pulled)
 		defer handle.Delete()
 	}
 	part, err := staging(ctx, d.h, func(from unsafe.Pointer, options *C.lode_call_options, part **C.lode_part,

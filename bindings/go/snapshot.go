@@ -141,6 +141,63 @@ func (s *Snapshot) Files() []File {
 	})
 }
 
+// BlockFile is one block of a volume's snapshot.
+type BlockFile struct {
+	// Offset is where it begins, in bytes.
+	Offset int64
+	// Length in bytes.
+	Length int64
+	// Path is its key in the store.
+	Path string
+	// Location is an absolute path or URL where another program finds it; "" if there is no such place.
+	Location string
+	// Checksum of its bytes, in lower-case hex; "" if it has none.
+	Checksum string
+}
+
+// Gap is a range of a volume that no block covers.
+type Gap struct {
+	// Offset is where it begins, in bytes.
+	Offset int64
+	// Length in bytes.
+	Length int64
+}
+
+// TotalLength says how long a volume's address space is, in bytes; 0 for a dataset's snapshot.
+func (s *Snapshot) TotalLength() int64 {
+	return get(s, func(raw *C.lode_snapshot) int64 { return int64(C.lode_snapshot_total_length(raw)) })
+}
+
+// Blocks gives the blocks of a volume's snapshot in the order of their offsets, those of its parent included.
+func (s *Snapshot) Blocks() []BlockFile {
+	return get(s, func(raw *C.lode_snapshot) []BlockFile {
+		blocks := make([]BlockFile, C.lode_snapshot_block_count(raw))
+		for i := range blocks {
+			n := C.size_t(i)
+			blocks[i] = BlockFile{
+				Offset:   int64(C.lode_snapshot_block_offset(raw, n)),
+				Length:   int64(C.lode_snapshot_block_length(raw, n)),
+				Path:     C.GoString(C.lode_snapshot_block_path(raw, n)),
+				Location: C.GoString(C.lode_snapshot_block_location(raw, n)),
+				Checksum: C.GoString(C.lode_snapshot_block_checksum(raw, n)),
+			}
+		}
+		return blocks
+	})
+}
+
+// Gaps gives the ranges of a volume's snapshot that no block covers, in order: none if it is complete.
+func (s *Snapshot) Gaps() []Gap {
+	return get(s, func(raw *C.lode_snapshot) (gaps []Gap) {
+		var from, offset, length C.uint64_t
+		for C.lode_snapshot_next_gap(raw, from, &offset, &length, nil) == C.LODE_ITEM {
+			gaps = append(gaps, Gap{int64(offset), int64(length)})
+			from = offset + length
+		}
+		return gaps
+	})
+}
+
 // Producer says how far a producer had come with the snapshot: its highest sequence, 0 if nothing is
 // remembered of it, and the position that came with it.
 func (s *Snapshot) Producer(producerID string) (sequence uint64, position string, err error) {

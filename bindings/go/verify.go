@@ -7,6 +7,7 @@ import "C"
 import (
 	"context"
 	"runtime/cgo"
+	"unsafe"
 )
 
 // VerifyLevel is how much of a dataset Dataset.Verify checks; each includes those before it.
@@ -46,21 +47,29 @@ func lodeGoFinding(handle C.uintptr_t, kind C.int32_t, path, snapshotID, message
 // Verify checks a whole dataset against what the format promises, and gives what is wrong: nothing if all is
 // well. An error says that it could not be checked. Nothing is written.
 func (d *Dataset) Verify(ctx context.Context, level VerifyLevel) ([]Finding, error) {
+	return verify(ctx, d.h, func(from unsafe.Pointer, handle C.uintptr_t, options *C.lode_call_options,
+		raw **C.lode_error) C.lode_status {
+		return C.lode_go_verify((*C.lode_dataset)(from), C.int32_t(level), handle, options, raw)
+	})
+}
+
+func verify(ctx context.Context, h *handle, body func(from unsafe.Pointer, handle C.uintptr_t,
+	options *C.lode_call_options, raw **C.lode_error) C.lode_status) ([]Finding, error) {
 	c, err := begin(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer c.close()
-	dataset, err := d.h.use()
+	from, err := h.use()
 	if err != nil {
 		return nil, err
 	}
-	defer d.h.done()
+	defer h.done()
 	var found []Finding
 	handle := cgo.NewHandle(&found)
 	defer handle.Delete()
 	var raw *C.lode_error
-	status := C.lode_go_verify((*C.lode_dataset)(dataset), C.int32_t(level), C.uintptr_t(handle), c.options(), &raw)
+	status := body(from, C.uintptr_t(handle), c.options(), &raw)
 	err = c.check(status, raw)
 	if Status(status) == ErrCorrupt && len(found) > 0 {
 		return found, nil

@@ -42,10 +42,10 @@ type batch struct {
 	memory  unsafe.Pointer
 	data    []byte      // of batchBytes
 	lengths []C.size_t  // of batchRecords
-	times   []C.int64_t // of batchRecords
+	times   []C.int64_t // of batchRecords, filled from the first record on that has a time
 	used    int
 	count   int
-	timed   bool
+	timed   bool // whether a record has a time
 }
 
 const batchRecords = 4096
@@ -119,15 +119,12 @@ func (w *Writer) append(record []byte, at C.int64_t) error {
 	if !w.mu.TryLock() {
 		return refused(ErrState, "another goroutine is using the writer: let each have its own, or lock it")
 	}
-	b := w.batch
-	if b == nil || w.closed || b.count == batchRecords || len(record) > batchBytes-b.used {
-		err := w.appendSlowly(record, at)
-		w.mu.Unlock()
-		return err
+	var err error
+	if w.batch == nil || w.closed || !w.put(record, at) {
+		err = w.appendSlowly(record, at)
 	}
-	b.put(record, at)
 	w.mu.Unlock()
-	return nil
+	return err
 }
 
 // AppendBatch adds records as Append adds each, and costs less than as many calls. It gives how many are
@@ -138,22 +135,24 @@ func (w *Writer) AppendBatch(records [][]byte) (taken int, err error) {
 	}
 	defer w.mu.Unlock()
 	var bad []error
-	for i, record := range records {
-		b := w.batch
-		if b != nil && !w.closed && b.count < batchRecords && len(record) <= batchBytes-b.used {
-			b.put(record, C.LODE_NO_TIMESTAMP)
-			continue
+	for taken < len(records) {
+		if w.batch != nil && !w.closed {
+			taken += w.putAll(records[taken:])
+			if taken == len(records) {
+				break
+			}
 		}
-		switch err := w.appendSlowly(record, C.LODE_NO_TIMESTAMP); {
+		switch err := w.appendSlowly(records[taken], C.LODE_NO_TIMESTAMP); {
 		case err == nil:
 		case errors.Is(err, ErrInvalidRecord) || errors.Is(err, ErrRecordTooLarge):
 			bad = append(bad, err)
 		default:
 			w.bad = append(w.bad, bad...)
-			return i, err
+			return taken, err
 		}
+		taken++
 	}
-	return len(records), errors.Join(bad...)
+	return taken, errors.Join(bad...)
 }
 
 // appendSlowly makes room first, or says why there is none.
@@ -219,6 +218,10 @@ func (w *Writer) flush(writer *C.lode_record_writer) error {
 			gone++
 			err = nil
 		}
+		if first+gone == b.count {
+			b.used, b.count, b.timed = 0, 0, false
+			return err
+		}
 		for _, length := range b.lengths[first : first+gone] {
 			begin += int(length)
 		}
@@ -233,14 +236,56 @@ func (w *Writer) flush(writer *C.lode_record_writer) error {
 	return err
 }
 
-// put gathers a record that there is room for.
-func (b *batch) put(record []byte, at C.int64_t) {
-	copy(b.data[b.used:], record)
-	b.lengths[b.count] = C.size_t(len(record))
-	b.times[b.count] = at
-	b.timed = b.timed || at != C.LODE_NO_TIMESTAMP
-	b.used += len(record)
-	b.count++
+// put gathers a record; false if there is no room for it.
+func (b *batch) put(record []byte, at C.int64_t) bool {
+	used, count := b.used, b.count
+	if count >= len(b.lengths) || len(record) > len(b.data)-used {
+		return false
+	}
+	copy(b.data[used:], record)
+	b.lengths[count] = C.size_t(len(record))
+	b.used, b.count = used+len(record), count+1
+	if b.timed || at != C.LODE_NO_TIMESTAMP {
+		b.putTime(at)
+	}
+	return true
+}
+
+// putTime gives the last record its time, and those before it none if they have been gathered without.
+func (b *batch) putTime(at C.int64_t) {
+	last := b.count - 1
+	for i := 0; i < last && !b.timed; i++ {
+		b.times[i] = C.LODE_NO_TIMESTAMP
+	}
+	b.times[last] = at
+	b.timed = true
+}
+
+// putAll gathers the first records, without times, as long as there is room, and gives how many.
+func (b *batch) putAll(records [][]byte) int {
+	if b.timed {
+		for i, record := range records {
+			if !b.put(record, C.LODE_NO_TIMESTAMP) {
+				return i
+			}
+		}
+		return len(records)
+	}
+	// The state of the loop stays in registers: put would store it for each record.
+	data, lengths := b.data[b.used:], b.lengths[b.count:]
+	records = records[:min(len(records), len(lengths))]
+	taken := 0
+	for i, record := range records {
+		if len(record) > len(data) {
+			break
+		}
+		copy(data, record)
+		data = data[len(record):]
+		lengths[i] = C.size_t(len(record))
+		taken = i + 1
+	}
+	b.used, b.count = len(b.data)-len(data), b.count+taken
+	return taken
 }
 
 // AppendLines adds the whole lines of a buffer, one record each; blank lines are none. It gives how many

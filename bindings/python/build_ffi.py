@@ -35,7 +35,13 @@ extern "Python" {
     int32_t pylode_compare_and_swap(void *ctx, const char *key, const uint8_t *expected, size_t expected_len,
                                     const uint8_t *value, size_t value_len, lode_callback_error *error);
     void pylode_store_release(void *ctx);
+    int32_t pylode_finding(void *ctx, int32_t kind, const char *path, const char *snapshot_id, const char *message);
+    int32_t pylode_removed(void *ctx, int32_t kind, const char *path, uint64_t size, int64_t age_seconds);
 }
+struct ArrowArrayStream *pylode_new_stream(void);
+void pylode_free_stream(struct ArrowArrayStream *stream);
+const char *pylode_stream_name(void);
+void *pylode_capsule_destructor(void);
 void pylode_fill(lode_bytes *records, const char *data, const size_t *lengths, size_t count);
 size_t pylode_joined_len(const lode_bytes *records, size_t count);
 void pylode_join(const lode_bytes *records, size_t count, char *joined);
@@ -44,6 +50,7 @@ void pylode_join(const lode_bytes *records, size_t count, char *joined);
 # A batch of records crosses in one piece: a loop over its records in Python would cost more than all the rest.
 HELPERS = r"""
 #include <lode.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void pylode_fill(lode_bytes *records, const char *data, const size_t *lengths, size_t count)
@@ -69,6 +76,24 @@ static void pylode_join(const lode_bytes *records, size_t count, char *joined)
         *joined++ = '\n';
     }
 }
+
+/* The Arrow PyCapsule interface: a capsule of this name owns a stream, and releases what was not moved out. */
+static const char *pylode_stream_name(void) { return "arrow_array_stream"; }
+
+static struct ArrowArrayStream *pylode_new_stream(void) { return calloc(1, sizeof(struct ArrowArrayStream)); }
+
+static void pylode_free_stream(struct ArrowArrayStream *stream)
+{
+    if (stream != NULL && stream->release != NULL) stream->release(stream);
+    free(stream);
+}
+
+static void free_capsule(PyObject *capsule)
+{
+    pylode_free_stream(PyCapsule_GetPointer(capsule, pylode_stream_name()));
+}
+
+static void *pylode_capsule_destructor(void) { return (void *)free_capsule; }
 """
 
 

@@ -261,6 +261,30 @@ private:
     caught thrown_;
 };
 
+/** Calls a function with a std::istream or a function as the byte source of lode.h; what it throws is thrown. */
+template <class Made, class Source, class F>
+result<Made> pull_bytes(Source &source, F call)
+{
+    const auto pull = [&call](auto &function) {
+        function_source<std::remove_reference_t<decltype(function)>> pulled(function);
+        const lode_byte_source c = pulled.c();
+        auto got = call(c);
+        pulled.thrown().rethrow();
+        return got;
+    };
+    if constexpr (std::is_base_of_v<std::istream, Source>) {
+        if (source.rdbuf() == nullptr || source.fail()) {
+            return error(status::invalid_argument, "the stream has failed before");
+        }
+        const auto filled = [&source](char *to, std::size_t capacity) {
+            return static_cast<std::size_t>(source.rdbuf()->sgetn(to, static_cast<std::streamsize>(capacity)));
+        };
+        return pull(filled);
+    } else {
+        return pull(source);
+    }
+}
+
 } // namespace detail
 
 } // namespace lode

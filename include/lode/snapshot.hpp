@@ -26,6 +26,21 @@ struct data_file {
     std::optional<std::int64_t> row_count;     /**< How many records it holds, if the manifest says. */
 };
 
+/** One block of a volume's snapshot. Its views live as long as the snapshot. */
+struct block_file {
+    std::uint64_t offset;                     /**< Where it begins, in bytes. */
+    std::uint64_t length;                     /**< In bytes. */
+    std::string_view path;                    /**< Its key in the store. */
+    std::optional<std::string_view> location; /**< Where another program finds it, if there is such a place. */
+    std::optional<std::string_view> checksum; /**< Of its bytes, in lower-case hex. */
+};
+
+/** A range of a volume that no block covers. */
+struct gap {
+    std::uint64_t offset; /**< Where it begins, in bytes. */
+    std::uint64_t length; /**< In bytes. */
+};
+
 /**
  * A committed snapshot: what its manifest says. It never changes; threads may share it. The views that it
  * gives live as long as it does. One that was moved from gives empty views and 0.
@@ -83,6 +98,37 @@ public:
                          detail::optional_view(lode_snapshot_file_checksum(get(), index)),
                          lode_snapshot_file_size(get(), index),
                          rows < 0 ? std::optional<std::int64_t>() : std::optional<std::int64_t>(rows)};
+    }
+
+    /** How long the address space is, in bytes, if this is a volume's; 0 for a dataset's. */
+    std::uint64_t total_length() const noexcept { return lode_snapshot_total_length(get()); }
+    /** How many blocks it has, those of its parent included; 0 for a dataset's. */
+    std::size_t block_count() const noexcept { return lode_snapshot_block_count(get()); }
+    /** A block, by its place in the order of offsets; none if there is no such place. */
+    std::optional<block_file> block(std::size_t index) const noexcept
+    {
+        if (index >= block_count()) {
+            return std::nullopt;
+        }
+        return block_file{lode_snapshot_block_offset(get(), index), lode_snapshot_block_length(get(), index),
+                          detail::view(lode_snapshot_block_path(get(), index)),
+                          detail::optional_view(lode_snapshot_block_location(get(), index)),
+                          detail::optional_view(lode_snapshot_block_checksum(get(), index))};
+    }
+    /**
+     * The first range at or after an offset that no block covers; none if the rest is complete. Throws
+     * lode::error.
+     */
+    std::optional<gap> next_gap(std::uint64_t from = 0) const { return try_next_gap(from).value(); }
+    /** As next_gap, with the error in the result. */
+    result<std::optional<gap>> try_next_gap(std::uint64_t from = 0) const
+    {
+        gap found{0, 0};
+        auto got = detail::call(lode_snapshot_next_gap, get(), from, &found.offset, &found.length);
+        if (!got) {
+            return got.error();
+        }
+        return *got == status::item ? std::optional<gap>(found) : std::optional<gap>();
     }
 
     /**

@@ -108,6 +108,24 @@ public:
         return got;
     }
 
+    /**
+     * Adds the rows of an Arrow array of structs, each field a column of the dataset's schema. Feature
+     * "parquet".
+     * @param array the rows. It is moved out: its `release` is NULL afterwards, with any outcome.
+     * @param schema the array's type, borrowed for the call.
+     * @param taken output, on failure too: how many rows are in.
+     * Throws lode::error.
+     */
+    void append_arrow(ArrowArray &array, const ArrowSchema &schema, std::size_t &taken)
+    {
+        try_append_arrow(array, schema, taken).value();
+    }
+    /** As append_arrow, with the error in the result. */
+    result<void> try_append_arrow(ArrowArray &array, const ArrowSchema &schema, std::size_t &taken)
+    {
+        return detail::run(lode_record_writer_append_arrow, get(), &array, &schema, &taken);
+    }
+
     /** How many records are in; -1 while another call uses the writer. */
     std::int64_t record_count() const noexcept { return lode_record_writer_record_count(get()); }
     /** How many bad records were left out; -1 while another call uses the writer. */

@@ -70,7 +70,7 @@ build_zig_hand() {
     local static=false
     [ "$linkage" = shared ] || static=true
     cp -R "$HERE/bindings/zig" lode && cp "$sources/consumer.zig" lode/example/events.zig || return 1
-    ZIG_GLOBAL_CACHE_DIR=${ZIG%/ziglang/zig}/cache "$ZIG" build example --build-file lode/build.zig -Dlode-prefix="$prefix" \
+    "$ZIG" build example --build-file lode/build.zig -Dlode-prefix="$prefix" \
         -Dlode-static=$static --cache-dir cache --prefix out && cp out/bin/events "$program"
 }
 

@@ -2,6 +2,7 @@
 #include "backend.cpp"
 #include "misuse.cpp"
 #include "reading.cpp"
+#include "volumes.cpp"
 #include "writing.cpp"
 
 int main()
@@ -9,6 +10,7 @@ int main()
     writing();
     reading();
     backends();
+    volumes();
     misuse();
     std::printf("lode.hpp: %d checks, %d failed\n", checks_made, checks_failed);
     return checks_failed == 0 ? 0 : 1;

@@ -28,6 +28,8 @@ class Closed(StoreCase):
             self.events.snapshots(),
             self.store.catalog(),
             lode.CancelToken(),
+            self.store.volume("disk", total_length=10),
+            self.store.volume("disk", total_length=10).stage(0, b"1"),
         ]
         for handle in handles:
             handle.close()
@@ -44,6 +46,8 @@ class Closed(StoreCase):
             lambda: next(handles[5]),
             lambda: list(handles[6].datasets()),
             lambda: handles[7].cancel(),
+            lambda: handles[8].latest(),
+            lambda: handles[9].json,
         ):
             with self.assertRaisesRegex(lode.StateError, "is closed"):
                 use()
@@ -95,7 +99,11 @@ class Garbage(StoreCase):
             lambda: self.events.read(),
             lambda: self.store.catalog(),
             lambda: self.store.dataset("blobs", codec=None).blob_writer(),
+            lambda: self.store.volume("disk", total_length=100),
+            lambda: self.store.volume("disk", total_length=100).stage(0, b"1"),
         ]
+        kinds = (lode.CallOptions, lode.CommitOptions, lode.ReadOptions)
+        options = {name for kind in kinds for name in kind.__optional_keys__}
         calls = 0
         for make in makers:
             for name, method in inspect.getmembers(make(), callable):
@@ -109,7 +117,7 @@ class Garbage(StoreCase):
                     except Exception as failed:
                         self.assertNotIsInstance(failed, SystemError)
                     calls += 1
-                for keyword in inspect.signature(method).parameters:
+                for keyword in sorted({*inspect.signature(method).parameters, *options}):
                     for value in garbage:
                         try:
                             getattr(make(), name)(**{keyword: value})
@@ -126,7 +134,13 @@ class Garbage(StoreCase):
         with self.assertRaisesRegex(ValueError, "verify is one of"):
             self.events.read(self.events.stream_write_records([]), verify="maybe")
         with self.assertRaisesRegex(TypeError, "a commit has no argument 'sequnce'"):
-            self.events.writer(sequnce=1)
+            self.events.writer(sequnce=1)  # type: ignore[call-arg]
+        with self.assertRaisesRegex(TypeError, "a commit has no argument 'verify'; it has attempts, cancel"):
+            self.events.stream_write_records([], verify="first")  # type: ignore[call-arg]
+        with self.assertRaisesRegex(TypeError, "a call has no argument 'producer'"):
+            self.events.latest(producer="p")  # type: ignore[call-arg]
+        with self.assertRaisesRegex(TypeError, "a reader has no argument 'progress'"):
+            self.events.read(progress=print)  # type: ignore[call-arg]
         with self.assertRaisesRegex(TypeError, "partition_keys"):
             self.store.dataset("x", layout="hive", partition_keys="day")
         with self.assertRaises(TypeError):

@@ -18,29 +18,35 @@ compile_cxx() {
     "$compiler" "-std=$standard" $CXX_STRICT "$@" -Iinclude "$source" -o "$program" -L"$LIB" -Wl,-rpath,"$LIB" -llode -pthread
 }
 
-# The tests under AddressSanitizer and UndefinedBehaviorSanitizer.
+# The tests under AddressSanitizer and UndefinedBehaviorSanitizer, with the core library and with every feature.
 cpp_tests() { # COMPILER STANDARD
     cxx_compilers
     # shellcheck disable=SC2086
-    compile_cxx "$1" "$2" tests/cpp/main.cpp "$OUT/cpp-$1-$2" $CXX_SANITIZED && "$OUT/cpp-$1-$2"
+    compile_cxx "$1" "$2" tests/cpp/main.cpp "$OUT/cpp-$1-$2" $CXX_SANITIZED && "$OUT/cpp-$1-$2" &&
+        LD_LIBRARY_PATH=$FULL "$OUT/cpp-$1-$2"
 }
 
-# Every header of lode.hpp alone; and what cpp_tests does not run, in every standard, by both compilers.
+# Every header of lode.hpp alone; the tests in every standard by both compilers, but for what cpp_tests runs; the
+# examples by each compiler, and between them in the standards that the other checks do not compile them in.
 cpp_standards() {
     cxx_compilers
     local header compiler standard sources
-    for header in include/lode/*.hpp include/lode.hpp; do
-        # shellcheck disable=SC2086
-        echo "#include <${header#include/}>" | g++ -std=c++17 $CXX_STRICT -Iinclude -fsyntax-only -x c++ - || return 1
-    done
-    for compiler in g++ clang++; do
-        for standard in c++17 c++20 c++2b; do
-            sources=$(ls examples-cpp/*.cpp)
-            case $compiler-$standard in g++-c++17 | clang++-c++2b) ;; *) sources="$sources tests/cpp/main.cpp" ;; esac
-            # shellcheck disable=SC2086
-            "$compiler" "-std=$standard" $CXX_STRICT -Iinclude -fsyntax-only $sources || return 1
+    {
+        for header in include/lode/*.hpp include/lode.hpp; do
+            mkdir -p "$(dirname "$OUT/alone/$header")" && echo "#include <${header#include/}>" > "$OUT/alone/$header.cpp"
+            echo "clang++ c++17 $OUT/alone/$header.cpp"
         done
-    done
+        for compiler in g++ clang++; do
+            for standard in c++17 c++20 c++2b; do
+                sources=
+                case $compiler-$standard in g++-c++17 | clang++-c++2b) ;; *) sources=tests/cpp/main.cpp ;; esac
+                case $compiler-$standard in g++-c++2b | clang++-c++20) sources="$sources $(echo examples-cpp/*.cpp)" ;; esac
+                [ -z "$sources" ] || echo "$compiler $standard $sources"
+            done
+        done
+    } > "$OUT/standards"
+    # shellcheck disable=SC2016
+    CXX_STRICT=$CXX_STRICT xargs -P 2 -L 1 sh -c '"$0" "-std=$1" $CXX_STRICT -Iinclude -fsyntax-only $(shift; echo "$@")' < "$OUT/standards"
 }
 
 # A program without exceptions and run-time types uses the calls whose names begin with try_.

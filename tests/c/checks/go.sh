@@ -18,9 +18,10 @@ go_format() {
     go vet ./... && go vet -tags static ./...
 }
 
-# The race detector, and the checks of pointers that are handed to C.
+# The race detector, and the checks of pointers that are handed to C; what the core library lacks, with every feature.
 go_tests() {
-    GOEXPERIMENT=cgocheck2 go test -race -count=1 .
+    export GOEXPERIMENT=cgocheck2
+    go test -race -count=1 . && LD_LIBRARY_PATH=$FULL go test -race -count=1 -run Arrow .
 }
 
 go_static() {

@@ -71,13 +71,13 @@ parquet_memory() {
     python3 tests/c/parquet_memory.py "$HERE/$BUILD/full/bin/lode" "$TMPDIR/memory" && rm -rf "$TMPDIR/memory"
 }
 
-# DuckDB, Polars and PyArrow from PyPI, kept from run to run.
+# DuckDB, pandas, Polars and PyArrow from PyPI, kept from run to run.
 engines() {
     need python3 python3
     local python=$ENGINES/bin/python
     [ -x "$python" ] || { mkdir -p "$ENGINES" && python3 -m venv "$ENGINES"; } || exit $SKIP
-    "$python" -c 'import duckdb, polars, pyarrow' 2> /dev/null ||
-        "$python" -m pip install --quiet --disable-pip-version-check duckdb polars pyarrow || exit $SKIP
+    "$python" -c 'import duckdb, pandas, polars, pyarrow' 2> /dev/null ||
+        "$python" -m pip install --quiet --disable-pip-version-check duckdb pandas polars pyarrow || exit $SKIP
 }
 
 parquet_engines() {

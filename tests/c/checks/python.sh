@@ -25,4 +25,18 @@ python_wheel() {
     cd "$HERE" && python3 tests/pages/python_blocks.py "$venv/bin/python" docs/python.md bindings/python/README.md
 }
 
+# A wheel with every feature: Arrow streams to and from the libraries that take them.
+python_arrow() {
+    engines
+    local python=$ENGINES/bin/python packages=$OUT/python-full/packages
+    BUILD=$BUILD/full sh packaging/wheel.sh "$OUT/python-full" || { echo "the wheel cannot be built" && exit "$SKIP"; }
+    "$python" -m pip install --quiet --disable-pip-version-check --target "$packages" "$OUT"/python-full/*.whl ||
+        { echo "pip cannot install cffi" && exit "$SKIP"; }
+    cp -R bindings/python/tests "$OUT/python-full/" && cd "$OUT/python-full" || return 1
+    export PYTHONPATH=$packages PYTHONDONTWRITEBYTECODE=1
+    "$python" -c 'import lode; assert lode.has_feature("parquet"), "the wheel lacks the feature"' || return 1
+    "$python" -X dev -m unittest tests.test_arrow
+}
+
 check python_wheel python_wheel
+check python_arrow python_arrow

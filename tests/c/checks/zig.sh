@@ -14,10 +14,13 @@ zig_compiler() {
         rm -rf "$cache" && mv "$cache.new" "$cache" || return 1
     fi
     ZIG=$cache/ziglang/zig
+    # `zig build` and `zig translate-c` are programs that Zig compiles when they are first used: optimized that takes
+    # minutes, and they run for seconds.
+    export ZIG_DEBUG_CMD=1 ZIG_GLOBAL_CACHE_DIR=$cache/cache
 }
 
 zig_build() { # STEP OPTION...
-    ZIG_GLOBAL_CACHE_DIR=${ZIG%/ziglang/zig}/cache "$ZIG" build "$@" --build-file "$OUT/zig/package/build.zig" --cache-dir "$OUT/zig/cache" --prefix "$OUT/zig/out"
+    "$ZIG" build "$@" --build-file "$OUT/zig/package/build.zig" --cache-dir "$OUT/zig/cache" --prefix "$OUT/zig/out"
 }
 
 zig_package() {

@@ -19,14 +19,17 @@ from ._error import Action, Error
 from ._native import ffi as _ffi
 from ._native import lib as _lib
 from ._statuses import *  # noqa: F403
+from .arrow import ArrowStream
 from .catalog import Catalog
 from .custom_store import CustomStore, Upload
 from .dataset import Dataset
-from .options import CancelToken
+from .history import Collected, Finding, Garbage
+from .options import CallOptions, CancelToken, CommitOptions, ReadOptions
 from .part import Part
 from .reader import BlobReader, RecordReader
-from .snapshot import File, Outcome, Snapshot
+from .snapshot import Block, File, Outcome, Snapshot
 from .store import Store
+from .volume import Volume, VolumeBlock
 from .writer import BlobWriter, RecordWriter
 
 #: The version of the library.
@@ -40,21 +43,31 @@ def has_feature(name: str) -> bool:
 
 __all__ = [
     "Action",
+    "ArrowStream",
     "BlobReader",
     "BlobWriter",
+    "Block",
+    "CallOptions",
     "CancelToken",
     "Catalog",
+    "Collected",
+    "CommitOptions",
     "CustomStore",
     "Dataset",
     "Error",
     "File",
+    "Finding",
+    "Garbage",
     "Outcome",
     "Part",
+    "ReadOptions",
     "RecordReader",
     "RecordWriter",
     "Snapshot",
     "Store",
     "Upload",
+    "Volume",
+    "VolumeBlock",
     "has_feature",
 ]
 __all__ += [kind.__name__ for kind in _statuses.BY_STATUS.values()]

@@ -1,29 +1,42 @@
 """Datasets: chains of snapshots."""
 
-from typing import Any, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Iterable, List, Mapping, Optional, Sequence, Union
 
-from ._native import Handle, call, ffi, lib, text
-from .options import (
-    CancelToken,
-    Deadline,
-    Progress,
-    Struct,
-    call_options,
-    choice,
-    commit_options,
-    metadata_json,
-    read_options,
-)
+from ._native import call, ffi, lib, text
+from .arrow import ArrowStream, Comparison, lent_stream
+from .history import History
+from .options import CallOptions, CommitOptions, ReadOptions, Struct, choice, commit_options, metadata_json, read_options
 from .part import Part
 from .reader import BlobReader, Decode, RecordReader, Source, json_decode
-from .snapshot import Snapshot, SnapshotIterator, committed
-from .writer import BlobWriter, Encode, Pull, RecordWriter, Timestamp, json_encode, record_bytes
+from .snapshot import Snapshot, committed
+from .writer import (
+    BlobWriter,
+    Encode,
+    Pull,
+    RecordWriter,
+    Timestamp,
+    commit_arguments,
+    json_encode,
+    record_bytes,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
-class Dataset(Handle):
+class Dataset(History):
     """A chain of snapshots, each committed whole or not at all. Threads may share it."""
 
     _what = "the dataset"
+    _find_latest = lib.lode_dataset_find_latest
+    _find_snapshot = lib.lode_dataset_find_snapshot
+    _list_snapshots = lib.lode_dataset_list_snapshots
+    _list_changes = lib.lode_dataset_list_changes
+    _find_producer = lib.lode_dataset_find_producer
+    _resolve_commit = lib.lode_dataset_resolve_commit
+    _adopt = lib.lode_dataset_adopt
+    _verify = lib.lode_dataset_verify
+    _collect = lib.lode_dataset_collect
 
     def __init__(self, pointer: Any, dataset_id: str) -> None:
         super().__init__(pointer, lib.lode_dataset_free)
@@ -42,14 +55,7 @@ class Dataset(Handle):
         *,
         encode: Encode = json_encode,
         timestamp: Optional[Timestamp] = None,
-        expected_parent: Optional[str] = None,
-        producer: Optional[str] = None,
-        sequence: int = 0,
-        position: Optional[str] = None,
-        attempts: int = 1,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
-        progress: Optional[Progress] = None,
+        **commit: "Unpack[CommitOptions]",
     ) -> Snapshot:
         """Commits all records of an iterable as one snapshot, or nothing.
 
@@ -61,14 +67,7 @@ class Dataset(Handle):
         repeated; `position` comes back from `Snapshot.producer`.
         """
         pull = Pull(records, encode, timestamp)
-        json_text = metadata_json(metadata)
-        options, alive = commit_options(deadline, cancel, progress, expected_parent, producer, sequence, position, attempts)
-        snapshot = ffi.new("lode_snapshot **")
-        status = call(
-            lib.lode_dataset_stream_write_records, self._pointer, pull.struct, json_text, options, snapshot
-        )
-        del alive
-        return committed(status, snapshot[0])
+        return self._commit(lib.lode_dataset_stream_write_records, pull.struct, metadata=metadata, options=commit)
 
     def write_records(
         self,
@@ -77,14 +76,7 @@ class Dataset(Handle):
         *,
         encode: Encode = json_encode,
         timestamp: Optional[Timestamp] = None,
-        expected_parent: Optional[str] = None,
-        producer: Optional[str] = None,
-        sequence: int = 0,
-        position: Optional[str] = None,
-        attempts: int = 1,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
-        progress: Optional[Progress] = None,
+        **commit: "Unpack[CommitOptions]",
     ) -> Snapshot:
         """Commits records that are held in memory, which partitions need; else as `stream_write_records`."""
         values = list(records)
@@ -96,14 +88,22 @@ class Dataset(Handle):
         if timestamp is not None:
             times = [timestamp(record) for record in values]
             nanos = ffi.new("int64_t[]", [lib.LODE_NO_TIMESTAMP if time is None else time for time in times])
-        json_text = metadata_json(metadata)
-        options, alive = commit_options(deadline, cancel, progress, expected_parent, producer, sequence, position, attempts)
-        snapshot = ffi.new("lode_snapshot **")
-        status = call(
-            lib.lode_dataset_write_records, self._pointer, array, nanos, len(lines), json_text, options, snapshot
-        )
-        del alive
-        return committed(status, snapshot[0])
+        function = lib.lode_dataset_write_records
+        return self._commit(function, array, nanos, len(lines), metadata=metadata, options=commit)
+
+    def write_arrow(
+        self, data: Any, metadata: Optional[Mapping[str, Any]] = None, **commit: "Unpack[CommitOptions]"
+    ) -> Snapshot:
+        """Commits all rows of what gives itself as an Arrow stream as one snapshot, or nothing: a table or reader of
+        pyarrow, a DataFrame of polars or pandas, a relation of duckdb, an `ArrowStream`. Feature "parquet".
+
+        Columns are found by name: those of the dataset's schema, or, if it has none, those of the stream. An exception of
+        the stream's producer is the message of an `IteratorError`.
+        """
+        lent, capsule = lent_stream(data)
+        snapshot = self._commit(lib.lode_dataset_stream_write_arrow, lent, metadata=metadata, options=commit)
+        del capsule
+        return snapshot
 
     def writer(
         self,
@@ -112,7 +112,7 @@ class Dataset(Handle):
         bad_records: str = "fail",
         early_writeback: bool = False,
         encode: Encode = json_encode,
-        **commit: Any,
+        **commit: "Unpack[CommitOptions]",
     ) -> RecordWriter:
         """Begins a snapshot whose records will be pushed.
 
@@ -124,9 +124,10 @@ class Dataset(Handle):
         options.struct_size = ffi.sizeof("lode_record_writer_options")
         options.bad_records = choice("bad_record", bad_records)
         options.early_writeback = early_writeback
+        arguments = commit_arguments(metadata, commit)
         writer = ffi.new("lode_record_writer **")
         call(lib.lode_dataset_open_record_writer, self._pointer, options, writer)
-        return RecordWriter(writer[0], encode, _commit_arguments(metadata, commit))
+        return RecordWriter(writer[0], encode, arguments)
 
     def part(self, json: str) -> Part:
         """A part that any process has staged, from its `Part.json`. Whether its files are there is found out by the
@@ -142,13 +143,7 @@ class Dataset(Handle):
         metadata: Optional[Mapping[str, Any]] = None,
         *,
         verify_parts: bool = False,
-        expected_parent: Optional[str] = None,
-        producer: Optional[str] = None,
-        sequence: int = 0,
-        position: Optional[str] = None,
-        attempts: int = 1,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
+        **commit: "Unpack[CommitOptions]",
     ) -> Snapshot:
         """Commits parts, or what their `Part.json` gave elsewhere, as one snapshot, in this order.
 
@@ -158,58 +153,55 @@ class Dataset(Handle):
         """
         given = [part if isinstance(part, Part) else self.part(part) for part in parts]
         pointers = ffi.new("lode_part *[]", [part._pointer for part in given])
-        json_text = metadata_json(metadata)
-        options, alive = commit_options(deadline, cancel, None, expected_parent, producer, sequence, position, attempts)
-        options.verify_parts = verify_parts
-        snapshot = ffi.new("lode_snapshot **")
-        status = call(
-            lib.lode_dataset_commit_parts, self._pointer, pointers, len(given), json_text, options, snapshot
+        function = lib.lode_dataset_commit_parts
+        return self._commit(
+            function, pointers, len(given), metadata=metadata, options=commit, verify_parts=verify_parts
         )
-        del alive
-        return committed(status, snapshot[0])
 
     def write_blob(
-        self,
-        data: Any,
-        metadata: Optional[Mapping[str, Any]] = None,
-        *,
-        expected_parent: Optional[str] = None,
-        producer: Optional[str] = None,
-        sequence: int = 0,
-        position: Optional[str] = None,
-        attempts: int = 1,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
-        progress: Optional[Progress] = None,
+        self, data: Any, metadata: Optional[Mapping[str, Any]] = None, **commit: "Unpack[CommitOptions]"
     ) -> Snapshot:
         """Commits bytes, or all that a binary file or an iterable of bytes gives, as one raw blob.
 
         The dataset is one with `codec=None`.
         """
-        json_text = metadata_json(metadata)
-        options, alive = commit_options(deadline, cancel, progress, expected_parent, producer, sequence, position, attempts)
-        snapshot = ffi.new("lode_snapshot **")
         if isinstance(data, (bytes, bytearray, memoryview)):
             view = ffi.from_buffer(data)
-            status = call(lib.lode_dataset_write_blob, self._pointer, view, len(view), json_text, options, snapshot)
-        else:
-            source = Source(data)
-            status = call(
-                lib.lode_dataset_stream_write_blob, self._pointer, source.struct, json_text, options, snapshot
-            )
-        del alive
-        return committed(status, snapshot[0])
+            return self._commit(lib.lode_dataset_write_blob, view, len(view), metadata=metadata, options=commit)
+        source = Source(data)
+        return self._commit(lib.lode_dataset_stream_write_blob, source.struct, metadata=metadata, options=commit)
 
     def blob_writer(
-        self, metadata: Optional[Mapping[str, Any]] = None, *, early_writeback: bool = False, **commit: Any
+        self,
+        metadata: Optional[Mapping[str, Any]] = None,
+        *,
+        early_writeback: bool = False,
+        **commit: "Unpack[CommitOptions]",
     ) -> BlobWriter:
         """Begins a raw blob whose bytes will be pushed; else as `writer`."""
         options = ffi.new("lode_blob_writer_options *")
         options.struct_size = ffi.sizeof("lode_blob_writer_options")
         options.early_writeback = early_writeback
+        arguments = commit_arguments(metadata, commit)
         writer = ffi.new("lode_blob_writer **")
         call(lib.lode_dataset_open_blob_writer, self._pointer, options, writer)
-        return BlobWriter(writer[0], _commit_arguments(metadata, commit))
+        return BlobWriter(writer[0], arguments)
+
+    def _commit(
+        self,
+        function: Any,
+        *arguments: Any,
+        metadata: Optional[Mapping[str, Any]],
+        options: CommitOptions,
+        verify_parts: bool = False,
+    ) -> Snapshot:
+        json_text = metadata_json(metadata)
+        struct, alive = commit_options(**options)
+        struct.verify_parts = verify_parts
+        snapshot = ffi.new("lode_snapshot **")
+        status = call(function, self._pointer, *arguments, json_text, struct, snapshot)
+        del alive
+        return committed(status, snapshot[0])
 
     # ---- Reading ----
 
@@ -218,22 +210,18 @@ class Dataset(Handle):
         snapshot: Union[Snapshot, str, None] = None,
         *,
         decode: Decode[Any] = json_decode,
-        verify: str = "streaming",
         batch_size: int = 1024,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
+        **limits: "Unpack[ReadOptions]",
     ) -> "RecordReader[Any]":
         """The records of a snapshot, or of the newest, in the order in which they were written.
 
         With `decode=None` they come as bytes. `verify` is "streaming" (the verdict comes with the end), "first" (each
         file whole, before its first record) or "sizes". `deadline` holds for each step.
         """
-        if not isinstance(snapshot, Snapshot):
-            options = {"deadline": deadline, "cancel": cancel}
-            snapshot = self.latest(**options) if snapshot is None else self.snapshot(snapshot, **options)  # type: ignore[arg-type]
-        limits, alive = read_options(deadline, cancel, verify)
+        options, alive = read_options(**limits)
+        found = self._snapshot(snapshot, limits)
         reader = ffi.new("lode_record_reader **")
-        call(lib.lode_dataset_open_record_reader, self._pointer, snapshot._pointer, limits, reader)
+        call(lib.lode_dataset_open_record_reader, self._pointer, found._pointer, options, reader)
         return RecordReader(reader[0], alive, decode, batch_size)
 
     def read_since(
@@ -241,111 +229,54 @@ class Dataset(Handle):
         position: str = "",
         *,
         decode: Decode[Any] = json_decode,
-        verify: str = "streaming",
         batch_size: int = 1,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
+        **limits: "Unpack[ReadOptions]",
     ) -> "RecordReader[Any]":
         """The records of all snapshots after a position, oldest first, as one stream; all of them for "".
 
         `RecordReader.position` says where the next run goes on: store it together with what was made of the records.
         """
-        limits, alive = read_options(deadline, cancel, verify)
+        options, alive = read_options(**limits)
         reader = ffi.new("lode_record_reader **")
-        call(lib.lode_dataset_open_record_reader_since, self._pointer, text(position, "position"), limits, reader)
+        call(lib.lode_dataset_open_record_reader_since, self._pointer, text(position, "position"), options, reader)
         return RecordReader(reader[0], alive, decode, batch_size)
 
-    def read_blob(
+    def to_arrow(
         self,
         snapshot: Union[Snapshot, str, None] = None,
         *,
-        verify: str = "streaming",
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
+        columns: Optional[Sequence[str]] = None,
+        where: Sequence[Comparison] = (),
+        batch_rows: int = 0,
+        **limits: "Unpack[ReadOptions]",
+    ) -> ArrowStream:
+        """A snapshot, or the newest, as an Arrow stream, which polars, pyarrow, pandas and duckdb take as it is. Feature
+        "parquet".
+
+        `columns` are those to read, in this order; None: all. Row groups in which no row can satisfy all of `where`, such
+        as `[("n", ">=", 10)]`, are left out; rows are not filtered. A batch has at most `batch_rows`; 0 is 65,536. Of JSON
+        lines the columns are those of the dataset's schema.
+        """
+        stream = ArrowStream(self, self._snapshot(snapshot, limits), columns, where, batch_rows, **limits)
+        stream.check()
+        return stream
+
+    def read_blob(
+        self, snapshot: Union[Snapshot, str, None] = None, **limits: "Unpack[ReadOptions]"
     ) -> BlobReader:
         """The bytes of a snapshot that is a raw blob, or of the newest."""
-        if not isinstance(snapshot, Snapshot):
-            snapshot = self.latest(deadline=deadline) if snapshot is None else self.snapshot(snapshot, deadline=deadline)
-        limits, alive = read_options(deadline, cancel, verify)
+        options, alive = read_options(**limits)
+        found = self._snapshot(snapshot, limits)
         reader = ffi.new("lode_blob_reader **")
-        call(lib.lode_dataset_open_blob_reader, self._pointer, snapshot._pointer, limits, reader)
+        call(lib.lode_dataset_open_blob_reader, self._pointer, found._pointer, options, reader)
         return BlobReader(reader[0], alive)
 
-    def latest(self, *, deadline: Deadline = None, cancel: Optional[CancelToken] = None) -> Snapshot:
-        """The newest snapshot; `NoSnapshotsError` if there is none."""
-        return self._find(lib.lode_dataset_find_latest, deadline=deadline, cancel=cancel)
-
-    def snapshot(self, snapshot_id: str, *, deadline: Deadline = None, cancel: Optional[CancelToken] = None) -> Snapshot:
-        """The snapshot with this id; `SnapshotNotFoundError` if there is none."""
-        name = text(snapshot_id, "snapshot_id")
-        return self._find(lib.lode_dataset_find_snapshot, name, deadline=deadline, cancel=cancel)
-
-    def snapshots(self, *, deadline: Deadline = None, cancel: Optional[CancelToken] = None) -> Iterator[Snapshot]:
-        """All snapshots, the oldest first; the last one is the newest as of this call."""
-        options, alive = call_options(deadline, cancel)
-        snapshots = ffi.new("lode_snapshot_iterator **")
-        call(lib.lode_dataset_list_snapshots, self._pointer, options, snapshots)
-        return SnapshotIterator(snapshots[0], alive)
-
-    def changes(
-        self, since: Optional[str] = None, *, deadline: Deadline = None, cancel: Optional[CancelToken] = None
-    ) -> Iterator[Snapshot]:
-        """The snapshots after the one with this id, the oldest first; all of them for None."""
-        options, alive = call_options(deadline, cancel)
-        name = ffi.NULL if since is None else text(since, "since")
-        snapshots = ffi.new("lode_snapshot_iterator **")
-        call(lib.lode_dataset_list_changes, self._pointer, name, options, snapshots)
-        return SnapshotIterator(snapshots[0], alive)
-
-    # ---- Producers, doubt and repair ----
-
-    def find_producer(
-        self, producer: str, *, deadline: Deadline = None, cancel: Optional[CancelToken] = None
-    ) -> Optional[Snapshot]:
-        """The newest snapshot if it tells of this producer: `Snapshot.producer` then says where it is to go on. None if
-        nothing is remembered of it.
-        """
-        options, alive = call_options(deadline, cancel)
-        snapshot = ffi.new("lode_snapshot **")
-        name = text(producer, "producer")
-        status = call(lib.lode_dataset_find_producer, self._pointer, name, options, snapshot)
-        del alive
-        return None if status == lib.LODE_NONE else Snapshot(snapshot[0])
-
-    def resolve_commit(
-        self, snapshot_id: str, *, deadline: Deadline = None, cancel: Optional[CancelToken] = None
-    ) -> Optional[Snapshot]:
-        """Makes the answer final for a commit that ended in `CommitUnknownError`: the snapshot if it is committed, None if
-        it is not and never will be.
-        """
-        options, alive = call_options(deadline, cancel)
-        snapshot = ffi.new("lode_snapshot **")
-        name = text(snapshot_id, "snapshot_id")
-        status = call(lib.lode_dataset_resolve_commit, self._pointer, name, options, snapshot)
-        del alive
-        return None if status == lib.LODE_NOT_COMMITTED else Snapshot(snapshot[0])
-
-    def adopt(self, snapshot_id: str, *, deadline: Deadline = None, cancel: Optional[CancelToken] = None) -> Snapshot:
-        """Makes a snapshot the newest one, the way out of `NeedsRepairError`."""
-        name = text(snapshot_id, "snapshot_id")
-        return self._find(lib.lode_dataset_adopt, name, deadline=deadline, cancel=cancel)
-
-    def _find(self, function: Any, *names: bytes, deadline: Deadline, cancel: Optional[CancelToken]) -> Snapshot:
-        options, alive = call_options(deadline, cancel)
-        snapshot = ffi.new("lode_snapshot **")
-        call(function, self._pointer, *names, options, snapshot)
-        del alive
-        return Snapshot(snapshot[0])
-
-
-def _commit_arguments(metadata: Optional[Mapping[str, Any]], commit: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The arguments of a commit that comes later, wrong ones refused now."""
-    known = {"expected_parent", "producer", "sequence", "position", "attempts", "deadline", "cancel", "progress"}
-    unknown = sorted(set(commit) - known)
-    if unknown:
-        raise TypeError(f"a commit has no argument {unknown[0]!r}; it has {', '.join(sorted(known))}")
-    metadata_json(metadata)
-    return {"metadata": metadata, **commit}
+    def _snapshot(self, snapshot: Union[Snapshot, str, None], limits: ReadOptions) -> Snapshot:
+        """The snapshot that is meant: None is the newest."""
+        if isinstance(snapshot, Snapshot):
+            return snapshot
+        within: CallOptions = {"deadline": limits.get("deadline"), "cancel": limits.get("cancel")}
+        return self.latest(**within) if snapshot is None else self.snapshot(snapshot, **within)
 
 
 def dataset_options(

@@ -2,9 +2,12 @@
 
 import json
 from datetime import timedelta
-from typing import Any, Callable, List, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Tuple, Type, TypedDict, Union
 
 from ._native import Handle, call, ffi, keep, lib, text
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 #: Seconds, or a timedelta, from the start of the call.
 Deadline = Union[float, timedelta, None]
@@ -32,6 +35,51 @@ class CancelToken(Handle):
         lib.lode_cancel_token_cancel(self._pointer)
 
 
+class CallOptions(TypedDict, total=False):
+    """What a call that blocks may be told, each as an argument with a name."""
+
+    #: When it must be over. Of an iterator it holds for each step.
+    deadline: Deadline
+    #: Ends the call when cancelled.
+    cancel: Optional[CancelToken]
+    #: Told from time to time how far it is.
+    progress: Optional[Progress]
+
+
+class CommitOptions(CallOptions, total=False):
+    """What a call that commits may be told, each as an argument with a name."""
+
+    #: The id of the snapshot that must be the newest ("": there must be none), else `ConflictError`.
+    expected_parent: Optional[str]
+    #: With `sequence` (from 1, rising) the commit happens once, however often it is repeated.
+    producer: Optional[str]
+    #: The producer's number of this commit.
+    sequence: int
+    #: Where the producer goes on after a restart: it comes back from `Snapshot.producer`.
+    position: Optional[str]
+    #: How often the whole commit is tried while its failure advises it.
+    attempts: int
+
+
+class ReadOptions(TypedDict, total=False):
+    """What a reader may be told, each as an argument with a name."""
+
+    #: "streaming" (the verdict comes with the end), "first" (each file whole, before its first record) or "sizes".
+    verify: str
+    #: When each step must be over.
+    deadline: Deadline
+    #: Ends each step when cancelled.
+    cancel: Optional[CancelToken]
+
+
+def known(options: Mapping[str, Any], kind: Type[Any], what: str) -> None:
+    """Refuses an argument that is none of these options."""
+    unknown = sorted(set(options) - set(kind.__optional_keys__))
+    if unknown:
+        names = ", ".join(sorted(kind.__optional_keys__))
+        raise TypeError(f"{what} has no argument {unknown[0]!r}; it has {names}")
+
+
 def milliseconds(deadline: Deadline) -> int:
     """As the library takes it: 0 is none, below 0 is over."""
     if deadline is None:
@@ -42,15 +90,23 @@ def milliseconds(deadline: Deadline) -> int:
     return min(max(int(seconds * 1000), 1), 2**62)
 
 
+def _names(kind: str) -> Mapping[str, int]:
+    prefix = f"LODE_{kind.upper()}_"
+    return {name[len(prefix) :].lower(): getattr(lib, name) for name in dir(lib) if name.startswith(prefix)}
+
+
 def choice(kind: str, value: Optional[str]) -> int:
     """The number of a named option: LODE_CODEC_JSONL for codec="jsonl"."""
-    prefix = f"LODE_{kind.upper()}_"
-    names = {name[len(prefix) :].lower(): getattr(lib, name) for name in dir(lib) if name.startswith(prefix)}
+    names = _names(kind)
     number = names.get("none" if value is None else value)
     if number is None:
-        known = ", ".join(repr(name) for name in sorted(names))
-        raise ValueError(f"{kind} is one of {known}, not {value!r}")
+        raise ValueError(f"{kind} is one of {', '.join(map(repr, sorted(names)))}, not {value!r}")
     return int(number)
+
+
+def name_of(kind: str, number: int) -> str:
+    """The name of a number that the library gave: "data_file" for LODE_GARBAGE_DATA_FILE; digits if it has none."""
+    return next((name for name, value in _names(kind).items() if value == number), str(number))
 
 
 def metadata_json(metadata: Optional[Mapping[str, Any]], name: str = "metadata") -> bytes:
@@ -75,57 +131,51 @@ class _Listener:
         self.progress = progress
 
 
-def _set_limits(options: Any, deadline: Deadline, cancel: Optional[CancelToken], progress: Optional[Progress]) -> List[Any]:
-    handle = ffi.new_handle(_Listener(progress))
-    options.deadline_ms = milliseconds(deadline)
+def _set_cancel(options: Any, cancel: Optional[CancelToken]) -> List[Any]:
+    if cancel is None:
+        return [options]
+    options.cancel = cancel._pointer
+    return [options, options.cancel, cancel]
+
+
+def _set_limits(options: Any, given: Mapping[str, Any]) -> List[Any]:
+    handle = ffi.new_handle(_Listener(given.get("progress")))
+    options.deadline_ms = milliseconds(given.get("deadline"))
     options.progress = lib.pylode_progress
     options.progress_ctx = handle
-    alive = [options, handle]
-    if cancel is not None:
-        options.cancel = cancel._pointer
-        alive.append(options.cancel)
-        alive.append(cancel)
-    return alive
+    return [handle, *_set_cancel(options, given.get("cancel"))]
 
 
-def call_options(
-    deadline: Deadline = None, cancel: Optional[CancelToken] = None, progress: Optional[Progress] = None
-) -> Struct:
+def call_options(**given: "Unpack[CallOptions]") -> Struct:
+    """The library's struct of these options."""
+    known(given, CallOptions, "a call")
     options = ffi.new("lode_call_options *")
     options.struct_size = ffi.sizeof("lode_call_options")
-    return options, _set_limits(options, deadline, cancel, progress)
+    return options, _set_limits(options, given)
 
 
-def commit_options(
-    deadline: Deadline = None,
-    cancel: Optional[CancelToken] = None,
-    progress: Optional[Progress] = None,
-    expected_parent: Optional[str] = None,
-    producer: Optional[str] = None,
-    sequence: int = 0,
-    position: Optional[str] = None,
-    attempts: int = 1,
-) -> Struct:
+def commit_options(**given: "Unpack[CommitOptions]") -> Struct:
+    """The library's struct of these options."""
+    known(given, CommitOptions, "a commit")
     options = ffi.new("lode_commit_options *")
     options.struct_size = ffi.sizeof("lode_commit_options")
-    alive = _set_limits(options, deadline, cancel, progress)
-    texts = {"expected_parent": expected_parent, "producer_id": producer, "position": position}
-    for field, value in texts.items():
+    alive = _set_limits(options, given)
+    texts = {"expected_parent": "expected_parent", "producer": "producer_id", "position": "position"}
+    for name, field in texts.items():
+        value: Any = given.get(name)
         if value is not None:
-            alive.append(ffi.new("char[]", text(value, field)))
+            alive.append(ffi.new("char[]", text(value, name)))
             setattr(options, field, alive[-1])
-    options.sequence = sequence
-    options.attempts = attempts
+    options.sequence = given.get("sequence", 0)
+    options.attempts = given.get("attempts", 1)
     return options, alive
 
 
-def read_options(deadline: Deadline = None, cancel: Optional[CancelToken] = None, verify: str = "streaming") -> Struct:
+def read_options(**given: "Unpack[ReadOptions]") -> Struct:
+    """The library's struct of these options."""
+    known(given, ReadOptions, "a reader")
     options = ffi.new("lode_read_options *")
     options.struct_size = ffi.sizeof("lode_read_options")
-    options.deadline_ms = milliseconds(deadline)
-    options.verify = choice("verify", verify)
-    alive = [options]
-    if cancel is not None:
-        options.cancel = cancel._pointer
-        alive.append(options.cancel)
-    return options, alive
+    options.deadline_ms = milliseconds(given.get("deadline"))
+    options.verify = choice("verify", given.get("verify", "streaming"))
+    return options, _set_cancel(options, given.get("cancel"))

@@ -1,9 +1,12 @@
 """Parts: staged data that one commit, here or elsewhere, makes a snapshot together with others."""
 
-from typing import Any, List, Optional
+from typing import TYPE_CHECKING, Any, List
 
 from ._native import Handle, call, ffi, lib, string
-from .options import CancelToken, Deadline, call_options
+from .options import CallOptions, call_options
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Part(Handle):
@@ -50,9 +53,9 @@ class Part(Handle):
         count = lib.lode_part_file_count(self._pointer)
         return [string(lib.lode_part_file_path(self._pointer, index)) or "" for index in range(count)]
 
-    def discard(self, *, deadline: Deadline = None, cancel: Optional[CancelToken] = None) -> None:
+    def discard(self, **limits: "Unpack[CallOptions]") -> None:
         """Removes its files; `PartCommittedError` if a snapshot holds it."""
-        options, alive = call_options(deadline, cancel)
+        options, alive = call_options(**limits)
         call(lib.lode_part_discard, self._pointer, options)
         del alive
 

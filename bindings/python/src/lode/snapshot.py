@@ -40,6 +40,22 @@ class File:
     row_count: Optional[int]
 
 
+@dataclass(frozen=True)
+class Block:
+    """A block of a volume's snapshot."""
+
+    #: Where it begins, in bytes.
+    offset: int
+    #: In bytes.
+    length: int
+    #: Its key in the store.
+    path: str
+    #: Where another program finds it: an absolute path, as of the opening of the store. None if there is no such place.
+    location: Optional[str]
+    #: The checksum of its bytes, in lower-case hex.
+    checksum: Optional[str]
+
+
 class Snapshot(Handle):
     """What the manifest of a committed snapshot says. It never changes; threads may share it."""
 
@@ -122,6 +138,24 @@ class Snapshot(Handle):
         pointer = self._pointer
         return [_file(pointer, index) for index in range(lib.lode_snapshot_file_count(pointer))]
 
+    @property
+    def total_length(self) -> int:
+        """How long a volume's address space is, in bytes; 0 for a dataset's snapshot."""
+        return int(lib.lode_snapshot_total_length(self._pointer))
+
+    @property
+    def blocks(self) -> List[Block]:
+        """The blocks of a volume's snapshot in the order of their offsets, those of its parent included."""
+        pointer = self._pointer
+        return [_block(pointer, index) for index in range(lib.lode_snapshot_block_count(pointer))]
+
+    @property
+    def gaps(self) -> Iterator[Tuple[int, int]]:
+        """The ranges of a volume's snapshot that no block covers, in order, as offset and length."""
+        pointer, offset, length = self._pointer, ffi.new("uint64_t *"), ffi.new("uint64_t *")
+        while call(lib.lode_snapshot_next_gap, pointer, offset[0] + length[0], offset, length) == lib.LODE_ITEM:
+            yield int(offset[0]), int(length[0])
+
     def producer(self, producer: str) -> Optional[Tuple[int, str]]:
         """How far a producer had come: its highest committed sequence and the position that came with it; None if
         nothing is remembered of it.
@@ -153,6 +187,16 @@ def _file(pointer: Any, index: int) -> File:
         size=int(lib.lode_snapshot_file_size(pointer, index)),
         checksum=string(lib.lode_snapshot_file_checksum(pointer, index)),
         row_count=None if rows < 0 else int(rows),
+    )
+
+
+def _block(pointer: Any, index: int) -> Block:
+    return Block(
+        offset=int(lib.lode_snapshot_block_offset(pointer, index)),
+        length=int(lib.lode_snapshot_block_length(pointer, index)),
+        path=string(lib.lode_snapshot_block_path(pointer, index)) or "",
+        location=string(lib.lode_snapshot_block_location(pointer, index)),
+        checksum=string(lib.lode_snapshot_block_checksum(pointer, index)),
     )
 
 

@@ -1,14 +1,19 @@
 """Stores: a directory, the memory of the process, or an object of Python."""
 
 import os
-from typing import Any, Iterator, List, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Iterator, List, Mapping, Optional, Sequence, Union
 
 from ._native import Handle, call, ffi, lib, log, text
 from .catalog import Catalog
 from .custom_store import CustomStore, callbacks_of
 from .dataset import Dataset, dataset_options
-from .options import CancelToken, Deadline, Progress, call_options, metadata_json
+from .arrow import schema_options
+from .options import CallOptions, call_options, metadata_json
 from .snapshot import StringIterator
+from .volume import Volume, open_volume
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Store(Handle):
@@ -40,18 +45,16 @@ class Store(Handle):
         cls,
         url: str,
         settings: Optional[Mapping[str, Any]] = None,
-        *,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
+        **limits: "Unpack[CallOptions]",
     ) -> "Store":
         """A store by its URL: `file:`, `memory:`, and in a build with the feature "object-store" the buckets `s3:`, `gs:`
         and `az:`. What the settings are, the header says at lode_store_open_url; no message shows a value of them.
         """
         options, alive = _logging_options()
-        limits, held = call_options(deadline, cancel)
+        within, held = call_options(**limits)
         json_text = ffi.NULL if settings is None else metadata_json(settings, "settings")
         store = ffi.new("lode_store **")
-        call(lib.lode_store_open_url, text(url, "url"), json_text, options, limits, store)
+        call(lib.lode_store_open_url, text(url, "url"), json_text, options, within, store)
         del alive, held
         return cls._from(store[0])
 
@@ -89,15 +92,24 @@ class Store(Handle):
         max_open_partitions: int = 0,
         threads: int = 1,
         target_file_bytes: int = 0,
+        schema: Any = None,
+        row_group_bytes: int = 0,
+        schema_types: str = "portable",
+        parquet_compression: str = "snappy",
     ) -> Dataset:
         """Opens a dataset, which its first commit makes. No I/O.
 
-        The options say how it is written; what is read follows each snapshot's own manifest. `codec` is "jsonl", or
-        None for raw blobs; `compressor` None, "gzip" or "zstd"; `checksum` "xxh3", "md5", "sha256" or None; `layout`
-        "default", "flat" or "hive", which takes `partition_keys`; `durability` "full" or "process". With
+        The options say how it is written; what is read follows each snapshot's own manifest. `codec` is "jsonl",
+        "parquet" (a feature), or None for raw blobs; `compressor` None, "gzip" or "zstd"; `checksum` "xxh3", "md5", "sha256"
+        or None; `layout` "default", "flat" or "hive", which takes `partition_keys`; `durability` "full" or "process". With
         `partition_streaming` a stream goes into the partitions of "hive", too, with up to `max_open_partitions` files
         open. `threads` compress what is written. A file that has taken `target_file_bytes` of records is ended, and the
         following ones go into another; 0: never.
+
+        `schema` has the columns: a mapping `{"fields": [{"name": "n", "type": "int64"}]}`, as the header describes it at
+        lode_dataset_options, or what gives itself as an Arrow schema, such as a `pyarrow.Schema`. For "parquet",
+        `row_group_bytes` is where a row group ends, `schema_types` "portable" or "arrow", and `parquet_compression`
+        "snappy", "zstd" or "uncompressed".
         """
         options, alive = dataset_options(
             codec=codec,
@@ -115,10 +127,30 @@ class Store(Handle):
             threads=threads,
             target_file_bytes=target_file_bytes,
         )
+        alive += schema_options(options, schema, row_group_bytes, schema_types, parquet_compression)
         dataset = ffi.new("lode_dataset **")
         call(lib.lode_dataset_open, self._pointer, text(dataset_id, "dataset_id"), options, dataset)
         del alive
         return Dataset(dataset[0], dataset_id)
+
+    def volume(
+        self,
+        volume_id: str,
+        *,
+        total_length: int = 0,
+        checksum: Optional[str] = "xxh3",
+        durability: str = "full",
+        retry_attempts: int = 0,
+        max_blocks: int = 0,
+    ) -> Volume:
+        """Opens a volume, an address space of `total_length` bytes, which its first commit makes. No I/O.
+
+        Later `total_length` may be left out. `checksum` and `durability` are those of `dataset`; a volume keeps the
+        checksum of its first commit. A snapshot has at most `max_blocks`; 0 is 400,000.
+        """
+        return open_volume(
+            self._pointer, volume_id, total_length, checksum, durability, retry_attempts, max_blocks
+        )
 
     def catalog(self, *, layout: str = "default") -> Catalog:
         """What the store holds of datasets of one layout."""
@@ -128,13 +160,10 @@ class Store(Handle):
         self,
         key: str,
         data: Any,
-        *,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
-        progress: Optional[Progress] = None,
+        **limits: "Unpack[CallOptions]",
     ) -> None:
         """Writes an object, whole and durable; it never replaces one that is there."""
-        options, alive = call_options(deadline, cancel, progress)
+        options, alive = call_options(**limits)
         view = ffi.from_buffer(data)
         call(lib.lode_store_put, self._pointer, text(key, "key"), view, len(view), options)
         del alive
@@ -142,13 +171,10 @@ class Store(Handle):
     def get(
         self,
         key: str,
-        *,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
-        progress: Optional[Progress] = None,
+        **limits: "Unpack[CallOptions]",
     ) -> bytes:
         """A whole object."""
-        options, alive = call_options(deadline, cancel, progress)
+        options, alive = call_options(**limits)
         buffer = ffi.new("lode_buffer **")
         call(lib.lode_store_get, self._pointer, text(key, "key"), options, buffer)
         del alive
@@ -161,13 +187,10 @@ class Store(Handle):
         key: str,
         offset: int,
         size: int,
-        *,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
-        progress: Optional[Progress] = None,
+        **limits: "Unpack[CallOptions]",
     ) -> bytes:
         """At most `size` bytes of an object from `offset` on, fewer only at its end."""
-        options, alive = call_options(deadline, cancel, progress)
+        options, alive = call_options(**limits)
         buffer, count = bytearray(size), ffi.new("size_t *")
         view = ffi.from_buffer(buffer)
         call(lib.lode_store_read_at, self._pointer, text(key, "key"), offset, view, size, options, count)
@@ -177,13 +200,10 @@ class Store(Handle):
     def exists(
         self,
         key: str,
-        *,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
-        progress: Optional[Progress] = None,
+        **limits: "Unpack[CallOptions]",
     ) -> bool:
         """Whether there is an object."""
-        options, alive = call_options(deadline, cancel, progress)
+        options, alive = call_options(**limits)
         status = call(lib.lode_store_exists, self._pointer, text(key, "key"), options)
         del alive
         return bool(status != lib.LODE_NONE)
@@ -191,13 +211,10 @@ class Store(Handle):
     def list(
         self,
         prefix: str = "",
-        *,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
-        progress: Optional[Progress] = None,
+        **limits: "Unpack[CallOptions]",
     ) -> Iterator[str]:
         """The keys below a folder, sorted bytewise."""
-        options, alive = call_options(deadline, cancel, progress)
+        options, alive = call_options(**limits)
         keys = ffi.new("lode_string_iterator **")
         call(lib.lode_store_list, self._pointer, text(prefix, "prefix"), options, keys)
         return StringIterator(keys[0], alive)
@@ -205,13 +222,10 @@ class Store(Handle):
     def delete(
         self,
         key: str,
-        *,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
-        progress: Optional[Progress] = None,
+        **limits: "Unpack[CallOptions]",
     ) -> None:
         """Removes an object; that there is none is fine. What a snapshot names must stay."""
-        options, alive = call_options(deadline, cancel, progress)
+        options, alive = call_options(**limits)
         call(lib.lode_store_delete, self._pointer, text(key, "key"), options)
         del alive
 
@@ -220,22 +234,19 @@ class Store(Handle):
         key: str,
         expected: bytes,
         value: bytes,
-        *,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
-        progress: Optional[Progress] = None,
+        **limits: "Unpack[CallOptions]",
     ) -> None:
         """Replaces a small object's bytes if they are the expected ones, else `ConflictError`. Empty bytes are expected
         where there is no object.
         """
-        options, alive = call_options(deadline, cancel, progress)
+        options, alive = call_options(**limits)
         pointer, name = self._pointer, text(key, "key")
         call(lib.lode_store_compare_and_swap, pointer, name, expected, len(expected), value, len(value), options)
         del alive
 
-    def check_conformance(self, prefix: str = "", *, deadline: Deadline = None) -> None:
+    def check_conformance(self, prefix: str = "", **limits: "Unpack[CallOptions]") -> None:
         """Tries every rule that a store must keep, for the author of one; `StoreError` names the rule that is broken."""
-        options, alive = call_options(deadline)
+        options, alive = call_options(**limits)
         call(lib.lode_store_check_conformance, self._pointer, text(prefix, "prefix"), options)
         del alive
 

@@ -3,13 +3,17 @@
 import io
 import json
 from itertools import chain, islice
-from typing import Any, Callable, Iterable, Iterator, List, Mapping, Optional, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, Mapping, Optional, Tuple, Type, Union
 
 from ._native import Exclusive, Handle, call, ffi, keep, lib
 from ._statuses import InvalidRecordError, RecordTooLargeError
-from .options import CancelToken, Deadline, Progress, call_options, commit_options, metadata_json
+from .arrow import lent_array
+from .options import CallOptions, CommitOptions, call_options, commit_options, known, metadata_json
 from .part import Part, staged
 from .snapshot import Snapshot, committed
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 #: Makes a record's JSON text of a value.
 Encode = Callable[[Any], bytes]
@@ -101,6 +105,13 @@ def pylode_next_batch(ctx: Any, records: Any, unix_nanos: Any, capacity: int) ->
     return pull.fill(records, unix_nanos, capacity)
 
 
+def commit_arguments(metadata: Optional[Mapping[str, Any]], commit: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The arguments of a commit that comes later, wrong ones refused now."""
+    known(commit, CommitOptions, "a commit")
+    metadata_json(metadata)
+    return {"metadata": metadata, **commit}
+
+
 class _Writer(Handle):
     """What writers of records and of blobs share: a commit, which a `with` statement makes at its end."""
 
@@ -117,25 +128,13 @@ class _Writer(Handle):
         self.snapshot: Optional[Snapshot] = None
 
     def commit(
-        self,
-        metadata: Optional[Mapping[str, Any]] = None,
-        *,
-        expected_parent: Optional[str] = None,
-        producer: Optional[str] = None,
-        sequence: int = 0,
-        position: Optional[str] = None,
-        attempts: int = 1,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
-        progress: Optional[Progress] = None,
+        self, metadata: Optional[Mapping[str, Any]] = None, **commit: "Unpack[CommitOptions]"
     ) -> Snapshot:
         """Commits all of it as one snapshot. If that fails nothing is lost, and the commit may be repeated; a
         repetition after `CommitUnknownError` first resolves the commit before.
         """
         json_text = metadata_json(metadata)
-        options, alive = commit_options(
-            deadline, cancel, progress, expected_parent, producer, sequence, position, attempts
-        )
+        options, alive = commit_options(**commit)
         snapshot = ffi.new("lode_snapshot **")
         status = 0
         try:
@@ -149,17 +148,11 @@ class _Writer(Handle):
         assert self.snapshot is not None
         return self.snapshot
 
-    def stage(
-        self,
-        *,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
-        progress: Optional[Progress] = None,
-    ) -> Part:
+    def stage(self, **limits: "Unpack[CallOptions]") -> Part:
         """Makes what was taken durable as a part, for `Dataset.commit_parts` here or in another process, instead of
         committing it. The writer is then done. If that fails nothing is lost, and it may be repeated.
         """
-        options, alive = call_options(deadline, cancel, progress)
+        options, alive = call_options(**limits)
         with self._turn:
             part = staged(self._stage, self._pointer, options)
         del alive
@@ -238,14 +231,7 @@ class RecordWriter(_Writer):
         unfinished, self._unfinished = self._unfinished, (None, None)
         return unfinished[1] if unfinished[0] is source else None
 
-    def write_lines(
-        self,
-        source: Union[int, Iterable[Any], Any],
-        *,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
-        progress: Optional[Progress] = None,
-    ) -> None:
+    def write_lines(self, source: Union[int, Iterable[Any], Any], **limits: "Unpack[CallOptions]") -> None:
         """Adds the lines of a file, text or binary, of an iterable of lines, or of a file descriptor, until its end: one
         record each. Blank lines are no records, and the last line needs no line break.
 
@@ -253,7 +239,7 @@ class RecordWriter(_Writer):
         waited for.
         """
         if isinstance(source, int):
-            options, alive = call_options(deadline, cancel, progress)
+            options, alive = call_options(**limits)
             call(lib.lode_record_writer_append_from_fd, self._pointer, source, options)
             del alive
             return
@@ -273,6 +259,15 @@ class RecordWriter(_Writer):
             self._unfinished = (source, (pieces, left.partition(b"\n")[2] if isinstance(failed, _BAD_RECORD) else left))
             raise
         return data[consumed[0] :]
+
+    def append_arrow(self, batch: Any) -> int:
+        """Adds the rows of what gives itself as an Arrow array of structs, such as a `pyarrow.RecordBatch`; gives how many
+        are in. The dataset has a schema. Feature "parquet".
+        """
+        with lent_array(batch) as (array, schema), self._turn:
+            taken = ffi.new("size_t *")
+            call(lib.lode_record_writer_append_arrow, self._pointer, array, schema, taken)
+            return int(taken[0])
 
     @property
     def record_count(self) -> int:
@@ -326,17 +321,10 @@ class BlobWriter(_Writer):
         call(lib.lode_blob_writer_write, self._pointer, view, len(view))
         return len(view)
 
-    def write_from(
-        self,
-        source: Union[int, io.IOBase, Any],
-        *,
-        deadline: Deadline = None,
-        cancel: Optional[CancelToken] = None,
-        progress: Optional[Progress] = None,
-    ) -> None:
+    def write_from(self, source: Union[int, io.IOBase, Any], **limits: "Unpack[CallOptions]") -> None:
         """Adds all bytes of a binary file or file descriptor. The limits hold for a file descriptor."""
         if isinstance(source, int):
-            options, alive = call_options(deadline, cancel, progress)
+            options, alive = call_options(**limits)
             call(lib.lode_blob_writer_write_from_fd, self._pointer, source, options)
             del alive
             return
