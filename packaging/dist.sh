@@ -1,12 +1,12 @@
 #!/bin/sh
 # Makes the source archive, which builds without a network. `make dist` calls it.
 #
-#   dist.sh OUT
+#   dist.sh OUT [tar]
 #
-# OUT/lode-VERSION.tar.gz holds what git knows of, as it is in the work tree, and below vendor/ every crate that
+# OUT/lode-VERSION.tar.gz, or with `tar` OUT/lode-VERSION.tar, holds what git knows of, as it is in the work tree, and below vendor/ every crate that
 # Cargo.lock names. The same sources give the same archive.
 set -eu
-out=$1
+out=$1 form=${2:-tar.gz}
 : "${CARGO:=cargo}"
 cd "$(dirname "$0")/.."
 version=$(make -s show-version)
@@ -27,6 +27,6 @@ directory = "vendor"
 END
 tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git log -1 --format=%ct)" \
     -cf "$work/lode.tar" "lode-$version"
-gzip -n "$work/lode.tar"
-mv "$work/lode.tar.gz" "$out/lode-$version.tar.gz"
-echo "$out/lode-$version.tar.gz"
+[ "$form" = tar ] || gzip -n "$work/lode.tar"
+mv "$work/lode.$form" "$out/lode-$version.$form"
+echo "$out/lode-$version.$form"

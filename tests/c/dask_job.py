@@ -1,4 +1,5 @@
-"""Runs examples-hosts/dask_job.py: two workers, a task that dies with its worker, the job made again.
+"""Runs examples-hosts/dask_job.py: two workers, a task that dies with its worker, the job made again. And
+examples-hosts/dask_changes.py on the same workers: what each of several runs finds new in each partition.
 
     dask_job.py ROOT
 
@@ -13,6 +14,7 @@ from dask.distributed import Client, LocalCluster
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "examples-hosts"))
+import dask_changes  # noqa: E402
 import dask_job  # noqa: E402
 
 COUNT = 1000
@@ -31,6 +33,28 @@ def dies_once(root, snapshot_id, share, shares):
 SQUARE = dask_job.square
 
 
+def read_changes(client, store, root):
+    """Each run of the job finds the snapshots that came since the last, by partition; each record is found once."""
+    state, compressors = os.path.join(root, "state"), ["zstd", "gzip", "none", "zstd"]
+    for compressor in compressors:
+        visits = store.dataset("visits", layout="hive", partition_keys=["day"], compressor=compressor)
+        for first in (0, 10):
+            visits.write_records([{"day": f"2024-01-0{n % 3 + 1}", "ms": n} for n in range(first, first + 10)])
+        expected = {f"day=2024-01-0{day + 1}": [n for n in range(20) if n % 3 == day] for day in range(3)}
+        found = dask_changes.run(client, root, "visits", state)
+        assert found == {day: {"count": len(ms), "ms": sum(ms)} for day, ms in expected.items()}, (compressor, found)
+        assert dask_changes.run(client, root, "visits", state) == {}, "nothing is new"
+    with open(state, "w", encoding="ascii") as file:
+        file.write("1700000000000000000")
+    try:
+        dask_changes.run(client, root, "visits", state)
+    except SystemExit as failure:
+        assert "no snapshot 1700000000000000000" in str(failure)
+    else:
+        raise AssertionError("a state of another dataset is refused")
+    print(f"{len(compressors)} runs of the job, each record in one of them, by partition")
+
+
 def main():
     root = sys.argv[1]
     os.makedirs(root)
@@ -46,6 +70,7 @@ def main():
             assert found == [n + COUNT * round_number for n in range(COUNT)], found[:20]
             assert all(record["square"] == record["n"] ** 2 for record in squares.read(snapshot))
             assert again.id == snapshot.id, (again, snapshot)
+        read_changes(client, store, root)
     assert os.path.exists(os.path.join(root, "died")), "no worker died"
     assert len(list(squares.snapshots())) == 2
     print(f"two snapshots of {COUNT} squares, by two workers, one of which died")

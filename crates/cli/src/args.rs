@@ -71,7 +71,7 @@ pub enum Command {
     Ingest(Box<Ingest>),
     /// Writes the records (or the bytes) of a snapshot to standard output.
     Cat(Cat),
-    /// Lists datasets, or the snapshots or partitions of one.
+    /// Lists datasets and volumes, or the snapshots or partitions of one.
     Ls(Ls),
     /// Shows the chain of snapshots, the newest first.
     Log(Log),
@@ -291,12 +291,15 @@ pub struct Cat {
 pub struct Ls {
     /// The store: a directory, or a URL such as `file:/srv/lode` or `s3://bucket/prefix`.
     pub store: String,
-    /// A dataset, to list its snapshots; without it, the datasets of the store. Those in the flat layout
-    /// cannot be listed.
+    /// A dataset, to list its snapshots; without it, the datasets and volumes of the store. Datasets in the flat
+    /// layout cannot be listed.
     pub dataset: Option<String>,
     /// Where the dataset's objects lie: `auto` finds it out.
     #[arg(long, value_enum, default_value_t, value_name = "LAYOUT", requires = "dataset")]
     pub layout: LayoutChoice,
+    /// It is a volume, not a dataset: lists its snapshots.
+    #[arg(long, requires = "dataset", conflicts_with_all = ["layout", "partitions", "partition"])]
+    pub volume: bool,
     /// Lists the dataset's partitions.
     #[arg(long, requires = "dataset")]
     pub partitions: bool,
@@ -314,6 +317,9 @@ pub struct Log {
     /// Which dataset.
     #[command(flatten)]
     pub target: Target,
+    /// It is a volume, not a dataset.
+    #[arg(long, conflicts_with = "layout")]
+    pub volume: bool,
     /// At most this many snapshots.
     #[arg(long, short = 'n', value_name = "N")]
     pub max_count: Option<u64>,
@@ -328,6 +334,9 @@ pub struct Show {
     /// Which dataset.
     #[command(flatten)]
     pub target: Target,
+    /// It is a volume, not a dataset.
+    #[arg(long, conflicts_with = "layout")]
+    pub volume: bool,
     /// The snapshot's id; the newest if none is given.
     pub snapshot: Option<String>,
     /// Prints the manifest byte for byte as it is stored.
@@ -366,9 +375,9 @@ pub enum FilesFormat {
     Paths,
     /// A JSON object a line: path, key, size, checksum, rows.
     Json,
-    /// A query for DuckDB.
+    /// A query for DuckDB, of records or Parquet.
     Duckdb,
-    /// A Python expression for Polars.
+    /// A Python expression for Polars, of records or Parquet, with Polars imported as `pl`.
     Polars,
 }
 
@@ -378,6 +387,9 @@ pub struct Producers {
     /// Which dataset.
     #[command(flatten)]
     pub target: Target,
+    /// It is a volume, not a dataset.
+    #[arg(long, conflicts_with = "layout")]
+    pub volume: bool,
     /// Only this producer; it is a failure if it is not known.
     pub producer: Option<String>,
     /// Prints a JSON object a line.
@@ -391,6 +403,9 @@ pub struct Resolve {
     /// Which dataset.
     #[command(flatten)]
     pub target: Target,
+    /// It is a volume, not a dataset.
+    #[arg(long, conflicts_with = "layout")]
+    pub volume: bool,
     /// The id that the failed commit gave.
     pub snapshot: String,
     /// Gives up after this time, such as `30s`.
@@ -404,6 +419,9 @@ pub struct Adopt {
     /// Which dataset.
     #[command(flatten)]
     pub target: Target,
+    /// It is a volume, not a dataset.
+    #[arg(long, conflicts_with = "layout")]
+    pub volume: bool,
     /// The head that is to stay.
     pub snapshot: String,
     /// Gives up after this time, such as `30s`.

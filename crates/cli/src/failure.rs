@@ -5,6 +5,8 @@ use std::io;
 
 use lode_core::{Action, Error, Status};
 
+use crate::output;
+
 /// The result of a command.
 pub type Result<T> = std::result::Result<T, Failure>;
 
@@ -38,8 +40,21 @@ impl Failure {
 
     /// Says what happened, unless that is of no interest, and gives the exit status.
     pub fn report(&self) -> u8 {
-        let (code, message) = match self {
-            Failure::ClosedOutput => return 0,
+        let (code, message) = self.described();
+        if code != 0 {
+            output::say(&message);
+        }
+        code
+    }
+
+    /// What happened, in words.
+    pub fn message(&self) -> String {
+        self.described().1
+    }
+
+    fn described(&self) -> (u8, String) {
+        match self {
+            Failure::ClosedOutput => (0, "standard output was closed".to_owned()),
             Failure::Interrupted(signal) => {
                 (128_u8.wrapping_add(u8::try_from(*signal).unwrap_or(0)), "interrupted".to_owned())
             }
@@ -51,9 +66,7 @@ impl Failure {
                 (exit_status(error), format!("{prefix}{} ({name}){}", error.message(), advice(error)))
             }
             Failure::Other(message) => (1, message.clone()),
-        };
-        anstream::eprintln!("lode: {message}");
-        code
+        }
     }
 }
 

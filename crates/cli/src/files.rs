@@ -48,13 +48,21 @@ pub fn run(options: &Files) -> Result<()> {
 fn add(files: &mut Vec<File>, snapshot: &Snapshot, layout: Layout, options: &Files) -> Result<()> {
     let manifest = snapshot.manifest();
     let for_records = matches!(options.format, FilesFormat::Duckdb | FilesFormat::Polars);
-    if for_records && manifest.codec.as_deref() != Some("jsonl") {
+    if for_records && !matches!(manifest.codec.as_deref(), Some("jsonl" | PARQUET)) {
         let codec = manifest.codec.as_deref().unwrap_or("none: it is raw bytes");
-        let message =
-            format!("snapshot {} has the codec {codec}; a query can be made for jsonl", snapshot.id());
-        return Err(Failure::other(message));
+        return Err(Failure::other(format_args!(
+            "snapshot {} has the codec {codec}; a query can be made for jsonl and parquet",
+            snapshot.id()
+        )));
     }
     for (index, file) in manifest.files.iter().enumerate() {
+        // A file of JSON lines without a line has no columns, which readers take for an error.
+        if for_records
+            && manifest.codec.as_deref() != Some(PARQUET)
+            && manifest.file_row_count(index) == Some(0)
+        {
+            continue;
+        }
         let partition = layout.partition_of(&manifest.dataset_id, &file.path);
         if let Some(wanted) = &options.partition {
             let wanted = wanted.trim_end_matches('/');
@@ -68,7 +76,7 @@ fn add(files: &mut Vec<File>, snapshot: &Snapshot, layout: Layout, options: &Fil
         files.push(File {
             location: snapshot.location(index).unwrap_or_else(|| file.path.clone()),
             compressor: match manifest.codec.as_deref() {
-                // Its pages are compressed, whatever by.
+                // The file itself says what its pages are compressed with.
                 Some(PARQUET) => PARQUET.to_owned(),
                 _ => manifest.compressor.clone(),
             },
@@ -89,7 +97,7 @@ fn add(files: &mut Vec<File>, snapshot: &Snapshot, layout: Layout, options: &Fil
     Ok(())
 }
 
-/// The codec whose files are read as such, whatever compresses them.
+/// The codec whose files tell their compressor themselves.
 const PARQUET: &str = "parquet";
 
 /// The files by their compressors, each as the reader of a query calls it.
@@ -112,7 +120,7 @@ fn by_compressor<'a>(
         }
     }
     if groups.is_empty() {
-        return Err(Failure::NotFound("there are no data files to be read".to_owned()));
+        return Err(Failure::NotFound("there are no data files with records".to_owned()));
     }
     Ok(groups)
 }

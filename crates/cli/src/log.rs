@@ -6,15 +6,16 @@ use serde_json::{Value, json};
 
 use crate::args::Log;
 use crate::failure::{Failure, Result};
-use crate::ls::{row, stored_bytes, summary};
+use crate::ls::{content_count, content_heading, row, stored_bytes, summary};
 use crate::output::{self, Output};
 use crate::store;
 
 /// Runs the subcommand.
 pub fn run(options: &Log) -> Result<()> {
-    let (_, dataset, head) = store::open_target(&options.target)?;
+    let (dataset, head) = store::open_history_head(&options.target, options.volume)?;
     let mut output = Output::new();
-    let mut rows = vec![row(&["SNAPSHOT", "COMMITTED", "RECORDS", "STORED", "METADATA"])];
+    let mut rows =
+        vec![row(&["SNAPSHOT", "COMMITTED", content_heading(options.volume), "STORED", "METADATA"])];
     let mut next = Some(head);
     let mut count = 0;
     while let Some(snapshot) = next.take() {
@@ -40,7 +41,7 @@ pub fn run(options: &Log) -> Result<()> {
             rows.push(vec![
                 snapshot.id().to_owned(),
                 output::time(manifest.created_at),
-                output::number(manifest.row_count),
+                output::number(content_count(&snapshot)),
                 output::bytes(stored_bytes(&snapshot)),
                 note,
             ]);

@@ -1,4 +1,4 @@
-//! `lode ls`: the datasets of a store, the snapshots or the partitions of a dataset.
+//! `lode ls`: the datasets and volumes of a store, the snapshots or the partitions of one.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +20,9 @@ pub fn run(options: &Ls) -> Result<()> {
     let mut output = Output::new();
     match &options.dataset {
         None => datasets(&store, options, &mut output)?,
+        Some(volume) if options.volume => {
+            snapshots(&Catalog::open(&store, Layout::Volume), volume, options, &mut output)?;
+        }
         Some(dataset) => {
             let (opened, _) = store::open_existing(&store, dataset, options.layout)?;
             let catalog = Catalog::open(&store, opened.options().layout);
@@ -36,18 +39,25 @@ pub fn run(options: &Ls) -> Result<()> {
 fn datasets(store: &Store, options: &Ls, output: &mut Output) -> Result<()> {
     let call = CallOptions::default();
     let mut found = BTreeMap::new();
-    for (layout, choice) in [(Layout::Default, LayoutChoice::Default), (Layout::Hive, LayoutChoice::Hive)] {
+    for layout in [Layout::Default, Layout::Hive, Layout::Volume] {
         let mut datasets = Catalog::open(store, layout).datasets(&call)?;
         while let Some(dataset) = datasets.next()? {
-            found.insert(dataset, (layout, choice));
+            // A volume may have the name of a dataset.
+            found.insert((layout == Layout::Volume, dataset), layout);
         }
     }
-    let mut rows = vec![row(&["DATASET", "LAYOUT", "NEWEST SNAPSHOT", "COMMITTED", "RECORDS"])];
-    for (dataset, (layout, choice)) in found {
-        let head = store::open_existing(store, &dataset, choice);
+    let mut rows = vec![row(&["DATASET", "LAYOUT", "NEWEST SNAPSHOT", "COMMITTED", "RECORDS", "STORED"])];
+    for ((is_volume, dataset), layout) in found {
+        let head = match layout {
+            Layout::Hive => store::open_existing(store, &dataset, LayoutChoice::Hive).map(|(_, head)| head),
+            Layout::Volume => {
+                store::open_volume(store, &dataset).and_then(|volume| Ok(volume.latest(&call)?))
+            }
+            _ => store::open_existing(store, &dataset, LayoutChoice::Default).map(|(_, head)| head),
+        };
         if options.json {
-            let newest = head.as_ref().ok().map(|(_, head)| summary(head));
-            let error = head.as_ref().err().map(|failure| format!("{failure:?}"));
+            let newest = head.as_ref().ok().map(summary);
+            let error = head.as_ref().err().map(|failure| failure.message());
             output.json(
                 &json!({ "dataset": dataset, "layout": layout.name(), "newest": newest, "error": error }),
             )?;
@@ -55,17 +65,17 @@ fn datasets(store: &Store, options: &Ls, output: &mut Output) -> Result<()> {
         }
         let mut cells = vec![dataset, layout.name().to_owned()];
         match head {
-            Ok((_, head)) => {
+            Ok(head) => {
                 let manifest = head.manifest();
+                let records = if is_volume { String::new() } else { output::number(manifest.row_count) };
                 cells.extend([
                     head.id().to_owned(),
                     output::time(manifest.created_at),
-                    output::number(manifest.row_count),
+                    records,
+                    output::bytes(stored_bytes(&head)),
                 ]);
             }
-            Err(_) => {
-                cells.extend(["cannot be read (see lode log)".to_owned(), String::new(), String::new()])
-            }
+            Err(_) => cells.push("cannot be read (see lode log)".to_owned()),
         }
         rows.push(cells);
     }
@@ -90,7 +100,8 @@ fn snapshots(catalog: &Catalog, dataset: &str, options: &Ls, output: &mut Output
         ..SnapshotFilter::default()
     };
     let mut snapshots = catalog.snapshots(dataset, filter, &CallOptions::default())?;
-    let mut rows = vec![row(&["SNAPSHOT", "COMMITTED", "RECORDS", "FILES", "STORED"])];
+    let heading = ["SNAPSHOT", "COMMITTED", content_heading(options.volume), "FILES", "STORED"];
+    let mut rows = vec![row(&heading)];
     while let Some(snapshot) = snapshots.next()? {
         if options.json {
             output.json(&summary(&snapshot))?;
@@ -100,8 +111,8 @@ fn snapshots(catalog: &Catalog, dataset: &str, options: &Ls, output: &mut Output
         rows.push(vec![
             snapshot.id().to_owned(),
             output::time(manifest.created_at),
-            output::number(manifest.row_count),
-            output::number(manifest.files.len() as u64),
+            output::number(content_count(&snapshot)),
+            output::number(files_of(&snapshot)),
             output::bytes(stored_bytes(&snapshot)),
         ]);
     }
@@ -113,20 +124,44 @@ pub fn row(cells: &[&str]) -> Vec<String> {
     cells.iter().map(|cell| (*cell).to_owned()).collect()
 }
 
-/// The bytes of all files of a snapshot.
+/// What the column of [`content_count`] is called.
+pub fn content_heading(is_volume: bool) -> &'static str {
+    if is_volume { "BLOCKS" } else { "RECORDS" }
+}
+
+/// How many records a dataset's snapshot has, or how many blocks a volume's.
+pub fn content_count(snapshot: &Snapshot) -> u64 {
+    let manifest = snapshot.manifest();
+    manifest.address_space.as_ref().map_or(manifest.row_count, |space| space.blocks.len() as u64)
+}
+
+/// How many objects hold the data of a snapshot.
+fn files_of(snapshot: &Snapshot) -> u64 {
+    let manifest = snapshot.manifest();
+    manifest.address_space.as_ref().map_or(manifest.files.len(), |space| space.blocks.len()) as u64
+}
+
+/// The bytes of all files of a snapshot, or of all blocks.
 pub fn stored_bytes(snapshot: &Snapshot) -> u64 {
-    snapshot.manifest().files.iter().map(|file| file.size_bytes).sum()
+    let manifest = snapshot.manifest();
+    let files = manifest.files.iter().map(|file| file.size_bytes);
+    let blocks = manifest.address_space.iter().flat_map(|space| space.blocks.as_slice());
+    files.chain(blocks.map(|block| block.length)).sum()
 }
 
 /// A snapshot in short, for programs.
 pub fn summary(snapshot: &Snapshot) -> Value {
     let manifest = snapshot.manifest();
-    json!({
+    let mut all = json!({
         "snapshot": snapshot.id(),
         "parent": manifest.parent_snapshot_id,
         "created_at": output::time(manifest.created_at),
-        "records": manifest.row_count,
-        "files": manifest.files.len(),
+        "files": files_of(snapshot),
         "stored_bytes": stored_bytes(snapshot),
-    })
+    });
+    match &manifest.address_space {
+        Some(space) => all["total_length"] = json!(space.total_length),
+        None => all["records"] = json!(manifest.row_count),
+    }
+    all
 }

@@ -1,9 +1,11 @@
 //! Standard output: bytes, lines, tables and lines of JSON. A closed pipe ends the command quietly, and one
-//! that is set to not block is waited for.
+//! that is set to not block is waited for. What is said on standard error goes through here, too.
 
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::BorrowedFd;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
 use crate::failure::{Failure, Result};
 
@@ -86,21 +88,30 @@ pub fn printable(text: &str) -> String {
     if text.chars().any(char::is_control) { text.escape_debug().collect() } else { text.to_owned() }
 }
 
-fn write_all(mut bytes: &[u8]) -> Result<()> {
-    let stdout = rustix::stdio::stdout();
+/// Says something on standard error. Nothing depends on whether anyone can read it: a pipe that is closed there, or a
+/// full disk, changes neither what the command does nor how it ends.
+pub fn say(message: &str) {
+    let _ = write_to(rustix::stdio::stderr(), format!("lode: {message}\n").as_bytes());
+}
+
+fn write_all(bytes: &[u8]) -> Result<()> {
+    write_to(rustix::stdio::stdout(), bytes).map_err(|errno| match errno {
+        Errno::PIPE => Failure::ClosedOutput,
+        errno => Failure::system("write to standard output", &errno.into()),
+    })
+}
+
+/// Writes all of it; a descriptor that is set to not block is waited for.
+fn write_to(descriptor: BorrowedFd<'_>, mut bytes: &[u8]) -> std::result::Result<(), Errno> {
     while !bytes.is_empty() {
-        match rustix::io::write(stdout, bytes) {
+        match rustix::io::write(descriptor, bytes) {
             Ok(count) => bytes = &bytes[count..],
-            Err(rustix::io::Errno::INTR) => {}
-            Err(rustix::io::Errno::AGAIN) => {
-                // Somebody at the other end has set it to not block.
-                match poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], None) {
-                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                    Err(errno) => return Err(Failure::system("wait for standard output", &errno.into())),
-                }
-            }
-            Err(rustix::io::Errno::PIPE) => return Err(Failure::ClosedOutput),
-            Err(errno) => return Err(Failure::system("write to standard output", &errno.into())),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => match poll(&mut [PollFd::new(&descriptor, PollFlags::OUT)], None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno),
+            },
+            Err(errno) => return Err(errno),
         }
     }
     Ok(())

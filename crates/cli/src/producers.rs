@@ -11,7 +11,7 @@ use crate::store;
 
 /// Runs the subcommand.
 pub fn run(options: &Producers) -> Result<()> {
-    let (_, dataset, head) = store::open_target(&options.target)?;
+    let (dataset, head) = store::open_history_head(&options.target, options.volume)?;
     let mut states = match &options.producer {
         // This one counts commits that are decided and not published yet, too.
         Some(producer) => match dataset.producer_position(producer, &CallOptions::default())? {

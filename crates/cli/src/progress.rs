@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::output;
+
 /// How often a terminal hears of it, a second.
 const A_SECOND: u8 = 5;
 
@@ -37,7 +39,7 @@ impl Progress {
         self.bar.set_message(message.into());
     }
 
-    /// Whether anybody sees it.
+    /// Whether it is shown nowhere.
     pub fn is_hidden(&self) -> bool {
         self.bar.is_hidden()
     }
@@ -51,7 +53,7 @@ impl Progress {
 
     /// Says something on standard error without spoiling the bar.
     pub fn say(&self, message: &str) {
-        self.bar.suspend(|| anstream::eprintln!("lode: {message}"));
+        self.bar.suspend(|| output::say(message));
     }
 }
 

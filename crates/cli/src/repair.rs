@@ -13,7 +13,7 @@ use crate::store;
 
 /// Runs `lode resolve`.
 pub fn resolve(options: &Resolve) -> Result<()> {
-    let (dataset, call) = open(&options.target, options.deadline)?;
+    let (dataset, call) = open(&options.target, options.volume, options.deadline)?;
     let mut output = Output::new();
     match dataset.resolve_commit(&options.snapshot, &call)? {
         Resolution::Committed(snapshot) => output.line(&format!("committed: {}", snapshot.id()))?,
@@ -26,19 +26,17 @@ pub fn resolve(options: &Resolve) -> Result<()> {
 
 /// Runs `lode adopt`.
 pub fn adopt(options: &Adopt) -> Result<()> {
-    let (dataset, call) = open(&options.target, options.deadline)?;
+    let (dataset, call) = open(&options.target, options.volume, options.deadline)?;
     let snapshot = dataset.adopt(&options.snapshot, &call)?;
     let mut output = Output::new();
     output.line(&format!("the head is {}", snapshot.id()))?;
     output.flush()
 }
 
-/// A dataset whose history may be in any state.
-fn open(target: &Target, deadline: Option<Duration>) -> Result<(Dataset, CallOptions)> {
+/// A dataset or volume whose history may be in any state.
+fn open(target: &Target, is_volume: bool, deadline: Option<Duration>) -> Result<(Dataset, CallOptions)> {
     let interrupts = Interrupts::catch(true)?;
-    let store = store::open(&target.store, false)?;
-    let layout = store::find_layout(&store, &target.dataset, target.layout)?.unwrap_or_default();
-    let dataset = store::open_to_read(&store, &target.dataset, layout)?;
+    let dataset = store::open_history(target, is_volume)?;
     let call = CallOptions { deadline, cancel: Some(interrupts.cancel_token()), ..CallOptions::default() };
     Ok((dataset, call))
 }

@@ -12,7 +12,7 @@ use crate::store;
 
 /// Runs the subcommand.
 pub fn run(options: &Show) -> Result<()> {
-    let (_, dataset, head) = store::open_target(&options.target)?;
+    let (dataset, head) = store::open_history_head(&options.target, options.volume)?;
     let snapshot = store::snapshot_or_head(&dataset, head, options.snapshot.as_deref())?;
     let mut output = Output::new();
     if options.manifest {
@@ -30,18 +30,34 @@ pub fn run(options: &Show) -> Result<()> {
 
 fn print(snapshot: &Snapshot, output: &mut Output) -> Result<()> {
     let manifest = snapshot.manifest();
+    let checksum = manifest.checksum_algorithm.clone().unwrap_or_else(|| "none".to_owned());
     let mut facts = vec![
         ("snapshot", snapshot.id().to_owned()),
-        ("dataset", manifest.dataset_id.clone()),
+        (if manifest.address_space.is_some() { "volume" } else { "dataset" }, manifest.dataset_id.clone()),
         ("parent", manifest.parent_snapshot_id.clone().unwrap_or_else(|| "none: it is the first".to_owned())),
         ("committed", output::time(manifest.created_at)),
-        ("records", output::number(manifest.row_count)),
-        ("stored", format!("{} in {} files", output::bytes(stored_bytes(snapshot)), manifest.files.len())),
-        ("codec", manifest.codec.clone().unwrap_or_else(|| "none: raw bytes".to_owned())),
-        ("compressor", manifest.compressor.clone()),
-        ("partitioner", manifest.partitioner.clone()),
-        ("checksum", manifest.checksum_algorithm.clone().unwrap_or_else(|| "none".to_owned())),
     ];
+    match &manifest.address_space {
+        Some(space) => {
+            let (length, blocks) =
+                (output::bytes(space.total_length), output::number(space.blocks.len() as u64));
+            facts.push((
+                "filled",
+                format!("{} of {length}, in {blocks} blocks", output::bytes(stored_bytes(snapshot))),
+            ));
+        }
+        None => facts.extend([
+            ("records", output::number(manifest.row_count)),
+            (
+                "stored",
+                format!("{} in {} files", output::bytes(stored_bytes(snapshot)), manifest.files.len()),
+            ),
+            ("codec", manifest.codec.clone().unwrap_or_else(|| "none: raw bytes".to_owned())),
+            ("compressor", manifest.compressor.clone()),
+            ("partitioner", manifest.partitioner.clone()),
+        ]),
+    }
+    facts.push(("checksum", checksum));
     if let (Some(from), Some(to)) = (manifest.min_timestamp, manifest.max_timestamp) {
         facts.push(("times", format!("{} to {}", output::time(from), output::time(to))));
     }
@@ -53,6 +69,9 @@ fn print(snapshot: &Snapshot, output: &mut Output) -> Result<()> {
         output.line(&format!("{name:<12}{}", output::printable(&value)))?;
     }
     output.line("")?;
+    if manifest.address_space.is_some() {
+        return print_holes(snapshot, output);
+    }
     let mut rows = vec![row(&["FILE", "STORED", "RECORDS", "CHECKSUM"])];
     for (index, file) in manifest.files.iter().enumerate() {
         rows.push(vec![
@@ -71,6 +90,20 @@ fn print(snapshot: &Snapshot, output: &mut Output) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What no block of a volume fills yet, as offset and length in bytes.
+fn holes(snapshot: &Snapshot) -> impl Iterator<Item = (u64, u64)> + '_ {
+    std::iter::successors(snapshot.next_gap(0), |(offset, length)| snapshot.next_gap(offset + length))
+}
+
+fn print_holes(snapshot: &Snapshot, output: &mut Output) -> Result<()> {
+    let mut rows = vec![row(&["HOLE AT", "BYTES"])];
+    rows.extend(holes(snapshot).map(|(offset, length)| vec![offset.to_string(), length.to_string()]));
+    if rows.len() == 1 {
+        return output.line("It has no holes.");
+    }
+    output.table(&rows)
 }
 
 fn statistics(stats: &FileStats) -> Vec<Vec<String>> {
@@ -126,15 +159,20 @@ fn described(snapshot: &Snapshot) -> Result<Value> {
         })
         .collect();
     let mut all = summary(snapshot);
+    all["metadata"] = serde_json::from_str(&manifest.metadata.user_json()).unwrap_or(Value::Null);
+    all["producers"] = Value::Object(producers);
+    all["checksum_algorithm"] = json!(manifest.checksum_algorithm);
+    if manifest.address_space.is_some() {
+        all["volume"] = json!(manifest.dataset_id);
+        all["holes"] = json!(holes(snapshot).collect::<Vec<_>>());
+        return Ok(all);
+    }
     all["dataset"] = json!(manifest.dataset_id);
     all["codec"] = json!(manifest.codec);
     all["compressor"] = json!(manifest.compressor);
     all["partitioner"] = json!(manifest.partitioner);
-    all["checksum_algorithm"] = json!(manifest.checksum_algorithm);
     all["min_timestamp"] = json!(manifest.min_timestamp.map(output::time));
     all["max_timestamp"] = json!(manifest.max_timestamp.map(output::time));
-    all["metadata"] = serde_json::from_str(&manifest.metadata.user_json()).unwrap_or(Value::Null);
-    all["producers"] = Value::Object(producers);
     all["files"] = Value::Array(files);
     Ok(all)
 }

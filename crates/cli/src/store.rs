@@ -15,6 +15,7 @@ use lode_core::{Error, Status};
 
 use crate::args::{LayoutChoice, Target};
 use crate::failure::{Failure, Result};
+use crate::output;
 
 /// The settings of stores in buckets, for the whole process.
 static SETTINGS: OnceLock<String> = OnceLock::new();
@@ -40,7 +41,7 @@ pub fn open(url: &str, make: bool) -> Result<Store> {
             LogLevel::Warning => "warning",
             LogLevel::Info => "note",
         };
-        anstream::eprintln!("lode: {level}: {message}");
+        output::say(&format!("{level}: {message}"));
     };
     let options = StoreOptions { log: Some(Box::new(log)) };
     if is_bucket(url) {
@@ -161,6 +162,16 @@ pub fn open_target(target: &Target) -> Result<(Store, Dataset, Snapshot)> {
     Ok((store, dataset, head))
 }
 
+/// The history that a [`Target`] names, of a dataset or of a volume, and its newest snapshot.
+pub fn open_history_head(target: &Target, is_volume: bool) -> Result<(Dataset, Snapshot)> {
+    if !is_volume {
+        return open_target(target).map(|(_, dataset, head)| (dataset, head));
+    }
+    let volume = open_history(target, true)?;
+    let head = volume.latest(&CallOptions::default())?;
+    Ok((volume, head))
+}
+
 /// The snapshot of this id, or the head if there is none given.
 pub fn snapshot_or_head(dataset: &Dataset, head: Snapshot, id: Option<&str>) -> Result<Snapshot> {
     match id {
@@ -205,11 +216,16 @@ pub fn open_to_read(store: &Store, dataset: &str, layout: Layout) -> Result<Data
     Ok(Dataset::open(store, dataset, options)?)
 }
 
+/// The history of a volume.
+pub fn open_volume(store: &Store, volume: &str) -> Result<Dataset> {
+    Ok(Volume::open(store, volume, VolumeOptions::default())?.history().clone())
+}
+
 /// A dataset, or a volume, whose history may be in any state.
 pub fn open_history(target: &Target, is_volume: bool) -> Result<Dataset> {
     let store = open(&target.store, false)?;
     if is_volume {
-        return Ok(Volume::open(&store, &target.dataset, VolumeOptions::default())?.history().clone());
+        return open_volume(&store, &target.dataset);
     }
     let layout = find_layout(&store, &target.dataset, target.layout)?.unwrap_or_default();
     open_to_read(&store, &target.dataset, layout)

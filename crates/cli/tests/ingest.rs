@@ -88,6 +88,24 @@ fn snapshots_roll_by_records_and_bytes() {
 }
 
 #[test]
+fn a_snapshot_rolls_by_age_while_nothing_more_comes() {
+    let directory = Directory::new();
+    let store = directory.at("s");
+    let mut child = start(&["ingest", &store, "d", "--roll-age", "1ms"]);
+    let mut ids = BufReader::new(child.stdout.take().unwrap());
+    for count in 1..=2 {
+        // The pipe stays open: it is the age alone that commits.
+        child.stdin.as_mut().unwrap().write_all(records(count - 1, count).as_bytes()).unwrap();
+        let mut id = String::new();
+        ids.read_line(&mut id).unwrap();
+        assert_eq!(run(&["cat", &store, "d", id.trim_end()]).stdout, records(count - 1, count));
+    }
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+    assert_eq!(run(&["cat", &store, "d", "--all"]).stdout, records(0, 2));
+}
+
+#[test]
 fn a_producer_goes_on_behind_what_is_committed() {
     let directory = Directory::new();
     let store = directory.at("s");

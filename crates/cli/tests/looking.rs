@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::process::Command;
 
 use common::{Directory, records, run, run_with_input};
 use serde_json::Value;
@@ -36,6 +37,7 @@ fn datasets_and_snapshots_are_listed() {
     let lines = listed.lines();
     assert!(lines[0].starts_with("DATASET") && lines.len() == 3, "{listed:?}");
     assert!(lines[1].starts_with("parted") && lines[1].contains("hive"), "{listed:?}");
+    assert!(lines[0].ends_with("RECORDS  STORED") && lines[2].contains("  6  "), "{listed:?}");
     let listed = run(&["ls", &format!("file://{store}"), "--json"]);
     let names: Vec<String> =
         listed.lines().iter().map(|line| json(line)["dataset"].as_str().unwrap().to_owned()).collect();
@@ -81,6 +83,13 @@ fn files_are_given_to_other_tools() {
     let paths = run(&["files", &store, "plain", "--all"]);
     assert_eq!(paths.lines().len(), 2);
     assert!(paths.lines().iter().all(|path| fs::metadata(path).unwrap().is_file()));
+    let described = run(&["files", &store, "plain", "--format", "json"]);
+    let described = json(described.line());
+    assert_eq!((&described["records"], &described["codec"]), (&6.into(), &"jsonl".into()));
+    assert_eq!(described["location"], paths.lines()[1]);
+    let size = fs::metadata(paths.lines()[1]).unwrap().len();
+    assert_eq!((&described["stored_bytes"], &described["compressor"]), (&size.into(), &"zstd".into()));
+    assert!(described["checksum"].as_str().unwrap().len() == 16 && described["checksum_algorithm"] == "xxh3");
     let query = run(&["files", &store, "plain", "--format", "duckdb"]);
     assert!(
         query.line().starts_with("SELECT * FROM read_json(['/") && query.stdout.contains("'zstd'"),
@@ -90,6 +99,37 @@ fn files_are_given_to_other_tools() {
     assert!(expression.line().starts_with("pl.concat("), "{expression:?}");
     run(&["files", &store, "plain", "--partition", "day=1", "--format", "duckdb"])
         .failed(3, &["no data files"]);
+}
+
+#[test]
+fn a_query_leaves_out_files_without_a_record_and_says_when_there_is_nothing_to_read() {
+    let directory = Directory::new();
+    let store = directory.at("s");
+    run_with_input(&["ingest", &store, "d"], b"").line();
+    run(&["files", &store, "d"]).line();
+    for format in ["duckdb", "polars"] {
+        run(&["files", &store, "d", "--format", format]).failed(3, &["no data files with records"]);
+    }
+    run_with_input(&["ingest", &store, "d"], b"{\"n\":1}\n").line();
+    let query = run(&["files", &store, "d", "--all", "--format", "duckdb"]);
+    assert_eq!(query.line().matches("/data/data'").count(), 1, "{query:?}");
+    let file = directory.file("image", "bytes");
+    run(&["ingest", &store, "images", "--codec", "blob", &file]).line();
+    run(&["files", &store, "images", "--format", "polars"]).failed(1, &["raw bytes", "jsonl and parquet"]);
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn a_query_reads_parquet_as_parquet() {
+    let directory = Directory::new();
+    let store = directory.at("s");
+    let schema = directory.file("schema", r#"{"fields": [{"name": "n", "type": "int64"}]}"#);
+    let arguments = ["ingest", &store, "d", "--codec", "parquet", "--schema", &schema];
+    run_with_input(&arguments, b"{\"n\":1}\n").line();
+    let query = run(&["files", &store, "d", "--format", "duckdb"]);
+    assert!(query.line().starts_with("SELECT * FROM read_parquet(['/"), "{query:?}");
+    let expression = run(&["files", &store, "d", "--format", "polars"]);
+    assert!(expression.line().contains("pl.read_parquet(path) for path in [\"/"), "{expression:?}");
 }
 
 #[test]
@@ -198,4 +238,32 @@ fn help_and_version_are_there() {
     assert!(run(&["--version"]).line().starts_with(concat!("lode ", env!("CARGO_PKG_VERSION"))));
     let help = run(&["--help"]);
     assert!(help.stdout.contains("Exit status:") && help.stdout.contains("ingest"), "{help:?}");
+}
+
+#[test]
+fn the_manual_gives_the_exit_statuses_and_each_subcommand_a_page() {
+    let directory = Directory::new();
+    let made = Command::new(env!("CARGO_BIN_EXE_lode-pages")).arg(directory.path()).status().unwrap();
+    assert!(made.success());
+    let page = |name: &str| fs::read_to_string(directory.path().join("man1").join(name)).unwrap();
+    let manual = page("lode.1");
+    for status in [
+        "0    done",
+        "1    failed",
+        "2    wrong",
+        "3    there",
+        "4    the commit is in doubt",
+        "5    certainly",
+    ] {
+        assert!(manual.contains(status), "{status}: {manual}");
+    }
+    assert!(manual.contains("130  interrupted by SIGINT, 143 by SIGTERM"), "{manual}");
+    let help = run(&["help"]);
+    let commands = help.stdout.split("Commands:").nth(1).unwrap().split("\n\n").next().unwrap();
+    let names = commands.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names: Vec<&str> = names.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.len() > 10 && names.contains(&"help"), "{names:?}");
+    for name in names.into_iter().filter(|name| *name != "help") {
+        assert!(page(&format!("lode-{name}.1")).contains("\n.TH lode-"), "{name}");
+    }
 }

@@ -32,6 +32,47 @@ fn a_reader_that_has_enough_ends_the_tool_quietly() {
 }
 
 #[test]
+fn records_are_stored_though_no_one_reads_the_ids() {
+    let directory = Directory::new();
+    let store = directory.at("s");
+    let (unread, output) = pipe();
+    drop(unread);
+    let file = directory.file("in.jsonl", records(0, 10));
+    let arguments = ["ingest", &store, "d", &file, "--roll-records", "2"];
+    assert!(lode(&arguments).stdout(output.try_clone().unwrap()).status().unwrap().success());
+    assert_eq!(run(&["cat", &store, "d", "--all"]).stdout, records(0, 10));
+    let arguments = ["ingest", &store, "files", &file, &file, "--codec", "blob"];
+    assert!(lode(&arguments).stdout(output).status().unwrap().success());
+    assert_eq!(run(&["log", &store, "files", "--json"]).lines().len(), 2);
+}
+
+#[test]
+fn the_exit_status_is_right_though_no_one_reads_the_message() {
+    let directory = Directory::new();
+    let (unread, output) = pipe();
+    drop(unread);
+    let ended = lode(&["ls", &directory.at("none")]).stderr(output).status().unwrap();
+    assert_eq!(ended.code(), Some(3));
+}
+
+#[test]
+fn a_message_waits_for_a_standard_error_that_does_not_block() {
+    let directory = Directory::new();
+    let store = directory.at("s");
+    let (drain, errors) = pipe();
+    set_nonblocking(&errors);
+    // More messages than a pipe holds, so that some find it full.
+    let input = "no json\n".repeat(5_000);
+    let file = directory.file("in.jsonl", &input);
+    let arguments = ["ingest", &store, "d", &file, "--rejects", &directory.at("rejects")];
+    let mut child = lode(&arguments).stdout(Stdio::null()).stderr(errors).spawn().unwrap();
+    let mut said = String::new();
+    std::fs::File::from(drain).read_to_string(&mut said).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(said.lines().filter(|line| line.ends_with("; rejected")).count(), 5_000);
+}
+
+#[test]
 fn pipes_that_do_not_block_are_waited_for() {
     let directory = Directory::new();
     let store = directory.at("s");

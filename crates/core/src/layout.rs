@@ -86,6 +86,15 @@ impl Layout {
         }
     }
 
+    /// Under which all datasets of a store lie; ends in `/`. The flat layout has no such place.
+    pub(crate) fn datasets_prefix(self) -> &'static str {
+        match self {
+            Layout::Default | Layout::Hive => "datasets/",
+            Layout::Flat => "",
+            Layout::Volume => "volumes/",
+        }
+    }
+
     /// What a dataset in this layout is known as among all of a store's.
     pub(crate) fn known_as(self, dataset: &str) -> String {
         format!("{} {dataset}", self.name())

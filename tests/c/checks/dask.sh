@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# A Dask job with two workers: parts of tasks, one commit. Its packages are installed once, outside the tree.
+# Dask jobs on two workers: parts of tasks, one commit; what is new, partition by partition. Its packages are installed once, outside the tree.
 
 dask_job() {
     need python3 python3
-    local cache=${XDG_CACHE_HOME:-$HOME/.cache}/lode/dask-2024.8 root=$TMPDIR/dask
+    local cache=${XDG_CACHE_HOME:-$HOME/.cache}/lode/dask-2024.8-zstd root=$TMPDIR/dask
     if [ ! -e "$cache/.ready" ]; then
         rm -rf "$cache"
         { python3 -m venv "$cache" &&
-            "$cache/bin/pip" install --quiet --disable-pip-version-check cffi 'dask[distributed]==2024.8.*' &&
+            "$cache/bin/pip" install --quiet --disable-pip-version-check cffi zstandard 'dask[distributed]==2024.8.*' &&
             touch "$cache/.ready"; } || { echo "pip cannot install dask[distributed]" && exit "$SKIP"; }
     fi
     sh packaging/wheel.sh "$OUT/dask" || { echo "the wheel cannot be built" && exit "$SKIP"; }

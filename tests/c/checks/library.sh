@@ -100,6 +100,49 @@ static_plugin() {
     compile plugin_host -ldl && "$OUT/plugin_host" "$OUT/plugin1.so" "$OUT/plugin2.so"
 }
 
+# Two copies of the shared library in one process, under two names; the program itself links none.
+two_names() {
+    mkdir -p "$OUT/two" && cp -L "$LIB/liblode.so" "$OUT/two/libone.so" && cp -L "$LIB/liblode.so" "$OUT/two/libother.so" || return 1
+    # shellcheck disable=SC2086
+    $CC $C_STRICT $CFLAGS -g -Iinclude tests/c/two_names.c -o "$OUT/two/two_names" -ldl || return 1
+    "$OUT/two/two_names" "$OUT/two/libone.so" "$OUT/two/libother.so"
+}
+
+STATIC_TESTS="contract_push fork"
+
+# A program without any shared library.
+static_glibc() {
+    local test zstd
+    zstd=$($CC -print-file-name=libzstd.a)
+    [ -e "$zstd" ] || { echo "libzstd.a is missing" && exit "$SKIP"; }
+    for test in $STATIC_TESTS; do
+        # shellcheck disable=SC2086
+        $CC $C_STRICT $CFLAGS -Iinclude "tests/c/$test.c" -static -o "$OUT/glibc_$test" "$LIB/liblode.a" "$zstd" -lgcc_eh -lpthread -lm -ldl || return 1
+        "$OUT/glibc_$test" || return 1
+    done
+}
+
+# The library that was built for glibc, in a program that has musl instead, and what is missing without the function
+# that docs/how-to/link-a-program.md, section "A static program with musl", gives.
+static_musl() {
+    need musl-gcc musl-tools
+    local test libraries
+    libraries=$LIB/liblode.a
+    for test in libzstd.a libgcc_eh.a libgcc.a; do libraries="$libraries $($CC -print-file-name=$test)"; done
+    sed -n '/^int _dl_find_object/p' docs/how-to/link-a-program.md > "$OUT/musl.c"
+    for test in $STATIC_TESTS; do
+        # shellcheck disable=SC2086
+        musl-gcc -std=c11 -O2 -Iinclude "tests/c/$test.c" "$OUT/musl.c" -static -o "$OUT/musl_$test" $libraries || return 1
+        "$OUT/musl_$test" || return 1
+    done
+    # shellcheck disable=SC2086
+    if musl-gcc -std=c11 -O2 -Iinclude tests/c/fork.c -static -o "$OUT/musl_fork" $libraries 2> "$OUT/musl.missing"; then
+        echo "it links without the function: the page says that it does not" && return 1
+    fi
+    [ "$(grep -o 'undefined reference to .*' "$OUT/musl.missing" | sort -u)" = "undefined reference to \`_dl_find_object'" ] ||
+        { cat "$OUT/musl.missing" && return 1; }
+}
+
 # With tools that cannot link it into one object, the library is cargo's archive, and a message says so.
 static_fallback() {
     local archive=$OUT/fallback.a
@@ -119,4 +162,7 @@ check static_libraries static_libraries
 check static_link static_link
 check static_neighbours static_neighbours
 check static_plugin static_plugin
+check two_names two_names
+check static_glibc static_glibc
+check static_musl static_musl
 check static_fallback static_fallback

@@ -64,7 +64,11 @@ pub fn run(options: &Ingest, dataset: &Dataset, interrupts: &Interrupts) -> Resu
         } else {
             output.line(commit.snapshot.id())?;
         }
-        output.flush()?;
+        match output.flush() {
+            // The ids have no reader any more; the other inputs are to be stored all the same.
+            Err(Failure::ClosedOutput) => {}
+            result => result?,
+        }
     }
     Ok(())
 }

@@ -164,7 +164,11 @@ impl<'a> Commits<'a> {
         } else {
             self.output.line(commit.snapshot.id())?;
         }
-        self.output.flush()
+        match self.output.flush() {
+            // The ids have no reader any more; the records are to be stored all the same.
+            Err(Failure::ClosedOutput) => Ok(()),
+            result => result,
+        }
     }
 
     /// Another process of this producer has committed the sequence: only what ends at the same place is the

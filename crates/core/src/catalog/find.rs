@@ -127,9 +127,9 @@ impl Steps for Datasets {
 
     fn next(&mut self, context: &Context) -> Result<Option<String>> {
         let (doing, catalog) = (self.doing(), &self.catalog);
-        while let Some(name) = self
-            .names
-            .next(context, doing, |_, each| catalog.backend().list_names(context, "datasets/", each))?
+        let prefix = catalog.layout.datasets_prefix();
+        while let Some(name) =
+            self.names.next(context, doing, |_, each| catalog.backend().list_names(context, prefix, each))?
         {
             if id::check_dataset_id(&name).is_err() {
                 continue;
@@ -140,7 +140,7 @@ impl Steps for Datasets {
             }
         }
         // What is no folder has no datasets, but "no datasets" would be a wrong answer.
-        self.catalog.backend().check_folder(context, "datasets/")?;
+        self.catalog.backend().check_folder(context, prefix)?;
         Ok(None)
     }
 }

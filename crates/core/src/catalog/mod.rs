@@ -50,7 +50,7 @@ impl Catalog {
         self.layout
     }
 
-    /// The ids of the datasets that have a snapshot, sorted bytewise. What lies under a name that can be no
+    /// The ids of the datasets, or of the volumes in their layout, that have a snapshot, sorted bytewise. What lies under a name that can be no
     /// dataset id is left out.
     ///
     /// # Errors
@@ -166,11 +166,7 @@ impl Catalog {
             let message = format!("{key:?} is no key of a manifest in the {name} layout, {shape}{why}");
             Error::new(Status::InvalidArgument, message).with_path(key)
         };
-        let below = match self.layout {
-            Layout::Default | Layout::Hive => key.strip_prefix("datasets/"),
-            Layout::Flat => Some(key),
-            Layout::Volume => key.strip_prefix("volumes/"),
-        };
+        let below = key.strip_prefix(self.layout.datasets_prefix());
         let parsed = below.and_then(|below| below.split_once('/')).and_then(|(dataset, _)| {
             self.layout.parse_manifest_path(dataset, key).map(|snapshot| (dataset, snapshot))
         });
