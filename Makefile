@@ -46,7 +46,7 @@ HEADERS := $(wildcard include/*.h include/*.hpp include/lode/*.hpp)
 export CC CXX CFLAGS CARGO BUILD STATIC_LIBS LODE_SETUP
 
 .DEFAULT_GOAL := help
-.PHONY: ALWAYS help tools demo lib tool wheel full examples check check-packagers soak fuzz miri bench header freeze-abi docs dist deb show-static-libs show-version install uninstall clean
+.PHONY: ALWAYS help tools demo lib tool wheel full examples check soak fuzz miri bench header freeze-abi docs dist deb show-static-libs show-version install uninstall clean
 
 help:
 	@echo 'make demo       build, and show records going through the library and back'
@@ -63,7 +63,6 @@ help:
 	@echo 'make dist       the source archive, which builds without a network, in $(BUILD)/dist'
 	@echo 'make deb        the Debian packages liblode0, liblode-dev and lode, in $(BUILD)/deb'
 	@echo 'make docs       the pages and the reference of the headers as a site, in $(BUILD)/docs'
-	@echo 'make check-packagers  what takes tools that are long in building: cargo cinstall'
 	@echo 'make freeze-abi the ABI of a version that is being released, below abi/'
 	@echo 'make install    to PREFIX=$(PREFIX), below DESTDIR if that is given; also: uninstall'
 	@echo 'FEATURES="object-store parquet", any of them, adds these to what lib, tool and install build'
@@ -186,10 +185,6 @@ check: examples tool full
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --all-features
 	$(CARGO) test --workspace --all-features
 	tests/c/run.sh
-
-# cargo-c is compiled once, which takes minutes, into the cache.
-check-packagers: lib
-	tests/packagers.sh
 
 soak: lib
 	tests/soak/run.sh

@@ -32,6 +32,7 @@ find "$work/source" -name '*.md' -exec sed -i -E 's#\]\(((\.\./)*)include/lode\.
 rm -rf "${out:?}"/*
 mdbook build "$work" --dest-dir "$out" > "$work/log" 2>&1 || { cat "$work/log" >&2 && exit 1; }
 ! grep -E 'WARN|ERROR' "$work/log" >&2 || exit 1
-cp "$out/index.html" "$out/README.html" # pages link to README.md
+# mdBook calls a page README index, and links to it keep its name.
+find "$out" -name index.html -exec sh -c 'cp "$1" "${1%index.html}README.html"' - {} \;
 LODE_DOXYGEN_OUT=$out LODE_VERSION=$(make -s show-version) doxygen docs/Doxyfile
 echo "$out/index.html"

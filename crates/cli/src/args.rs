@@ -17,8 +17,8 @@ Exit status:
   5    certainly not committed, and the same command may work later
   130  interrupted by SIGINT, 143 by SIGTERM: nothing that was not committed is visible
 
-Stores are directories, or URLs: `file:/srv/lode`, `/srv/lode` and `.` are stores, and, in a build with the
-feature object-store, `s3://bucket/prefix`, `gs://bucket/prefix` and `az://container/prefix`. Without
+Stores are directories, or URLs: `file:/srv/lode`, `/srv/lode` and `.` are stores, and, in a build with the \
+feature object-store, `s3://bucket/prefix`, `gs://bucket/prefix` and `az://container/prefix`. Without \
 --store-settings a bucket is opened with what the environment has: variables, web identity, metadata services.";
 
 /// Feeds, shows and repairs the datasets of a Lode store.
@@ -170,12 +170,12 @@ pub enum DurabilityName {
 /// `lode ingest`.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
-Without a roll option, all of the input becomes one snapshot, or nothing does. With one, a snapshot is committed each
-time that many records, bytes or seconds are reached, and one for what is left at the end. Prints the id of each
+Without a roll option, all of the input becomes one snapshot, or nothing does. With one, a snapshot is committed each \
+time that many records, bytes or seconds are reached, and one for what is left at the end. Prints the id of each \
 snapshot as it is committed.
 
-With --producer each commit carries how far the input was read, and a run that was killed is repeated with the same
-command: it goes on behind what is committed, and no record is committed twice. From standard input the same bytes must
+With --producer each commit carries how far the input was read, and a run that was killed is repeated with the same \
+command: it goes on behind what is committed, and no record is committed twice. From standard input the same bytes must \
 come again; from a file that is followed, rotated files are found by their inode.")]
 pub struct Ingest {
     /// Which dataset; it is made if it does not exist, and the directory of the store, too.
@@ -432,8 +432,8 @@ pub struct Adopt {
 /// `lode cp`.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
-Copies every object that the newest snapshot's history needs, under the same keys: data files (each checked against its
-checksum on the way), commit slots, manifests, and at last the pointer. What is there already with the same content is
+Copies every object that the newest snapshot's history needs, under the same keys: data files (each checked against its \
+checksum on the way), commit slots, manifests, and at last the pointer. What is there already with the same content is \
 left alone, so that a copy that was interrupted, or an older one, is completed. Objects that differ are a failure.")]
 pub struct Cp {
     /// The store to copy from: a directory, or a URL such as `file:/srv/lode` or `s3://bucket/prefix`.
@@ -456,8 +456,8 @@ pub struct Cp {
 /// `lode verify`.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
-Prints a line for each thing that is wrong: its kind, the key of the object, and what is wrong in words. A snapshot that
-is decided and not published yet, because its writer died or is at work, is nothing wrong. The exit status is 1 if
+Prints a line for each thing that is wrong: its kind, the key of the object, and what is wrong in words. A snapshot that \
+is decided and not published yet, because its writer died or is at work, is nothing wrong. The exit status is 1 if \
 anything is.")]
 pub struct Verify {
     /// Which dataset.
@@ -483,9 +483,9 @@ pub struct Verify {
 /// `lode gc`.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
-Removes temporary files, data files and staged parts (of a volume: blocks) that no snapshot names, payloads of commits
-that lost, and uploads that were never completed, once they are old enough. Readers and writers may be at work. A writer
-does not commit data that it staged more than 24 hours ago, and on a filesystem it holds a lock on what it has staged, so
+Removes temporary files, data files and staged parts (of a volume: blocks) that no snapshot names, payloads of commits \
+that lost, and uploads that were never completed, once they are old enough. Readers and writers may be at work. A writer \
+does not commit data that it staged more than 24 hours ago, and on a filesystem it holds a lock on what it has staged, so \
 that nothing that is or becomes visible is removed.")]
 pub struct Gc {
     /// Which dataset.

@@ -12,7 +12,7 @@ use crate::store;
 
 /// A data file.
 struct File {
-    /// An absolute path, or the key where the store has none.
+    /// An absolute path, or in a bucket a URL such as `s3://bucket/prefix/datasets/…`.
     location: String,
     /// How it is read: its compressor, or Parquet.
     compressor: String,
@@ -73,8 +73,11 @@ fn add(files: &mut Vec<File>, snapshot: &Snapshot, layout: Layout, options: &Fil
                 continue;
             }
         }
+        let location = snapshot
+            .location(index)
+            .unwrap_or_else(|| format!("{}/{}", options.target.store.trim_end_matches('/'), file.path));
         files.push(File {
-            location: snapshot.location(index).unwrap_or_else(|| file.path.clone()),
+            location: location.clone(),
             compressor: match manifest.codec.as_deref() {
                 // The file itself says what its pages are compressed with.
                 Some(PARQUET) => PARQUET.to_owned(),
@@ -83,7 +86,7 @@ fn add(files: &mut Vec<File>, snapshot: &Snapshot, layout: Layout, options: &Fil
             described: json!({
                 "snapshot": snapshot.id(),
                 "key": file.path,
-                "location": snapshot.location(index),
+                "location": location,
                 "partition": partition,
                 "stored_bytes": file.size_bytes,
                 "checksum": file.checksum,

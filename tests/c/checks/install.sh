@@ -216,6 +216,35 @@ installed_tool() {
     grep -q 'complete -c lode' "$ROOT/p/share/fish/vendor_completions.d/lode.fish" || return 1
 }
 
+# FEATURES=… installs a library that has them, shared and static.
+install_features() {
+    need pkg-config pkg-config
+    local linkage flags features='object-store parquet'
+    [ -e "$BUILD/full/lib/liblode.a" ] || { echo "there is no $BUILD/full: make full builds it" && exit "$SKIP"; }
+    plain_make install BUILD="$BUILD/full" FEATURES="$features" PREFIX="$ROOT/p" || return 1
+    cat > "$OUT/features.c" <<- 'EOF'
+		#include <lode.h>
+		#include <stdio.h>
+		int main(void)
+		{
+		    lode_store *store = NULL;
+		    int bucket = lode_store_open_url("s3://bucket/prefix", "{\"credentials\": \"anonymous\"}", NULL, NULL, &store, NULL) == LODE_OK;
+		    lode_store_free(store);
+		    printf("%d %d %d %d\n", lode_has_feature("object-store"), lode_has_feature("parquet"), lode_has_feature("none"), bucket);
+		    return 0;
+		}
+	EOF
+    export PKG_CONFIG_PATH=$ROOT/p/lib/pkgconfig
+    for linkage in shared static; do
+        flags=$(pkg-config --cflags --libs lode)
+        [ $linkage = shared ] || flags=$(pkg-config --static --cflags --libs lode | sed 's/-llode/-l:liblode.a/')
+        # shellcheck disable=SC2086
+        $CC $C_STRICT "$OUT/features.c" -o "$OUT/features" $flags || return 1
+        [ "$(LD_LIBRARY_PATH=$ROOT/p/lib "$OUT/features")" = '1 1 0 1' ] || { echo "$linkage: $("$OUT/features")" && return 1; }
+    done
+    leaves_nothing BUILD="$BUILD/full" PREFIX="$ROOT/p"
+}
+
 consumers_pkg_config() { consumers consume_pkg_config; }
 consumers_cmake() { consumers consume_cmake; }
 pkg_config_consumer() { need pkg-config pkg-config && in_fresh_root pkg-config consumers_pkg_config; }
@@ -276,6 +305,7 @@ check install_layout in_fresh_root layout install_layout
 check install_refuses in_fresh_root refuses install_refuses
 check install_only_installs in_fresh_root only install_only_installs
 check installed_tool in_fresh_root tool installed_tool
+check install_features in_fresh_root features install_features
 check pkg_config_consumer pkg_config_consumer
 check cmake_consumer cmake_consumer
 check incomplete_package in_fresh_root incomplete incomplete_package
