@@ -575,8 +575,11 @@ static void damaged(void)
     lode_dataset *dataset = open_dataset(store, "damaged", &options);
     static const char *const record[] = {"{\"id\":1}"};
     lode_snapshot *snapshot = commit_records(dataset, record, 1);
-    FILE *file = fopen(lode_snapshot_file_location(snapshot, 0), "r+b");
-    REQUIRE(file != NULL && fwrite("no Parquet", 10, 1, file) == 1 && fclose(file) == 0, "cannot damage the file");
+    size_t len;
+    char *bytes = stored(store, lode_snapshot_file_path(snapshot, 0), &len);
+    memcpy(bytes, "no Parquet", 10);
+    store_bytes(store, lode_snapshot_file_path(snapshot, 0), bytes, len);
+    free(bytes);
     struct ArrowArrayStream stream;
     lode_read_options read = LODE_READ_OPTIONS_INIT;
     read.verify = LODE_VERIFY_SIZES;

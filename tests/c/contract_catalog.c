@@ -35,18 +35,10 @@ static lode_catalog *open_catalog(int32_t layout)
     return catalog;
 }
 
-/* Writes a file of the store from outside the library, with its directories. */
+/* Puts an object that no writer wrote. */
 static void plant(const char *key, const char *text)
 {
-    char path[700];
-    snprintf(path, sizeof path, "%s/%s", root, key);
-    for (char *at = path + strlen(root) + 1; (at = strchr(at, '/')) != NULL; at++) {
-        *at = '\0';
-        mkdir(path, 0777);
-        *at = '/';
-    }
-    FILE *file = fopen(path, "wb");
-    REQUIRE(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0, "cannot write %s: %s", path, strerror(errno));
+    store_bytes(store, key, text, strlen(text));
 }
 
 static void plant_manifest(const char *dataset, const char *id, const char *files, const char *more)
@@ -412,14 +404,16 @@ static void hostile_manifests(void)
         REFUSED(LODE_ERR_MANIFEST_INVALID, bad[i].fragment, lode_snapshot_iterator_next(snapshots, &snapshot, error));
         lode_snapshot_iterator_free(snapshots);
     }
-    /* Ten million files and more: a file with holes, longer than any manifest may be. */
-    const char *key = "datasets/h-long/snapshots/1/manifest.json";
-    plant(key, "");
-    char path[400];
-    snprintf(path, sizeof path, "%s/%s", root, key);
-    REQUIRE(truncate(path, 280000000) == 0, "cannot extend %s: %s", path, strerror(errno));
-    lode_snapshot *snapshot = NULL;
-    REFUSED(LODE_ERR_CORRUPT, "longer than the 268435456 bytes", lode_catalog_read_manifest(catalog, key, NULL, &snapshot, error));
+    if (on_directories("a manifest of 280 MB, a file with holes")) {
+        /* Ten million files and more, longer than any manifest may be. */
+        const char *key = "datasets/h-long/snapshots/1/manifest.json";
+        plant(key, "");
+        char path[400];
+        snprintf(path, sizeof path, "%s/%s", root, key);
+        REQUIRE(truncate(path, 280000000) == 0, "cannot extend %s: %s", path, strerror(errno));
+        lode_snapshot *snapshot = NULL;
+        REFUSED(LODE_ERR_CORRUPT, "longer than the 268435456 bytes", lode_catalog_read_manifest(catalog, key, NULL, &snapshot, error));
+    }
     lode_catalog_free(catalog);
 }
 

@@ -340,9 +340,7 @@ static void history_without_slots(void)
     lode_dataset *dataset = open_dataset(store, "foreign", NULL);
     lode_snapshot *head = commit_records(dataset, FIVE, 5);
     lode_dataset_free(dataset);
-    char slots[300];
-    snprintf(slots, sizeof slots, "%s/datasets/foreign/_commits", root);
-    remove_tree(slots);
+    remove_stored(store, "datasets/foreign/_commits/root");
 
     dataset = open_dataset(store, "foreign", NULL);
     REFUSED(LODE_ERR_NEEDS_REPAIR, "foreign", stream(dataset, NULL, NULL, error));
@@ -452,10 +450,12 @@ int main(void)
     store = open_store(root);
     expected_parent();
     stopped();
-    system_failure();
-    full_disk();
-    symbolic_links();
-    locked_pointer();
+    if (on_directories("a file too large, a full disk, a symbolic link, a locked pointer")) {
+        system_failure();
+        full_disk();
+        symbolic_links();
+        locked_pointer();
+    }
     history_without_slots();
     beside_another_implementation();
     lode_store_free(store);

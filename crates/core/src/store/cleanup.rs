@@ -37,6 +37,8 @@ impl Hold for NoHold {}
 pub struct StaleUpload<'a> {
     /// The key that it would get.
     pub key: &'a str,
+    /// What the store calls it.
+    pub id: &'a str,
     /// How many bytes it takes, as far as the service tells; 0: it does not.
     pub size: u64,
     /// How long ago it was begun.

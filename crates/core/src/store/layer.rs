@@ -104,16 +104,19 @@ pub trait Layer: Send + Sync {
         self.inner().lock_for_removal(context, key)
     }
 
-    /// [`Backend::abort_uploads`].
-    fn abort_uploads(
+    /// [`Backend::list_uploads`].
+    fn list_uploads(
         &self,
         context: &Context,
         prefix: &str,
-        min_age: Duration,
-        dry_run: bool,
         each: &mut dyn FnMut(&StaleUpload<'_>) -> bool,
     ) -> Result<()> {
-        self.inner().abort_uploads(context, prefix, min_age, dry_run, each)
+        self.inner().list_uploads(context, prefix, each)
+    }
+
+    /// [`Backend::abort_upload`].
+    fn abort_upload(&self, context: &Context, upload: &StaleUpload<'_>) -> Result<()> {
+        self.inner().abort_upload(context, upload)
     }
 
     /// [`Backend::check_folder`].
@@ -214,15 +217,17 @@ impl<L: Layer> Backend for Layered<L> {
         self.0.lock_for_removal(context, key)
     }
 
-    fn abort_uploads(
+    fn list_uploads(
         &self,
         context: &Context,
         prefix: &str,
-        min_age: Duration,
-        dry_run: bool,
         each: &mut dyn FnMut(&StaleUpload<'_>) -> bool,
     ) -> Result<()> {
-        self.0.abort_uploads(context, prefix, min_age, dry_run, each)
+        self.0.list_uploads(context, prefix, each)
+    }
+
+    fn abort_upload(&self, context: &Context, upload: &StaleUpload<'_>) -> Result<()> {
+        self.0.abort_upload(context, upload)
     }
 
     fn check_folder(&self, context: &Context, prefix: &str) -> Result<()> {

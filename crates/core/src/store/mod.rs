@@ -403,22 +403,29 @@ pub trait Backend: Send + Sync {
         Ok(RemovalLock::Taken(Box::new(NoHold)))
     }
 
-    /// Calls `each` for every upload below `prefix` (ending in `/`) that was begun more than `min_age` ago,
-    /// by the store's own clock, and neither completed nor aborted, until it answers `false`; aborts each
-    /// before it is told of, unless `dry_run`. The default is right for a store without uploads in several
-    /// requests.
+    /// Calls `each` for every upload in several requests below `prefix` (ending in `/`) that was begun and neither
+    /// completed nor aborted, until it answers `false`; in no order. The default is right for a store without
+    /// such uploads.
     ///
     /// # Errors
     /// The store's failure.
-    fn abort_uploads(
+    fn list_uploads(
         &self,
         context: &Context,
         prefix: &str,
-        min_age: Duration,
-        dry_run: bool,
         each: &mut dyn FnMut(&StaleUpload<'_>) -> bool,
     ) -> Result<()> {
-        let _ = (context, prefix, min_age, dry_run, each);
+        let _ = (context, prefix, each);
+        Ok(())
+    }
+
+    /// Gives up an upload that [`Backend::list_uploads`] told of, and what was sent of it. One that is gone is no
+    /// failure. Nothing is ever told of, and so nothing given up, by the default.
+    ///
+    /// # Errors
+    /// The store's failure.
+    fn abort_upload(&self, context: &Context, upload: &StaleUpload<'_>) -> Result<()> {
+        let _ = (context, upload);
         Ok(())
     }
 

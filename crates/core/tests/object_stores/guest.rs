@@ -98,6 +98,87 @@ fn the_environment_is_read_where_the_settings_say_so() {
     assert!(!wrong.status.success() && said.contains("ACCESS_DENIED"), "{said}");
 }
 
+#[test]
+fn an_endpoint_without_tls_from_the_environment_is_not_sent_to_unasked() {
+    if let Ok(allowed) = std::env::var("LODE_TEST_ENDPOINT_WITHOUT_TLS") {
+        let settings = format!(r#"{{"credentials": "environment"{allowed}}}"#);
+        let url = format!("s3://tests/{}", servers::fresh_prefix());
+        let store = Store::open_url(&url, &settings, StoreOptions::default()).unwrap();
+        let put = store.put("k", b"x", &CallOptions::default());
+        if !allowed.is_empty() {
+            return put.unwrap();
+        }
+        let error = put.unwrap_err();
+        assert_eq!((error.status(), error.action()), (Status::Io, lode_core::Action::GiveUp), "{error}");
+        assert!(
+            error.message().contains("not sent: 127.0.0.1") && error.message().contains("\"allow_http\""),
+            "{error}"
+        );
+        return;
+    }
+    let Some(server) = servers::minio() else { return };
+    for allowed in ["", r#", "allow_http": true"#] {
+        let played = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "guest::an_endpoint_without_tls_from_the_environment_is_not_sent_to_unasked"])
+            .env("LODE_TEST_ENDPOINT_WITHOUT_TLS", allowed)
+            .env("AWS_ENDPOINT_URL", server.url())
+            .env("AWS_ACCESS_KEY_ID", servers::USER)
+            .env("AWS_SECRET_ACCESS_KEY", servers::SECRET)
+            .output()
+            .unwrap();
+        assert!(played.status.success(), "{allowed}: {}", String::from_utf8_lossy(&played.stdout));
+    }
+}
+
+/// The service that hands a machine's own credentials out, without TLS.
+fn instance_metadata() -> String {
+    use crate::mini_http::{Server, answer};
+    let server = Server::start(|request, stream| {
+        let credentials = format!(
+            r#"{{"AccessKeyId": "{}", "SecretAccessKey": "{}", "Token": "", "Expiration": "2999-01-01T00:00:00Z"}}"#,
+            servers::USER,
+            servers::SECRET
+        );
+        let body = match request.path() {
+            "/latest/api/token" => "a token",
+            "/latest/meta-data/iam/security-credentials/" => "role",
+            "/latest/meta-data/iam/security-credentials/role" => credentials.as_str(),
+            other => panic!("asked for {other}"),
+        };
+        answer(stream, 200, &[], body.as_bytes())
+    });
+    server.url()
+}
+
+#[test]
+fn a_machine_hands_its_credentials_out_without_tls_while_the_service_takes_no_other() {
+    if let Ok(endpoint) = std::env::var("LODE_TEST_FROM_MACHINE") {
+        let ca_file = std::env::var("LODE_TEST_CA_FILE").unwrap();
+        let settings =
+            format!(r#"{{"credentials": "environment", "endpoint": "{endpoint}", "ca_file": "{ca_file}"}}"#);
+        let url = format!("s3://tests/{}", servers::fresh_prefix());
+        let store = Store::open_url(&url, &settings, StoreOptions::default()).unwrap();
+        return store.put("k", b"x", &CallOptions::default()).unwrap();
+    }
+    let Some(server) = servers::minio() else { return };
+    let directory = servers::TempDir::new("machine");
+    let (pem, port) = tls_server("localhost", server.address());
+    let ca_file = directory.0.join("ca.pem");
+    std::fs::write(&ca_file, pem).unwrap();
+    let played = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "guest::a_machine_hands_its_credentials_out_without_tls_while_the_service_takes_no_other",
+        ])
+        .env("LODE_TEST_FROM_MACHINE", format!("https://localhost:{port}"))
+        .env("LODE_TEST_CA_FILE", &ca_file)
+        .env("AWS_METADATA_ENDPOINT", instance_metadata())
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .output()
+        .unwrap();
+    assert!(played.status.success(), "{}", String::from_utf8_lossy(&played.stdout));
+}
+
 /// An authority, and a server with a certificate of it for this name that passes all on to MinIO.
 fn tls_server(name: &str, upstream: String) -> (String, u16) {
     let mut params = CertificateParams::default();

@@ -20,6 +20,27 @@ fn upload(store: &Store, key: &str, data: &[u8]) -> Put {
     upload.finish(context)
 }
 
+/// What holds where a completion has no condition: a key that is taken is refused before the first part.
+pub fn goes_in_parts(store: &Store) {
+    let (context, none) = (Context::unlimited(), CallOptions::default());
+    let data = pattern((11 << 20) + 7);
+    assert!(matches!(upload(store, "a/large", &data), Put::Done));
+    assert!(store.get("a/large", &none).unwrap().as_deref() == Some(&data[..]), "it reads back");
+    let mut middle = vec![0; 6 << 20];
+    assert_eq!(store.read("a/large", (4 << 20) + 1, &mut middle, &none).unwrap(), Some(middle.len()));
+    assert!(middle == data[(4 << 20) + 1..][..6 << 20], "its middle reads back");
+    let mut again = store.backend().upload(context, "a/large", Durability::Full).unwrap();
+    let error = again.write(context, &pattern(6 << 20)).unwrap_err();
+    assert_eq!(error.status(), lode_core::Status::PathExists, "{error}");
+    again.abort(context);
+    // One that is given up leaves no object.
+    let mut aborted = store.backend().upload(context, "a/aborted", Durability::Full).unwrap();
+    aborted.write(context, &pattern(6 << 20)).unwrap();
+    aborted.abort(context);
+    assert!(!store.exists("a/aborted", &none).unwrap());
+    assert!(store.get("a/large", &none).unwrap().as_deref() == Some(&data[..]), "it was not replaced");
+}
+
 fn unfinished(prefix: &str, key: &str) -> String {
     let endpoint = servers::minio().unwrap().url();
     // One server lists them by exact key only.

@@ -3,6 +3,7 @@
 //! misbehave.
 
 mod azure;
+mod cleanup;
 mod commits;
 mod gcs;
 mod go_library;

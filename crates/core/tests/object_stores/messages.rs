@@ -90,3 +90,29 @@ fn what_a_web_console_left_in_the_bucket_is_passed_over() {
         assert_eq!(found, ["datasets/events/x"], "below {prefix:?}");
     }
 }
+
+#[test]
+fn a_short_secret_is_never_shown_and_garbles_no_message() {
+    use crate::mini_http::{Server, answer};
+    // A service that repeats what it was given.
+    let server = Server::start(|_, stream| {
+        let page =
+            "<Error><Code>AccessDenied</Code><Message>the key a1 of is wrong, not the-key</Message></Error>";
+        answer(stream, 403, &[], page.as_bytes())
+    });
+    for (secret, shown) in [
+        ("a1", "no more is shown"),
+        ("the-key", "HTTP 403 AccessDenied: the key a1 of is wrong, not ***"),
+        ("absent", "HTTP 403 AccessDenied: the key a1 of is wrong, not the-key"),
+    ] {
+        let settings = format!(
+            r#"{{"endpoint": "{}", "allow_http": true, "access_key_id": "id", "secret_access_key": "{secret}"}}"#,
+            server.url()
+        );
+        let store = Store::open_url("s3://tests/p", &settings, StoreOptions::default()).unwrap();
+        let error = store.get("k", &CallOptions::default()).map(drop).unwrap_err();
+        assert_eq!(error.status(), Status::AccessDenied, "{error}");
+        assert!(error.message().contains(shown) && error.message().contains("HTTP 403"), "{secret}: {error}");
+        assert!(error.message().contains("s3://tests/p/k") && !error.message().contains(secret), "{error}");
+    }
+}

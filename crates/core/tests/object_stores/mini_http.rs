@@ -132,6 +132,50 @@ pub struct Relayed {
     pub body: Vec<u8>,
 }
 
+impl Relayed {
+    fn headers(&self) -> impl Iterator<Item = &str> {
+        std::str::from_utf8(&self.head).unwrap().lines().skip(1).filter(|line| !line.is_empty())
+    }
+
+    /// The body as it was before it was cut into chunks for the way.
+    pub fn plain_body(&self) -> Vec<u8> {
+        if !self.headers().any(|line| line.to_ascii_lowercase().starts_with("transfer-encoding: chunked")) {
+            return self.body.clone();
+        }
+        let (mut plain, mut rest) = (Vec::new(), &self.body[..]);
+        loop {
+            let end = rest.windows(2).position(|pair| pair == b"\r\n").unwrap();
+            let size = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap().trim(), 16).unwrap();
+            if size == 0 {
+                return plain;
+            }
+            plain.extend_from_slice(&rest[end + 2..][..size]);
+            rest = &rest[end + 2 + size + 2..];
+        }
+    }
+
+    /// Whether it lists objects or uploads.
+    pub fn is_listing(&self) -> bool {
+        let start = String::from_utf8_lossy(&self.body[..self.body.len().min(400)]).into_owned();
+        ["<ListBucketResult", "<ListMultipartUploadsResult", "<EnumerationResults"]
+            .iter()
+            .any(|name| start.contains(name))
+    }
+
+    /// The same with another body.
+    pub fn with_body(&self, body: Vec<u8>) -> Relayed {
+        let mut head = std::str::from_utf8(&self.head).unwrap().lines().next().unwrap().to_owned();
+        for line in self.headers() {
+            let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
+            if name != "content-length" && name != "transfer-encoding" {
+                head.push_str(&format!("\r\n{line}"));
+            }
+        }
+        head.push_str(&format!("\r\ncontent-length: {}\r\n\r\n", body.len()));
+        Relayed { head: head.into_bytes(), body }
+    }
+}
+
 /// Sends a request on as it came, and gives the answer.
 pub fn relay(request: &Request, upstream: &str) -> Relayed {
     let mut stream = TcpStream::connect(upstream).unwrap();

@@ -7,6 +7,7 @@ use lode_core::context::CallOptions;
 use lode_core::dataset::Outcome;
 use lode_core::layout::Layout;
 use lode_core::options::CommitOptions;
+use lode_core::store::Store;
 
 use crate::commits::{append, open};
 use crate::servers;
@@ -21,15 +22,20 @@ const ROUNDS: usize = 20;
 fn of_many_clients_that_put_or_swap_one_object_exactly_one_wins() {
     let Some(server) = servers::minio() else { return };
     let prefix = servers::fresh_prefix();
+    exactly_one_wins(&|| servers::s3_store(&server.url(), &prefix, ""));
+}
+
+/// Of many clients, each with a store of its own, that put or swap one object.
+pub fn exactly_one_wins(open: &(dyn Fn() -> Store + Sync)) {
     let none = CallOptions::default();
-    let judge = servers::s3_store(&server.url(), &prefix, "");
+    let judge = open();
     let barrier = Barrier::new(CLIENTS);
     let won: Vec<Won> = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
-                let (barrier, judge, prefix, none) = (&barrier, &judge, &prefix, &none);
+                let (barrier, judge, none) = (&barrier, &judge, &none);
                 scope.spawn(move || {
-                    let store = servers::s3_store(&server.url(), prefix, "");
+                    let store = open();
                     let (mut puts, mut swaps) = (Vec::new(), Vec::new());
                     let mine = format!("client {client}");
                     for round in 0..ROUNDS {
@@ -73,17 +79,21 @@ fn of_many_clients_that_put_or_swap_one_object_exactly_one_wins() {
 
 #[test]
 fn many_writers_of_one_dataset_make_one_chain_with_every_commit_on_it() {
-    const WRITERS: usize = 8;
-    const COMMITS: usize = 5;
     let Some(server) = servers::minio() else { return };
     let prefix = servers::fresh_prefix();
+    one_chain(&|| servers::s3_store(&server.url(), &prefix, ""));
+    servers::audit(&prefix, "events", &[]);
+}
+
+/// Every commit of many writers is in one chain, once.
+pub fn one_chain(store: &(dyn Fn() -> Store + Sync)) {
+    const WRITERS: usize = 8;
+    const COMMITS: usize = 5;
     let mut acknowledged: Vec<String> = std::thread::scope(|scope| {
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
-                let prefix = &prefix;
                 scope.spawn(move || {
-                    let store = servers::s3_store(&server.url(), prefix, "");
-                    let events = open(&store, "events", Layout::Default);
+                    let events = open(&store(), "events", Layout::Default);
                     let commit = |number| {
                         let record = format!(r#"{{"writer":{writer},"number":{number}}}"#);
                         let commit = append(&events, &record, CommitOptions::default()).unwrap();
@@ -97,11 +107,9 @@ fn many_writers_of_one_dataset_make_one_chain_with_every_commit_on_it() {
         writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
     });
     acknowledged.sort();
-    let store = servers::s3_store(&server.url(), &prefix, "");
-    let events = open(&store, "events", Layout::Default);
+    let events = open(&store(), "events", Layout::Default);
     let mut snapshots = events.changes_since(None, &CallOptions::default()).unwrap();
     let chain: Vec<String> =
         std::iter::from_fn(|| snapshots.next().unwrap()).map(|snapshot| snapshot.id().to_owned()).collect();
     assert_eq!(chain, acknowledged, "in the order of their ids, and each once");
-    servers::audit(&prefix, "events", &[]);
 }

@@ -35,6 +35,9 @@ pub const FAULTS: [Fault; 7] = [
     Fault::HalfAnAnswer,
 ];
 
+/// What is to happen before a request is passed on.
+type Before = Box<dyn FnOnce() + Send>;
+
 #[derive(Default)]
 struct State {
     /// Every request, by what it does.
@@ -42,6 +45,10 @@ struct State {
     /// Which request, counted from 0 in the log, has which fault.
     armed: Option<(usize, Fault)>,
     is_held: bool,
+    /// What happens before which request, counted from 0 in the log.
+    before: Option<(usize, Before)>,
+    /// Listings show what has one of these in its name as years old.
+    old: Vec<String>,
 }
 
 /// A proxy.
@@ -57,6 +64,7 @@ fn named(request: &Request) -> String {
     let query = |name: &str| request.target.contains(&format!("{name}="));
     let what = match () {
         () if request.target.contains("list-type") => "LIST",
+        () if request.target.contains("?uploads") && request.method == "GET" => "UPLOADS",
         () if request.target.contains("?uploads") => "BEGIN",
         () if query("partNumber") => "PART",
         () if query("uploadId") && request.method == "POST" => "COMPLETE",
@@ -105,6 +113,24 @@ impl Tap {
         });
     }
 
+    /// Before the request of this number from now on is passed on, this happens.
+    pub fn before_request(&self, number: usize, what: impl FnOnce() + Send + 'static) {
+        self.with(|state| {
+            state.log.clear();
+            state.before = Some((number, Box::new(what)));
+        });
+    }
+
+    /// Whether what was to happen has happened; it will not any more.
+    pub fn has_happened(&self) -> bool {
+        self.with(|state| state.before.take().is_none())
+    }
+
+    /// Listings show what has one of these in its name as years old.
+    pub fn show_as_old(&self, names: &[&str]) {
+        self.with(|state| state.old = names.iter().map(|name| (*name).to_owned()).collect());
+    }
+
     /// Lets a late answer go; whether the fault has happened.
     pub fn release(&self) -> bool {
         self.with(|state| {
@@ -112,6 +138,34 @@ impl Tap {
             state.armed.take().is_none()
         })
     }
+}
+
+/// A listing in which some of what is listed is old.
+fn aged(relayed: Relayed, old: &[String]) -> Relayed {
+    let text = String::from_utf8(relayed.plain_body()).unwrap();
+    let starts = ["<Contents>", "<Blob>", "<Upload>"];
+    let mut at: Vec<usize> =
+        starts.iter().flat_map(|start| text.match_indices(start)).map(|(at, _)| at).collect();
+    at.sort_unstable();
+    at.push(text.len());
+    let mut body = text[..at[0]].to_owned();
+    for range in at.windows(2) {
+        let mut listed = text[range[0]..range[1]].to_owned();
+        if old.iter().any(|name| listed.contains(name.as_str())) {
+            for (element, time) in [
+                ("LastModified", "2020-01-01T00:00:00Z"),
+                ("Initiated", "2020-01-01T00:00:00Z"),
+                ("Last-Modified", "Wed, 01 Jan 2020 00:00:00 GMT"),
+            ] {
+                if let Some((before, rest)) = listed.split_once(&format!("<{element}>")) {
+                    let after = &rest[rest.find('<').unwrap()..];
+                    listed = format!("{before}<{element}>{time}{after}");
+                }
+            }
+        }
+        body.push_str(&listed);
+    }
+    relayed.with_body(body.into_bytes())
 }
 
 fn write(stream: &mut TcpStream, relayed: &Relayed, body: usize) -> bool {
@@ -124,18 +178,29 @@ fn serve(
     request: &Request,
     stream: &mut TcpStream,
 ) -> bool {
-    let fault = {
+    let (fault, before) = {
         let mut state = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
         let number = state.log.len();
         state.log.push(named(request));
-        match state.armed {
+        let before = match state.before.take() {
+            Some((due, what)) if due == number => Some(what),
+            other => {
+                state.before = other;
+                None
+            }
+        };
+        let fault = match state.armed {
             Some((armed, fault)) if armed == number => {
                 state.armed = None;
                 Some(fault)
             }
             _ => None,
-        }
+        };
+        (fault, before)
     };
+    if let Some(before) = before {
+        before();
+    }
     let drop = |stream: &mut TcpStream| {
         let _ = stream.shutdown(Shutdown::Both);
         false
@@ -148,7 +213,11 @@ fn serve(
         }
         _ => {}
     }
-    let relayed = relay(request, upstream);
+    let mut relayed = relay(request, upstream);
+    let old = shared.0.lock().unwrap_or_else(PoisonError::into_inner).old.clone();
+    if !old.is_empty() && request.method == "GET" && relayed.is_listing() {
+        relayed = aged(relayed, &old);
+    }
     let whole = relayed.body.len();
     match fault {
         Some(Fault::AppliedAndDropped) => drop(stream),

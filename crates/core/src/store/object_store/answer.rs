@@ -122,7 +122,7 @@ pub(super) fn failure(service: Service, what: &str, answer: Answer, said: Option
     match (&answer.loss, answer.status) {
         (Some(Loss::NotSent { why, is_final }), _) => {
             let kind = if *is_final { Kind::Refused } else { Kind::NotSent };
-            let mut failure = plain(kind, Status::Io, format!("no connection: {why}"));
+            let mut failure = plain(kind, Status::Io, why.clone());
             if *is_final {
                 failure.error = failure.error.with_action(Action::GiveUp);
             }

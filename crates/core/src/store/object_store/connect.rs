@@ -11,6 +11,7 @@ use object_store::{ObjectStore, RetryConfig, StaticCredentialProvider};
 
 use super::connector::Connector;
 use super::settings::{Credentials, Settings};
+use super::uploads::{Signer, UploadLister};
 use crate::error::{Error, Result, Status};
 use crate::store::location::Service;
 
@@ -25,6 +26,8 @@ pub(super) struct Client {
     pub store: Arc<dyn Objects>,
     /// What every object's name begins with: empty, or ending in `/`.
     pub prefix: String,
+    /// What lists unfinished uploads; `None`: the service has none.
+    pub uploads: Option<UploadLister>,
     name: String,
     identity: String,
     /// Secrets that do not stand in the settings.
@@ -49,6 +52,7 @@ impl Client {
         Ok(Client {
             service,
             store: made.store,
+            uploads: made.uploads,
             identity: format!("{name} at {}", made.place),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             name,
@@ -79,6 +83,7 @@ impl Client {
 
 struct Made {
     store: Arc<dyn Objects>,
+    uploads: Option<UploadLister>,
     place: String,
     secrets: Vec<String>,
 }
@@ -153,10 +158,17 @@ fn s3(bucket: &str, settings: &Settings) -> Result<Made> {
         // The request for many objects needs a header that some services do not take.
         .with_disable_bulk_delete(true)
         .with_retry(no_retries())
-        .with_http_connector(connector)
+        .with_http_connector(connector.clone())
         .build()
         .map_err(|_| refused(Service::S3, settings))?;
-    Ok(Made { store: Arc::new(store), place: endpoint, secrets })
+    let place = endpoint.trim_end_matches('/');
+    let url = if is_path_style { format!("{place}/{bucket}") } else { format!("{place}/") };
+    let signer = match settings.credentials {
+        Credentials::Anonymous => Signer::Nothing,
+        _ => Signer::Aws { credentials: Arc::clone(store.credentials()), region },
+    };
+    let uploads = Some(UploadLister { connector, bucket: url, signer });
+    Ok(Made { store: Arc::new(store), uploads, place: endpoint, secrets })
 }
 
 /// An endpoint with the bucket in its host's name.
@@ -191,10 +203,15 @@ fn gcs(bucket: &str, settings: &Settings) -> Result<Made> {
         .with_bucket_name(bucket)
         .with_base_url(&endpoint)
         .with_retry(no_retries())
-        .with_http_connector(connector)
+        .with_http_connector(connector.clone())
         .build()
         .map_err(|_| refused(Service::Gcs, settings))?;
-    Ok(Made { store: Arc::new(store), place: endpoint, secrets })
+    let signer = match settings.credentials {
+        Credentials::Anonymous => Signer::Nothing,
+        _ => Signer::Gcp(Arc::clone(store.credentials())),
+    };
+    let uploads = Some(UploadLister { connector, bucket: format!("{endpoint}/{bucket}"), signer });
+    Ok(Made { store: Arc::new(store), uploads, place: endpoint, secrets })
 }
 
 fn azure(container: &str, settings: &Settings) -> Result<Made> {
@@ -241,5 +258,6 @@ fn azure(container: &str, settings: &Settings) -> Result<Made> {
         .with_http_connector(connector)
         .build()
         .map_err(|_| refused(Service::Azure, settings))?;
-    Ok(Made { store: Arc::new(store), place: endpoint, secrets })
+    // It removes blocks that were never committed by itself.
+    Ok(Made { store: Arc::new(store), uploads: None, place: endpoint, secrets })
 }

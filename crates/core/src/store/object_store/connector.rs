@@ -12,11 +12,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody,
     HttpService,
 };
+use object_store::{ClientConfigKey, ClientOptions};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -43,8 +43,8 @@ const SYSTEM_ROOTS: [&str; 6] = [
 /// Why a request has no whole answer.
 #[derive(Clone, Debug)]
 pub(super) enum Loss {
-    /// It was never sent: the name was not found, or the connection refused. `is_final`: to try again is no
-    /// use.
+    /// It was never sent: the name was not found, the connection refused, or it may not be. `is_final`: to try
+    /// again is no use.
     NotSent { why: String, is_final: bool },
     /// It may have been carried out.
     Lost(String),
@@ -116,7 +116,11 @@ tokio::task_local! {
 
 /// Makes the clients of `object_store` use ours.
 #[derive(Clone, Debug)]
-pub(super) struct Connector(Arc<Wire>);
+pub(super) struct Connector {
+    wire: Arc<Wire>,
+    /// Whether a request may go over a connection without TLS.
+    allow_http: bool,
+}
 
 struct Wire {
     client: reqwest::Client,
@@ -142,7 +146,6 @@ impl Connector {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .http1_only()
-            .https_only(!settings.allow_http)
             .referer(false)
             .tcp_nodelay(true)
             .connect_timeout(settings.connect_timeout)
@@ -160,13 +163,16 @@ impl Connector {
             let what = format_args!("the HTTP client cannot be made: {}", chain(&error.without_url()));
             Error::new(Status::Io, what)
         })?;
-        Ok(Connector(Arc::new(Wire { client, authority })))
+        Ok(Connector { wire: Arc::new(Wire { client, authority }), allow_http: settings.allow_http })
     }
 }
 
 impl HttpConnector for Connector {
-    fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(self.clone()))
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        // Containers and instances hand credentials out on addresses of the machine's own, without TLS.
+        let is_local =
+            options.get_config_value(&ClientConfigKey::AllowHttp).is_some_and(|value| value == "true");
+        Ok(HttpClient::new(Connector { allow_http: self.allow_http || is_local, ..self.clone() }))
     }
 }
 
@@ -198,11 +204,25 @@ impl Wire {
     async fn send(
         &self,
         request: HttpRequest,
+        allow_http: bool,
         exchange: &Arc<Exchange>,
     ) -> std::result::Result<HttpResponse, HttpError> {
         let is_service =
             request.uri().authority().is_some_and(|authority| authority.as_str() == self.authority);
         let place = request.uri().host().unwrap_or_default().to_owned();
+        if !allow_http && request.uri().scheme() != Some(&http::uri::Scheme::HTTPS) {
+            let why = format!(
+                "not sent: {place} is reached by http:, over which anybody can read and change what is sent; set \
+                 \"allow_http\": true to send it all the same"
+            );
+            let mut answer = exchange.lock();
+            if is_service {
+                answer.loss = Some(Loss::NotSent { why: why.clone(), is_final: true });
+            } else {
+                answer.credentials = Some(why.clone());
+            }
+            return Err(failed(HttpErrorKind::Connect, why));
+        }
         let (parts, body) = request.into_parts();
         let url = reqwest::Url::parse(&parts.uri.to_string())
             .map_err(|error| failed(HttpErrorKind::Unknown, error.to_string()))?;
@@ -220,14 +240,18 @@ impl Wire {
         let response = match self.client.execute(sent).await {
             Ok(response) => response,
             Err(error) => {
-                let is_connect = error.is_connect();
+                let (is_connect, is_unmade) = (error.is_connect(), error.is_builder());
                 let error = error.without_url();
                 let why = chain(&error);
                 if !is_service {
                     exchange.lock().credentials = Some(format!("{place}: {why}"));
                 } else if is_connect {
                     let is_final = is_final(&error);
-                    exchange.lock().loss = Some(Loss::NotSent { why: why.clone(), is_final });
+                    let why = format!("no connection: {why}");
+                    exchange.lock().loss = Some(Loss::NotSent { why, is_final });
+                } else if is_unmade {
+                    let why = format!("not sent: {why}");
+                    exchange.lock().loss = Some(Loss::NotSent { why, is_final: true });
                 } else {
                     exchange.lock().loss = Some(Loss::Lost(why.clone()));
                 }
@@ -279,7 +303,7 @@ impl Wire {
 impl HttpService for Connector {
     async fn call(&self, request: HttpRequest) -> std::result::Result<HttpResponse, HttpError> {
         let exchange = EXCHANGE.try_with(Arc::clone).unwrap_or_else(|_| Exchange::new(Asked::default()));
-        self.0.send(request, &exchange).await
+        self.wire.send(request, self.allow_http, &exchange).await
     }
 }
 

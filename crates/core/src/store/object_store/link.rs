@@ -23,6 +23,9 @@ use crate::store::location::Service;
 /// How often a request that is not answered in time is tried.
 const TIMEOUTS: u32 = 3;
 
+/// A secret of fewer bytes is in many a text by chance.
+const SHORTEST_SECRET: usize = 4;
+
 /// A request: what it is for, how long it may take, and what is wanted of its answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask<'a> {
@@ -157,18 +160,26 @@ impl Link {
         Ok(())
     }
 
-    /// A text without the secrets that this store was given.
-    fn redacted(&self, error: Error) -> Error {
-        match self.inner.secrets.iter().any(|secret| error.message().contains(secret.as_str())) {
-            false => error,
-            true => {
-                let mut text = error.message().to_owned();
-                for secret in &self.inner.secrets {
-                    text = text.replace(secret.as_str(), "***");
-                }
-                Error::new(error.status(), text).with_action(error.action())
-            }
+    /// A failure without the secrets that this store was given.
+    fn redacted(&self, what: &str, answer: &Answer, error: Error) -> Error {
+        let secrets = &self.inner.secrets;
+        if !secrets.iter().any(|secret| error.message().contains(secret.as_str())) {
+            return error;
         }
+        // One that short stands in any text by chance: what is left without it would say nothing.
+        let text = if secrets.iter().any(|secret| secret.len() < SHORTEST_SECRET) {
+            let answered =
+                answer.status.map_or("no answer".to_owned(), |status| format!("HTTP {}", status.as_u16()));
+            format!(
+                "cannot {what}: {answered}; no more is shown, because the settings hold a secret of less than \
+                 {SHORTEST_SECRET} bytes, which may stand in it"
+            )
+        } else {
+            secrets
+                .iter()
+                .fold(error.message().to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+        };
+        Error::new(error.status(), text).with_action(error.action())
     }
 
     /// Drives a request until it is done, or may take no longer.
@@ -221,7 +232,7 @@ impl Link {
                 Failure { answer: Box::new(answer), ..Failure::new(kind, error) }
             }
         };
-        failure.error = self.redacted(failure.error).with_path(ask.key);
+        failure.error = self.redacted(&self.what(ask), &failure.answer, failure.error).with_path(ask.key);
         Err(failure)
     }
 

@@ -18,9 +18,10 @@ mod swap;
 #[cfg(test)]
 mod tests;
 mod upload;
+mod uploads;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -32,10 +33,12 @@ use self::answer::{Failure, Kind};
 use self::connect::Client;
 use self::connector::{Answer, Asked};
 use self::link::{Ask, Link};
+use self::listing::Listed;
 use self::reading::BucketObject;
 use self::settings::Settings;
 use self::swap::KnownVersions;
 use self::upload::BucketUpload;
+use super::cleanup::{Aged, StaleUpload};
 use super::key::{self, folder, is_temporary};
 use super::location::Service;
 use super::{
@@ -73,6 +76,12 @@ struct Told {
     size: u64,
     e_tag: Option<String>,
     age: Option<Duration>,
+}
+
+/// What a listing meets.
+enum Found<'a> {
+    Object { key: &'a str, size: Option<u64>, age: Option<Duration> },
+    Folder(&'a str),
 }
 
 impl BucketStore {
@@ -135,6 +144,15 @@ impl BucketStore {
         }
     }
 
+    /// The service does not tell how old, or how large, an object is.
+    fn ageless(&self, key: &str) -> Error {
+        let message = format!(
+            "the age of {key:?} in {} is not known: the answer lacks its size, its time or the service's",
+            self.link.client().name()
+        );
+        Error::new(Status::Unsupported, message).with_path(key)
+    }
+
     fn remove(&self, context: &Context, key: &str) -> Result<()> {
         let link = &self.link;
         let path = link.path(key)?;
@@ -166,7 +184,7 @@ impl BucketStore {
         *self.known.completion.lock().unwrap_or_else(PoisonError::into_inner) = Some(is_kept);
     }
 
-    /// One page of the names below a prefix of the bucket.
+    /// One page of what is below a prefix of the bucket, and when the service wrote it.
     fn page(
         &self,
         context: &Context,
@@ -174,7 +192,7 @@ impl BucketStore {
         start_after: Option<&str>,
         is_flat: bool,
         token: Option<String>,
-    ) -> Result<listing::Page> {
+    ) -> Result<(listing::Page, Option<SystemTime>)> {
         let link = &self.link;
         let whole = format!("{}{prefix}", link.client().prefix);
         let after = start_after.map(|key| format!("{}{key}", link.client().prefix));
@@ -205,20 +223,21 @@ impl BucketStore {
             }
             Err(failure) => return Err(failure.error),
         };
-        listing::parse(&answer.body).map_err(|why| {
+        let page = listing::parse(&answer.body).map_err(|why| {
             let message = format!("cannot list {}/{prefix}: {why}", link.client().name());
             Error::new(Status::Io, message).with_path(prefix)
-        })
+        })?;
+        Ok((page, date_of(&answer)))
     }
 
-    /// Calls `each` for the names on every page, keys and folders, without the store's own prefix.
+    /// Calls `each` for what is on every page, objects and folders, without the store's own prefix.
     fn pages(
         &self,
         context: &Context,
         prefix: &str,
         start_after: Option<&str>,
         is_flat: bool,
-        each: &mut dyn FnMut(&str, bool) -> bool,
+        each: &mut dyn FnMut(Found<'_>) -> bool,
     ) -> Result<()> {
         let own = self.link.client().prefix.clone();
         let wrong = |why: &str| {
@@ -228,14 +247,15 @@ impl BucketStore {
         let (mut token, mut last, mut empty): (Option<String>, Option<String>, u32) = (None, None, 0);
         loop {
             context.check("listing an object store")?;
-            let page = self.page(context, prefix, start_after, is_flat, token.clone())?;
-            let is_empty = page.keys.is_empty() && page.prefixes.is_empty();
-            for name in page.keys {
+            let (page, now) = self.page(context, prefix, start_after, is_flat, token.clone())?;
+            let is_empty = page.objects.is_empty() && page.prefixes.is_empty();
+            for Listed { name, size, modified } in page.objects {
                 if last.as_ref().is_some_and(|last| *last >= name) {
                     return Err(wrong("lists objects twice or out of order"));
                 }
+                let age = age_at(now, modified);
                 if let Some(key) = name.strip_prefix(&own)
-                    && !each(key, false)
+                    && !each(Found::Object { key, size, age })
                 {
                     return Ok(());
                 }
@@ -243,7 +263,7 @@ impl BucketStore {
             }
             for name in page.prefixes {
                 if let Some(key) = name.strip_prefix(&own)
-                    && !each(key, true)
+                    && !each(Found::Folder(key))
                 {
                     return Ok(());
                 }
@@ -259,11 +279,22 @@ impl BucketStore {
     }
 }
 
+fn time_of(answer: &Answer, name: &str) -> Option<SystemTime> {
+    httpdate::parse_http_date(answer.header(name)?).ok()
+}
+
+/// When the service answered, by its own clock.
+fn date_of(answer: &Answer) -> Option<SystemTime> {
+    time_of(answer, "date")
+}
+
+fn age_at(now: Option<SystemTime>, modified: Option<SystemTime>) -> Option<Duration> {
+    Some(now?.duration_since(modified?).unwrap_or_default())
+}
+
 /// How long an object has stood unchanged when the service answered, by its own clock.
 fn age_of(answer: &Answer) -> Option<Duration> {
-    let time = |name| httpdate::parse_http_date(answer.header(name)?).ok();
-    let (now, modified) = (time("date")?, time("last-modified")?);
-    Some(now.duration_since(modified).unwrap_or_default())
+    age_at(date_of(answer), time_of(answer, "last-modified"))
 }
 
 impl Failure {
@@ -370,7 +401,8 @@ impl Backend for BucketStore {
         self.link.check()?;
         // One below the prefix is passed by the prefix itself.
         let after = start_after.filter(|after| *after > prefix.as_str());
-        self.pages(context, &prefix, after, true, &mut |key, _| {
+        self.pages(context, &prefix, after, true, &mut |found| {
+            let Found::Object { key, .. } = found else { return true };
             let name = key.rsplit('/').next().unwrap_or_default();
             let is_hidden = !key.starts_with(&prefix) || is_temporary(name) || key::check(key).is_err();
             // A service may ignore where it is to begin.
@@ -381,7 +413,11 @@ impl Backend for BucketStore {
     fn list_names(&self, context: &Context, prefix: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
         let prefix = folder(prefix)?;
         self.link.check()?;
-        self.pages(context, &prefix, None, false, &mut |key, is_folder| {
+        self.pages(context, &prefix, None, false, &mut |found| {
+            let (key, is_folder) = match found {
+                Found::Object { key, .. } => (key, false),
+                Found::Folder(key) => (key, true),
+            };
             let Some(name) = key.strip_prefix(&prefix) else { return true };
             let name = name.strip_suffix('/').unwrap_or(name);
             let is_hidden =
@@ -413,13 +449,45 @@ impl Backend for BucketStore {
 
     fn inspect(&self, context: &Context, key: &str, _time: &mut StoreTime) -> Result<Option<Inspected>> {
         let Some(told) = self.head_of(context, key)? else { return Ok(None) };
-        let age = told.age.ok_or_else(|| {
-            let message = format!(
-                "the age of {key:?} in {} is not known: the answer lacks Date or Last-Modified",
-                self.link.client().name()
-            );
-            Error::new(Status::Unsupported, message).with_path(key)
-        })?;
+        let age = told.age.ok_or_else(|| self.ageless(key))?;
         Ok(Some(Inspected { size: told.size, age: Some(age) }))
+    }
+
+    fn list_aged(
+        &self,
+        context: &Context,
+        prefix: &str,
+        each: &mut dyn FnMut(&Aged<'_>) -> bool,
+    ) -> Result<()> {
+        let prefix = folder(prefix)?;
+        self.link.check()?;
+        let mut verdict = Ok(());
+        self.pages(context, &prefix, None, true, &mut |found| {
+            let Found::Object { key, size, age } = found else { return true };
+            if !key.starts_with(&prefix) || key::check(key).is_err() {
+                return true;
+            }
+            match (size, age) {
+                (Some(size), Some(age)) => each(&Aged { key, size, age }),
+                _ => {
+                    verdict = Err(self.ageless(key));
+                    false
+                }
+            }
+        })?;
+        verdict
+    }
+
+    fn list_uploads(
+        &self,
+        context: &Context,
+        prefix: &str,
+        each: &mut dyn FnMut(&StaleUpload<'_>) -> bool,
+    ) -> Result<()> {
+        self.uploads(context, &folder(prefix)?, each)
+    }
+
+    fn abort_upload(&self, context: &Context, upload: &StaleUpload<'_>) -> Result<()> {
+        self.abort_begun(context, upload.key, upload.id)
     }
 }

@@ -166,6 +166,8 @@ impl Settings {
             &self.proxy_url,
         ];
         let mut secrets: Vec<String> = values.into_iter().flatten().cloned().collect();
+        let proxy = self.proxy_url.as_deref().and_then(|url| url::Url::parse(url).ok());
+        secrets.extend(proxy.as_ref().and_then(url::Url::password).map(str::to_owned));
         // The signature of a SAS token and the key of a service account are shown by themselves, if at all.
         for pair in self.sas_token.iter().flat_map(|token| token.split(['?', '&'])) {
             secrets.extend(pair.strip_prefix("sig=").map(str::to_owned));

@@ -13,7 +13,7 @@ use crate::context::{CallOptions, Context};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result, Status};
 use crate::iter::Watch;
-use crate::store::cleanup::RemovalLock;
+use crate::store::cleanup::{RemovalLock, StaleUpload};
 use kind::{Subject, classify};
 use named::Named;
 
@@ -231,18 +231,26 @@ impl Cleanup<'_> {
         }
     }
 
+    /// Gives up uploads that dead writers have begun: a living one's commit refuses data that old.
     fn abort_uploads(&mut self) -> Result<()> {
         let backend = self.dataset.store().backend();
-        let (prefix, options) = (self.prefix(), self.options);
+        let (layout, id) = (self.dataset.options().layout, self.dataset.id());
         let mut watch = Watch::new(self.context, COLLECTING);
-        let mut told = Ok(());
-        backend.abort_uploads(self.context, &prefix, options.min_age, options.dry_run, &mut |upload| {
-            let garbage =
-                Garbage { kind: GarbageKind::Upload, path: upload.key, size: upload.size, age: upload.age };
-            told = self.tell(&garbage);
-            told.is_ok() && watch.goes_on()
+        let mut stale: Vec<(String, String, u64, Duration)> = Vec::new();
+        backend.list_uploads(self.context, &self.prefix(), &mut |upload| {
+            if upload.age >= self.options.min_age && classify(layout, id, upload.key).is_some() {
+                stale.push((upload.key.to_owned(), upload.id.to_owned(), upload.size, upload.age));
+            }
+            watch.goes_on()
         })?;
-        told?;
-        watch.verdict()
+        watch.verdict()?;
+        for (key, id, size, age) in stale {
+            self.context.step(COLLECTING)?;
+            if !self.options.dry_run {
+                backend.abort_upload(self.context, &StaleUpload { key: &key, id: &id, size, age })?;
+            }
+            self.tell(&Garbage { kind: GarbageKind::Upload, path: &key, size, age })?;
+        }
+        Ok(())
     }
 }
