@@ -186,7 +186,7 @@ check: examples tool full
 	$(CARGO) test --workspace --all-features
 	tests/c/run.sh
 
-soak: lib
+soak: lib full
 	tests/soak/run.sh
 
 fuzz:

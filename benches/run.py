@@ -27,6 +27,7 @@ sys.dont_write_bytecode = True  # no caches in the repository
 
 import many_writers
 import measure
+import object_store_section
 import sections
 import upkeep_sections
 from make_flights import make_flights
@@ -34,7 +35,7 @@ from make_flights import make_flights
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(HERE)
 CACHE = os.path.join(REPOSITORY, ".bench")
-SECTIONS = {**sections.SECTIONS, **many_writers.SECTIONS, **upkeep_sections.SECTIONS}
+SECTIONS = {**sections.SECTIONS, **many_writers.SECTIONS, **upkeep_sections.SECTIONS, **object_store_section.SECTIONS}
 
 
 def must(command, **options):

@@ -4,7 +4,7 @@
 //	reference read ROOT                            Latest and Read
 //	reference commits COUNT ROOT WARMUP            COUNT commits of one record each, each timed, after WARMUP more
 //
-// Each prints one JSON object on a line. Times are in nanoseconds and leave out reading INPUT and decoding it
+// ROOT is a directory, or s3://bucket/prefix. Each prints one JSON object on a line. Times are in nanoseconds and leave out reading INPUT and decoding it
 // into maps.
 package main
 
@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pithecene-io/lode/lode"
@@ -36,10 +37,12 @@ func (s *sliceIterator) Record() any { return s.records[s.index-1] }
 func (s *sliceIterator) Err() error  { return nil }
 
 func open(root string) (lode.Dataset, error) {
-	if err := os.MkdirAll(root, 0o777); err != nil {
-		return nil, err
+	if !strings.HasPrefix(root, "s3://") {
+		if err := os.MkdirAll(root, 0o777); err != nil {
+			return nil, err
+		}
 	}
-	return lode.NewDataset("bench", lode.NewFSFactory(root), lode.WithCodec(lode.NewJSONLCodec()))
+	return lode.NewDataset("bench", factory(root), lode.WithCodec(lode.NewJSONLCodec()))
 }
 
 func load(path string, maps bool) ([]any, error) {

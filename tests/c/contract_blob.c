@@ -482,6 +482,9 @@ static int large_in_child(const char *id, int32_t compressor)
 {
     const uint64_t len = 300 * 1000 * 1000;
     static uint8_t buffer[1 << 18];
+    if (elsewhere() != NULL) {
+        store = open_store("large"); /* a store in a bucket is its process's own */
+    }
     lode_dataset *dataset = open_blobs(id, compressor);
     lode_snapshot *snapshot = NULL;
     struct rusage before;
@@ -511,7 +514,8 @@ static int large_in_child(const char *id, int32_t compressor)
     lode_dataset_free(dataset);
     lode_store_free(store);
     long grown = after.ru_maxrss - before.ru_maxrss; /* KiB */
-    if (status != LODE_OK || at != len || !right || grown > 16 * 1024) {
+    /* In a bucket two parts of 8 MiB are on their way, and what the connection holds. */
+    if (status != LODE_OK || at != len || !right || grown > (elsewhere() != NULL ? 40 : 16) * 1024) {
         fprintf(stderr, "compressor %d: %s, read %" PRIu64 " of %" PRIu64 " bytes, the range %d, memory grew by %ld KiB\n",
                 (int)compressor, lode_status_name(status), at, len, right, grown);
         return 1;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The checks that take minutes: the model check's deep scenarios, clean-ups beside writers that are killed, a thousand
-# parts of processes that are killed, then the soak of soak.py for SOAK_SECONDS (300). `make soak` calls it; build/lib
-# must be there (`make lib`).
+# parts of processes that are killed, then the soak of soak.py for SOAK_SECONDS (300), and that of bucket_soak.py on a
+# MinIO server for as long. `make soak` calls it; build/lib and build/full/lib must be there (`make lib full`).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 : "${CC:=cc}" "${CARGO:=cargo}" "${CFLAGS:=-O2}" "${BUILD:=build}"
@@ -18,12 +18,15 @@ sh packaging/need.sh python3 python3 -- "Python 3 (on Debian: apt-get install py
 export PYTHONPATH=$PWD/$BUILD/python
 python3 -c 'import xxhash' 2> /dev/null ||
     python3 -m pip install --quiet --disable-pip-version-check --target "$PYTHONPATH" xxhash || true
-build() { # PROGRAM SOURCE
+build() { # PROGRAM SOURCE [LIBRARIES]
+    local lib=${3:-$LIB}
     # shellcheck disable=SC2086
-    $CC -std=c11 -Wall -Wextra -Wpedantic -Werror $CFLAGS -pthread -Iinclude "$2" -o "$OUT/$1" -L"$LIB" -Wl,-rpath,"$LIB" -llode
+    $CC -std=c11 -Wall -Wextra -Wpedantic -Werror $CFLAGS -pthread -Iinclude "$2" -o "$OUT/$1" -L"$lib" -Wl,-rpath,"$lib" -llode
 }
 build parts examples-c/parts.c
 build cat examples-c/cat.c
 python3 tests/c/many_parts.py "$OUT/parts" "$OUT/cat" --parts 10000 --kills 40
 build soak tests/soak/soak.c
 python3 tests/soak/soak.py "$OUT/soak"
+build bucket_soak tests/soak/soak.c "$PWD/$BUILD/full/lib"
+python3 tests/soak/bucket_soak.py "$OUT/bucket_soak"
