@@ -7,11 +7,13 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
 use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody,
+    HttpService,
 };
 use object_store::path::Path;
 use object_store::{
-    ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion, WriteMultipart,
+    ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion,
+    WriteMultipart,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -37,7 +39,8 @@ impl HttpService for Plain {
         let mut sent = reqwest::Request::new(parts.method, parts.uri.to_string().parse().unwrap());
         *sent.headers_mut() = parts.headers;
         *sent.body_mut() = Some(reqwest::Body::wrap(body));
-        let response = self.0.execute(sent).await.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+        let response =
+            self.0.execute(sent).await.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
         let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
         let body = body.map_err(|error| HttpError::new(HttpErrorKind::Decode, error));
         Ok(http::Response::from_parts(parts, HttpResponseBody::new(body)))

@@ -58,7 +58,9 @@ impl Bucket {
                 self.objects.remove(&key);
                 answer(stream, 204, &[], b"")
             }
-            "GET" if request.target.contains("list-type") => answer(stream, 200, &[], b"<ListBucketResult></ListBucketResult>"),
+            "GET" if request.target.contains("list-type") => {
+                answer(stream, 200, &[], b"<ListBucketResult></ListBucketResult>")
+            }
             method => match there {
                 None => refused(stream, 404, "NoSuchKey"),
                 Some((bytes, e_tag)) => {

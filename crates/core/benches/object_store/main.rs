@@ -132,8 +132,10 @@ fn main() {
         "commits" => println!("{{\"commits\":{:?}}}", commits(url, settings, last.parse().unwrap())),
         "bare-commits" => {
             let bare = bare::Bucket::open(url, settings);
-            let times: Vec<u128> =
-                (0..WARM_UP + last.parse::<usize>().unwrap()).map(|number| bare.commit(number)).skip(WARM_UP).collect();
+            let times: Vec<u128> = (0..WARM_UP + last.parse::<usize>().unwrap())
+                .map(|number| bare.commit(number))
+                .skip(WARM_UP)
+                .collect();
             println!("{{\"commits\":{times:?}}}");
         }
         "memory" => {

@@ -108,9 +108,12 @@ fn time(text: &str) -> Option<SystemTime> {
     }
 }
 
-/// Calls `each` at the end of every element below the outermost, which has one of these names: with the names
-/// down to it, whether it is said to be encoded, and its text.
-fn walk(body: &[u8], outermost: &[&str], each: &mut dyn FnMut(&[&[u8]], bool, String)) -> Result<(), String> {
+/// What is called at the end of an element: with the names down to it, without the outermost; whether it is said to
+/// be encoded; and its text.
+type Ended<'a> = dyn FnMut(&[&[u8]], bool, String) + 'a;
+
+/// Calls `each` at the end of every element of a document whose outermost one has one of these names.
+fn walk(body: &[u8], outermost: &[&str], each: &mut Ended<'_>) -> Result<(), String> {
     let mut reader = Reader::from_reader(body);
     let mut names: Vec<Vec<u8>> = Vec::new();
     let mut text = String::new();
