@@ -32,9 +32,9 @@ pub fn main(init: std.process.Init) !void {
     if (!reads) data = try std.Io.Dir.cwd().readFileAlloc(init.io, arguments[2], init.arena.allocator(), .unlimited);
 
     const begun = std.Io.Timestamp.now(init.io, .awake);
-    const store = try lode.Store.openFilesystem(arguments[if (reads) 2 else 3], &diagnostics);
+    var store = try lode.Store.openFilesystem(arguments[if (reads) 2 else 3], &diagnostics);
     defer store.deinit();
-    const dataset = try store.dataset("bench", .{
+    var dataset = try store.dataset("bench", .{
         .codec = lode.c.LODE_CODEC_JSONL,
         .checksum = lode.c.LODE_CHECKSUM_NONE,
         .durability = lode.c.LODE_DURABILITY_PROCESS,
@@ -43,20 +43,20 @@ pub fn main(init: std.process.Init) !void {
     var records: u64 = 0;
     var lines: Lines = .{ .left = data };
     if (reads) {
-        const snapshot = try dataset.latest(&diagnostics);
+        var snapshot = try dataset.latest(&diagnostics);
         defer snapshot.deinit();
-        const reader = try dataset.read(snapshot, .{}, &diagnostics);
+        var reader = try dataset.read(snapshot, .{}, &diagnostics);
         defer reader.deinit();
         while (try reader.next(&diagnostics)) |_| records += 1;
     } else if (std.mem.eql(u8, form, "pull")) {
-        const snapshot = try dataset.streamWriteRecords(&lines, "{}", .{}, &diagnostics);
+        var snapshot = try dataset.streamWriteRecords(&lines, "{}", .{}, &diagnostics);
         defer snapshot.deinit();
         records = snapshot.rowCount();
     } else {
-        const writer = try dataset.openRecordWriter(.{}, &diagnostics);
+        var writer = try dataset.openRecordWriter(.{}, &diagnostics);
         defer writer.deinit();
         while (try lines.next()) |record| try writer.append(record, &diagnostics);
-        const snapshot = try writer.commit("{}", .{}, &diagnostics);
+        var snapshot = try writer.commit("{}", .{}, &diagnostics);
         defer snapshot.deinit();
         records = snapshot.rowCount();
     }

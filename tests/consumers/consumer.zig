@@ -10,20 +10,20 @@ pub fn main(init: std.process.Init) !void {
     errdefer std.debug.print("{s}\n", .{diagnostics.message()});
     const arguments = try init.minimal.args.toSlice(init.arena.allocator());
 
-    const store = try lode.Store.openFilesystem(arguments[2], &diagnostics);
+    var store = try lode.Store.openFilesystem(arguments[2], &diagnostics);
     defer store.deinit();
-    const dataset = try store.dataset(arguments[3], .{ .codec = lode.c.LODE_CODEC_JSONL }, &diagnostics);
+    var dataset = try store.dataset(arguments[3], .{ .codec = lode.c.LODE_CODEC_JSONL }, &diagnostics);
     defer dataset.deinit();
     if (std.mem.eql(u8, arguments[1], "write")) {
-        const writer = try dataset.openRecordWriter(.{}, &diagnostics);
+        var writer = try dataset.openRecordWriter(.{}, &diagnostics);
         defer writer.deinit();
         try writer.appendFromFd(0, .{}, &diagnostics);
-        const snapshot = try writer.commit("{}", .{}, &diagnostics);
+        var snapshot = try writer.commit("{}", .{}, &diagnostics);
         snapshot.deinit();
     } else {
-        const snapshot = try dataset.latest(&diagnostics);
+        var snapshot = try dataset.latest(&diagnostics);
         defer snapshot.deinit();
-        const reader = try dataset.read(snapshot, .{}, &diagnostics);
+        var reader = try dataset.read(snapshot, .{}, &diagnostics);
         defer reader.deinit();
         try reader.readToFd(1, &diagnostics);
     }

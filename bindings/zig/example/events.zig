@@ -19,15 +19,15 @@ pub fn main() !void {
     defer diagnostics.deinit();
     errdefer std.debug.print("{s}\n", .{diagnostics.message()});
 
-    const store = try lode.Store.openFilesystem(".", &diagnostics);
+    var store = try lode.Store.openFilesystem(".", &diagnostics);
     defer store.deinit();
-    const dataset = try store.dataset("zig", .{ .codec = lode.c.LODE_CODEC_JSONL }, &diagnostics);
+    var dataset = try store.dataset("zig", .{ .codec = lode.c.LODE_CODEC_JSONL }, &diagnostics);
     defer dataset.deinit();
     var numbers: Numbers = .{};
-    const snapshot = try dataset.streamWriteRecords(&numbers, "{}", .{}, &diagnostics);
+    var snapshot = try dataset.streamWriteRecords(&numbers, "{}", .{}, &diagnostics);
     defer snapshot.deinit();
 
-    const reader = try dataset.read(snapshot, .{}, &diagnostics);
+    var reader = try dataset.read(snapshot, .{}, &diagnostics);
     defer reader.deinit();
     while (try reader.next(&diagnostics)) |record| std.debug.print("{s}\n", .{record});
 }

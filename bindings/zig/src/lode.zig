@@ -3,7 +3,8 @@
 //! Failures are errors, one for each status, such as `error.Conflict`. A function that can fail takes an optional
 //! `*Diagnostics`, which then holds what the library has to say: message, action, path, snapshot, record.
 //! Options are given as a struct literal of the C struct's fields, `.{ .deadline_ms = 500 }`; those left out are the
-//! defaults. Handles are freed by `deinit`, in any order; a closed one must not be used, as with any memory in Zig.
+//! defaults. Handles are freed by `deinit`, in any order. One that was freed is refused with `error.InvalidArgument`; a
+//! copy of it must not be used, as with any memory in Zig.
 
 const std = @import("std");
 
@@ -12,12 +13,56 @@ pub const c = @import("c");
 
 /// A failure of the library. `failure` maps a status to it; a header without a status never gives its error.
 pub const Error = error{
-    Unknown, Internal, InvalidArgument, State, NoMemory, Unsupported, Forked, Io, NoSpace, NotFound, PathExists, InvalidPath,
-    Store, NoSnapshots, SnapshotNotFound, ManifestInvalid, Corrupt, DatasetsNotModeled, NilIterator, Iterator,
-    IteratorContract, MetadataRequired, MetadataInvalid, MetadataReserved, CodecRequired, CodecNotStreamable,
-    PartitioningNotSupported, InvalidRecord, RecordTooLarge, Conflict, CommitUnknown, Deadline, Cancelled, Aborted, Busy,
-    NeedsRepair, SequenceTooOld, LayoutMismatch, UnorderableParent, StagedTooOld, PartCommitted, AccessDenied, ArrowType,
-    InvalidFormat, SchemaInvalid, SchemaRequired, SchemaViolation, OverlappingBlocks, RangeMissing, VolumeLengthMismatch,
+    Unknown,
+    Internal,
+    InvalidArgument,
+    State,
+    NoMemory,
+    Unsupported,
+    Forked,
+    Io,
+    NoSpace,
+    NotFound,
+    PathExists,
+    InvalidPath,
+    Store,
+    NoSnapshots,
+    SnapshotNotFound,
+    ManifestInvalid,
+    Corrupt,
+    DatasetsNotModeled,
+    NilIterator,
+    Iterator,
+    IteratorContract,
+    MetadataRequired,
+    MetadataInvalid,
+    MetadataReserved,
+    CodecRequired,
+    CodecNotStreamable,
+    PartitioningNotSupported,
+    InvalidRecord,
+    RecordTooLarge,
+    Conflict,
+    CommitUnknown,
+    Deadline,
+    Cancelled,
+    Aborted,
+    Busy,
+    NeedsRepair,
+    SequenceTooOld,
+    LayoutMismatch,
+    UnorderableParent,
+    StagedTooOld,
+    PartCommitted,
+    AccessDenied,
+    ArrowType,
+    InvalidFormat,
+    SchemaInvalid,
+    SchemaRequired,
+    SchemaViolation,
+    OverlappingBlocks,
+    RangeMissing,
+    VolumeLengthMismatch,
     VolumeTooFragmented,
 };
 
@@ -112,31 +157,32 @@ pub fn version() [:0]const u8 {
 
 /// Objects under keys, where datasets lie. Threads may share it.
 pub const Store = struct {
-    handle: *c.lode_store,
+    handle: ?*c.lode_store,
 
     /// A store in a directory, which must exist.
     pub fn openFilesystem(root: [:0]const u8, diagnostics: ?*Diagnostics) Error!Store {
         var handle: ?*c.lode_store = null;
         var found: ?*c.lode_error = null;
         _ = try check(c.lode_store_open_filesystem(root, null, &handle, &found), found, diagnostics);
-        return .{ .handle = handle.? };
+        return .{ .handle = handle };
     }
     /// A store in this process's memory, for tests.
     pub fn openMemory(diagnostics: ?*Diagnostics) Error!Store {
         var handle: ?*c.lode_store = null;
         var found: ?*c.lode_error = null;
         _ = try check(c.lode_store_open_memory(null, &handle, &found), found, diagnostics);
-        return .{ .handle = handle.? };
+        return .{ .handle = handle };
     }
     /// A store of the caller's own callbacks.
     pub fn openCallbacks(callbacks: *const c.lode_store_callbacks, diagnostics: ?*Diagnostics) Error!Store {
         var handle: ?*c.lode_store = null;
         var found: ?*c.lode_error = null;
         _ = try check(c.lode_store_open_callbacks(callbacks, null, &handle, &found), found, diagnostics);
-        return .{ .handle = handle.? };
+        return .{ .handle = handle };
     }
-    pub fn deinit(self: Store) void {
+    pub fn deinit(self: *Store) void {
         c.lode_store_free(self.handle);
+        self.handle = null;
     }
     /// Opens a dataset, which its first commit makes. No I/O. The fields are those of lode_dataset_options.
     pub fn dataset(self: Store, id: [:0]const u8, fields: anytype, diagnostics: ?*Diagnostics) Error!Dataset {
@@ -144,16 +190,25 @@ pub const Store = struct {
         var handle: ?*c.lode_dataset = null;
         var found: ?*c.lode_error = null;
         _ = try check(c.lode_dataset_open(self.handle, id, &filled, &handle, &found), found, diagnostics);
-        return .{ .handle = handle.? };
+        return .{ .handle = handle };
+    }
+    /// Opens a volume, which its first commit makes. No I/O. The fields are those of lode_volume_options.
+    pub fn volume(self: Store, id: [:0]const u8, fields: anytype, diagnostics: ?*Diagnostics) Error!Volume {
+        const filled = options(c.lode_volume_options, fields);
+        var handle: ?*c.lode_volume = null;
+        var found: ?*c.lode_error = null;
+        _ = try check(c.lode_volume_open(self.handle, id, &filled, &handle, &found), found, diagnostics);
+        return .{ .handle = handle };
     }
 };
 
 /// A chain of snapshots. Threads may share it.
 pub const Dataset = struct {
-    handle: *c.lode_dataset,
+    handle: ?*c.lode_dataset,
 
-    pub fn deinit(self: Dataset) void {
+    pub fn deinit(self: *Dataset) void {
         c.lode_dataset_free(self.handle);
+        self.handle = null;
     }
 
     /// Pulls all records from an iterator and commits them as one snapshot, or nothing.
@@ -202,7 +257,7 @@ pub const Dataset = struct {
         var found: ?*c.lode_error = null;
         const status = c.lode_dataset_stream_write_records(self.handle, &iterator, metadata, &commit, &handle, &found);
         const succeeded = check(status, found, diagnostics) catch |failed| return pull.failed orelse failed;
-        return .{ .handle = handle.?, .outcome = succeeded };
+        return .{ .handle = handle, .outcome = succeeded };
     }
 
     /// Begins a snapshot whose records will be pushed. The fields are those of lode_record_writer_options.
@@ -211,21 +266,21 @@ pub const Dataset = struct {
         var handle: ?*c.lode_record_writer = null;
         var found: ?*c.lode_error = null;
         _ = try check(c.lode_dataset_open_record_writer(self.handle, &filled, &handle, &found), found, diagnostics);
-        return .{ .handle = handle.? };
+        return .{ .handle = handle };
     }
     /// The newest snapshot; `error.NoSnapshots` if there is none.
     pub fn latest(self: Dataset, diagnostics: ?*Diagnostics) Error!Snapshot {
         var handle: ?*c.lode_snapshot = null;
         var found: ?*c.lode_error = null;
         _ = try check(c.lode_dataset_find_latest(self.handle, null, &handle, &found), found, diagnostics);
-        return .{ .handle = handle.? };
+        return .{ .handle = handle };
     }
     /// The snapshot with an id; `error.SnapshotNotFound` if there is none.
     pub fn snapshot(self: Dataset, id: [:0]const u8, diagnostics: ?*Diagnostics) Error!Snapshot {
         var handle: ?*c.lode_snapshot = null;
         var found: ?*c.lode_error = null;
         _ = try check(c.lode_dataset_find_snapshot(self.handle, id, null, &handle, &found), found, diagnostics);
-        return .{ .handle = handle.? };
+        return .{ .handle = handle };
     }
     /// The snapshots after the one with an id, the oldest first; all of them for null.
     pub fn changes(self: Dataset, since: ?[:0]const u8, diagnostics: ?*Diagnostics) Error!Snapshots {
@@ -233,7 +288,7 @@ pub const Dataset = struct {
         var found: ?*c.lode_error = null;
         const id: [*c]const u8 = if (since) |text| text.ptr else null;
         _ = try check(c.lode_dataset_list_changes(self.handle, id, null, &handle, &found), found, diagnostics);
-        return .{ .handle = handle.? };
+        return .{ .handle = handle };
     }
     /// The records of a snapshot. The fields are those of lode_read_options.
     pub fn read(self: Dataset, from: Snapshot, fields: anytype, diagnostics: ?*Diagnostics) Error!RecordReader {
@@ -242,17 +297,31 @@ pub const Dataset = struct {
         var found: ?*c.lode_error = null;
         const status = c.lode_dataset_open_record_reader(self.handle, from.handle, &filled, &handle, &found);
         _ = try check(status, found, diagnostics);
-        return .{ .handle = handle.? };
+        return .{ .handle = handle };
+    }
+
+    /// Checks the whole history: `level` is one of LODE_VERIFY_LEVEL_*; the fields are those of lode_call_options.
+    /// `error.Corrupt` if anything is wrong. `listener`, a pointer to what has `fn finding(*T, Finding) bool`, is told of
+    /// each; its answer of false ends the call with `error.Aborted`. `{}`: only the outcome is wanted.
+    pub fn verify(self: Dataset, level: i32, listener: anytype, fields: anytype, diagnostics: ?*Diagnostics) Error!void {
+        return verifyBy(c.lode_dataset_verify, self.handle, level, listener, fields, diagnostics);
+    }
+    /// Removes what dead writers left. `what` has the fields of lode_collect_options, `fields` those of lode_call_options.
+    /// `listener`, a pointer to what has `fn removed(*T, Garbage) bool`, is told of each; its answer of false ends the call
+    /// with `error.Aborted`. `{}`: only the counts are wanted.
+    pub fn collect(self: Dataset, what: anytype, listener: anytype, fields: anytype, diagnostics: ?*Diagnostics) Error!Collected {
+        return collectBy(c.lode_dataset_collect, self.handle, what, listener, fields, diagnostics);
     }
 };
 
 /// Takes records as they come, and commits them as one snapshot. One thread at a time.
 pub const RecordWriter = struct {
-    handle: *c.lode_record_writer,
+    handle: ?*c.lode_record_writer,
 
     /// Discards what was not committed.
-    pub fn deinit(self: RecordWriter) void {
+    pub fn deinit(self: *RecordWriter) void {
         c.lode_record_writer_free(self.handle);
+        self.handle = null;
     }
     /// Adds one record. After `error.InvalidRecord`, `error.RecordTooLarge` and `error.NoSpace` the writer goes on.
     pub fn append(self: RecordWriter, record: []const u8, diagnostics: ?*Diagnostics) Error!void {
@@ -280,7 +349,7 @@ pub const RecordWriter = struct {
         var handle: ?*c.lode_snapshot = null;
         var found: ?*c.lode_error = null;
         const status = c.lode_record_writer_commit(self.handle, metadata, &filled, &handle, &found);
-        return .{ .outcome = try check(status, found, diagnostics), .handle = handle.? };
+        return .{ .outcome = try check(status, found, diagnostics), .handle = handle };
     }
     pub fn recordCount(self: RecordWriter) ?u64 {
         const count = c.lode_record_writer_record_count(self.handle);
@@ -290,10 +359,11 @@ pub const RecordWriter = struct {
 
 /// Streams the records of a snapshot. One thread at a time.
 pub const RecordReader = struct {
-    handle: *c.lode_record_reader,
+    handle: ?*c.lode_record_reader,
 
-    pub fn deinit(self: RecordReader) void {
+    pub fn deinit(self: *RecordReader) void {
         c.lode_record_reader_free(self.handle);
+        self.handle = null;
     }
     /// The next record, valid until the next call; null at the end, where all that was to be verified is.
     pub fn next(self: RecordReader, diagnostics: ?*Diagnostics) Error!?[]const u8 {
@@ -311,10 +381,11 @@ pub const RecordReader = struct {
 
 /// Snapshots, one after the other. One thread at a time.
 pub const Snapshots = struct {
-    handle: *c.lode_snapshot_iterator,
+    handle: ?*c.lode_snapshot_iterator,
 
-    pub fn deinit(self: Snapshots) void {
+    pub fn deinit(self: *Snapshots) void {
         c.lode_snapshot_iterator_free(self.handle);
+        self.handle = null;
     }
     /// The next snapshot, which is the caller's; null at the end.
     pub fn next(self: Snapshots, diagnostics: ?*Diagnostics) Error!?Snapshot {
@@ -327,21 +398,22 @@ pub const Snapshots = struct {
 
 /// A committed snapshot, which never changes. Threads may share it.
 pub const Snapshot = struct {
-    handle: *c.lode_snapshot,
+    handle: ?*c.lode_snapshot,
     /// How the commit ended that gave it, such as LODE_ALREADY_COMMITTED.
     outcome: c.lode_status = c.LODE_OK,
 
-    pub fn deinit(self: Snapshot) void {
+    pub fn deinit(self: *Snapshot) void {
         c.lode_snapshot_free(self.handle);
+        self.handle = null;
     }
     pub fn id(self: Snapshot) [:0]const u8 {
-        return std.mem.span(c.lode_snapshot_id(self.handle));
+        return string(c.lode_snapshot_id(self.handle)) orelse "";
     }
     pub fn parentId(self: Snapshot) ?[:0]const u8 {
         return string(c.lode_snapshot_parent_id(self.handle));
     }
     pub fn rowCount(self: Snapshot) u64 {
-        return @intCast(c.lode_snapshot_row_count(self.handle));
+        return @max(c.lode_snapshot_row_count(self.handle), 0);
     }
     pub fn metadata(self: Snapshot) [:0]const u8 {
         return string(c.lode_snapshot_metadata_json(self.handle)) orelse "{}";
@@ -357,3 +429,154 @@ pub const Snapshot = struct {
         return string(c.lode_snapshot_file_location(self.handle, index));
     }
 };
+
+/// A range of bytes that is durable and not yet in a snapshot. Threads may share it.
+pub const VolumeBlock = struct {
+    handle: ?*c.lode_volume_block,
+
+    /// Frees the handle. The bytes stay in the store.
+    pub fn deinit(self: *VolumeBlock) void {
+        c.lode_volume_block_free(self.handle);
+        self.handle = null;
+    }
+    /// The block as one line of JSON, for `Volume.block` in any process.
+    pub fn json(self: VolumeBlock) [:0]const u8 {
+        return string(c.lode_volume_block_json(self.handle)) orelse "";
+    }
+    pub fn offset(self: VolumeBlock) u64 {
+        return c.lode_volume_block_offset(self.handle);
+    }
+    pub fn length(self: VolumeBlock) u64 {
+        return c.lode_volume_block_length(self.handle);
+    }
+};
+
+/// An address space that is filled block by block. Threads may share it.
+pub const Volume = struct {
+    handle: ?*c.lode_volume,
+
+    pub fn deinit(self: *Volume) void {
+        c.lode_volume_free(self.handle);
+        self.handle = null;
+    }
+    /// Stages bytes as a block, invisible until a commit names it. The fields are those of lode_call_options.
+    pub fn stageWriteAt(self: Volume, offset: u64, bytes: []const u8, fields: anytype, diagnostics: ?*Diagnostics) Error!VolumeBlock {
+        const filled = options(c.lode_call_options, fields);
+        var handle: ?*c.lode_volume_block = null;
+        var found: ?*c.lode_error = null;
+        const status = c.lode_volume_stage_write_at(self.handle, offset, bytes.ptr, bytes.len, &filled, &handle, &found);
+        _ = try check(status, found, diagnostics);
+        return .{ .handle = handle };
+    }
+    /// A block that any process has staged, from its JSON.
+    pub fn block(self: Volume, json: [:0]const u8, diagnostics: ?*Diagnostics) Error!VolumeBlock {
+        var handle: ?*c.lode_volume_block = null;
+        var found: ?*c.lode_error = null;
+        _ = try check(c.lode_volume_block_from_json(self.handle, json, &handle, &found), found, diagnostics);
+        return .{ .handle = handle };
+    }
+    /// Commits blocks, and all that the volume has, as one snapshot. The fields are those of lode_commit_options.
+    pub fn commit(
+        self: Volume,
+        blocks: []const VolumeBlock,
+        metadata: [:0]const u8,
+        fields: anytype,
+        diagnostics: ?*Diagnostics,
+    ) Error!Snapshot {
+        comptime std.debug.assert(@sizeOf(VolumeBlock) == @sizeOf(?*c.lode_volume_block));
+        const filled = options(c.lode_commit_options, fields);
+        var handle: ?*c.lode_snapshot = null;
+        var found: ?*c.lode_error = null;
+        // A block is its handle.
+        const raw: [*c]const ?*const c.lode_volume_block = @ptrCast(blocks.ptr);
+        const status = c.lode_volume_commit(self.handle, raw, blocks.len, metadata, &filled, &handle, &found);
+        return .{ .outcome = try check(status, found, diagnostics), .handle = handle };
+    }
+    /// Fills a buffer with a range of a snapshot. `error.RangeMissing` for a hole: `Diagnostics.offset` is its first byte.
+    pub fn readAt(self: Volume, from: Snapshot, offset: u64, buffer: []u8, fields: anytype, diagnostics: ?*Diagnostics) Error!void {
+        const filled = options(c.lode_read_options, fields);
+        var found: ?*c.lode_error = null;
+        const status = c.lode_volume_read_at(self.handle, from.handle, offset, buffer.ptr, buffer.len, &filled, &found);
+        _ = try check(status, found, diagnostics);
+    }
+    /// The newest snapshot; `error.NoSnapshots` if there is none.
+    pub fn latest(self: Volume, diagnostics: ?*Diagnostics) Error!Snapshot {
+        var handle: ?*c.lode_snapshot = null;
+        var found: ?*c.lode_error = null;
+        _ = try check(c.lode_volume_find_latest(self.handle, null, &handle, &found), found, diagnostics);
+        return .{ .handle = handle };
+    }
+    /// As Dataset.verify.
+    pub fn verify(self: Volume, level: i32, listener: anytype, fields: anytype, diagnostics: ?*Diagnostics) Error!void {
+        return verifyBy(c.lode_volume_verify_history, self.handle, level, listener, fields, diagnostics);
+    }
+    /// As Dataset.collect.
+    pub fn collect(self: Volume, what: anytype, listener: anytype, fields: anytype, diagnostics: ?*Diagnostics) Error!Collected {
+        return collectBy(c.lode_volume_collect, self.handle, what, listener, fields, diagnostics);
+    }
+};
+
+/// What is wrong in a dataset or a volume. The texts live for the call.
+pub const Finding = struct {
+    /// One of LODE_FINDING_*.
+    kind: i32,
+    path: [:0]const u8,
+    snapshot: ?[:0]const u8,
+    message: [:0]const u8,
+};
+
+/// What a clean-up has removed, or would remove. The text lives for the call.
+pub const Garbage = struct {
+    /// One of LODE_GARBAGE_*.
+    kind: i32,
+    path: [:0]const u8,
+    size: u64,
+    age_seconds: i64,
+};
+
+/// How much a clean-up has removed.
+pub const Collected = struct { objects: u64 = 0, bytes: u64 = 0 };
+
+/// The callbacks of a listener: `{}`, or a pointer to what has `fn finding` or `fn removed`.
+fn Listener(comptime T: type) type {
+    return struct {
+        fn context(listener: T) ?*anyopaque {
+            return if (T == void) null else @ptrCast(listener);
+        }
+        fn finding(ctx: ?*anyopaque, kind: i32, path: [*c]const u8, snapshot: [*c]const u8, message: [*c]const u8) callconv(.c) i32 {
+            const listener: T = @ptrCast(@alignCast(ctx.?));
+            return if (listener.finding(.{
+                .kind = kind,
+                .path = string(path) orelse "",
+                .snapshot = string(snapshot),
+                .message = string(message) orelse "",
+            })) 0 else 1;
+        }
+        fn removed(ctx: ?*anyopaque, kind: i32, path: [*c]const u8, size: u64, age_seconds: i64) callconv(.c) i32 {
+            const listener: T = @ptrCast(@alignCast(ctx.?));
+            return if (listener.removed(.{ .kind = kind, .path = string(path) orelse "", .size = size, .age_seconds = age_seconds })) 0 else 1;
+        }
+    };
+}
+
+/// Checks a whole history by a function of lode.h. See Dataset.verify.
+fn verifyBy(function: anytype, handle: anytype, level: i32, listener: anytype, fields: anytype, diagnostics: ?*Diagnostics) Error!void {
+    const filled = options(c.lode_call_options, fields);
+    const Told = Listener(@TypeOf(listener));
+    var found: ?*c.lode_error = null;
+    const tell = if (@TypeOf(listener) == void) null else &Told.finding;
+    _ = try check(function(handle, level, tell, Told.context(listener), &filled, null, &found), found, diagnostics);
+}
+
+/// Cleans up by a function of lode.h. See Dataset.collect.
+fn collectBy(function: anytype, handle: anytype, what: anytype, listener: anytype, fields: anytype, diagnostics: ?*Diagnostics) Error!Collected {
+    const filled = options(c.lode_call_options, fields);
+    const wanted = options(c.lode_collect_options, what);
+    const Told = Listener(@TypeOf(listener));
+    var found: ?*c.lode_error = null;
+    const tell = if (@TypeOf(listener) == void) null else &Told.removed;
+    var sum: Collected = .{};
+    const status = function(handle, &wanted, tell, Told.context(listener), &filled, &sum.objects, &sum.bytes, &found);
+    _ = try check(status, found, diagnostics);
+    return sum;
+}

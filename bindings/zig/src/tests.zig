@@ -18,7 +18,7 @@ const Lines = struct {
 };
 
 fn events() !lode.Dataset {
-    const store = try lode.Store.openMemory(null);
+    var store = try lode.Store.openMemory(null);
     defer store.deinit();
     return store.dataset("events", .{ .codec = c.LODE_CODEC_JSONL }, null);
 }
@@ -36,31 +36,31 @@ test "each failure of the header has an error" {
 }
 
 test "records of an iterator become a snapshot and come back" {
-    const dataset = try events();
+    var dataset = try events();
     defer dataset.deinit();
     var lines: Lines = .{ .lines = &.{ "{\"n\":1}", "{\"n\":2}" } };
-    const snapshot = try dataset.streamWriteRecords(&lines, "{\"by\":\"zig\"}", .{ .producer_id = "p", .sequence = 1 }, null);
+    var snapshot = try dataset.streamWriteRecords(&lines, "{\"by\":\"zig\"}", .{ .producer_id = "p", .sequence = 1 }, null);
     defer snapshot.deinit();
     try expectEqual(2, snapshot.rowCount());
     try expectEqual(null, snapshot.parentId());
     try expectEqualStrings("{\"by\":\"zig\"}", snapshot.metadata());
     try expectEqual(1, snapshot.fileCount());
 
-    const reader = try dataset.read(snapshot, .{ .verify = c.LODE_VERIFY_FIRST }, null);
+    var reader = try dataset.read(snapshot, .{ .verify = c.LODE_VERIFY_FIRST }, null);
     defer reader.deinit();
     try expectEqualStrings("{\"n\":1}", (try reader.next(null)).?);
     try expectEqualStrings("{\"n\":2}", (try reader.next(null)).?);
     try expectEqual(null, try reader.next(null));
 
     var again: Lines = .{ .lines = &.{"{\"n\":3}"} };
-    const same = try dataset.streamWriteRecords(&again, "{}", .{ .producer_id = "p", .sequence = 1 }, null);
+    var same = try dataset.streamWriteRecords(&again, "{}", .{ .producer_id = "p", .sequence = 1 }, null);
     defer same.deinit();
     try expectEqual(c.LODE_ALREADY_COMMITTED, same.outcome);
     try expectEqualStrings(snapshot.id(), same.id());
 }
 
 test "an error of the iterator comes out, and nothing is committed" {
-    const dataset = try events();
+    var dataset = try events();
     defer dataset.deinit();
     var diagnostics: lode.Diagnostics = .{};
     defer diagnostics.deinit();
@@ -72,7 +72,7 @@ test "an error of the iterator comes out, and nothing is committed" {
 }
 
 test "a failure keeps its facts" {
-    const dataset = try events();
+    var dataset = try events();
     defer dataset.deinit();
     var diagnostics: lode.Diagnostics = .{};
     defer diagnostics.deinit();
@@ -82,7 +82,7 @@ test "a failure keeps its facts" {
     try expectEqual(c.LODE_ACTION_GIVE_UP, diagnostics.action());
 
     var good: Lines = .{ .lines = &.{"{\"n\":1}"} };
-    const head = try dataset.streamWriteRecords(&good, "{}", .{}, &diagnostics);
+    var head = try dataset.streamWriteRecords(&good, "{}", .{}, &diagnostics);
     defer head.deinit();
     try expectEqual(c.LODE_OK, diagnostics.status());
     try expectError(error.Conflict, dataset.streamWriteRecords(&good, "{}", .{ .expected_parent = "" }, &diagnostics));
@@ -94,9 +94,9 @@ test "a failure keeps its facts" {
 }
 
 test "pushed records and lines become a snapshot, and changes list it" {
-    const dataset = try events();
+    var dataset = try events();
     defer dataset.deinit();
-    const writer = try dataset.openRecordWriter(.{}, null);
+    var writer = try dataset.openRecordWriter(.{}, null);
     defer writer.deinit();
     try writer.append("{\"n\":1}", null);
     try expectError(error.InvalidRecord, writer.append("{", null));
@@ -105,18 +105,151 @@ test "pushed records and lines become a snapshot, and changes list it" {
     try expectEqual(16, consumed);
     try expectEqual(3, writer.recordCount().?);
     try expectError(error.Deadline, writer.commit("{}", .{ .deadline_ms = -1 }, null));
-    const snapshot = try writer.commit("{}", .{}, null);
+    var snapshot = try writer.commit("{}", .{}, null);
     defer snapshot.deinit();
     try expectError(error.State, writer.append("{}", null));
 
-    const found = try dataset.snapshot(snapshot.id(), null);
+    var found = try dataset.snapshot(snapshot.id(), null);
     defer found.deinit();
     try expectEqual(3, found.rowCount());
-    const changes = try dataset.changes(null, null);
+    var changes = try dataset.changes(null, null);
     defer changes.deinit();
-    const first = (try changes.next(null)).?;
+    var first = (try changes.next(null)).?;
     defer first.deinit();
     try expectEqualStrings(snapshot.id(), first.id());
     try expectEqual(null, try changes.next(null));
     try expectError(error.SnapshotNotFound, dataset.changes("no-such-snapshot", null));
+}
+
+const Log = struct {
+    count: usize = 0,
+    size: u64 = 0,
+    go_on: bool = true,
+
+    pub fn finding(self: *Log, found: lode.Finding) bool {
+        self.count += @intFromBool(found.kind == c.LODE_FINDING_FILE_CHECKSUM and found.snapshot != null and found.message.len > 0);
+        return self.go_on;
+    }
+    pub fn removed(self: *Log, garbage: lode.Garbage) bool {
+        self.count += 1;
+        self.size += garbage.size;
+        return self.go_on;
+    }
+};
+
+test "a volume is filled block by block" {
+    var store = try lode.Store.openMemory(null);
+    defer store.deinit();
+    var volume = try store.volume("disk", .{ .total_length = 100 }, null);
+    defer volume.deinit();
+    var diagnostics: lode.Diagnostics = .{};
+    defer diagnostics.deinit();
+    try expectError(error.NoSnapshots, volume.latest(null));
+    var first = try volume.stageWriteAt(0, "aaaaa", .{}, null);
+    defer first.deinit();
+    var staged = try volume.stageWriteAt(5, "bbbbb", .{}, null);
+    defer staged.deinit();
+    var second = try volume.block(staged.json(), null);
+    defer second.deinit();
+    try expectEqual(5, second.offset());
+    try expectEqual(5, second.length());
+    var snapshot = try volume.commit(&.{ first, second }, "{}", .{}, null);
+    defer snapshot.deinit();
+    var buffer: [10]u8 = undefined;
+    try volume.readAt(snapshot, 0, &buffer, .{}, null);
+    try expectEqualStrings("aaaaabbbbb", &buffer);
+    try expectError(error.RangeMissing, volume.readAt(snapshot, 5, &buffer, .{}, &diagnostics));
+    try expectEqual(10, diagnostics.offset().?);
+    var log: Log = .{};
+    try volume.verify(c.LODE_VERIFY_LEVEL_RECORDS, &log, .{}, null);
+    try expectEqual(0, log.count);
+    try expectError(error.Unsupported, volume.collect(.{}, {}, .{}, null));
+    var again = try volume.commit(&.{second}, "{}", .{}, null);
+    defer again.deinit();
+    try expectEqual(c.LODE_ALREADY_COMMITTED, again.outcome);
+    var across = try volume.stageWriteAt(3, "xxxxx", .{}, null);
+    defer across.deinit();
+    try expectError(error.OverlappingBlocks, volume.commit(&.{across}, "{}", .{}, null));
+    try expectError(error.InvalidArgument, volume.commit(&.{}, "{}", .{}, null));
+}
+
+test "damage and garbage are told" {
+    var directory = std.testing.tmpDir(.{});
+    defer directory.cleanup();
+    var buffer: [std.Io.Dir.max_path_bytes]u8 = undefined;
+    const length = try directory.dir.realPathFile(std.testing.io, ".", &buffer);
+    buffer[length] = 0;
+    var store = try lode.Store.openFilesystem(buffer[0..length :0], null);
+    defer store.deinit();
+    var dataset = try store.dataset("events", .{ .codec = c.LODE_CODEC_JSONL }, null);
+    defer dataset.deinit();
+    var lines: Lines = .{ .lines = &.{"1"} };
+    var snapshot = try dataset.streamWriteRecords(&lines, "{}", .{}, null);
+    defer snapshot.deinit();
+    try dataset.verify(c.LODE_VERIFY_LEVEL_RECORDS, {}, .{}, null);
+    const path = std.mem.span(c.lode_snapshot_file_path(snapshot.handle, 0));
+    try directory.dir.writeFile(std.testing.io, .{ .sub_path = path, .data = "2\n" });
+    var log: Log = .{};
+    try expectError(error.Corrupt, dataset.verify(c.LODE_VERIFY_LEVEL_RECORDS, &log, .{}, null));
+    try expectEqual(1, log.count);
+    log.go_on = false;
+    try expectError(error.Aborted, dataset.verify(c.LODE_VERIFY_LEVEL_RECORDS, &log, .{}, null));
+    log = .{};
+    const sum = try dataset.collect(.{ .dry_run = 1 }, &log, .{}, null);
+    try expectEqual(sum.objects, log.count);
+    try expectEqual(sum.bytes, log.size);
+    try expectError(error.InvalidArgument, dataset.collect(.{ .min_age_seconds = 1 }, {}, .{}, null));
+}
+
+test "a handle that was freed is refused" {
+    var store = try lode.Store.openMemory(null);
+    var dataset = try store.dataset("events", .{ .codec = c.LODE_CODEC_JSONL }, null);
+    var lines: Lines = .{ .lines = &.{"1"} };
+    var snapshot = try dataset.streamWriteRecords(&lines, "{}", .{}, null);
+    var writer = try dataset.openRecordWriter(.{}, null);
+    var reader = try dataset.read(snapshot, .{}, null);
+    var changes = try dataset.changes(null, null);
+    inline for (.{ &store, &snapshot, &writer, &reader, &changes }) |handle| {
+        handle.deinit();
+        handle.deinit();
+    }
+    try expectError(error.InvalidArgument, store.dataset("events", .{}, null));
+    try expectError(error.InvalidArgument, dataset.read(snapshot, .{}, null));
+    try expectError(error.InvalidArgument, writer.append("1", null));
+    try expectError(error.InvalidArgument, reader.next(null));
+    try expectError(error.InvalidArgument, changes.next(null));
+    try expectEqualStrings("", snapshot.id());
+    try expectEqual(0, snapshot.rowCount());
+    try expectEqual(null, writer.recordCount());
+    dataset.deinit();
+    try expectError(error.InvalidArgument, dataset.latest(null));
+}
+
+test "a writer that another thread uses is refused" {
+    var dataset = try events();
+    defer dataset.deinit();
+    const Other = struct {
+        writer: lode.RecordWriter,
+        failed: ?lode.Error = null,
+
+        fn append(self: *@This()) void {
+            self.writer.append("2", null) catch |failed| {
+                self.failed = failed;
+            };
+        }
+        fn progress(ctx: ?*anyopaque, _: i64, _: i64, _: i64) callconv(.c) i32 {
+            const self: *@This() = @ptrCast(@alignCast(ctx.?));
+            const thread = std.Thread.spawn(.{}, append, .{self}) catch return 1;
+            thread.join();
+            return 0;
+        }
+    };
+    var writer = try dataset.openRecordWriter(.{}, null);
+    defer writer.deinit();
+    try writer.append("1", null);
+    var other: Other = .{ .writer = writer };
+    var snapshot = try writer.commit("{}", .{ .progress = &Other.progress, .progress_ctx = @as(?*anyopaque, &other) }, null);
+    defer snapshot.deinit();
+    try expectEqual(error.State, other.failed.?);
+    try expectEqual(1, snapshot.rowCount());
 }

@@ -37,8 +37,18 @@ zig_package() {
         echo "linked with the shared library" && return 1
     fi
     (cd "$TMPDIR" && "$OUT/zig/out/bin/events" 2> "$OUT/zig/events") && rm -rf "$TMPDIR/datasets" || return 1
-    # Where pkg-config finds it.
-    PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib zig_build test
+    # Where pkg-config finds it: the program of the page, which depends on the package.
+    zig_page "$OUT/zig/page" && mkdir "$OUT/zig/lode" && cp -R "$OUT/zig/package/." "$OUT/zig/lode" || return 1
+    (cd "$OUT/zig/page" && PKG_CONFIG_PATH=$prefix/lib/pkgconfig "$ZIG" build --cache-dir "$OUT/zig/cache") || return 1
+    (cd "$TMPDIR" && LD_LIBRARY_PATH=$prefix/lib "$OUT/zig/page/zig-out/bin/program") 2> "$OUT/zig/events" && rm -rf "$TMPDIR/datasets" || return 1
+    printf '{"n":1}\n{"n":2}\n{"n":3}\n' | diff - "$OUT/zig/events"
+}
+
+# The files of the page, in the order in which they stand there.
+zig_page() { # DIRECTORY
+    mkdir "$1" && awk -v root="$1" 'BEGIN { split("build.zig.zon build.zig main.zig", name, " ") }
+        /^```(zon|zig)$/ { n++; inside = 1; next } /^```$/ { inside = 0 } inside { print > (root "/" name[n]) }' docs/zig.md &&
+        [ -e "$1/main.zig" ] || { echo "docs/zig.md has lost its program" && return 1; }
 }
 
 check zig_package zig_package
