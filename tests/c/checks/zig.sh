@@ -47,7 +47,7 @@ zig_package() {
 # The files of the page, in the order in which they stand there.
 zig_page() { # DIRECTORY
     mkdir "$1" && awk -v root="$1" 'BEGIN { split("build.zig.zon build.zig main.zig", name, " ") }
-        /^```(zon|zig)$/ { n++; inside = 1; next } /^```$/ { inside = 0 } inside { print > (root "/" name[n]) }' docs/zig.md &&
+        /^```zig$/ { n++; inside = 1; next } /^```$/ { inside = 0 } inside { print > (root "/" name[n]) }' docs/zig.md &&
         [ -e "$1/main.zig" ] || { echo "docs/zig.md has lost its program" && return 1; }
 }
 
