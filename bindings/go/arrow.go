@@ -50,7 +50,10 @@ func (c *call) columns(o *DatasetOptions, options *C.lode_dataset_options) error
 		}
 		options.schema_json = text
 	}
-	options.arrow_schema = (*C.struct_ArrowSchema)(o.ArrowSchema)
+	if o.ArrowSchema != nil {
+		c.pinned.Pin(o.ArrowSchema)
+		options.arrow_schema = (*C.struct_ArrowSchema)(o.ArrowSchema)
+	}
 	options.row_group_bytes = C.int64_t(o.RowGroupBytes)
 	if o.AnyArrowType {
 		options.schema_types = C.LODE_SCHEMA_ARROW

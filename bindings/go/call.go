@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/cgo"
 	"strings"
 	"sync"
@@ -112,6 +113,7 @@ type call struct {
 	progress *progress
 	told     cgo.Handle
 	texts    []unsafe.Pointer
+	pinned   runtime.Pinner // of the caller's memory that an option points to
 }
 
 // begin fails if the context is over already. close must follow.
@@ -167,6 +169,7 @@ func (c *call) close() {
 	for _, text := range c.texts {
 		C.free(text)
 	}
+	c.pinned.Unpin()
 }
 
 // deadline gives milliseconds as the library takes them.

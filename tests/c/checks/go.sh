@@ -36,6 +36,11 @@ go_compat() {
     go test -count=1 ./lodecompat
 }
 
+# arrow-go and the package, with every feature: a module of its own.
+go_arrow() {
+    cd ../../tests/arrow-go && LD_LIBRARY_PATH=$FULL go test -count=1 .
+}
+
 # Every function of lode.h is called, or listed with the reason.
 go_complete() {
     local missing
@@ -63,6 +68,7 @@ go_page() {
 
 check go_format go_here go_format
 check go_tests go_here go_tests
+check go_arrow go_here go_arrow
 check go_static go_here go_static
 check go_compat go_here go_compat
 check go_complete go_complete
