@@ -253,3 +253,36 @@ test "a writer that another thread uses is refused" {
     try expectEqual(error.State, other.failed.?);
     try expectEqual(1, snapshot.rowCount());
 }
+
+test "garbage of a callback is refused" {
+    var callbacks = std.mem.zeroes(c.lode_store_callbacks);
+    var diagnostics: lode.Diagnostics = .{};
+    defer diagnostics.deinit();
+    try expectError(error.InvalidArgument, lode.Store.openCallbacks(&callbacks, &diagnostics)); // no size
+    callbacks.struct_size = @sizeOf(c.lode_store_callbacks);
+    const Lies = struct {
+        fn stat(_: ?*anyopaque, _: [*c]const u8, size: [*c]u64, _: ?*c.lode_callback_error) callconv(.c) i32 {
+            size.* = 5;
+            return 0;
+        }
+        fn read(_: ?*anyopaque, _: [*c]const u8, _: u64, _: [*c]u8, capacity: usize, _: ?*c.lode_callback_error) callconv(.c) i64 {
+            return @intCast(capacity + 1);
+        }
+    };
+    callbacks.stat = &Lies.stat;
+    callbacks.read = &Lies.read;
+    var store = try lode.Store.openCallbacks(&callbacks, &diagnostics);
+    defer store.deinit();
+    var lied = try store.dataset("events", .{}, null);
+    defer lied.deinit();
+    try expectError(error.Store, lied.latest(&diagnostics));
+    try expect(diagnostics.message().len > 0);
+    var dataset = try events();
+    defer dataset.deinit();
+    for ([_][]const u8{ "", "\xff", "{\"n\":1}{}", "\x00" }) |garbage| {
+        var lines: Lines = .{ .lines = &.{ "1", garbage } };
+        try expectError(error.InvalidRecord, dataset.streamWriteRecords(&lines, "{}", .{}, &diagnostics));
+        try expectEqual(1, diagnostics.record().?);
+    }
+    try expectError(error.NoSnapshots, dataset.latest(null));
+}
