@@ -101,7 +101,7 @@ nothing_left() {
     [ -z "$left" ] || { echo "left in the directory for temporary files: $left" && return 1; }
 }
 
-for subject in header library abi install examples programs parquet pages buckets tool python dask zig packages hosts cpp go consumers kills; do
+for subject in header library abi install examples programs parquet pages buckets python dask zig packages hosts cpp go consumers kills; do
     # shellcheck source=/dev/null
     . "tests/c/checks/$subject.sh"
 done

@@ -105,6 +105,8 @@ def script_of(page: Path, blocks: "list[Block]", root: Path) -> str:
             program.write_text(text)
             script.append(f'"$PYTHON" {program}')
         elif block.language == "sh" and not block.how:
+            if re.search(r"\b(s3|gs|az|https?)://", text):
+                block.fail("it would reach a network: norun, with what runs it on a server of the tests")
             script.append(text)
         elif block.language == "sh" and block.how == "background":
             script.append(f"exec_{number}() {{ exec {text.strip()}; }}\nexec_{number} & background+=($!)")

@@ -91,6 +91,9 @@ run_tool() {
     "$tool" ls "$store" | grep -q airports || { echo 'lode ls does not show the dataset' && return 1; }
     [ "$("$tool" log "$store" airports | grep -c "$id")" -ge 1 ] || { echo 'lode log does not show the commit' && return 1; }
     "$tool" show "$store" airports | grep -q "$id" || { echo 'lode show does not show the snapshot' && return 1; }
+    [ "$("$tool" files "$store" airports | sed 's|/datasets/.*||')" = "$store" ] || { "$tool" files "$store" airports && return 1; }
+    printf '{"endpoint":"%s","allow_http":true,"access_key_id":"none","secret_access_key":"none"}\n' "$S3_ENDPOINT" > "$OUT/full/wrong.json"
+    refuses 1 ACCESS_DENIED "$tool" --store-settings "$OUT/full/wrong.json" ls "$store" airports || return 1
     "$tool" verify --quiet "$store" airports || return 1
     "$tool" gc --quiet "$store" airports | grep -q '^0 objects with 0 B were removed' || { "$tool" gc "$store" airports && return 1; }
     # From a bucket to a directory and back to another place in the bucket.
