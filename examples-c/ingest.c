@@ -24,9 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A line may be longer than a record: the default limit of a record is 10 MiB, and white space around it is
- * free. */
-enum { FIRST_CAPACITY = 1 << 20, LAST_CAPACITY = 1 << 24, COMMIT_TRIES = 3 };
+enum { COMMIT_TRIES = 3 };
 
 static const char USAGE[] =
     "usage: ingest [--compress none|gzip|zstd] [--checksum xxh3|md5|sha256|none] ROOT DATASET [FILE]\n"
@@ -39,17 +37,10 @@ static const char USAGE[] =
 static volatile sig_atomic_t interrupted;
 static lode_cancel_token *cancel_token;
 
-/* A pipe that the handler writes into: a wait for input ends even if the signal comes just before it. */
-static int wake[2];
-
 static void on_signal(int number)
 {
-    int kept = errno;
     interrupted = number;
     lode_cancel_token_cancel(cancel_token);
-    ssize_t written = write(wake[1], "", 1);
-    (void)written; /* a full pipe wakes as well */
-    errno = kept;
 }
 
 /* Catches SIGINT and SIGTERM, but what the caller of the program has ignored stays ignored. Gives 0, or
@@ -57,14 +48,6 @@ static void on_signal(int number)
 static int catch_interrupts(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM};
-    if (pipe(wake) != 0) {
-        return -1;
-    }
-    for (int i = 0; i < 2; i++) {
-        if (fcntl(wake[i], F_SETFD, FD_CLOEXEC) != 0 || fcntl(wake[i], F_SETFL, O_NONBLOCK) != 0) {
-            return -1;
-        }
-    }
     for (int i = 0; i < 2; i++) {
         struct sigaction action, before;
         memset(&action, 0, sizeof action);
@@ -72,18 +55,6 @@ static int catch_interrupts(void)
         sigemptyset(&action.sa_mask);
         if (sigaction(numbers[i], NULL, &before) != 0 ||
             (before.sa_handler != SIG_IGN && sigaction(numbers[i], &action, NULL) != 0)) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-/* Waits until the descriptor can be read or written, or the program is interrupted. Gives 0, or -1. */
-static int wait_for(int fd, short events)
-{
-    struct pollfd descriptors[2] = {{.fd = fd, .events = events}, {.fd = wake[0], .events = POLLIN}};
-    while (poll(descriptors, 2, -1) < 0) {
-        if (errno != EINTR && errno != EAGAIN) {
             return -1;
         }
     }
@@ -98,91 +69,17 @@ static int write_all(int fd, const char *text, size_t len)
         if (written >= 0) {
             text += written;
             len -= (size_t)written;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            if (wait_for(fd, POLLOUT) != 0) {
-                return -1;
-            }
-            if (interrupted) {
-                errno = EINTR;
-                return -1;
-            }
-        } else if (errno != EINTR || interrupted) {
+        } else if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK) {
             return -1;
+        } else if (interrupted) {
+            errno = EINTR;
+            return -1;
+        } else {
+            /* Not for ever: a signal may come just before. */
+            poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, 100);
         }
     }
     return 0;
-}
-
-/* ---- Input: a buffer that holds whole lines and the beginning of one more. ---- */
-
-struct input {
-    const char *name;
-    int fd;
-    uint8_t *buffer;
-    size_t capacity;
-    size_t len;       /* bytes in the buffer */
-    uint64_t offset;  /* of the buffer's first byte in the input */
-    uint64_t lines;   /* line ends before the buffer's first byte */
-    int at_end;
-};
-
-static uint64_t count_line_ends(const uint8_t *data, size_t len)
-{
-    uint64_t count = 0;
-    const uint8_t *end = data + len;
-    while (data < end && (data = memchr(data, '\n', (size_t)(end - data))) != NULL) {
-        count++;
-        data++;
-    }
-    return count;
-}
-
-/* Fills the buffer once more; makes it larger when one line fills it all. Gives 0, or -1 with a message
- * printed. */
-static int input_fill(struct input *in)
-{
-    if (in->len == LAST_CAPACITY) {
-        fprintf(stderr, "ingest: %s:%" PRIu64 ": no line end within %zu bytes; a record has one line of at most 10 MiB\n",
-                in->name, in->lines + 1, in->len);
-        return -1;
-    }
-    if (in->len == in->capacity) {
-        uint8_t *larger = realloc(in->buffer, in->capacity * 2);
-        if (larger == NULL) {
-            fprintf(stderr, "ingest: %s:%" PRIu64 ": no memory for a line of more than %zu bytes\n", in->name,
-                    in->lines + 1, in->len);
-            return -1;
-        }
-        in->buffer = larger;
-        in->capacity *= 2;
-    }
-    /* The input may be non-blocking: another reader may have taken what poll has seen. */
-    ssize_t got;
-    do {
-        got = wait_for(in->fd, POLLIN);
-        if (interrupted) {
-            return 0;
-        }
-        if (got == 0) {
-            got = read(in->fd, in->buffer + in->len, in->capacity - in->len);
-        }
-    } while (got < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK));
-    if (got < 0) {
-        fprintf(stderr, "ingest: cannot read %s: %s\n", in->name, strerror(errno));
-        return -1;
-    }
-    in->at_end = got == 0;
-    in->len += (size_t)got;
-    return 0;
-}
-
-/* Takes `count` bytes off the buffer's beginning. */
-static void input_consume(struct input *in, size_t count)
-{
-    in->lines += count_line_ends(in->buffer, count);
-    in->offset += count;
-    in->len -= count;
-    memmove(in->buffer, in->buffer + count, in->len);
 }
 
 /* ---- Messages ---- */
@@ -194,34 +91,21 @@ static int failed(const char *what, lode_status status, lode_error *error)
     return 1;
 }
 
-/* A record was refused; the buffer begins at it. */
-static int bad_record(const struct input *in, lode_status status, lode_error *error)
-{
-    int64_t in_record = lode_error_offset(error);
-    fprintf(stderr, "ingest: %s:%" PRIu64 " (byte %" PRIu64 " of the input): %s (%s)\n", in->name, in->lines + 1,
-            in->offset + (uint64_t)(in_record > 0 ? in_record : 0), lode_error_message(error),
-            lode_status_name(status));
-    fprintf(stderr, "ingest: nothing was written to the dataset\n");
-    lode_error_free(error);
-    return 1;
-}
-
+/* Shows how far it is, at most five times a second. */
 struct progress {
-    int wanted;
     int shown;
     struct timespec next;
 };
 
-static void show_progress(struct progress *progress, const lode_record_writer *writer)
+static int32_t show_progress(void *ctx, int64_t records, int64_t bytes_in, int64_t bytes_stored)
 {
-    if (!progress->wanted) {
-        return;
-    }
+    (void)records, (void)bytes_stored;
+    struct progress *progress = ctx;
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     if (progress->shown && (now.tv_sec < progress->next.tv_sec ||
                             (now.tv_sec == progress->next.tv_sec && now.tv_nsec < progress->next.tv_nsec))) {
-        return;
+        return 0;
     }
     progress->next = now;
     progress->next.tv_nsec += 200000000;
@@ -230,15 +114,8 @@ static void show_progress(struct progress *progress, const lode_record_writer *w
         progress->next.tv_sec++;
     }
     progress->shown = 1;
-    fprintf(stderr, "\r%" PRId64 " records, %" PRId64 " bytes", lode_record_writer_record_count(writer),
-            lode_record_writer_byte_count(writer));
-}
-
-static void end_progress(struct progress *progress)
-{
-    if (progress->shown) {
-        fprintf(stderr, "\r\033[K");
-    }
+    fprintf(stderr, "\r%" PRId64 " bytes", bytes_in);
+    return 0;
 }
 
 /* ---- The work ---- */
@@ -283,31 +160,31 @@ static int make_directories(const char *path)
 }
 
 /* Gives the whole input to the writer. */
-static int append_all(lode_record_writer *writer, struct input *in, struct progress *progress)
+static int append_all(lode_record_writer *writer, int fd, const char *name)
 {
-    lode_error *error = NULL;
-    while (!in->at_end) {
-        if (input_fill(in) != 0) {
-            return 1;
-        }
-        if (interrupted) {
-            return 130;
-        }
-        if (in->at_end && in->len > 0) {
-            in->buffer[in->len++] = '\n'; /* the last line has no line end; the read that found that had room for one */
-        }
-        size_t consumed = 0;
-        lode_status status = lode_record_writer_append_lines(writer, in->buffer, in->len, &consumed, &error);
-        input_consume(in, consumed);
-        if (status == LODE_ERR_INVALID_RECORD || status == LODE_ERR_RECORD_TOO_LARGE) {
-            return bad_record(in, status, error);
-        }
-        if (status < 0) {
-            return failed("cannot write", status, error);
-        }
-        show_progress(progress, writer);
+    struct progress progress = {0};
+    lode_call_options options;
+    lode_call_options_init(&options, sizeof options);
+    options.cancel = cancel_token;
+    if (isatty(STDERR_FILENO)) {
+        options.progress = show_progress;
+        options.progress_ctx = &progress;
     }
-    return 0;
+    lode_error *error = NULL;
+    lode_status status = lode_record_writer_append_from_fd(writer, fd, &options, &error);
+    if (progress.shown) {
+        fprintf(stderr, "\r\033[K");
+    }
+    if (status >= 0) {
+        return 0;
+    }
+    if (interrupted) {
+        lode_error_free(error);
+        return 130;
+    }
+    failed(name, status, error); /* the message names the line */
+    fprintf(stderr, "ingest: nothing was written to the dataset\n");
+    return 1;
 }
 
 static int commit(lode_record_writer *writer)
@@ -315,31 +192,22 @@ static int commit(lode_record_writer *writer)
     lode_commit_options options;
     lode_commit_options_init(&options, sizeof options);
     options.cancel = cancel_token;
+    options.attempts = COMMIT_TRIES; /* each begins by reading what became of the one before */
 
-    lode_status status;
-    char line[128];
-    for (int tries = 1;; tries++) {
-        lode_error *error = NULL;
-        lode_snapshot *snapshot = NULL;
-        status = lode_record_writer_commit(writer, "{}", &options, &snapshot, &error);
-        if (status >= 0) {
-            snprintf(line, sizeof line, "%s\n", lode_snapshot_id(snapshot));
-            lode_snapshot_free(snapshot);
-            break;
+    lode_error *error = NULL;
+    lode_snapshot *snapshot = NULL;
+    lode_status status = lode_record_writer_commit(writer, "{}", &options, &snapshot, &error);
+    if (status < 0) {
+        if (status == LODE_ERR_COMMIT_UNKNOWN) {
+            fprintf(stderr, "ingest: snapshot %s is perhaps committed; check whether it exists before trying again\n",
+                    lode_error_snapshot_id(error));
         }
-        /* The writer keeps the data; its next commit begins by reading what became of this one. */
-        int again = lode_error_action(error) == LODE_ACTION_RESOLVE ||
-                    (lode_error_action(error) == LODE_ACTION_RETRY && !interrupted);
-        if (!again || tries == COMMIT_TRIES) {
-            if (status == LODE_ERR_COMMIT_UNKNOWN) {
-                fprintf(stderr, "ingest: snapshot %s is perhaps committed; check whether it exists before trying again\n",
-                        lode_error_snapshot_id(error));
-            }
-            failed("cannot commit", status, error);
-            return interrupted ? 130 : 1;
-        }
-        lode_error_free(error);
+        failed("cannot commit", status, error);
+        return interrupted ? 130 : 1;
     }
+    char line[128];
+    snprintf(line, sizeof line, "%s\n", lode_snapshot_id(snapshot));
+    lode_snapshot_free(snapshot);
     if (status == LODE_COMMITTED_UNPUBLISHED) {
         fprintf(stderr, "ingest: committed; the next writer publishes it\n");
     } else if (status == LODE_COMMITTED_BESIDE_FOREIGN) {
@@ -352,7 +220,7 @@ static int commit(lode_record_writer *writer)
     return 0;
 }
 
-static int ingest(const char *root, const char *dataset_id, const lode_dataset_options *options, struct input *in)
+static int ingest(const char *root, const char *dataset_id, const lode_dataset_options *options, int fd, const char *name)
 {
     if (make_directories(root) != 0) {
         return 1;
@@ -380,9 +248,7 @@ static int ingest(const char *root, const char *dataset_id, const lode_dataset_o
     if (status < 0) {
         result = failed("cannot open the dataset", status, error);
     } else {
-        struct progress progress = {.wanted = isatty(STDERR_FILENO)};
-        result = append_all(writer, in, &progress);
-        end_progress(&progress);
+        result = append_all(writer, fd, name);
         if (result == 0) {
             result = commit(writer);
         }
@@ -463,24 +329,19 @@ int main(int argc, char **argv)
         return 2;
     }
 
-    struct input in = {.name = "standard input", .fd = STDIN_FILENO, .capacity = FIRST_CAPACITY};
+    const char *name = "standard input";
+    int fd = STDIN_FILENO;
     if (given == 3 && strcmp(argv[optind + 2], "-") != 0) {
-        in.name = argv[optind + 2];
-        in.fd = open(in.name, O_RDONLY | O_CLOEXEC);
-        if (in.fd < 0) {
-            fprintf(stderr, "ingest: cannot open %s: %s\n", in.name, strerror(errno));
+        name = argv[optind + 2];
+        fd = open(name, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) {
+            fprintf(stderr, "ingest: cannot open %s: %s\n", name, strerror(errno));
             return 1;
         }
     }
-    in.buffer = malloc(in.capacity);
-    if (in.buffer == NULL) {
-        fprintf(stderr, "ingest: no memory for a buffer of %zu bytes\n", in.capacity);
-        return 1;
-    }
-    int result = ingest(argv[optind], argv[optind + 1], &options, &in);
-    free(in.buffer);
-    if (in.fd != STDIN_FILENO) {
-        close(in.fd);
+    int result = ingest(argv[optind], argv[optind + 1], &options, fd, name);
+    if (fd != STDIN_FILENO) {
+        close(fd);
     }
     return result;
 }

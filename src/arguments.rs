@@ -6,8 +6,7 @@ use crate::call::Call;
 use lode_core::error::{Result, Status};
 
 /// A run of bytes that belongs to the side that gave it; it is not NUL-terminated. `data` may be NULL if
-/// `len` is
-/// 0. This struct is frozen: it never grows.
+/// `len` is 0. This struct never grows.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct lode_bytes {

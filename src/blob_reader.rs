@@ -13,8 +13,8 @@ use crate::status::{LODE_ITEM, LODE_OK, lode_status};
 use lode_core::dataset::BlobReader;
 use lode_core::error::Result;
 
-/// Reads the bytes of a raw blob, as a stream and by range; the two do not move each other. In bounded
-/// memory. It belongs to one thread at a time.
+/// Reads the bytes of a raw blob in bounded memory, as a stream and by range; reading a range does not move
+/// the stream. It belongs to one thread at a time.
 pub struct lode_blob_reader {
     _opaque: [u8; 0],
 }
@@ -89,8 +89,7 @@ pub unsafe extern "C" fn lode_dataset_open_blob_reader(
 }
 
 /// Gives the next bytes of the stream: as many as there is room for, unless the end or a fault comes first.
-/// Bytes that come before a failure are given first. What a checksum says comes with the end: go on until
-/// LODE_OK.
+/// Bytes that come before a failure are given first. The checksum is compared at the end: read until LODE_OK.
 ///
 /// @param reader the reader. Not NULL.
 /// @param buffer output: room for `capacity` bytes, of which the first `len` are filled. Not NULL.
@@ -126,7 +125,7 @@ pub unsafe extern "C" fn lode_blob_reader_read(
 }
 
 /// Gives the bytes from an offset on: as many as there is room for, unless the blob's end comes first. The
-/// place of the stream, and what has become of it, does not matter, nor does this change it.
+/// call neither depends on the stream nor moves it.
 ///
 /// Bytes of a range are checked by the file's size only, unless the option `verify` is 1: then the whole file
 /// is checked before the first byte. An uncompressed blob is read where the bytes are. A compressed one has

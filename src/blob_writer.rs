@@ -19,9 +19,9 @@ use lode_core::error::Result;
 ///
 /// After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that
 /// failed the bytes are kept and the commit may be repeated; it first resolves its own unknown outcome.
-/// LODE_ERR_NO_SPACE leaves the writer usable, any other failure of a write stays. (Where the space shows to
-/// be too little only as a commit syncs the data, LODE_ERR_NO_SPACE loses them: the calls after it give
-/// LODE_ERR_STATE.)
+/// LODE_ERR_NO_SPACE leaves the writer usable, any other failure of a write stays. If the lack of space is
+/// reported only by the sync of a commit, LODE_ERR_NO_SPACE loses the data, and later calls give
+/// LODE_ERR_STATE.
 pub struct lode_blob_writer {
     _opaque: [u8; 0],
 }
@@ -72,8 +72,8 @@ pub unsafe extern "C" fn lode_blob_writer_options_init(
     unsafe { init(options, struct_size) }
 }
 
-/// Begins a snapshot, a raw blob, whose bytes will be pushed. Nothing is visible to anybody before the
-/// commit.
+/// Begins a snapshot, a raw blob, whose bytes will be pushed. No reader sees anything of it
+/// before the commit.
 ///
 /// @param dataset the dataset, opened with LODE_CODEC_NONE; the writer keeps its own hold of it. Not NULL.
 /// @param options how the writer behaves. Borrowed for the call. NULL: the defaults.
@@ -110,9 +110,9 @@ pub unsafe extern "C" fn lode_dataset_open_blob_writer(
 /// @param data the bytes; borrowed for the call. NULL only if `len` is 0.
 /// @param len how many bytes.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK: all of them are in. LODE_ERR_NO_SPACE: the writer stays usable. Of up to 262144 bytes
-///         none was taken; of more perhaps some: make the same call again, and it goes on where it was. Until
-///         that has succeeded any other write, and a commit, gives LODE_ERR_STATE. LODE_ERR_STATE,
+/// @return LODE_OK: the writer holds all of them. LODE_ERR_NO_SPACE: the writer stays usable. Of up to 262144
+///         bytes none was taken; of more perhaps some: make the same call again, and it goes on where it was.
+///         Until that has succeeded any other write, and a commit, gives LODE_ERR_STATE. LODE_ERR_STATE,
 ///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
 ///
 /// One thread at a time. Since 0.1.0.

@@ -43,8 +43,8 @@ pub unsafe extern "C" fn lode_cancel_token_new(
     }
 }
 
-/// Cancels the calls that have this token. A running call notices soon, at its next step; a commit that is
-/// decided by then stays a success.
+/// Cancels the calls that have this token. A running call ends at its next check; a commit that is decided by
+/// then stays a success.
 ///
 /// @param token the token. NULL: nothing happens.
 ///

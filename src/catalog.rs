@@ -20,8 +20,8 @@ use lode_core::catalog::{Catalog, SnapshotFilter};
 use lode_core::error::{Result, Status};
 use lode_core::layout::Layout;
 
-/// A store, looked at as datasets of one layout: what is stored, without the history that a lode_dataset
-/// makes of it. A snapshot is shown because its manifest is there. Nothing is ever written. Threads may share
+/// A view of a store as datasets of one layout. It shows what is stored, and does not follow the history as a
+/// lode_dataset does: a snapshot is shown if its manifest exists. Nothing is ever written. Threads may share
 /// it; iterators and readers made from it keep what they need of it: it may be freed before them.
 pub struct lode_catalog {
     _opaque: [u8; 0],
@@ -35,7 +35,7 @@ impl Handle for lode_catalog {
 
 impl Shared for lode_catalog {}
 
-/// How to look at a store. All zero but `struct_size`: datasets of the default layout.
+/// Which datasets a catalog shows. All zero but `struct_size`: those of the default layout.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct lode_catalog_options {
@@ -287,8 +287,8 @@ pub unsafe extern "C" fn lode_catalog_read_manifest(
 }
 
 /// Opens any object of the store, such as a data file, to be read as it is stored: as a stream, or at any
-/// place. Nothing is decompressed, and nothing but the size as it is now says what is right: `verify` of the
-/// options is of no concern.
+/// place. Nothing is decompressed, and only the size at the time of the opening is checked: `verify` of the
+/// options has no effect.
 ///
 /// @param catalog the catalog. Not NULL.
 /// @param key the object's key, such as lode_snapshot_file_path gives it; NUL-terminated UTF-8, borrowed for

@@ -22,7 +22,7 @@ pub const LODE_GARBAGE_TEMPORARY_FILE: i32 = 1;
 pub const LODE_GARBAGE_DATA_FILE: i32 = 2;
 /// The payload of a commit slot that was never put.
 pub const LODE_GARBAGE_PAYLOAD: i32 = 3;
-/// What trying a store's conditions has left.
+/// The key of a store's probe.
 pub const LODE_GARBAGE_PROBE: i32 = 4;
 /// An upload in several requests that was begun and never completed.
 pub const LODE_GARBAGE_UPLOAD: i32 = 5;
@@ -38,7 +38,7 @@ pub struct lode_collect_options {
     /// Seconds: nothing that has stood unchanged for less is removed. At least 172800, which is 48 hours; 0:
     /// 7 days.
     pub min_age_seconds: i64,
-    /// 1: tell what would be removed, and remove nothing. 0: remove it.
+    /// 1: a dry run: `removed` is called for what would be removed, and nothing is removed. 0: it is removed.
     pub dry_run: i32,
 }
 
@@ -128,14 +128,14 @@ fn tell(removed: Option<RemovedFn>, ctx: *mut c_void, garbage: &Garbage<'_>) -> 
 
 /// Removes what dead writers left in a dataset: temporary files; data files, staged parts included, and
 /// payload objects that no manifest and no commit slot names; probe keys; uploads in several requests that
-/// were never completed. Never a manifest, a slot or the pointer, nor what another program put there. Readers
-/// and writers may be at work meanwhile, and other clean-ups, too: nothing that is or becomes visible is
-/// removed, because a commit refuses data that was staged more than 24 hours ago (LODE_ERR_STAGED_TOO_OLD),
-/// and because on a filesystem a living writer holds a lock on what it has staged.
+/// were never completed. Never a manifest, a slot or the pointer, nor what another program put there.
+/// Readers, writers and other clean-ups may be at work at the same time: nothing that is or becomes visible
+/// is removed, because a commit refuses data that was staged more than 24 hours ago
+/// (LODE_ERR_STAGED_TOO_OLD), and because on a filesystem a living writer holds a lock on what it has staged.
 ///
 /// @param dataset the dataset, opened in its layout. Not NULL.
-/// @param options how old something must be, and whether this is only a rehearsal. Borrowed for the call.
-///        NULL: the defaults.
+/// @param options how old an object must be, and whether this is only a dry run. Borrowed for the call. NULL:
+///        the defaults.
 /// @param removed called on the calling thread after each removal (with `dry_run`: for what would be
 ///        removed): its kind, one of LODE_GARBAGE_*; its key in the store, NUL-terminated UTF-8, borrowed for
 ///        the callback; its size in bytes; how many seconds it had stood unchanged by the store's own clock.

@@ -31,9 +31,9 @@ pub struct lode_commit_options {
     pub cancel: *mut lode_cancel_token,
     /// Handed to `progress`.
     pub progress_ctx: *mut c_void,
-    /// Told from time to time how many records were taken, how many bytes they had, and how many bytes were
-    /// stored (after compression); answer 0 to go on, anything else to stop the call with LODE_ERR_ABORTED,
-    /// with nothing committed. Called on the calling thread. NULL: none.
+    /// Called from time to time with the number of records taken, of their bytes, and of bytes stored (after
+    /// compression). An answer of 0 goes on, any other stops the call with LODE_ERR_ABORTED, with nothing
+    /// committed. Called on the calling thread. NULL: none.
     pub progress:
         Option<unsafe extern "C" fn(ctx: *mut c_void, records: i64, bytes_in: i64, bytes_stored: i64) -> i32>,
     /// The snapshot that must be the head for the commit to happen, else LODE_ERR_CONFLICT; NUL-terminated
@@ -53,7 +53,7 @@ pub struct lode_commit_options {
     /// UTF-8, at most 4,096 bytes, borrowed for the call. NULL: "".
     pub position: *const c_char,
     /// How often the whole commit is tried, the first try included, while its failure advises
-    /// LODE_ACTION_RETRY or LODE_ACTION_RESOLVE (which the next try settles), within the deadline; the error
+    /// LODE_ACTION_RETRY or LODE_ACTION_RESOLVE (which the next try resolves), within the deadline; the error
     /// is then that of the last try. Never tried again: a commit whose iterator or source had begun to give,
     /// unless all its data were stored; one that is over by deadline, token or progress callback; a conflict,
     /// since `expected_parent` is the caller's to choose anew. 0 or 1: once.

@@ -1,4 +1,4 @@
-//! `lode_dataset`: opening it, and settling commits in doubt. Its writing and reading are in
+//! `lode_dataset`: opening it, and resolving commits in doubt. Its writing and reading are in
 //! `record_iterator`, `byte_source`, the writers, `snapshot_iterator` and the readers.
 
 mod adopt;
@@ -48,7 +48,8 @@ pub const LODE_COMPRESSOR_GZIP: i32 = 1;
 pub const LODE_COMPRESSOR_ZSTD: i32 = 2;
 /// Every snapshot's files in its own directory, not partitioned.
 pub const LODE_LAYOUT_DEFAULT: i32 = 0;
-/// Partitioned by keys of the records (`partition_keys`), which are written by lode_dataset_write_records.
+/// Partitioned by keys of the records (`partition_keys`). Written by lode_dataset_write_records, and one
+/// record after another if `partition_streaming` is set.
 pub const LODE_LAYOUT_HIVE: i32 = 1;
 /// The shortest paths, whose datasets cannot be listed; not partitioned.
 pub const LODE_LAYOUT_FLAT: i32 = 2;

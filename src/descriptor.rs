@@ -31,18 +31,19 @@ impl Call {
 }
 
 /// Adds the lines that a file descriptor gives until its end, one record each, without times. Blank lines are
-/// no records, and the last line needs no line break. Files, pipes, sockets and terminals will do;
-/// interruptions by signals are seen to, and a descriptor that does not block is waited for.
+/// no records, and the last line needs no line break. Files, pipes, sockets and terminals work. The call
+/// continues after a signal, and waits for a descriptor that does not block.
 ///
-/// What was read and is not in yet stays with the writer: after a failure the same call goes on where it was,
-/// without a line that was refused. A commit leaves it out.
+/// The writer keeps what was read and not yet taken: after a failure the same call goes on from there,
+/// without the line that was refused. A commit does not include it. The message about a refused line begins
+/// with its number in what the descriptor gave, counted from 1, and with the byte, counted from 0.
 ///
 /// @param writer the writer. Not NULL.
 /// @param fd the descriptor, open for reading; it stays the caller's, who closes it.
 /// @param call deadline, cancel token and progress, of which the bytes read count. Borrowed for the call.
 ///        NULL: the defaults, which wait for as long as the descriptor gives nothing.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK: all lines up to the end are in, or were skipped by the writer's option.
+/// @return LODE_OK: the writer holds all lines up to the end, or has skipped them by its option.
 ///         LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE, LODE_ERR_DEADLINE,
 ///         LODE_ERR_CANCELLED, LODE_ERR_ABORTED and failures of the descriptor (LODE_ERR_IO): the writer
 ///         stays usable. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_STATE, LODE_ERR_NO_MEMORY.
@@ -75,10 +76,10 @@ pub unsafe extern "C" fn lode_record_writer_append_from_fd(
 /// @param call deadline, cancel token and progress, of which the bytes read count. Borrowed for the call.
 ///        NULL: the defaults, which wait for as long as the descriptor gives nothing.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK: all bytes up to the end are in. LODE_ERR_NO_SPACE, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
-///         LODE_ERR_ABORTED and failures of the descriptor (LODE_ERR_IO): the writer stays usable, and the
-///         same call goes on where it was. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_STATE,
-///         LODE_ERR_NO_MEMORY.
+/// @return LODE_OK: the writer holds all bytes up to the end. LODE_ERR_NO_SPACE, LODE_ERR_DEADLINE,
+///         LODE_ERR_CANCELLED, LODE_ERR_ABORTED and failures of the descriptor (LODE_ERR_IO): the writer
+///         stays usable, and the same call goes on where it was. LODE_ERR_INVALID_ARGUMENT,
+///         LODE_ERR_UNSUPPORTED, LODE_ERR_STATE, LODE_ERR_NO_MEMORY.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -100,9 +101,9 @@ pub unsafe extern "C" fn lode_blob_writer_write_from_fd(
     }
 }
 
-/// Writes the records that are left to a file descriptor, each with a line break, until the end. Partial
-/// writes and interruptions by signals are seen to, and a descriptor that does not block is waited for. A
-/// pipe or socket without a reader is LODE_ERR_IO with EPIPE, and no signal.
+/// Writes the records that are left to a file descriptor, each with a line break, until the end. The call
+/// continues after a partial write or a signal, and waits for a descriptor that does not block. A pipe or
+/// socket without a reader is LODE_ERR_IO with EPIPE, and no signal.
 ///
 /// @param reader the reader; the deadline and cancel token of its options hold for this call. Not NULL.
 /// @param fd the descriptor, open for writing; it stays the caller's, who closes it.
@@ -110,7 +111,7 @@ pub unsafe extern "C" fn lode_blob_writer_write_from_fd(
 /// @return LODE_OK: the end; all that was to be verified is. Failures as lode_record_reader_next; and, which
 ///         do not stay, LODE_ERR_IO and LODE_ERR_NO_SPACE of the descriptor, and LODE_ERR_DEADLINE and
 ///         LODE_ERR_CANCELLED while it was waited for: what it has not taken is kept, and the same call goes
-///         on with it, in the midst of a record too.
+///         on with it, also in the middle of a record.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]

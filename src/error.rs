@@ -136,7 +136,7 @@ pub unsafe extern "C" fn lode_error_status(error: *const lode_error) -> lode_sta
     unsafe { ask(error, LODE_OK, |facts| facts.status as lode_status) }
 }
 
-/// What to do about the failure. A program that retries should look at this, not at the status.
+/// What to do about the failure. A program that retries checks this, not the status.
 ///
 /// @param error an error that a call gave. NULL: no error.
 /// @return LODE_ACTION_RETRY, LODE_ACTION_RESOLVE, LODE_ACTION_REBASE or LODE_ACTION_GIVE_UP;
@@ -149,8 +149,8 @@ pub unsafe extern "C" fn lode_error_action(error: *const lode_error) -> i32 {
     unsafe { ask(error, LODE_ACTION_NONE, |facts| facts.action as i32) }
 }
 
-/// What happened, to what, why, and what to do, for a person: one line of English. Its wording may change
-/// from version to version.
+/// What happened, to what, why, and what to do: one line of English, for people. Its wording may change from
+/// version to version.
 ///
 /// @param error an error that a call gave. NULL: no error.
 /// @return UTF-8, owned by the error, until lode_error_free; "" if `error` is NULL. Never NULL.

@@ -181,7 +181,7 @@ impl Call {
     }
 }
 
-/// Looks at an exclusive handle if nothing else is using it.
+/// Reads an exclusive handle's value if nothing else is using it.
 ///
 /// # Safety
 /// As [`held`].

@@ -70,8 +70,8 @@ fn absent(call: &Call, key: &str) -> Error {
     call.fault(Status::NotFound, format_args!("there is no object {key:?}")).with_path(key)
 }
 
-/// Writes an object, whole and durable when the call returns. It never replaces one that is there. What a
-/// dataset keeps under its directory is the library's: a key there may make the dataset unreadable.
+/// Writes an object, whole and durable when the call returns. It never replaces one that is there. Objects
+/// under a dataset's directory are the library's: another key there may make the dataset unreadable.
 ///
 /// @param store the store. Not NULL.
 /// @param key where: segments between '/', none of them empty, "." or ".."; NUL-terminated UTF-8, borrowed
@@ -179,7 +179,7 @@ pub unsafe extern "C" fn lode_store_read_at(
     }
 }
 
-/// Asks whether there is an object.
+/// Tells whether an object exists.
 ///
 /// @param store the store. Not NULL.
 /// @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
@@ -206,8 +206,8 @@ pub unsafe extern "C" fn lode_store_exists(
     }
 }
 
-/// Lists keys in bytewise order. Those that come or go meanwhile may be missed. A bounded number of keys is
-/// in memory: a long listing goes through the store several times.
+/// Lists keys in bytewise order. Keys that are added or removed during the listing may be missed. A bounded
+/// number of keys is in memory, so a long listing reads the store several times.
 ///
 /// @param store the store. Not NULL.
 /// @param prefix the folder whose keys are wanted, with or without a '/' at its end: "foo" has "foo/a/b", not
@@ -241,7 +241,7 @@ pub unsafe extern "C" fn lode_store_list(
     }
 }
 
-/// Removes an object; that there is none is fine. What a snapshot names must stay: removing it damages the
+/// Removes an object; one that does not exist is no failure. What a snapshot names must stay: removing it damages the
 /// dataset.
 ///
 /// @param store the store. Not NULL.
@@ -269,8 +269,8 @@ pub unsafe extern "C" fn lode_store_delete(
     }
 }
 
-/// Replaces an object's bytes if they are the expected ones, compared and replaced in one step: the way to
-/// change a small object that several write. A dataset's "latest" is the library's.
+/// Replaces an object's bytes if they are the expected ones, compared and replaced in one step: for small
+/// objects that have several writers. Never use it on a dataset's "latest", which is the library's.
 ///
 /// @param store the store. Not NULL.
 /// @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
@@ -281,7 +281,7 @@ pub unsafe extern "C" fn lode_store_delete(
 /// @param value_len how many bytes; 0 makes an empty object.
 /// @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_ERR_CONFLICT (it has something else), LODE_ERR_BUSY (somebody else holds its lock),
+/// @return LODE_OK; LODE_ERR_CONFLICT (it has something else), LODE_ERR_BUSY (another writer holds its lock),
 ///         LODE_ERR_COMMIT_UNKNOWN (the store cannot say; all other failures mean that nothing was changed),
 ///         LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
 ///         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_SPACE,
@@ -311,9 +311,10 @@ pub unsafe extern "C" fn lode_store_compare_and_swap(
     }
 }
 
-/// Tries every rule that a store must keep, for the author of one: an error names the first rule that is
-/// broken, what was expected and what was found. It writes some hundred kilobytes under a folder of its own
-/// below `prefix`, and removes them again. It cannot find what only a crash or a power cut shows.
+/// Checks a store against every rule that a store must keep, for authors of stores: an error names the first
+/// rule that is broken, what was expected and what was found. The check writes some hundred kilobytes under a
+/// folder of its own below `prefix`, and removes them again. It cannot find what only a crash or a power cut
+/// shows.
 ///
 /// @param store the store. Not NULL.
 /// @param prefix where to work; NUL-terminated UTF-8, borrowed for the call. "": at the root. Not NULL.

@@ -25,11 +25,11 @@ pub struct lode_call_options {
     pub cancel: *mut lode_cancel_token,
     /// Handed to `progress`.
     pub progress_ctx: *mut c_void,
-    /// Told again and again, also while the call waits, how many things it has met (keys, snapshots), how
-    /// many bytes it has read and how many it has written, as far as the call counts them; answer 0 to go on,
-    /// anything else to stop the call with LODE_ERR_ABORTED. Called on the calling thread; an iterator that
-    /// the call makes calls it, too, so it and `progress_ctx` must stay valid until the iterator is freed.
-    /// NULL: none.
+    /// Called repeatedly, also while the call waits, with the number of items that the call has processed
+    /// (keys, snapshots), of bytes read and of bytes written, as far as the call counts them. An answer of 0
+    /// goes on, any other stops the call with LODE_ERR_ABORTED. Called on the calling thread; an iterator
+    /// that the call makes calls it, too, so it and `progress_ctx` must stay valid until the iterator is
+    /// freed. NULL: none.
     pub progress:
         Option<unsafe extern "C" fn(ctx: *mut c_void, records: i64, bytes_in: i64, bytes_stored: i64) -> i32>,
 }

@@ -196,13 +196,13 @@ pub unsafe extern "C" fn lode_dataset_part_from_json(
     }
 }
 
-/// Commits parts as one new snapshot, in the order given: their records are read in that order. With expected
-/// parent, exactly-once key and all else that a commit has. The parts' files stay with any outcome, so
-/// that a commit that failed may be repeated; no part is committed twice.
+/// Commits parts as one new snapshot, in the order given: their records are read in that order. Expected
+/// parent, producer and the other options of a commit apply. The parts' files stay with any outcome, so that
+/// a commit that failed may be repeated; no part is committed twice.
 ///
-/// Each file is looked for (one request), and its size compared; with `verify_parts` its bytes are read and
-/// compared with its checksum. That no snapshot holds one of the parts already is found out by reading the
-/// manifests of the snapshots committed since the oldest part's writer was opened, each once a dataset
+/// The size of each file is checked (one request); with `verify_parts` its bytes are read and compared with
+/// its checksum. To find whether a snapshot holds one of the parts already, the call reads the manifests of
+/// the snapshots that were committed since the oldest part's writer was opened, each once for a dataset
 /// handle.
 ///
 /// @param dataset the dataset that they belong to. Not NULL.
@@ -246,8 +246,9 @@ pub unsafe extern "C" fn lode_dataset_commit_parts(
     }
 }
 
-/// Removes the files of a part that will not be committed. Those that are gone already are fine. A part that
-/// a commit in doubt may hold (LODE_ERR_COMMIT_UNKNOWN) is discarded only after that commit is resolved.
+/// Removes the files of a part that will not be committed. Files that do not exist any more are no failure. A
+/// part that a commit in doubt may hold (LODE_ERR_COMMIT_UNKNOWN) is discarded only after that commit is
+/// resolved.
 ///
 /// @param part the part; it stays valid until its free. Not NULL.
 /// @param call deadline, cancel token, progress. Borrowed for the call. NULL: no limits.

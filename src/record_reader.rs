@@ -340,9 +340,9 @@ pub unsafe extern "C" fn lode_dataset_open_record_reader_since(
     }
 }
 
-/// Tells where a reader has come to. lode_dataset_open_record_reader_since goes on there: with the record
-/// after the last one that was given, in the midst of a snapshot too. A consumer that stores the position
-/// together with what it made of the records takes each of them once.
+/// Gives the position that a reader has reached. lode_dataset_open_record_reader_since goes on from there,
+/// with the record after the last one that was given, also in the middle of a snapshot. A consumer that
+/// stores the position together with what it made of the records takes each of them once.
 ///
 /// @param reader the reader. Not NULL.
 /// @param position output: the position; NUL-terminated UTF-8 of at most 300 bytes, owned by the reader,
@@ -405,7 +405,7 @@ pub unsafe extern "C" fn lode_record_reader_next(
     }
 }
 
-/// Gives the next records, as many as are at hand: a batch may be shorter than `capacity` before the end.
+/// Gives the next records, as many as are ready: a batch may be shorter than `capacity` before the end.
 /// Records that come before a failure are given first.
 ///
 /// @param reader the reader. Not NULL.

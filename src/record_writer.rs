@@ -28,9 +28,8 @@ pub const LODE_BAD_RECORD_SKIP: i32 = 1;
 /// After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that
 /// failed the records are kept and the commit may be repeated; it first resolves its own unknown outcome. A
 /// failed append took nothing of its bad record: LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE and
-/// LODE_ERR_NO_SPACE leave the writer usable, any other failure stays. (Where the space shows to be too
-/// little only as a commit syncs the data, LODE_ERR_NO_SPACE loses them: the calls after it give
-/// LODE_ERR_STATE.)
+/// LODE_ERR_NO_SPACE leave the writer usable, any other failure stays. If the lack of space is reported only
+/// by the sync of a commit, LODE_ERR_NO_SPACE loses the data, and later calls give LODE_ERR_STATE.
 pub struct lode_record_writer {
     _opaque: [u8; 0],
 }
@@ -51,9 +50,10 @@ pub struct lode_record_writer_options {
     pub struct_size: usize,
     /// One of LODE_BAD_RECORD_*.
     pub bad_records: i32,
-    /// Whether full pieces of data begin their way to the disk as they are appended, so that the commit has
-    /// less to wait for. The append that completes a piece asks the system for it and does not wait, but
-    /// while the disk's queue is full the system may make it wait. 0: no, the commit does it all; 1: yes.
+    /// Whether the system begins to write full pieces of data to the disk as they are appended, so that the
+    /// commit has less to wait for. The append that completes a piece asks the system for it and does not
+    /// wait, but while the disk's queue is full the system may make it wait. 0: no, the commit does it all;
+    /// 1: yes.
     pub early_writeback: i32,
 }
 
@@ -114,15 +114,14 @@ pub unsafe extern "C" fn lode_record_writer_options_init(
     unsafe { init(options, struct_size) }
 }
 
-/// Begins a snapshot whose records will be pushed. Nothing is visible to anybody before the commit.
+/// Begins a snapshot whose records will be pushed. No reader sees anything of it before the commit.
 ///
 /// @param dataset the dataset; the writer keeps its own hold of it. Not NULL.
 /// @param options how the writer behaves. Borrowed for the call. NULL: the defaults.
 /// @param writer output: the writer, which the caller owns and frees with lode_record_writer_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_CODEC_REQUIRED,
-///         LODE_ERR_PARTITIONING_NOT_SUPPORTED, LODE_ERR_IO,
-///         LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+///         LODE_ERR_PARTITIONING_NOT_SUPPORTED, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -155,9 +154,10 @@ pub unsafe extern "C" fn lode_dataset_open_record_writer(
 /// @param unix_nanos where its time stands, in nanoseconds since the Unix epoch; borrowed for the call. NULL
 ///        (and, as in lode_record_writer_append_batch, the value LODE_NO_TIMESTAMP): the record has no time.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK: the record is in, or was skipped by the writer's option. LODE_ERR_INVALID_RECORD (see
-///         lode_error_offset), LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE: the writer stays usable, go on
-///         with the next record. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+/// @return LODE_OK: the writer holds the record, or has skipped it by its option. LODE_ERR_INVALID_RECORD
+///         (see lode_error_offset), LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE: the writer stays usable; go
+///         on with the next record. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE, LODE_ERR_IO,
+///         LODE_ERR_NO_MEMORY.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -189,11 +189,11 @@ pub unsafe extern "C" fn lode_record_writer_append(
 /// @param unix_nanos `count` times, in nanoseconds since the Unix epoch, LODE_NO_TIMESTAMP for none; borrowed
 ///        for the call. NULL: no record has a time.
 /// @param count how many records.
-/// @param taken output, also on failure: how many records were dealt with, those skipped by the writer's
-///        option included. If the call fails, record number `taken` is the bad one and those before it are
-///        in: go on at `taken` + 1. Not NULL.
+/// @param taken output, also on failure: how many records were processed, those skipped by the writer's
+///        option included. If the call fails, record number `taken` is the one that failed, and the writer
+///        holds those before it: go on at `taken` + 1. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK: all were dealt with; else as lode_record_writer_append.
+/// @return LODE_OK: all were processed; else as lode_record_writer_append.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -233,10 +233,10 @@ pub unsafe extern "C" fn lode_record_writer_append_batch(
 /// @param writer the writer. Not NULL.
 /// @param data the buffer; borrowed for the call. NULL only if `len` is 0.
 /// @param len its length in bytes.
-/// @param consumed output, also on failure: how many bytes of whole lines were dealt with. If the call fails,
-///        the bad line begins there and those before it are in. Not NULL.
+/// @param consumed output, also on failure: how many bytes of whole lines were processed. If the call fails,
+///        the line that failed begins there, and the writer holds those before it. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK: all whole lines were dealt with; else as lode_record_writer_append.
+/// @return LODE_OK: all whole lines were processed; else as lode_record_writer_append.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -273,7 +273,7 @@ unsafe fn ask(writer: *const lode_record_writer, what: impl FnOnce(&RecordWriter
     })
 }
 
-/// How many records are in. After a commit or an abort: how many were in then.
+/// How many records the writer holds. After a commit or an abort: how many it held then.
 ///
 /// @param writer the writer. NULL: see below.
 /// @return the number of records; -1 if another call is using the writer, or `writer` is NULL.
@@ -297,7 +297,7 @@ pub unsafe extern "C" fn lode_record_writer_skipped_count(writer: *const lode_re
     unsafe { ask(writer, RecordWriter::skipped) }
 }
 
-/// How many bytes the records that are in have, before compression. After a commit or an abort: how many they
+/// How many bytes the writer's records have, before compression. After a commit or an abort: how many they
 /// had then.
 ///
 /// @param writer the writer. NULL: see below.

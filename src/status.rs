@@ -18,14 +18,14 @@ pub const LODE_ALREADY_COMMITTED: i32 = 2;
 pub const LODE_COMMITTED_UNPUBLISHED: i32 = 3;
 /// Committed here, but a writer that ignores the commit slots (another library) was seen.
 pub const LODE_COMMITTED_BESIDE_FOREIGN: i32 = 4;
-/// There is no such thing, and that is an answer: no such producer, no position.
+/// What was asked for does not exist, which is an answer and not a failure: no such object or producer, no position.
 pub const LODE_NONE: i32 = 5;
-/// The commit in doubt did certainly not happen, and cannot any more.
+/// The commit in doubt did not happen, and never will.
 pub const LODE_NOT_COMMITTED: i32 = 6;
 
 /// A failure that this version has no name for.
 pub const LODE_ERR_UNKNOWN: i32 = -1;
-/// A bug in lode, caught at its border. The handles of the call can still be freed.
+/// A bug in lode, caught before it could reach the caller. The handles of the call can still be freed.
 pub const LODE_ERR_INTERNAL: i32 = -2;
 /// An argument is NULL, out of range or no valid UTF-8; the message names function and argument.
 pub const LODE_ERR_INVALID_ARGUMENT: i32 = -3;
@@ -57,7 +57,7 @@ pub const LODE_ERR_ACCESS_DENIED: i32 = -26;
 pub const LODE_ERR_NO_SNAPSHOTS: i32 = -30;
 /// No snapshot of the dataset has this id.
 pub const LODE_ERR_SNAPSHOT_NOT_FOUND: i32 = -31;
-/// A stored manifest is not one; the message names its field.
+/// A stored manifest is not valid; the message names the field.
 pub const LODE_ERR_MANIFEST_INVALID: i32 = -32;
 /// Stored bytes are not those that were written; the message names path, expected and found.
 pub const LODE_ERR_CORRUPT: i32 = -33;
@@ -81,7 +81,8 @@ pub const LODE_ERR_METADATA_RESERVED: i32 = -52;
 pub const LODE_ERR_CODEC_REQUIRED: i32 = -60;
 /// The dataset's codec cannot write a stream in one pass. Those of this version all can.
 pub const LODE_ERR_CODEC_NOT_STREAMABLE: i32 = -61;
-/// The dataset's layout is partitioned, and a stream in one pass cannot be.
+/// The dataset's layout is partitioned, and records that come one after another are not put into partitions
+/// unless `partition_streaming` is set.
 pub const LODE_ERR_PARTITIONING_NOT_SUPPORTED: i32 = -62;
 /// The codec (or the reading of JSON lines as columns) needs a schema, and the dataset was opened without one.
 pub const LODE_ERR_SCHEMA_REQUIRED: i32 = -63;

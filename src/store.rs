@@ -28,9 +28,9 @@ impl Handle for lode_store {
 
 impl Shared for lode_store {}
 
-/// Of a log line: something that an operator should look at.
+/// Level of a log message: an operator should check this.
 pub const LODE_LOG_WARNING: i32 = 1;
-/// Of a log line: worth knowing.
+/// Level of a log message: information.
 pub const LODE_LOG_INFO: i32 = 2;
 
 /// How to open a store. All zero but `struct_size`: no log.
@@ -41,10 +41,9 @@ pub struct lode_store_options {
     pub struct_size: usize,
     /// Handed to `log` and `log_release`. Borrowed until `log_release`.
     pub log_ctx: *mut c_void,
-    /// Told what is worth knowing but fails no call: `level` is one of LODE_LOG_*; `message` is
-    /// UTF-8, borrowed for the callback. Called on the thread whose call it is about, so on several at once
-    /// if threads share the store. It may use any handle but those of the call that it is about. NULL: no
-    /// log.
+    /// Receives messages about what fails no call: `level` is one of LODE_LOG_*; `message` is UTF-8, borrowed
+    /// for the callback. Called on the thread whose call it is about, so on several at once if threads share
+    /// the store. It may use any handle but those of the call that it is about. NULL: no log.
     pub log: Option<unsafe extern "C" fn(ctx: *mut c_void, level: i32, message: *const c_char)>,
     /// Called exactly once when `log` will not be called any more: on the thread that frees the last handle
     /// of the store (datasets, writers, readers and iterators count), or before an open that fails returns,
@@ -129,7 +128,7 @@ pub unsafe extern "C" fn lode_store_options_init(options: *mut lode_store_option
 /// one directory at once.
 ///
 /// @param root the directory, which must exist; NUL-terminated UTF-8, borrowed for the call. A relative path
-///        is taken from the working directory of now. Not NULL.
+///        is relative to the working directory at the time of the call. Not NULL.
 /// @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
 /// @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
@@ -158,8 +157,8 @@ pub unsafe extern "C" fn lode_store_open_filesystem(
     }
 }
 
-/// Makes a store in this process's memory, empty at first and gone with its last handle: for tests, and for
-/// data that need not last.
+/// Makes an empty store in this process's memory, which ends with its last handle: for tests, and for data
+/// that need not last.
 ///
 /// @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
 /// @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.

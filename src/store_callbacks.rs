@@ -17,8 +17,8 @@ use lode_core::error::{Result, Status};
 use lode_core::process::Process;
 use lode_core::store::Store;
 
-/// Of a store of callbacks: never call two of them at once. Without it, threads that share the store call
-/// them at the same time.
+/// Flag of a store of callbacks: the library never calls two of them at once. Without it, threads that share
+/// the store call them concurrently.
 pub const LODE_STORE_SERIAL: u32 = 1;
 
 /// Takes the text that a callback has to say about its failure. It lives for the callback alone.
@@ -70,8 +70,8 @@ impl Exclusive for lode_key_sink {}
 /// afterwards. The callbacks come on the threads whose calls need them, on several at once unless `flags` say
 /// LODE_STORE_SERIAL. Every call that reaches the store may fail with LODE_ERR_STORE, besides what its own
 /// comment lists. A callback may use any handle but those over its own store: such a call fails with
-/// LODE_ERR_STATE. It must not throw, nor jump out. Between two callbacks a call looks at its deadline and
-/// its cancel token; a callback that runs is waited for.
+/// LODE_ERR_STATE. It must not throw or longjmp out of itself. Between two callbacks a call checks its
+/// deadline and its cancel token; it does not interrupt a callback.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct lode_store_callbacks {
@@ -354,7 +354,7 @@ impl Staged for CallersUpload {
 /// How long a callback's text may be; what is longer is cut.
 const LONGEST_TEXT: usize = 4096;
 
-/// Says in words what a callback fails with. The last text counts.
+/// Sets the text of a callback's failure. A later text replaces an earlier one.
 ///
 /// @param error what the callback was given. NULL: nothing happens.
 /// @param message the text, one line; NUL-terminated UTF-8, copied; what is longer than 4,096 bytes is cut.

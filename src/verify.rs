@@ -33,7 +33,7 @@ pub const LODE_FINDING_SLOT_INVALID: i32 = 2;
 pub const LODE_FINDING_SLOT_OFF_PATH: i32 = 3;
 /// A manifest that must be there is missing.
 pub const LODE_FINDING_MANIFEST_MISSING: i32 = 4;
-/// A manifest is not one; the message names the field.
+/// A manifest is not valid; the message names the field.
 pub const LODE_FINDING_MANIFEST_INVALID: i32 = 5;
 /// A manifest is not the one that its commit slot decided.
 pub const LODE_FINDING_MANIFEST_DIFFERS: i32 = 6;
@@ -127,8 +127,8 @@ impl Call {
 
 /// Checks a whole dataset against what the format promises, the oldest snapshot first: that its history is
 /// one unbroken chain, and, as `level` says, that its data files are there, are what was written, and hold
-/// their records. Nothing is repaired, nothing is written. Writers may be at work meanwhile. Memory grows
-/// with the number of snapshots, by some 100 bytes each.
+/// their records. Nothing is repaired or written. Writers may be at work at the same time. Memory grows with
+/// the number of snapshots, by some 100 bytes each.
 ///
 /// A snapshot that is decided and not published yet, because its writer died or is at work, is no finding.
 /// What the Go library has committed since the last commit of this library is checked, too.
@@ -146,11 +146,10 @@ impl Call {
 /// @param findings output: how many things are wrong; written on success, and with LODE_ERR_CORRUPT. NULL:
 ///        not wanted.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK: nothing is wrong; LODE_ERR_CORRUPT: something is (the message and the path are those of
-///        the
-///         first finding); LODE_ERR_NO_SNAPSHOTS: there is no such dataset; LODE_ERR_INVALID_ARGUMENT,
-///         LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
-///         LODE_ERR_ABORTED, LODE_ERR_IO (a failure that concerns no single object), LODE_ERR_NO_MEMORY.
+/// @return LODE_OK: nothing is wrong; LODE_ERR_CORRUPT: something is (message and path are those of the first
+///        finding); LODE_ERR_NO_SNAPSHOTS: there is no such dataset; LODE_ERR_INVALID_ARGUMENT,
+///        LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+///        LODE_ERR_ABORTED, LODE_ERR_IO (a failure that concerns no single object), LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

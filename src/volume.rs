@@ -114,8 +114,7 @@ pub unsafe extern "C" fn lode_volume_options_init(options: *mut lode_volume_opti
 /// @param volume output: the volume, which the caller owns and frees with lode_volume_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value),
-///        LODE_ERR_UNSUPPORTED,
-///         LODE_ERR_NO_MEMORY.
+///         LODE_ERR_UNSUPPORTED, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -152,9 +151,9 @@ pub unsafe extern "C" fn lode_volume_free(volume: *mut lode_volume) {
     unsafe { handle::free(volume) }
 }
 
-/// Commits staged blocks, and all that the volume has, as one snapshot. Writers of ranges that do not overlap
-/// all get in, each on top of the other. Blocks that the head has already are left out; if it has all of
-/// them, nothing is written and the call returns LODE_ALREADY_COMMITTED, so that a commit may be repeated
+/// Commits staged blocks, and all that the volume has, as one snapshot. Commits of ranges that do not overlap
+/// all succeed, each building on the one before. Blocks that the head has already are left out; if it has all
+/// of them, nothing is written and the call returns LODE_ALREADY_COMMITTED, so that a commit may be repeated
 /// after a crash. Blocks of another process are read whole before, and compared with their length and
 /// checksum.
 ///

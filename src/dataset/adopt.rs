@@ -1,4 +1,4 @@
-//! The exit of LODE_ERR_NEEDS_REPAIR for C.
+//! The way out of LODE_ERR_NEEDS_REPAIR for C.
 
 use std::ffi::c_char;
 
@@ -9,13 +9,13 @@ use crate::options::lode_call_options;
 use crate::snapshot::lode_snapshot;
 use crate::status::lode_status;
 
-/// Makes a snapshot the head of its dataset: the exit of LODE_ERR_NEEDS_REPAIR, whose message names the heads
-/// to choose from. The snapshot's ancestors stay with it; snapshots that are none of them can still be read
-/// by their ids, but nothing is built on them any more. What writers of this library have committed stays: if
-/// they have gone on from another snapshot, only the newest of theirs can be chosen, and the error names it.
-/// The pointer "latest" is set to the choice, regardless of what it named; or, where a snapshot that does not
-/// stay sorts above it, to a new one that repeats the choice and sorts above all. No writer of the Go library
-/// may be at work. The call may be repeated.
+/// Makes a snapshot the head of its dataset: the way out of LODE_ERR_NEEDS_REPAIR, whose message names the
+/// heads to choose from. The snapshot's ancestors stay with it; snapshots that are none of them can still be
+/// read by their ids, but nothing is built on them any more. What writers of this library have committed
+/// stays: if they have gone on from another snapshot, only the newest of theirs can be chosen, and the error
+/// names it. The pointer "latest" is set to the choice, regardless of what it named; or, where a snapshot
+/// that does not stay sorts above it, to a new one that repeats the choice and sorts above all. No writer of
+/// the Go library may be at work. The call may be repeated.
 ///
 /// @param dataset the dataset. Not NULL.
 /// @param snapshot_id the snapshot to be the head; NUL-terminated UTF-8, borrowed for the call. Not NULL.

@@ -11,9 +11,9 @@ use crate::options::lode_call_options;
 use crate::snapshot::lode_snapshot;
 use crate::status::{LODE_NONE, LODE_OK, lode_status};
 
-/// Finds the newest snapshot if it tells of this producer, as a producer asks after a restart;
-/// lode_snapshot_find_producer then gives the sequence and the position to go on from. Commits that are
-/// decided but not published yet count, and what is given is durable.
+/// Finds the newest snapshot, if its manifest lists this producer: what a producer asks after a restart.
+/// lode_snapshot_find_producer then gives the sequence and the position to go on from. A commit that is
+/// decided but not published yet counts, and the answer is durable.
 ///
 /// @param dataset the dataset. Not NULL.
 /// @param producer_id the producer, not empty; NUL-terminated UTF-8, borrowed for the call. Not NULL.
@@ -21,10 +21,9 @@ use crate::status::{LODE_NONE, LODE_OK, lode_status};
 /// @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free; NULL with
 ///        LODE_NONE. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_NONE (nothing is remembered of this producer: it has committed nothing, or more than
-///         1,024 others have committed since); LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
-///         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
-///         LODE_ERR_NO_MEMORY.
+/// @return LODE_OK; LODE_NONE (the producer is not listed: it has committed nothing, or more than 1,024
+///         others have committed since); LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE,
+///         LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -49,8 +48,8 @@ pub unsafe extern "C" fn lode_dataset_find_producer(
 /// @param position output: the position that came with it, NUL-terminated UTF-8, owned by the snapshot, until
 ///        lode_snapshot_free; NULL with LODE_NONE. NULL: not wanted.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_NONE (nothing is remembered of this producer); LODE_ERR_INVALID_ARGUMENT,
-///         LODE_ERR_CORRUPT (the manifest's map of producers is none), LODE_ERR_NO_MEMORY.
+/// @return LODE_OK; LODE_NONE (the producer is not listed); LODE_ERR_INVALID_ARGUMENT, LODE_ERR_CORRUPT (the
+///         manifest's map of producers is not valid), LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -63,8 +63,7 @@ pub unsafe extern "C" fn lode_snapshot_block_length(snapshot: *const lode_snapsh
 /// @param snapshot the snapshot. NULL: see below.
 /// @param index which block, from 0.
 /// @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range,
-///        `snapshot` is NULL, or
-///         there is no memory for it.
+///         `snapshot` is NULL, or there is no memory for it.
 ///
 /// Cannot fail. Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -81,8 +80,7 @@ pub unsafe extern "C" fn lode_snapshot_block_path(
 /// @param snapshot the snapshot. NULL: see below.
 /// @param index which block, from 0.
 /// @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the store has no such place,
-///        `index` is out of
-///         range, `snapshot` is NULL, or there is no memory for it.
+///         `index` is out of range, `snapshot` is NULL, or there is no memory for it.
 ///
 /// Cannot fail. Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -99,8 +97,7 @@ pub unsafe extern "C" fn lode_snapshot_block_location(
 /// @param snapshot the snapshot. NULL: see below.
 /// @param index which block, from 0.
 /// @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if there is none, `index` is out of
-///        range,
-///         `snapshot` is NULL, or there is no memory for it.
+///         range, `snapshot` is NULL, or there is no memory for it.
 ///
 /// Cannot fail. Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

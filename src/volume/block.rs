@@ -43,8 +43,8 @@ fn give_block(block: VolumeBlock, out: &Out<*mut lode_volume_block>) -> Result<(
 }
 
 /// Stages bytes in memory as a block: durable when the call returns, and invisible until lode_volume_commit
-/// names it. Any number of threads and processes stage at once. Where the range was staged before with the
-/// same bytes, that object is taken over.
+/// names it. Any number of threads and processes stage at once. If the range was staged before with the same
+/// bytes, that object is used.
 ///
 /// @param volume the volume. Not NULL.
 /// @param offset where the block begins, in bytes.
@@ -129,16 +129,15 @@ pub unsafe extern "C" fn lode_volume_stage_stream_at(
     }
 }
 
-/// Makes a block of what lode_volume_block_json told in another process, or before a restart. Does no I/O:
-/// the block is read and compared before it is committed.
+/// Makes a block from the JSON that lode_volume_block_json gave in another process, or before a restart. Does
+/// no I/O: the block is read and compared before it is committed.
 ///
 /// @param volume the volume. Not NULL.
 /// @param json the text; NUL-terminated UTF-8, borrowed for the call. Not NULL.
 /// @param block output: the block, which the caller owns and frees with lode_volume_block_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (it is no such text, or leaves the address space),
-///        LODE_ERR_INVALID_PATH
-///         (its path is not that of its range in this volume), LODE_ERR_NO_MEMORY.
+///         LODE_ERR_INVALID_PATH (its path is not that of its range in this volume), LODE_ERR_NO_MEMORY.
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]

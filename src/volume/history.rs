@@ -126,7 +126,7 @@ pub unsafe extern "C" fn lode_volume_resolve_commit(
     }
 }
 
-/// Makes a snapshot the head of its volume: the exit of LODE_ERR_NEEDS_REPAIR, as lode_dataset_adopt.
+/// Makes a snapshot the head of its volume: the way out of LODE_ERR_NEEDS_REPAIR, as lode_dataset_adopt.
 ///
 /// @param volume the volume. Not NULL.
 /// @param snapshot_id the snapshot to be the head; NUL-terminated UTF-8, borrowed for the call. Not NULL.
@@ -149,7 +149,7 @@ pub unsafe extern "C" fn lode_volume_adopt(
     unsafe { history::adopt("lode_volume_adopt", volume, snapshot_id, call, snapshot, error) }
 }
 
-/// Finds the newest snapshot of a volume that tells of a producer: as lode_dataset_find_producer.
+/// Finds the newest snapshot of a volume, if its manifest lists a producer: as lode_dataset_find_producer.
 ///
 /// @param volume the volume. Not NULL.
 /// @param producer_id the producer; NUL-terminated UTF-8, borrowed for the call. Not NULL.
@@ -213,8 +213,8 @@ pub unsafe extern "C" fn lode_volume_verify_history(
 /// lode_dataset_collect.
 ///
 /// @param volume the volume. Not NULL.
-/// @param options how old something must be, and whether this is only a rehearsal. Borrowed for the call.
-///        NULL: the defaults.
+/// @param options how old an object must be, and whether this is only a dry run. Borrowed for the call. NULL:
+///        the defaults.
 /// @param removed as for lode_dataset_collect. NULL: only the counts are wanted.
 /// @param ctx handed to `removed`.
 /// @param call deadline, cancel token and progress. Borrowed for the call. NULL: the defaults.

@@ -140,11 +140,14 @@ static void refused_lines(void)
             static const lode_status expected[] = {LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE,
                                                    LODE_ERR_RECORD_TOO_LARGE};
             static const int64_t numbers[] = {1, 2, 3};
+            static const char *const places[] = {"line 2 (byte 3 of the input): ", "line 4 (byte 10 of the input): ",
+                                                 "line 6 (byte 600003 of the input): "};
             for (size_t at = 0; at < 3; at++) {
                 lode_error *error = NULL;
                 lode_status status = lode_record_writer_append_from_fd(writer, fd, NULL, &error);
                 CHECK(status == expected[at], "line %zu gave %s", at, lode_status_name(status));
                 CHECK(lode_error_record(error) == numbers[at], "record %" PRId64, lode_error_record(error));
+                CHECK(strstr(lode_error_message(error), places[at]) != NULL, "%s", lode_error_message(error));
                 lode_error_free(error);
             }
         }

@@ -236,7 +236,7 @@ impl Context {
         self.check(doing)
     }
 
-    /// Sleeps, but not past the deadline, and looks at the cancel token, and tells of progress, every few
+    /// Sleeps, but not past the deadline, and checks the cancel token, and reports progress, every few
     /// milliseconds.
     ///
     /// # Errors

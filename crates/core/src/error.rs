@@ -85,7 +85,7 @@ statuses! {
     Iterator = -41, "ITERATOR", Retry;
     /// The caller's iterator answered what its contract does not allow.
     IteratorContract = -42, "ITERATOR_CONTRACT", GiveUp;
-    /// There is no metadata; an empty object will do.
+    /// There is no metadata; an empty object is enough.
     MetadataRequired = -50, "METADATA_REQUIRED", GiveUp;
     /// The metadata is not one JSON object, nests too deep, or holds what readers would not agree on.
     MetadataInvalid = -51, "METADATA_INVALID", GiveUp;
@@ -331,7 +331,7 @@ impl Error {
         self.0.action
     }
 
-    /// What happened, to what, and why, for a person.
+    /// What happened, to what, and why, as text for people.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message

@@ -2,8 +2,8 @@
 //! allowed, what form an id has, and how ours are made.
 //!
 //! Bytewise order of snapshot ids is history order, so ours begin with the time, at a fixed width, and an id
-//! of the Go library (the bare 19 digits) sorts below every id of ours with the same or a later time. All but
-//! `now` and the two `fresh_*` functions are pure: the commit protocol is told time and randomness.
+//! of the Go library (the bare 19 digits) sorts below every id of this library with the same or a later time.
+//! All but `now` and the two `fresh_*` functions are pure: the commit protocol is told time and randomness.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -67,12 +67,12 @@ round_trip() {
 tool_failures() {
     local store=$TMPDIR/failures bad=$TMPDIR/bad.jsonl long=$TMPDIR/long.jsonl
     printf '{"a":1}\n\n{"a":2}\n\n{"a":x}\n{"a":3}\n' > "$bad"
-    refuses 1 "$bad:5 (byte 23 of the input)" "$BIN/ingest" "$store" bad "$bad" || return 1
+    refuses 1 "$bad: line 5 (byte 23 of the input)" "$BIN/ingest" "$store" bad "$bad" || return 1
     refuses 1 LODE_ERR_NO_SNAPSHOTS "$BIN/cat" "$store" bad || return 1
     head -c 11000000 /dev/zero | tr '\0' ' ' | sed 's/^ /"/; s/ $/"/' > "$long"
     refuses 1 LODE_ERR_RECORD_TOO_LARGE "$BIN/ingest" "$store" bad "$long" || return 1
     head -c 20000000 /dev/zero | tr '\0' ' ' | sed 's/^ /"/; s/ $/"/' > "$long"
-    refuses 1 "$long:1" "$BIN/ingest" "$store" bad "$long" || return 1
+    refuses 1 "$long: line 1 " "$BIN/ingest" "$store" bad "$long" || return 1
     refuses 1 "no-such-file" "$BIN/ingest" "$store" bad no-such-file || return 1
     refuses 1 "cannot make the directory" "$BIN/ingest" "$bad/below" bad "$bad" || return 1
     refuses 1 LODE_ERR_INVALID_ARGUMENT "$BIN/ingest" "$store" a/b "$bad" || return 1

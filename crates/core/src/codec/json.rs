@@ -37,7 +37,7 @@ pub const MAX_DEPTH: usize = 10_000;
 /// Levels of nesting that one word of the stack holds.
 const LEVELS_PER_WORD: usize = u64::BITS as usize;
 
-/// What a valid document looks like.
+/// What the check finds of a valid document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Document {
     /// Whether it holds line breaks between tokens (a valid document holds none inside one).
@@ -50,7 +50,7 @@ pub struct Fault {
     /// Where, in bytes from the beginning of the document: the first byte that no valid document could have
     /// there; the document's length where it ends early; a number's first byte where its value is at fault.
     pub offset: usize,
-    /// What, for a person.
+    /// What, as text for people.
     pub reason: &'static str,
 }
 
@@ -117,8 +117,8 @@ impl Checker {
     }
 
     /// The length of the JSON document that `bytes` begin with, if it has no line break in it or before it,
-    /// and one (`\n` or `\r\n`) follows it at once; `None` does not tell what else there is. It looks no
-    /// further than the first line.
+    /// and one (`\n` or `\r\n`) follows it at once; `None` says nothing about the bytes. Nothing beyond the
+    /// first line is read.
     #[inline(always)]
     pub fn check_line(&mut self, bytes: &[u8]) -> Option<usize> {
         let found = self.document(bytes, true).ok()?;

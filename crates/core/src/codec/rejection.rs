@@ -23,7 +23,7 @@ pub enum Rejection {
     Failed {
         /// Why, as a status.
         status: Status,
-        /// Why, for a person.
+        /// Why, as text for people.
         message: String,
     },
     /// There is no memory for it.

@@ -24,7 +24,7 @@ pub struct Target<'a> {
     pub total_length: Option<u64>,
     /// The current Unix time in nanoseconds.
     pub clock: fn() -> i64,
-    /// What was seen to stand still, on stores without a clock.
+    /// What was seen unchanged, on stores without a clock.
     pub sightings: &'a Sightings,
 }
 

@@ -88,7 +88,7 @@ impl CompressStream {
         }
     }
 
-    /// The most that comes of so many bytes.
+    /// The greatest length that this number of bytes can be compressed to.
     #[must_use]
     pub fn most(&self, bytes: usize) -> usize {
         match self.state {

@@ -173,7 +173,7 @@ impl FileReader {
     }
 }
 
-/// A buffer of so many bytes, all zero.
+/// A buffer of this number of bytes, all zero.
 pub(crate) fn buffer(bytes: usize) -> Result<Vec<u8>> {
     let mut buffer = Vec::new();
     buffer

@@ -19,6 +19,9 @@ pub(super) struct Pending {
     room: Vec<u8>,
     start: usize,
     end: usize,
+    /// Where `start` is in what the descriptor has given: the line breaks, and the bytes, before it.
+    lines: u64,
+    offset: u64,
     /// The rest of a line that was refused is still to come, and is no record.
     is_skipping: bool,
     /// The descriptor is at its end.
@@ -30,15 +33,28 @@ impl Pending {
         &self.room[self.start..self.end]
     }
 
+    /// Steps over bytes that have gone in, or are left out.
+    fn consume(&mut self, count: usize) {
+        self.lines += memchr::memchr_iter(b'\n', &self.bytes()[..count]).count() as u64;
+        self.offset += count as u64;
+        self.start += count;
+    }
+
     /// Leaves out what is there of a line, and all that comes of it.
     fn skip_line(&mut self) {
         match memchr::memchr(b'\n', self.bytes()) {
-            Some(at) => self.start += at + 1,
+            Some(at) => self.consume(at + 1),
             None => {
-                self.start = self.end;
+                self.consume(self.bytes().len());
                 self.is_skipping = true;
             }
         }
+    }
+
+    /// The refusal of the line that is at `start`: the caller knows the input by its lines, not by records.
+    fn refused(&self, error: Error) -> Error {
+        let within = error.offset().unwrap_or(0);
+        error.context(format_args!("line {} (byte {} of the input)", self.lines + 1, self.offset + within))
     }
 
     /// Reads the next piece behind what is there.
@@ -66,7 +82,7 @@ impl RecordWriter {
     /// are skipped, and the last line needs no break. The descriptor may be one that does not block.
     ///
     /// What was read and has not gone in is kept by the writer: after a failure the same call goes on where
-    /// it was, a refused line left out.
+    /// it was, a refused line left out, which the message names by its number in what the descriptor gave.
     ///
     /// # Errors
     /// As [`RecordWriter::append`]; `Deadline`, `Cancelled`, `Aborted`; `Io` if the descriptor cannot be
@@ -76,7 +92,8 @@ impl RecordWriter {
         let mut pending = std::mem::take(&mut self.pending);
         let outcome = self.append_pending(&mut pending, fd, &context);
         if outcome.is_ok() {
-            pending.is_ended = false;
+            // The next descriptor's lines are counted anew.
+            (pending.is_ended, pending.lines, pending.offset) = (false, 0, 0);
         }
         self.pending = pending;
         outcome
@@ -90,9 +107,10 @@ impl RecordWriter {
                 pending.skip_line();
             }
             let (consumed, outcome) = self.append_lines(pending.bytes());
-            pending.start += consumed;
-            if let Err(error) = outcome {
+            pending.consume(consumed);
+            if let Err(mut error) = outcome {
                 if is_refused(&error) {
+                    error = pending.refused(error);
                     pending.skip_line();
                 }
                 return Err(error);
@@ -100,21 +118,22 @@ impl RecordWriter {
             let rest = pending.bytes();
             if pending.is_ended {
                 if !rest.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
-                    && let Err(error) = self.append(rest, None)
+                    && let Err(mut error) = self.append(rest, None)
                 {
                     if is_refused(&error) {
-                        pending.start = pending.end;
+                        error = pending.refused(error);
+                        pending.consume(pending.bytes().len());
                     }
                     return Err(error);
                 }
-                pending.start = pending.end;
+                pending.consume(rest.len());
                 return Ok(());
             }
             // A line over the limit is refused before all of it is in memory.
             if rest.len() as u64 > self.max_record_bytes() {
-                let refused = self.append(rest, None);
+                let outcome = self.append(rest, None).map_err(|error| pending.refused(error));
                 pending.skip_line();
-                refused?;
+                outcome?;
                 continue;
             }
             pending.fill(fd, context).map_err(|error| self.named(error))?;

@@ -159,7 +159,7 @@ struct Inner {
     boot_time: fn() -> Duration,
     /// What this handle has read of which snapshots hold which parts.
     committed: Mutex<CommittedParts>,
-    /// What this handle has seen to stand still.
+    /// What this handle has seen unchanged.
     sightings: Sightings,
     /// Of a volume: how long it is, if that was said.
     total_length: Option<u64>,

@@ -20,7 +20,7 @@ use crate::error::{Error, Result, Status};
 /// How many partitions have an open file unless the dataset says otherwise.
 pub(super) const OPEN_DEFAULT: u32 = 64;
 
-/// The files of the partitions on their way.
+/// The files of the partitions that are being written.
 pub(super) struct PartitionStream {
     dataset: Dataset,
     /// The id that all files lie under.

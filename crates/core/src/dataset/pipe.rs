@@ -37,7 +37,7 @@ const PARALLEL_PIECE: usize = 4 << 20;
 /// Room for the record with which the gathered bytes become enough; a longer one widens the buffer.
 const SLACK: usize = CHUNK / 4;
 
-/// Records, or the bytes of a blob, on their way into one data file.
+/// Records, or the bytes of a blob, that are being written into one data file.
 pub(super) struct Pipe {
     /// The id that the file lies under.
     home: Dated,

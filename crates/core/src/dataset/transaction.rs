@@ -99,7 +99,7 @@ impl Source for Staged {
     }
 }
 
-/// Data files on their way into one snapshot. Dropped before its commit, it removes them, unless a commit
+/// Data files that are to become one snapshot. Dropped before its commit, it removes them, unless a commit
 /// that may have happened needs them.
 pub(super) struct Transaction {
     dataset: Dataset,

@@ -9,7 +9,7 @@ use crate::manifest::Manifest;
 use crate::manifest::producers;
 use crate::store::pages::{Order, Pages, ROOM};
 
-/// How often a manifest is looked for that the pointer names.
+/// How often a manifest that the pointer names is read, before it counts as missing.
 const TRIES: u32 = 4;
 
 const FINDING_HEAD: &str = "reading the latest snapshot";

@@ -94,7 +94,7 @@ fn known<T>(what: &str, name: &str, found: Option<T>) -> Result<T> {
 }
 
 impl FileRef {
-    /// A data file under this key, so many bytes long, without checksum and statistics.
+    /// A data file under this key and of this length in bytes, without checksum and statistics.
     #[must_use]
     pub fn new(path: impl Into<String>, size_bytes: u64) -> FileRef {
         FileRef { path: path.into(), size_bytes, checksum: None, stats: None }

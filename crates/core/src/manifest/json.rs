@@ -131,7 +131,7 @@ impl Formatter for GoFormatter {
     }
 }
 
-/// JSON text that is put out as it is, but for its white space.
+/// JSON text that is written as it is, but for its white space.
 pub(crate) struct Raw<'a>(pub(crate) &'a str);
 
 impl Serialize for Raw<'_> {
@@ -166,7 +166,7 @@ fn end_of_string(json: &[u8], start: usize) -> usize {
     at + 1
 }
 
-/// Writes valid JSON with other white space: none, or, inside of so many containers, as Go indents it.
+/// Writes valid JSON with other white space: none, or, inside of a number of containers, as Go indents it.
 fn reformat<W: ?Sized + Write>(json: &str, depth: Option<usize>, out: &mut W) -> io::Result<()> {
     let (bytes, mut at) = (json.as_bytes(), 0);
     let (indented, mut depth) = (depth.is_some(), depth.unwrap_or(0));

@@ -6,7 +6,7 @@ use crate::context::{CallOptions, Context};
 use crate::error::{Error, Result, Status};
 use crate::iter::{Keys, Steps};
 
-/// How many bytes go between two looks at the deadline.
+/// How many bytes are read or written between two checks of the deadline.
 const PIECE: usize = 1 << 20;
 
 /// How many bytes the keys of a listing may take.
@@ -48,7 +48,7 @@ impl Store {
         let size = object.size();
         if size <= PIECE as u64 {
             drop(object);
-            // Small enough for one look, which a concurrent swap cannot come between.
+            // Small enough for one read, so that no concurrent swap comes between.
             return self.backend().get(&context, key, u64::MAX);
         }
         let no_memory =

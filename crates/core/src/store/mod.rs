@@ -82,7 +82,7 @@ pub enum LockWait {
 }
 
 impl LockWait {
-    /// Whether the wait goes on after so many tries within this context.
+    /// Whether the wait goes on after this number of tries within this context.
     #[must_use]
     pub fn allows(self, context: &Context, tries: u32) -> bool {
         (self == LockWait::Deadline && context.has_deadline()) || tries < context.retry().attempts
@@ -459,7 +459,7 @@ pub trait Backend: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum LogLevel {
-    /// Something to look at.
+    /// An operator should check this.
     Warning = 1,
     /// Worth knowing.
     Info = 2,

@@ -75,7 +75,7 @@ impl Pages {
         Ok(next)
     }
 
-    /// Lists the next names, if there may be any and none is at hand.
+    /// Lists the next names, if there may be any and all that were listed are used up.
     ///
     /// # Errors
     /// Those of [`Pages::next`].

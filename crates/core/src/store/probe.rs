@@ -203,7 +203,7 @@ mod tests {
         Overwrites,
         Swaps,
         Forgets,
-        /// It answers so many conditional puts with "unknown".
+        /// It answers this number of conditional puts with "unknown".
         Unclear(u32),
     }
 

@@ -17,9 +17,9 @@ use crate::options::CommitOptions;
 
 impl Volume {
     /// Commits these blocks, and all that the volume has, as one snapshot. Writers of ranges that do not
-    /// overlap all get in, each on top of the other. Blocks that the head has already are left out; if it has
-    /// all of them, nothing is written and the outcome is [`Outcome::AlreadyCommitted`], so that a commit may
-    /// be repeated after a crash.
+    /// overlap all succeed, each building on the one before. Blocks that the head has already are left out;
+    /// if it has all of them, nothing is written and the outcome is [`Outcome::AlreadyCommitted`], so that a
+    /// commit may be repeated after a crash.
     ///
     /// Blocks of another process are read whole before, and compared with their length and checksum.
     ///

@@ -236,7 +236,8 @@ impl Blocks<'_> {
         Ok(())
     }
 
-    /// The manifest of this snapshot: the one that the handle knows, the decision in hand, or what is stored.
+    /// The manifest of this snapshot: the one that the handle knows, the decision that was read, or what is
+    /// stored.
     fn parent(&self, history: History<'_>, id: &Id, seen: Option<&Decision>) -> Result<Manifest> {
         if let Some(known) = self.volume.known_head(id) {
             return Ok(known.manifest().clone());

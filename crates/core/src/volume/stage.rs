@@ -84,7 +84,7 @@ impl Volume {
     }
 }
 
-/// One block on its way.
+/// One block that is being staged.
 struct Staging<'a> {
     volume: &'a Volume,
     offset: u64,

@@ -1,9 +1,9 @@
 //! Sixteen bytes, compared together.
 //!
 //! On x86-64 this is done by SSE2, which every such processor has: a comparison makes each byte all ones or
-//! all zeros, and one more instruction gathers a bit of each; so simdjson looks at JSON (Langdale and Lemire,
-//! "Parsing Gigabytes of JSON per Second", The VLDB Journal, 2019). Elsewhere the same questions are answered
-//! by arithmetic on words of eight bytes.
+//! all zeros, and one more instruction gathers a bit of each; simdjson reads JSON this way (Langdale and
+//! Lemire, "Parsing Gigabytes of JSON per Second", The VLDB Journal, 2019). Elsewhere the same questions are
+//! answered by arithmetic on words of eight bytes.
 
 #[cfg(any(test, not(all(target_arch = "x86_64", target_feature = "sse2"))))]
 mod portable;

@@ -1,4 +1,4 @@
-//! What can be wrong with a document, in words, and where: the cold side of the check.
+//! What can be wrong with a document, as text, and where: the cold path of the check.
 
 use super::Fault;
 
@@ -51,7 +51,7 @@ pub(super) fn after_document(bytes: &[u8], offset: usize) -> Fault {
     Fault { offset, reason: if begins_value { SECOND_DOCUMENT } else { AFTER_DOCUMENT } }
 }
 
-/// The fault to report: invalid UTF-8 before `fault`, if there is any, was not looked for yet.
+/// The fault to report: invalid UTF-8 before `fault`, if there is any, was not checked for yet.
 #[cold]
 #[inline(never)]
 pub(super) fn earliest(bytes: &[u8], fault: Fault) -> Fault {

@@ -2,7 +2,7 @@
 //! same separators and white space around them.
 //!
 //! Where a key ends depends on its bytes, and all that follows waits for it. A key that equals one that was
-//! checked before needs no look at its bytes, and the processor goes on at once on the guess that it does.
+//! checked before need not be scanned, and the processor goes on at once on the guess that it does.
 
 use std::collections::TryReserveError;
 

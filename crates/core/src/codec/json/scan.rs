@@ -1,22 +1,22 @@
 //! Scanning of tokens, sixteen bytes at a time (see [`super::block`]).
 //!
-//! What is usual has a short way, without a look at each token: values of at most [`SHORT`] bytes, in an
-//! object after the keys that the documents before had there, in an array after a comma. All else, and all
-//! that is wrong, is left to the general way, from where the short one ended.
+//! The common case has a short path, which does not scan token by token: values of at most [`SHORT`] bytes,
+//! in an object after the keys that the documents before had there, in an array after a comma. Everything
+//! else, faults included, is left to the general path, from where the short one ended.
 
 use super::block::{self, Block};
 use super::keys::{self, Keys};
 use super::range::beyond_float64;
 use super::{Fault, fault};
 
-/// Any number of so many integer digits is finite as a float64: 10^308 is.
+/// Any number of this many integer digits is finite as a float64: 10^308 is.
 const ALWAYS_FINITE_DIGITS: usize = 308;
 
 /// The most bytes that are read together, or more, and as many zeros as are put after a document.
 const LONGEST_LOOK: usize = 3 * block::LEN;
 
-/// A document's last bytes, at most [`LONGEST_LOOK`], with zeros after them. There one may look beyond the
-/// document's end; no token has a zero in it, so that none seems to go on.
+/// A document's last bytes, at most [`LONGEST_LOOK`], with zeros after them. Reads beyond the document's end
+/// are safe there; no token has a zero in it, so that none seems to go on.
 #[derive(Debug)]
 pub(super) struct Tail([u8; 2 * LONGEST_LOOK]);
 
@@ -34,8 +34,8 @@ impl Tail {
         }
     }
 
-    /// The document's last `count` bytes, and the zeros. Out of line, so that where a look is depends on a
-    /// jump that is foreseen, and not on a choice between two places that has to be waited for.
+    /// The document's last `count` bytes, and the zeros. Out of line, so that where to read depends on a jump
+    /// that is predicted, and not on a select between two addresses that has to be waited for.
     #[cold]
     #[inline(never)]
     fn last(&self, count: usize) -> &[u8] {
@@ -43,8 +43,8 @@ impl Tail {
     }
 }
 
-/// A place in a document under scrutiny. What is rare is done on a copy, out of line, so that the cursor
-/// itself can stay in registers.
+/// A place in the document that is being checked. What is rare is done on a copy, out of line, so that the
+/// cursor itself can stay in registers.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'a> {
     document: &'a [u8],
@@ -148,8 +148,8 @@ impl<'a> Cursor<'a> {
         self.short_values(|ahead| (usize::from(ahead[0] == b','), 0), |_, _| ())
     }
 
-    /// Steps over short values and what is expected before each. The length of that is told by `before` from
-    /// the bytes ahead, 0 where it is something else, and a mark, with which `found` is called. True if a value
+    /// Steps over short values and what is expected before each. `before` gives the length of that from the
+    /// bytes ahead, 0 where it is something else, and a mark, with which `found` is called. True if a value
     /// is to follow.
     #[inline(always)]
     fn short_values(
@@ -324,7 +324,7 @@ impl<'a> Cursor<'a> {
         if count == 0 { Err(self.fault(fault::DIGIT)) } else { Ok(count) }
     }
 
-    /// Steps over an exponent, whose `e` is here, and looks at the range of the number that began at `start`.
+    /// Steps over an exponent, whose `e` is here, and checks the range of the number that began at `start`.
     #[inline(always)]
     fn exponent(&mut self, start: usize, integer_digits: usize) -> Result<(), Fault> {
         self.advance(1);

@@ -16,7 +16,7 @@ use crate::codec::json::text::{overrun, push_text};
 use crate::manifest::json::push_string;
 use crate::manifest::{ColumnStats, FileStats};
 
-/// The most columns that are followed: the first so many keys that occur.
+/// The most columns that are followed: those of the first keys that occur.
 const COLUMNS_MAX: usize = 100;
 
 /// The longest name of a column that is followed, in bytes.
@@ -222,7 +222,7 @@ impl Statistics {
         Ok(Some(index))
     }
 
-    /// The statistics of a file of so many records; columns in the order of their names.
+    /// The statistics of a file with this number of records; columns in the order of their names.
     pub fn finish(mut self, row_count: u64) -> FileStats {
         self.columns.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let columns = self.columns.into_iter().map(|column| ColumnStats {

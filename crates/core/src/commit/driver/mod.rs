@@ -41,7 +41,7 @@ pub trait Content {
     fn manifest(&mut self, slot: &Slot) -> Result<Manifest>;
 
     /// The snapshot, from `head` back, that names one of the parts that are to be committed, if there is one.
-    /// `seen` is a decision that is in hand, perhaps the head's.
+    /// `seen` is a decision that was read already, perhaps the head's.
     ///
     /// # Errors
     /// What stands in the way of reading the history.

@@ -1,4 +1,4 @@
-//! Why nothing was committed, in words.
+//! Why nothing was committed, as the error that the caller gets.
 
 use super::super::machine::{Goal, Reason};
 use super::{Driver, clock_too_late};

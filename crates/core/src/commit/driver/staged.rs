@@ -56,7 +56,7 @@ impl Driver<'_> {
         let mut staged = Vec::new();
         for key in keys {
             let upload = match backend.stage(context, key, bytes, durability) {
-                // Perhaps there are no more descriptors: those that are staged give theirs back.
+                // Perhaps there are no more descriptors: finishing those that are staged frees theirs.
                 Err(_) if !staged.is_empty() => {
                     self.finish_group(&mut staged, &mut puts, may_stop)?;
                     backend.stage(context, key, bytes, durability)?

@@ -16,7 +16,7 @@ use crate::commit::machine::{
 use crate::history::{Id, Slot, SlotKind};
 use crate::id::{Form, form};
 
-/// A head of the Go library's on its way into the slots.
+/// A head of the Go library that is being adopted into the slots.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Adoption {
     pub(super) head: Id,
@@ -102,7 +102,7 @@ impl Machine {
         let gone = gone.filter(|_| !self.mutated(Mutant::DecidedTakenForGone));
         match gone {
             // A Go writer that lists takes a copy of a hive manifest for the snapshot: it may have built on
-            // one of ours that is decided, and not published yet.
+            // one of this library that is decided, and not published yet.
             Some(gone) if matches!(form(&gone), Form::Ours { .. }) => {
                 let state = GoNaming::Gone(adoption, ids);
                 self.ask(FindSlotNaming(gone), NamingState::GoCompat(state))

@@ -12,12 +12,12 @@ use crate::history::MANIFEST_MAX;
 /// A Go writer that has not published after this long has timed out.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// For stores without a clock: the object that was seen to stand still last, its bytes, and since when.
+/// For stores without a clock: the object that was seen unchanged last, its bytes, and since when.
 #[derive(Debug, Default)]
 pub struct Sightings(Mutex<Option<(String, Vec<u8>, Instant)>>);
 
 impl Sightings {
-    /// How long these bytes have been seen to stand under this key.
+    /// How long these bytes have been seen under this key.
     fn since_first_seen(&self, key: &str, bytes: Vec<u8>) -> Duration {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*seen {

@@ -17,7 +17,7 @@ use crate::commit::machine::{
 use crate::history::{Id, Slot, SlotKind};
 use crate::id::{Form, form};
 
-/// The head that the caller chose, on its way to be the head.
+/// The head that the caller chose, until it is the head.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Choice {
     id: Id,

@@ -13,7 +13,7 @@ use crate::commit::machine::{
 };
 use crate::history::{Id, Slot, SlotKind};
 
-/// A slot on its way to the store.
+/// A slot that is being put.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Placing {
     /// Of the kind `Adopt` or `Noop`; without its nonce before the draw.

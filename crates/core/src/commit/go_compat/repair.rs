@@ -1,4 +1,4 @@
-//! Why a history needs a person's decision, as a value and in words.
+//! Why a history needs a person's decision, as a value and as text.
 
 use crate::commit::Target;
 use crate::error::{Error, Status};

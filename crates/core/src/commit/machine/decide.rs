@@ -105,7 +105,7 @@ impl Machine {
         self.check_parts()
     }
 
-    /// A part is committed once: no snapshot up to the head may name one of ours.
+    /// A part is committed once: no snapshot up to the head may name one of this commit's.
     pub(super) fn check_parts(&mut self) -> Pending {
         match (&self.goal, &self.head) {
             (Goal::Commit { has_parts: true, .. }, Some(head)) => {

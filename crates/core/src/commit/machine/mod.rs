@@ -84,7 +84,7 @@ pub enum Goal {
         /// The snapshot in doubt.
         id: Id,
     },
-    /// Make this snapshot the head, as the caller chose: the exit of a history that needs a person's
+    /// Make this snapshot the head, as the caller chose: the way out of a history that needs a person's
     /// decision.
     Adopt {
         /// The chosen one.
@@ -143,7 +143,7 @@ pub enum Conclusion {
 pub enum Publication {
     /// Manifest and pointer are there.
     Published,
-    /// One of them is not; the next writer sees to it.
+    /// One of them is not; the next writer publishes it.
     Unpublished,
     /// The pointer is in the hands of a writer that ignores the slots.
     BesideForeign,

@@ -29,7 +29,7 @@ pub enum Mutant {
     ResolveWithoutSeal,
     /// A refusal counts although an earlier try may have arrived.
     RefusalAfterOpenMeansFailed,
-    /// The deadline ends a commit as failed although its slot is on its way.
+    /// The deadline ends a commit as failed although its slot is in flight.
     DeadlineMeansFailed,
     /// A handle builds on its snapshot although it could not publish it.
     UnpublishedIsKnown,

@@ -31,7 +31,7 @@ pub enum Then {
     Sealed,
     /// It was another's: build on it.
     Decide,
-    /// It was another's: look for its successor.
+    /// It was another writer's: read the slot of its successor.
     StepOn,
     /// The head itself was not published: go on from it.
     HeadFound,
@@ -121,7 +121,7 @@ impl Machine {
         self.judge_pointer(job)
     }
 
-    /// What the pointer was last seen to hold, against the snapshot it should lead to.
+    /// Compares the bytes that the pointer was last seen to hold with the snapshot that it should lead to.
     fn judge_pointer(&mut self, job: Job) -> Pending {
         let target = job.slot.child.clone();
         match self.pointed() {

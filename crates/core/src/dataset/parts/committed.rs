@@ -133,7 +133,7 @@ impl WantedParts {
     }
 }
 
-/// The manifest of a snapshot on the path: from the decision in hand, if that is it.
+/// The manifest of a snapshot on the path: from the decision that was read, if it is that one's.
 fn read(history: &History<'_>, id: &Id, seen: Option<&Decision>) -> Result<Manifest> {
     if let Some(seen) = seen.filter(|seen| seen.slot.child == *id && seen.slot.has_own_payload()) {
         let path = history.layout.manifest_path(history.dataset, id);

@@ -7,9 +7,9 @@ use crate::error::{Error, Result, Status};
 use crate::history::Id;
 
 impl Part {
-    /// Removes the files of a part that will not be committed; those that are gone already are fine. After a
-    /// commit that ended with `CommitUnknown` that one is to be resolved first: what it may have committed
-    /// must stay.
+    /// Removes the files of a part that will not be committed; files that do not exist any more are no
+    /// failure. After a commit that ended with `CommitUnknown` that one is to be resolved first: what it may
+    /// have committed must stay.
     ///
     /// # Errors
     /// `PartCommitted` if a snapshot holds it; `Deadline`, `Cancelled`, `Aborted`; the store's failures. It

@@ -111,7 +111,7 @@ fn open_segment(dir: BorrowedFd<'_>, name: &str, flags: OFlags) -> Io<OwnedFd> {
 }
 
 /// Keeps the descriptors 0 to 2 free of our files: where a program began with one of them closed, what it
-/// prints would go into whichever file of ours had got that number.
+/// prints would go into the library's file that has this number.
 fn above_standard(fd: OwnedFd) -> Io<OwnedFd> {
     if fd.as_raw_fd() > 2 { Ok(fd) } else { rustix::io::fcntl_dupfd_cloexec(&fd, 3) }
 }

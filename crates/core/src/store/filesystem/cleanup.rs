@@ -68,7 +68,7 @@ impl Core {
             let key = join(dir, name);
             let opened = match self.open_file(&key) {
                 Ok(opened) => opened,
-                // It is no regular file, or may not be read: none of ours.
+                // It is no regular file, or may not be read: not one that this library made.
                 Err(_) => return Ok(true),
             };
             let Some((file, size)) = opened else { return Ok(true) };

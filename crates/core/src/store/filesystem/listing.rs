@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::store::disk::{Entries, Errno, Kind, retry};
 use crate::store::key::{self, is_temporary};
 
-/// The context is checked after so many entries of a listing.
+/// After how many entries of a listing the context is checked.
 const ENTRIES_PER_CHECK: u32 = 1024;
 
 /// Counts the entries that a listing has passed, shown or not.

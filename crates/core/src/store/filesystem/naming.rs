@@ -89,7 +89,7 @@ impl Core {
             let name = temporary_name();
             match retry(|| dir.create(&name)) {
                 Ok(file) => return Ok((name, file)),
-                // No other process draws this name: a call of ours that was interrupted, or whose answer was
+                // No other process draws this name: an earlier call that was interrupted, or whose answer was
                 // lost on a network, made it after all.
                 Err(Errno::EXIST) if tries < 2 => {
                     tries += 1;
@@ -123,8 +123,8 @@ impl Core {
         Ok(())
     }
 
-    /// Compares a written file's size with what was written: a program that closes a descriptor of ours, or
-    /// begins with its standard ones closed, may have written into it.
+    /// Compares a written file's size with what was written: a program that closes a descriptor of the
+    /// library, or begins with its standard ones closed, may have written into it.
     pub(super) fn check_size(&self, key: &str, file: &dyn File, written: u64) -> Result<()> {
         match retry(|| file.info()) {
             Ok((_, size)) if size == written => Ok(()),

@@ -234,7 +234,7 @@ impl Core {
     }
 
     /// What a rename that failed has done; see `examine` in `naming.rs`. The lock is held, so that what
-    /// stands under the name was not put there by another writer of ours.
+    /// stands under the name was not put there by another writer of this library.
     fn renamed(&self, key: &str, dir: &dyn Dir, temporary: &str, value: &[u8], errno: Errno) -> Renamed {
         match Self::unlink(dir, temporary) {
             Ok(()) => Renamed::No(self.failure("replace", key, errno)),

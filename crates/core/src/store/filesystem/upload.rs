@@ -1,4 +1,4 @@
-//! An object on its way: written under a temporary name, it appears at [`Upload::finish`] or never.
+//! An object that is being written: under a temporary name, until it appears at [`Upload::finish`], or never.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

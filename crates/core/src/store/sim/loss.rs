@@ -87,8 +87,8 @@ impl SimDisk {
         Self::from_world(after)
     }
 
-    /// Hands `each` every state that a power cut now may leave; if there are more than `limit`, then so many
-    /// of them in order, and as many again drawn from seeds.
+    /// Hands `each` every state that a power cut now may leave; if there are more than `limit`, then that
+    /// many of them in order, and as many again drawn from seeds.
     pub(crate) fn for_each_loss(&self, limit: usize, mut each: impl FnMut(SimDisk)) -> Coverage {
         let mut odometer = Odometer::default();
         for states in 1..=limit {

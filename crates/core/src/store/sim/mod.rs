@@ -70,7 +70,7 @@ pub(crate) enum Fault {
     Fail(Errno),
     /// It is carried out, and reported as failed.
     After(Errno),
-    /// A write takes at most so many bytes; anything else goes well.
+    /// A write takes at most this many bytes; all other operations succeed.
     Short(usize),
     /// A sync does nothing and says that it has; anything else goes well.
     Skip,

@@ -26,7 +26,7 @@ const COLLECTING: &str = "cleaning up a dataset";
 pub const MIN_AGE_DEFAULT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The least that the caller may say. A commit refuses data that was staged more than 24 hours ago; twice
-/// that leaves a day for clocks that differ and for requests on their way.
+/// that leaves a day for clocks that differ and for requests in flight.
 pub const MIN_AGE_LEAST: Duration = Duration::from_secs(48 * 60 * 60);
 
 /// How a clean-up is to be done.

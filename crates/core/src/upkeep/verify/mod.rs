@@ -101,7 +101,7 @@ pub struct Finding {
     pub path: String,
     /// The snapshot that it concerns, if there is one.
     pub snapshot_id: Option<String>,
-    /// What is wrong, in words.
+    /// What is wrong, as text for people.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! Each kind of block against a look at each byte.
+//! Each kind of block, compared with a check of each byte.
 
 #[cfg(target_arch = "x86_64")]
 use super::sse2;
