@@ -41,10 +41,9 @@
  *           function lists, every one may return LODE_ERR_INTERNAL, LODE_ERR_UNKNOWN, and statuses of
  *           later versions; every call on a writer, reader or iterator may return LODE_ERR_FORKED.
  * Errors    The last argument of such a function, `error`, takes a lode_error, which the caller frees with
- *           lode_error_free; NULL if it is not wanted. A call that fails always sets it (when memory ran
- *           out, to an error that was there before), a call that succeeds sets it to NULL. There is no
- *           "last error" of a thread. What to do about a failure is in lode_error_action: retry, resolve,
- *           rebase, or give up.
+ *           lode_error_free; NULL if it is not wanted. A call that fails always sets it (to a static one
+ *           if memory ran out), a call that succeeds sets it to NULL. There is no "last error" of a thread.
+ *           What to do about a failure is in lode_error_action: retry, resolve, rebase, or give up.
  * Outputs   Outputs, `error` included, are reset when the call begins (nothing is freed by that) and
  *           written only on success, but for `taken` and `consumed`, which count on failure, too. An
  *           output must not be NULL unless its function says so.
@@ -66,13 +65,13 @@
  *           below the first version's, or above 65,536, is LODE_ERR_INVALID_ARGUMENT; a field that the
  *           library does not know must be zero, else the answer is LODE_ERR_UNSUPPORTED.
  * Writers   Any number of writers may commit to a dataset at once, from all threads, processes and machines.
- *           One that loses builds on the winner, unless it expects a parent (LODE_ERR_CONFLICT). Writers of
- *           the Go library may alternate with them: the first commit after one of theirs adopts what they
- *           wrote. One that is in the middle of a commit is waited for, retry_attempts times, then comes
- *           LODE_ERR_BUSY: try again later; after a minute it has timed out. If it commits beside a commit
- *           here, that says LODE_COMMITTED_BESIDE_FOREIGN, and the next one LODE_ERR_NEEDS_REPAIR, whose way
- *           out is lode_dataset_adopt. LODE_ERR_LAYOUT_MISMATCH says that something of another layout is
- *           there.
+ *           One that loses the race builds on the winner's snapshot, unless it expects a parent
+ *           (LODE_ERR_CONFLICT). Writers of the Go library may alternate with them: the first commit after
+ *           one of theirs adopts what they wrote. A commit waits for a Go writer that is in the middle of
+ *           one, retry_attempts times, and then fails with LODE_ERR_BUSY: try again later; after a minute
+ *           that writer has timed out. If a Go writer commits at the same time, the commit here returns
+ *           LODE_COMMITTED_BESIDE_FOREIGN, and the next one LODE_ERR_NEEDS_REPAIR, whose way out is
+ *           lode_dataset_adopt. LODE_ERR_LAYOUT_MISMATCH: the dataset has objects of another layout.
  * Callbacks An exception or a longjmp must not leave a callback. A callback may use any handle but a
  *           writer, reader or iterator that is in the middle of the call it belongs to.
  * Memory    A failed allocation is LODE_ERR_NO_MEMORY in each call that takes records or bytes into a writer,
@@ -88,8 +87,9 @@
  *           calls give LODE_ERR_FORKED, and its free closes descriptors and removes nothing. The C library's
  *           fork is noticed, and all that calls it; a bare clone system call is not. If another thread is
  *           inside a call at the time of the fork, the new process must not use the handles of that call.
- * Manners   The library prints nothing, reads no environment variable, installs no signal handler and no
- *           atexit function. `append` never syncs; only a commit waits, and only within its deadline.
+ * Process   The library prints nothing, installs no signal handler and no atexit function, and reads no
+ *           environment variable, unless the settings of a bucket ask for its credentials. `append` never
+ *           syncs; only a commit waits, and only within its deadline.
  *
  * STATUSES
  *
@@ -102,7 +102,7 @@
  *   LODE_NONE                                  5  NONE     no such producer, no position
  *   LODE_NOT_COMMITTED                         6  NONE     the commit in doubt did not happen, and never will
  *   LODE_ERR_UNKNOWN                          -1  GIVE_UP  a failure that this version has no name for
- *   LODE_ERR_INTERNAL                         -2  GIVE_UP  a bug in lode, caught at its border
+ *   LODE_ERR_INTERNAL                         -2  GIVE_UP  a bug in lode, caught before it reached the caller
  *   LODE_ERR_INVALID_ARGUMENT                 -3  GIVE_UP  NULL, out of range, or no UTF-8; the message names it
  *   LODE_ERR_STATE                            -4  GIVE_UP  the handle cannot do this now or any more
  *   LODE_ERR_NO_MEMORY                        -5  RETRY    memory ran out
@@ -270,16 +270,16 @@ struct ArrowArrayStream {
 /** Committed here, but a writer that ignores the commit slots (another library) was seen. */
 #define LODE_COMMITTED_BESIDE_FOREIGN 4
 
-/** There is no such thing, and that is an answer: no such producer, no position. */
+/** What was asked for does not exist, which is an answer and not a failure: no such object or producer, no position. */
 #define LODE_NONE 5
 
-/** The commit in doubt did certainly not happen, and cannot any more. */
+/** The commit in doubt did not happen, and never will. */
 #define LODE_NOT_COMMITTED 6
 
 /** A failure that this version has no name for. */
 #define LODE_ERR_UNKNOWN (-1)
 
-/** A bug in lode, caught at its border. The handles of the call can still be freed. */
+/** A bug in lode, caught before it could reach the caller. The handles of the call can still be freed. */
 #define LODE_ERR_INTERNAL (-2)
 
 /** An argument is NULL, out of range or no valid UTF-8; the message names function and argument. */
@@ -330,7 +330,7 @@ struct ArrowArrayStream {
 /** No snapshot of the dataset has this id. */
 #define LODE_ERR_SNAPSHOT_NOT_FOUND (-31)
 
-/** A stored manifest is not one; the message names its field. */
+/** A stored manifest is not valid; the message names the field. */
 #define LODE_ERR_MANIFEST_INVALID (-32)
 
 /** Stored bytes are not those that were written; the message names path, expected and found. */
@@ -366,7 +366,10 @@ struct ArrowArrayStream {
 /** The dataset's codec cannot write a stream in one pass. Those of this version all can. */
 #define LODE_ERR_CODEC_NOT_STREAMABLE (-61)
 
-/** The dataset's layout is partitioned, and a stream in one pass cannot be. */
+/**
+ * The dataset's layout is partitioned, and records that come one after another are not put into partitions
+ * unless `partition_streaming` is set.
+ */
 #define LODE_ERR_PARTITIONING_NOT_SUPPORTED (-62)
 
 /** The codec (or the reading of JSON lines as columns) needs a schema, and the dataset was opened without one. */
@@ -468,15 +471,15 @@ struct ArrowArrayStream {
 /** The same call will fail again. */
 #define LODE_ACTION_GIVE_UP 4
 
-/** Of a log line: something that an operator should look at. */
+/** Level of a log message: an operator should check this. */
 #define LODE_LOG_WARNING 1
 
-/** Of a log line: worth knowing. */
+/** Level of a log message: information. */
 #define LODE_LOG_INFO 2
 
 /**
- * Of a store of callbacks: never call two of them at once. Without it, threads that share the store call
- * them at the same time.
+ * Flag of a store of callbacks: the library never calls two of them at once. Without it, threads that share
+ * the store call them concurrently.
  */
 #define LODE_STORE_SERIAL 1
 
@@ -501,7 +504,10 @@ struct ArrowArrayStream {
 /** Every snapshot's files in its own directory, not partitioned. */
 #define LODE_LAYOUT_DEFAULT 0
 
-/** Partitioned by keys of the records (`partition_keys`), which are written by lode_dataset_write_records. */
+/**
+ * Partitioned by keys of the records (`partition_keys`). Written by lode_dataset_write_records, and one
+ * record after another if `partition_streaming` is set.
+ */
 #define LODE_LAYOUT_HIVE 1
 
 /** The shortest paths, whose datasets cannot be listed; not partitioned. */
@@ -606,7 +612,7 @@ struct ArrowArrayStream {
 /** A manifest that must be there is missing. */
 #define LODE_FINDING_MANIFEST_MISSING 4
 
-/** A manifest is not one; the message names the field. */
+/** A manifest is not valid; the message names the field. */
 #define LODE_FINDING_MANIFEST_INVALID 5
 
 /** A manifest is not the one that its commit slot decided. */
@@ -660,7 +666,7 @@ struct ArrowArrayStream {
 /** The payload of a commit slot that was never put. */
 #define LODE_GARBAGE_PAYLOAD 3
 
-/** What trying a store's conditions has left. */
+/** The key of a store's probe. */
 #define LODE_GARBAGE_PROBE 4
 
 /** An upload in several requests that was begun and never completed. */
@@ -670,8 +676,8 @@ struct ArrowArrayStream {
 #define LODE_GARBAGE_BLOCK 6
 
 /**
- * Reads the bytes of a raw blob, as a stream and by range; the two do not move each other. In bounded
- * memory. It belongs to one thread at a time.
+ * Reads the bytes of a raw blob in bounded memory, as a stream and by range; reading a range does not move
+ * the stream. It belongs to one thread at a time.
  */
 typedef struct lode_blob_reader lode_blob_reader;
 
@@ -681,9 +687,9 @@ typedef struct lode_blob_reader lode_blob_reader;
  *
  * After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that
  * failed the bytes are kept and the commit may be repeated; it first resolves its own unknown outcome.
- * LODE_ERR_NO_SPACE leaves the writer usable, any other failure of a write stays. (Where the space shows to
- * be too little only as a commit syncs the data, LODE_ERR_NO_SPACE loses them: the calls after it give
- * LODE_ERR_STATE.)
+ * LODE_ERR_NO_SPACE leaves the writer usable, any other failure of a write stays. If the lack of space is
+ * reported only by the sync of a commit, LODE_ERR_NO_SPACE loses the data, and later calls give
+ * LODE_ERR_STATE.
  */
 typedef struct lode_blob_writer lode_blob_writer;
 
@@ -700,8 +706,8 @@ typedef struct lode_callback_error lode_callback_error;
 typedef struct lode_cancel_token lode_cancel_token;
 
 /**
- * A store, looked at as datasets of one layout: what is stored, without the history that a lode_dataset
- * makes of it. A snapshot is shown because its manifest is there. Nothing is ever written. Threads may share
+ * A view of a store as datasets of one layout. It shows what is stored, and does not follow the history as a
+ * lode_dataset does: a snapshot is shown if its manifest exists. Nothing is ever written. Threads may share
  * it; iterators and readers made from it keep what they need of it: it may be freed before them.
  */
 typedef struct lode_catalog lode_catalog;
@@ -745,9 +751,8 @@ typedef struct lode_record_reader lode_record_reader;
  * After a commit that succeeded, and after an abort, its calls give LODE_ERR_STATE. After a commit that
  * failed the records are kept and the commit may be repeated; it first resolves its own unknown outcome. A
  * failed append took nothing of its bad record: LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE and
- * LODE_ERR_NO_SPACE leave the writer usable, any other failure stays. (Where the space shows to be too
- * little only as a commit syncs the data, LODE_ERR_NO_SPACE loses them: the calls after it give
- * LODE_ERR_STATE.)
+ * LODE_ERR_NO_SPACE leave the writer usable, any other failure stays. If the lack of space is reported only
+ * by the sync of a commit, LODE_ERR_NO_SPACE loses the data, and later calls give LODE_ERR_STATE.
  */
 typedef struct lode_record_writer lode_record_writer;
 
@@ -811,11 +816,11 @@ typedef struct lode_call_options {
     /** Handed to `progress`. */
     void *progress_ctx;
     /**
-     * Told again and again, also while the call waits, how many things it has met (keys, snapshots), how
-     * many bytes it has read and how many it has written, as far as the call counts them; answer 0 to go on,
-     * anything else to stop the call with LODE_ERR_ABORTED. Called on the calling thread; an iterator that
-     * the call makes calls it, too, so it and `progress_ctx` must stay valid until the iterator is freed.
-     * NULL: none.
+     * Called repeatedly, also while the call waits, with the number of items that the call has processed
+     * (keys, snapshots), of bytes read and of bytes written, as far as the call counts them. An answer of 0
+     * goes on, any other stops the call with LODE_ERR_ABORTED. Called on the calling thread; an iterator
+     * that the call makes calls it, too, so it and `progress_ctx` must stay valid until the iterator is
+     * freed. NULL: none.
      */
     int32_t (*progress)(void *ctx, int64_t records, int64_t bytes_in, int64_t bytes_stored);
 } lode_call_options;
@@ -838,9 +843,9 @@ typedef struct lode_commit_options {
     /** Handed to `progress`. */
     void *progress_ctx;
     /**
-     * Told from time to time how many records were taken, how many bytes they had, and how many bytes were
-     * stored (after compression); answer 0 to go on, anything else to stop the call with LODE_ERR_ABORTED,
-     * with nothing committed. Called on the calling thread. NULL: none.
+     * Called from time to time with the number of records taken, of their bytes, and of bytes stored (after
+     * compression). An answer of 0 goes on, any other stops the call with LODE_ERR_ABORTED, with nothing
+     * committed. Called on the calling thread. NULL: none.
      */
     int32_t (*progress)(void *ctx, int64_t records, int64_t bytes_in, int64_t bytes_stored);
     /**
@@ -869,7 +874,7 @@ typedef struct lode_commit_options {
     const char *position;
     /**
      * How often the whole commit is tried, the first try included, while its failure advises
-     * LODE_ACTION_RETRY or LODE_ACTION_RESOLVE (which the next try settles), within the deadline; the error
+     * LODE_ACTION_RETRY or LODE_ACTION_RESOLVE (which the next try resolves), within the deadline; the error
      * is then that of the last try. Never tried again: a commit whose iterator or source had begun to give,
      * unless all its data were stored; one that is over by deadline, token or progress callback; a conflict,
      * since `expected_parent` is the caller's to choose anew. 0 or 1: once.
@@ -897,10 +902,9 @@ typedef struct lode_store_options {
     /** Handed to `log` and `log_release`. Borrowed until `log_release`. */
     void *log_ctx;
     /**
-     * Told what is worth knowing but fails no call: `level` is one of LODE_LOG_*; `message` is
-     * UTF-8, borrowed for the callback. Called on the thread whose call it is about, so on several at once
-     * if threads share the store. It may use any handle but those of the call that it is about. NULL: no
-     * log.
+     * Receives messages about what fails no call: `level` is one of LODE_LOG_*; `message` is UTF-8, borrowed
+     * for the callback. Called on the thread whose call it is about, so on several at once if threads share
+     * the store. It may use any handle but those of the call that it is about. NULL: no log.
      */
     void (*log)(void *ctx, int32_t level, const char *message);
     /**
@@ -932,8 +936,8 @@ typedef struct lode_store_options {
  * afterwards. The callbacks come on the threads whose calls need them, on several at once unless `flags` say
  * LODE_STORE_SERIAL. Every call that reaches the store may fail with LODE_ERR_STORE, besides what its own
  * comment lists. A callback may use any handle but those over its own store: such a call fails with
- * LODE_ERR_STATE. It must not throw, nor jump out. Between two callbacks a call looks at its deadline and
- * its cancel token; a callback that runs is waited for.
+ * LODE_ERR_STATE. It must not throw or longjmp out of itself. Between two callbacks a call checks its
+ * deadline and its cancel token; it does not interrupt a callback.
  */
 typedef struct lode_store_callbacks {
     /** sizeof(lode_store_callbacks), as the caller was compiled. */
@@ -1150,8 +1154,7 @@ typedef struct lode_dataset_options {
 
 /**
  * A run of bytes that belongs to the side that gave it; it is not NUL-terminated. `data` may be NULL if
- * `len` is
- * 0. This struct is frozen: it never grows.
+ * `len` is 0. This struct never grows.
  */
 typedef struct lode_bytes {
     /** The first byte. */
@@ -1257,9 +1260,10 @@ typedef struct lode_record_writer_options {
     /** One of LODE_BAD_RECORD_*. */
     int32_t bad_records;
     /**
-     * Whether full pieces of data begin their way to the disk as they are appended, so that the commit has
-     * less to wait for. The append that completes a piece asks the system for it and does not wait, but
-     * while the disk's queue is full the system may make it wait. 0: no, the commit does it all; 1: yes.
+     * Whether the system begins to write full pieces of data to the disk as they are appended, so that the
+     * commit has less to wait for. The append that completes a piece asks the system for it and does not
+     * wait, but while the disk's queue is full the system may make it wait. 0: no, the commit does it all;
+     * 1: yes.
      */
     int32_t early_writeback;
 } lode_record_writer_options;
@@ -1334,7 +1338,7 @@ typedef struct lode_read_options {
 #define LODE_READ_OPTIONS_INIT \
     {sizeof(lode_read_options), 0, NULL, 0, NULL, 0, NULL, 0, 0}
 
-/** How to look at a store. All zero but `struct_size`: datasets of the default layout. */
+/** Which datasets a catalog shows. All zero but `struct_size`: those of the default layout. */
 typedef struct lode_catalog_options {
     /** sizeof(lode_catalog_options), as the caller was compiled. */
     size_t struct_size;
@@ -1355,7 +1359,7 @@ typedef struct lode_collect_options {
      * 7 days.
      */
     int64_t min_age_seconds;
-    /** 1: tell what would be removed, and remove nothing. 0: remove it. */
+    /** 1: a dry run: `removed` is called for what would be removed, and nothing is removed. 0: it is removed. */
     int32_t dry_run;
 } lode_collect_options;
 
@@ -1462,7 +1466,7 @@ const char *lode_action_name(int32_t action);
 lode_status lode_error_status(const lode_error *error);
 
 /**
- * What to do about the failure. A program that retries should look at this, not at the status.
+ * What to do about the failure. A program that retries checks this, not the status.
  *
  * @param error an error that a call gave. NULL: no error.
  * @return LODE_ACTION_RETRY, LODE_ACTION_RESOLVE, LODE_ACTION_REBASE or LODE_ACTION_GIVE_UP;
@@ -1473,8 +1477,8 @@ lode_status lode_error_status(const lode_error *error);
 int32_t lode_error_action(const lode_error *error);
 
 /**
- * What happened, to what, why, and what to do, for a person: one line of English. Its wording may change
- * from version to version.
+ * What happened, to what, why, and what to do: one line of English, for people. Its wording may change from
+ * version to version.
  *
  * @param error an error that a call gave. NULL: no error.
  * @return UTF-8, owned by the error, until lode_error_free; "" if `error` is NULL. Never NULL.
@@ -1568,8 +1572,8 @@ LODE_MUST_CHECK
 lode_status lode_cancel_token_new(lode_cancel_token **token, lode_error **error);
 
 /**
- * Cancels the calls that have this token. A running call notices soon, at its next step; a commit that is
- * decided by then stays a success.
+ * Cancels the calls that have this token. A running call ends at its next check; a commit that is decided by
+ * then stays a success.
  *
  * @param token the token. NULL: nothing happens.
  *
@@ -1621,7 +1625,7 @@ void lode_store_options_init(lode_store_options *options, size_t struct_size);
  * one directory at once.
  *
  * @param root the directory, which must exist; NUL-terminated UTF-8, borrowed for the call. A relative path
- *        is taken from the working directory of now. Not NULL.
+ *        is relative to the working directory at the time of the call. Not NULL.
  * @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
  * @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
@@ -1637,8 +1641,8 @@ lode_status lode_store_open_filesystem(const char *root,
                                        lode_error **error);
 
 /**
- * Makes a store in this process's memory, empty at first and gone with its last handle: for tests, and for
- * data that need not last.
+ * Makes an empty store in this process's memory, which ends with its last handle: for tests, and for data
+ * that need not last.
  *
  * @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
  * @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.
@@ -1704,7 +1708,7 @@ lode_status lode_store_open_url(const char *url,
 void lode_store_free(lode_store *store);
 
 /**
- * Says in words what a callback fails with. The last text counts.
+ * Sets the text of a callback's failure. A later text replaces an earlier one.
  *
  * @param error what the callback was given. NULL: nothing happens.
  * @param message the text, one line; NUL-terminated UTF-8, copied; what is longer than 4,096 bytes is cut.
@@ -1756,8 +1760,8 @@ lode_status lode_store_open_callbacks(const lode_store_callbacks *callbacks,
                                       lode_error **error);
 
 /**
- * Writes an object, whole and durable when the call returns. It never replaces one that is there. What a
- * dataset keeps under its directory is the library's: a key there may make the dataset unreadable.
+ * Writes an object, whole and durable when the call returns. It never replaces one that is there. Objects
+ * under a dataset's directory are the library's: another key there may make the dataset unreadable.
  *
  * @param store the store. Not NULL.
  * @param key where: segments between '/', none of them empty, "." or ".."; NUL-terminated UTF-8, borrowed
@@ -1831,7 +1835,7 @@ lode_status lode_store_read_at(lode_store *store,
                                lode_error **error);
 
 /**
- * Asks whether there is an object.
+ * Tells whether an object exists.
  *
  * @param store the store. Not NULL.
  * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
@@ -1850,8 +1854,8 @@ lode_status lode_store_exists(lode_store *store,
                               lode_error **error);
 
 /**
- * Lists keys in bytewise order. Those that come or go meanwhile may be missed. A bounded number of keys is
- * in memory: a long listing goes through the store several times.
+ * Lists keys in bytewise order. Keys that are added or removed during the listing may be missed. A bounded
+ * number of keys is in memory, so a long listing reads the store several times.
  *
  * @param store the store. Not NULL.
  * @param prefix the folder whose keys are wanted, with or without a '/' at its end: "foo" has "foo/a/b", not
@@ -1874,7 +1878,7 @@ lode_status lode_store_list(lode_store *store,
                             lode_error **error);
 
 /**
- * Removes an object; that there is none is fine. What a snapshot names must stay: removing it damages the
+ * Removes an object; one that does not exist is no failure. What a snapshot names must stay: removing it damages the
  * dataset.
  *
  * @param store the store. Not NULL.
@@ -1893,8 +1897,8 @@ lode_status lode_store_delete(lode_store *store,
                               lode_error **error);
 
 /**
- * Replaces an object's bytes if they are the expected ones, compared and replaced in one step: the way to
- * change a small object that several write. A dataset's "latest" is the library's.
+ * Replaces an object's bytes if they are the expected ones, compared and replaced in one step: for small
+ * objects that have several writers. Never use it on a dataset's "latest", which is the library's.
  *
  * @param store the store. Not NULL.
  * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
@@ -1905,7 +1909,7 @@ lode_status lode_store_delete(lode_store *store,
  * @param value_len how many bytes; 0 makes an empty object.
  * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_CONFLICT (it has something else), LODE_ERR_BUSY (somebody else holds its lock),
+ * @return LODE_OK; LODE_ERR_CONFLICT (it has something else), LODE_ERR_BUSY (another writer holds its lock),
  *         LODE_ERR_COMMIT_UNKNOWN (the store cannot say; all other failures mean that nothing was changed),
  *         LODE_ERR_INVALID_PATH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED,
  *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_IO, LODE_ERR_STORE, LODE_ERR_NO_SPACE,
@@ -1924,9 +1928,10 @@ lode_status lode_store_compare_and_swap(lode_store *store,
                                         lode_error **error);
 
 /**
- * Tries every rule that a store must keep, for the author of one: an error names the first rule that is
- * broken, what was expected and what was found. It writes some hundred kilobytes under a folder of its own
- * below `prefix`, and removes them again. It cannot find what only a crash or a power cut shows.
+ * Checks a store against every rule that a store must keep, for authors of stores: an error names the first
+ * rule that is broken, what was expected and what was found. The check writes some hundred kilobytes under a
+ * folder of its own below `prefix`, and removes them again. It cannot find what only a crash or a power cut
+ * shows.
  *
  * @param store the store. Not NULL.
  * @param prefix where to work; NUL-terminated UTF-8, borrowed for the call. "": at the root. Not NULL.
@@ -2075,13 +2080,13 @@ lode_status lode_dataset_resolve_commit(lode_dataset *dataset,
                                         lode_error **error);
 
 /**
- * Makes a snapshot the head of its dataset: the exit of LODE_ERR_NEEDS_REPAIR, whose message names the heads
- * to choose from. The snapshot's ancestors stay with it; snapshots that are none of them can still be read
- * by their ids, but nothing is built on them any more. What writers of this library have committed stays: if
- * they have gone on from another snapshot, only the newest of theirs can be chosen, and the error names it.
- * The pointer "latest" is set to the choice, regardless of what it named; or, where a snapshot that does not
- * stay sorts above it, to a new one that repeats the choice and sorts above all. No writer of the Go library
- * may be at work. The call may be repeated.
+ * Makes a snapshot the head of its dataset: the way out of LODE_ERR_NEEDS_REPAIR, whose message names the
+ * heads to choose from. The snapshot's ancestors stay with it; snapshots that are none of them can still be
+ * read by their ids, but nothing is built on them any more. What writers of this library have committed
+ * stays: if they have gone on from another snapshot, only the newest of theirs can be chosen, and the error
+ * names it. The pointer "latest" is set to the choice, regardless of what it named; or, where a snapshot
+ * that does not stay sorts above it, to a new one that repeats the choice and sorts above all. No writer of
+ * the Go library may be at work. The call may be repeated.
  *
  * @param dataset the dataset. Not NULL.
  * @param snapshot_id the snapshot to be the head; NUL-terminated UTF-8, borrowed for the call. Not NULL.
@@ -2105,9 +2110,9 @@ lode_status lode_dataset_adopt(lode_dataset *dataset,
                                lode_error **error);
 
 /**
- * Finds the newest snapshot if it tells of this producer, as a producer asks after a restart;
- * lode_snapshot_find_producer then gives the sequence and the position to go on from. Commits that are
- * decided but not published yet count, and what is given is durable.
+ * Finds the newest snapshot, if its manifest lists this producer: what a producer asks after a restart.
+ * lode_snapshot_find_producer then gives the sequence and the position to go on from. A commit that is
+ * decided but not published yet counts, and the answer is durable.
  *
  * @param dataset the dataset. Not NULL.
  * @param producer_id the producer, not empty; NUL-terminated UTF-8, borrowed for the call. Not NULL.
@@ -2115,10 +2120,9 @@ lode_status lode_dataset_adopt(lode_dataset *dataset,
  * @param snapshot output: the snapshot, which the caller owns and frees with lode_snapshot_free; NULL with
  *        LODE_NONE. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_NONE (nothing is remembered of this producer: it has committed nothing, or more than
- *         1,024 others have committed since); LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED,
- *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO,
- *         LODE_ERR_NO_MEMORY.
+ * @return LODE_OK; LODE_NONE (the producer is not listed: it has committed nothing, or more than 1,024
+ *         others have committed since); LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_MANIFEST_INVALID, LODE_ERR_CORRUPT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2138,8 +2142,8 @@ lode_status lode_dataset_find_producer(lode_dataset *dataset,
  * @param position output: the position that came with it, NUL-terminated UTF-8, owned by the snapshot, until
  *        lode_snapshot_free; NULL with LODE_NONE. NULL: not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_NONE (nothing is remembered of this producer); LODE_ERR_INVALID_ARGUMENT,
- *         LODE_ERR_CORRUPT (the manifest's map of producers is none), LODE_ERR_NO_MEMORY.
+ * @return LODE_OK; LODE_NONE (the producer is not listed); LODE_ERR_INVALID_ARGUMENT, LODE_ERR_CORRUPT (the
+ *         manifest's map of producers is not valid), LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2374,15 +2378,14 @@ lode_status lode_dataset_stage_blob(lode_dataset *dataset,
 void lode_record_writer_options_init(lode_record_writer_options *options, size_t struct_size);
 
 /**
- * Begins a snapshot whose records will be pushed. Nothing is visible to anybody before the commit.
+ * Begins a snapshot whose records will be pushed. No reader sees anything of it before the commit.
  *
  * @param dataset the dataset; the writer keeps its own hold of it. Not NULL.
  * @param options how the writer behaves. Borrowed for the call. NULL: the defaults.
  * @param writer output: the writer, which the caller owns and frees with lode_record_writer_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_CODEC_REQUIRED,
- *         LODE_ERR_PARTITIONING_NOT_SUPPORTED, LODE_ERR_IO,
- *         LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_PARTITIONING_NOT_SUPPORTED, LODE_ERR_IO, LODE_ERR_NO_SPACE, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2402,9 +2405,10 @@ lode_status lode_dataset_open_record_writer(lode_dataset *dataset,
  * @param unix_nanos where its time stands, in nanoseconds since the Unix epoch; borrowed for the call. NULL
  *        (and, as in lode_record_writer_append_batch, the value LODE_NO_TIMESTAMP): the record has no time.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK: the record is in, or was skipped by the writer's option. LODE_ERR_INVALID_RECORD (see
- *         lode_error_offset), LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE: the writer stays usable, go on
- *         with the next record. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
+ * @return LODE_OK: the writer holds the record, or has skipped it by its option. LODE_ERR_INVALID_RECORD
+ *         (see lode_error_offset), LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE: the writer stays usable; go
+ *         on with the next record. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE, LODE_ERR_IO,
+ *         LODE_ERR_NO_MEMORY.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -2425,11 +2429,11 @@ lode_status lode_record_writer_append(lode_record_writer *writer,
  * @param unix_nanos `count` times, in nanoseconds since the Unix epoch, LODE_NO_TIMESTAMP for none; borrowed
  *        for the call. NULL: no record has a time.
  * @param count how many records.
- * @param taken output, also on failure: how many records were dealt with, those skipped by the writer's
- *        option included. If the call fails, record number `taken` is the bad one and those before it are
- *        in: go on at `taken` + 1. Not NULL.
+ * @param taken output, also on failure: how many records were processed, those skipped by the writer's
+ *        option included. If the call fails, record number `taken` is the one that failed, and the writer
+ *        holds those before it: go on at `taken` + 1. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK: all were dealt with; else as lode_record_writer_append.
+ * @return LODE_OK: all were processed; else as lode_record_writer_append.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -2450,10 +2454,10 @@ lode_status lode_record_writer_append_batch(lode_record_writer *writer,
  * @param writer the writer. Not NULL.
  * @param data the buffer; borrowed for the call. NULL only if `len` is 0.
  * @param len its length in bytes.
- * @param consumed output, also on failure: how many bytes of whole lines were dealt with. If the call fails,
- *        the bad line begins there and those before it are in. Not NULL.
+ * @param consumed output, also on failure: how many bytes of whole lines were processed. If the call fails,
+ *        the line that failed begins there, and the writer holds those before it. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK: all whole lines were dealt with; else as lode_record_writer_append.
+ * @return LODE_OK: all whole lines were processed; else as lode_record_writer_append.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -2465,7 +2469,7 @@ lode_status lode_record_writer_append_lines(lode_record_writer *writer,
                                             lode_error **error);
 
 /**
- * How many records are in. After a commit or an abort: how many were in then.
+ * How many records the writer holds. After a commit or an abort: how many it held then.
  *
  * @param writer the writer. NULL: see below.
  * @return the number of records; -1 if another call is using the writer, or `writer` is NULL.
@@ -2485,7 +2489,7 @@ int64_t lode_record_writer_record_count(const lode_record_writer *writer);
 int64_t lode_record_writer_skipped_count(const lode_record_writer *writer);
 
 /**
- * How many bytes the records that are in have, before compression. After a commit or an abort: how many they
+ * How many bytes the writer's records have, before compression. After a commit or an abort: how many they
  * had then.
  *
  * @param writer the writer. NULL: see below.
@@ -2563,8 +2567,8 @@ void lode_record_writer_free(lode_record_writer *writer);
 void lode_blob_writer_options_init(lode_blob_writer_options *options, size_t struct_size);
 
 /**
- * Begins a snapshot, a raw blob, whose bytes will be pushed. Nothing is visible to anybody before the
- * commit.
+ * Begins a snapshot, a raw blob, whose bytes will be pushed. No reader sees anything of it
+ * before the commit.
  *
  * @param dataset the dataset, opened with LODE_CODEC_NONE; the writer keeps its own hold of it. Not NULL.
  * @param options how the writer behaves. Borrowed for the call. NULL: the defaults.
@@ -2588,9 +2592,9 @@ lode_status lode_dataset_open_blob_writer(lode_dataset *dataset,
  * @param data the bytes; borrowed for the call. NULL only if `len` is 0.
  * @param len how many bytes.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK: all of them are in. LODE_ERR_NO_SPACE: the writer stays usable. Of up to 262144 bytes
- *         none was taken; of more perhaps some: make the same call again, and it goes on where it was. Until
- *         that has succeeded any other write, and a commit, gives LODE_ERR_STATE. LODE_ERR_STATE,
+ * @return LODE_OK: the writer holds all of them. LODE_ERR_NO_SPACE: the writer stays usable. Of up to 262144
+ *         bytes none was taken; of more perhaps some: make the same call again, and it goes on where it was.
+ *         Until that has succeeded any other write, and a commit, gives LODE_ERR_STATE. LODE_ERR_STATE,
  *         LODE_ERR_INVALID_ARGUMENT, LODE_ERR_IO, LODE_ERR_NO_MEMORY.
  *
  * One thread at a time. Since 0.1.0.
@@ -2711,13 +2715,13 @@ lode_status lode_dataset_part_from_json(lode_dataset *dataset,
                                         lode_error **error);
 
 /**
- * Commits parts as one new snapshot, in the order given: their records are read in that order. With expected
- * parent, exactly-once key and all else that a commit has. The parts' files stay with any outcome, so
- * that a commit that failed may be repeated; no part is committed twice.
+ * Commits parts as one new snapshot, in the order given: their records are read in that order. Expected
+ * parent, producer and the other options of a commit apply. The parts' files stay with any outcome, so that
+ * a commit that failed may be repeated; no part is committed twice.
  *
- * Each file is looked for (one request), and its size compared; with `verify_parts` its bytes are read and
- * compared with its checksum. That no snapshot holds one of the parts already is found out by reading the
- * manifests of the snapshots committed since the oldest part's writer was opened, each once a dataset
+ * The size of each file is checked (one request); with `verify_parts` its bytes are read and compared with
+ * its checksum. To find whether a snapshot holds one of the parts already, the call reads the manifests of
+ * the snapshots that were committed since the oldest part's writer was opened, each once for a dataset
  * handle.
  *
  * @param dataset the dataset that they belong to. Not NULL.
@@ -2749,8 +2753,9 @@ lode_status lode_dataset_commit_parts(lode_dataset *dataset,
                                       lode_error **error);
 
 /**
- * Removes the files of a part that will not be committed. Those that are gone already are fine. A part that
- * a commit in doubt may hold (LODE_ERR_COMMIT_UNKNOWN) is discarded only after that commit is resolved.
+ * Removes the files of a part that will not be committed. Files that do not exist any more are no failure. A
+ * part that a commit in doubt may hold (LODE_ERR_COMMIT_UNKNOWN) is discarded only after that commit is
+ * resolved.
  *
  * @param part the part; it stays valid until its free. Not NULL.
  * @param call deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
@@ -3222,9 +3227,9 @@ lode_status lode_dataset_open_record_reader_since(lode_dataset *dataset,
                                                   lode_error **error);
 
 /**
- * Tells where a reader has come to. lode_dataset_open_record_reader_since goes on there: with the record
- * after the last one that was given, in the midst of a snapshot too. A consumer that stores the position
- * together with what it made of the records takes each of them once.
+ * Gives the position that a reader has reached. lode_dataset_open_record_reader_since goes on from there,
+ * with the record after the last one that was given, also in the middle of a snapshot. A consumer that
+ * stores the position together with what it made of the records takes each of them once.
  *
  * @param reader the reader. Not NULL.
  * @param position output: the position; NUL-terminated UTF-8 of at most 300 bytes, owned by the reader,
@@ -3260,7 +3265,7 @@ lode_status lode_record_reader_next(lode_record_reader *reader,
                                     lode_error **error);
 
 /**
- * Gives the next records, as many as are at hand: a batch may be shorter than `capacity` before the end.
+ * Gives the next records, as many as are ready: a batch may be shorter than `capacity` before the end.
  * Records that come before a failure are given first.
  *
  * @param reader the reader. Not NULL.
@@ -3315,8 +3320,7 @@ lode_status lode_dataset_open_blob_reader(lode_dataset *dataset,
 
 /**
  * Gives the next bytes of the stream: as many as there is room for, unless the end or a fault comes first.
- * Bytes that come before a failure are given first. What a checksum says comes with the end: go on until
- * LODE_OK.
+ * Bytes that come before a failure are given first. The checksum is compared at the end: read until LODE_OK.
  *
  * @param reader the reader. Not NULL.
  * @param buffer output: room for `capacity` bytes, of which the first `len` are filled. Not NULL.
@@ -3340,7 +3344,7 @@ lode_status lode_blob_reader_read(lode_blob_reader *reader,
 
 /**
  * Gives the bytes from an offset on: as many as there is room for, unless the blob's end comes first. The
- * place of the stream, and what has become of it, does not matter, nor does this change it.
+ * call neither depends on the stream nor moves it.
  *
  * Bytes of a range are checked by the file's size only, unless the option `verify` is 1: then the whole file
  * is checked before the first byte. An uncompressed blob is read where the bytes are. A compressed one has
@@ -3378,18 +3382,19 @@ void lode_blob_reader_free(lode_blob_reader *reader);
 
 /**
  * Adds the lines that a file descriptor gives until its end, one record each, without times. Blank lines are
- * no records, and the last line needs no line break. Files, pipes, sockets and terminals will do;
- * interruptions by signals are seen to, and a descriptor that does not block is waited for.
+ * no records, and the last line needs no line break. Files, pipes, sockets and terminals work. The call
+ * continues after a signal, and waits for a descriptor that does not block.
  *
- * What was read and is not in yet stays with the writer: after a failure the same call goes on where it was,
- * without a line that was refused. A commit leaves it out.
+ * The writer keeps what was read and not yet taken: after a failure the same call goes on from there,
+ * without the line that was refused. A commit does not include it. The message about a refused line begins
+ * with its number in what the descriptor gave, counted from 1, and with the byte, counted from 0.
  *
  * @param writer the writer. Not NULL.
  * @param fd the descriptor, open for reading; it stays the caller's, who closes it.
  * @param call deadline, cancel token and progress, of which the bytes read count. Borrowed for the call.
  *        NULL: the defaults, which wait for as long as the descriptor gives nothing.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK: all lines up to the end are in, or were skipped by the writer's option.
+ * @return LODE_OK: the writer holds all lines up to the end, or has skipped them by its option.
  *         LODE_ERR_INVALID_RECORD, LODE_ERR_RECORD_TOO_LARGE, LODE_ERR_NO_SPACE, LODE_ERR_DEADLINE,
  *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED and failures of the descriptor (LODE_ERR_IO): the writer
  *         stays usable. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_STATE, LODE_ERR_NO_MEMORY.
@@ -3411,10 +3416,10 @@ lode_status lode_record_writer_append_from_fd(lode_record_writer *writer,
  * @param call deadline, cancel token and progress, of which the bytes read count. Borrowed for the call.
  *        NULL: the defaults, which wait for as long as the descriptor gives nothing.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK: all bytes up to the end are in. LODE_ERR_NO_SPACE, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
- *         LODE_ERR_ABORTED and failures of the descriptor (LODE_ERR_IO): the writer stays usable, and the
- *         same call goes on where it was. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_UNSUPPORTED, LODE_ERR_STATE,
- *         LODE_ERR_NO_MEMORY.
+ * @return LODE_OK: the writer holds all bytes up to the end. LODE_ERR_NO_SPACE, LODE_ERR_DEADLINE,
+ *         LODE_ERR_CANCELLED, LODE_ERR_ABORTED and failures of the descriptor (LODE_ERR_IO): the writer
+ *         stays usable, and the same call goes on where it was. LODE_ERR_INVALID_ARGUMENT,
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_STATE, LODE_ERR_NO_MEMORY.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -3425,9 +3430,9 @@ lode_status lode_blob_writer_write_from_fd(lode_blob_writer *writer,
                                            lode_error **error);
 
 /**
- * Writes the records that are left to a file descriptor, each with a line break, until the end. Partial
- * writes and interruptions by signals are seen to, and a descriptor that does not block is waited for. A
- * pipe or socket without a reader is LODE_ERR_IO with EPIPE, and no signal.
+ * Writes the records that are left to a file descriptor, each with a line break, until the end. The call
+ * continues after a partial write or a signal, and waits for a descriptor that does not block. A pipe or
+ * socket without a reader is LODE_ERR_IO with EPIPE, and no signal.
  *
  * @param reader the reader; the deadline and cancel token of its options hold for this call. Not NULL.
  * @param fd the descriptor, open for writing; it stays the caller's, who closes it.
@@ -3435,7 +3440,7 @@ lode_status lode_blob_writer_write_from_fd(lode_blob_writer *writer,
  * @return LODE_OK: the end; all that was to be verified is. Failures as lode_record_reader_next; and, which
  *         do not stay, LODE_ERR_IO and LODE_ERR_NO_SPACE of the descriptor, and LODE_ERR_DEADLINE and
  *         LODE_ERR_CANCELLED while it was waited for: what it has not taken is kept, and the same call goes
- *         on with it, in the midst of a record too.
+ *         on with it, also in the middle of a record.
  *
  * One thread at a time. Since 0.1.0.
  */
@@ -3601,8 +3606,8 @@ lode_status lode_catalog_read_manifest(lode_catalog *catalog,
 
 /**
  * Opens any object of the store, such as a data file, to be read as it is stored: as a stream, or at any
- * place. Nothing is decompressed, and nothing but the size as it is now says what is right: `verify` of the
- * options is of no concern.
+ * place. Nothing is decompressed, and only the size at the time of the opening is checked: `verify` of the
+ * options has no effect.
  *
  * @param catalog the catalog. Not NULL.
  * @param key the object's key, such as lode_snapshot_file_path gives it; NUL-terminated UTF-8, borrowed for
@@ -3636,8 +3641,8 @@ void lode_catalog_free(lode_catalog *catalog);
 /**
  * Checks a whole dataset against what the format promises, the oldest snapshot first: that its history is
  * one unbroken chain, and, as `level` says, that its data files are there, are what was written, and hold
- * their records. Nothing is repaired, nothing is written. Writers may be at work meanwhile. Memory grows
- * with the number of snapshots, by some 100 bytes each.
+ * their records. Nothing is repaired or written. Writers may be at work at the same time. Memory grows with
+ * the number of snapshots, by some 100 bytes each.
  *
  * A snapshot that is decided and not published yet, because its writer died or is at work, is no finding.
  * What the Go library has committed since the last commit of this library is checked, too.
@@ -3655,11 +3660,10 @@ void lode_catalog_free(lode_catalog *catalog);
  * @param findings output: how many things are wrong; written on success, and with LODE_ERR_CORRUPT. NULL:
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK: nothing is wrong; LODE_ERR_CORRUPT: something is (the message and the path are those of
- *        the
- *         first finding); LODE_ERR_NO_SNAPSHOTS: there is no such dataset; LODE_ERR_INVALID_ARGUMENT,
- *         LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
- *         LODE_ERR_ABORTED, LODE_ERR_IO (a failure that concerns no single object), LODE_ERR_NO_MEMORY.
+ * @return LODE_OK: nothing is wrong; LODE_ERR_CORRUPT: something is (message and path are those of the first
+ *        finding); LODE_ERR_NO_SNAPSHOTS: there is no such dataset; LODE_ERR_INVALID_ARGUMENT,
+ *        LODE_ERR_UNSUPPORTED, LODE_ERR_LAYOUT_MISMATCH, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED,
+ *        LODE_ERR_ABORTED, LODE_ERR_IO (a failure that concerns no single object), LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -3689,14 +3693,14 @@ void lode_collect_options_init(lode_collect_options *options, size_t struct_size
 /**
  * Removes what dead writers left in a dataset: temporary files; data files, staged parts included, and
  * payload objects that no manifest and no commit slot names; probe keys; uploads in several requests that
- * were never completed. Never a manifest, a slot or the pointer, nor what another program put there. Readers
- * and writers may be at work meanwhile, and other clean-ups, too: nothing that is or becomes visible is
- * removed, because a commit refuses data that was staged more than 24 hours ago (LODE_ERR_STAGED_TOO_OLD),
- * and because on a filesystem a living writer holds a lock on what it has staged.
+ * were never completed. Never a manifest, a slot or the pointer, nor what another program put there.
+ * Readers, writers and other clean-ups may be at work at the same time: nothing that is or becomes visible
+ * is removed, because a commit refuses data that was staged more than 24 hours ago
+ * (LODE_ERR_STAGED_TOO_OLD), and because on a filesystem a living writer holds a lock on what it has staged.
  *
  * @param dataset the dataset, opened in its layout. Not NULL.
- * @param options how old something must be, and whether this is only a rehearsal. Borrowed for the call.
- *        NULL: the defaults.
+ * @param options how old an object must be, and whether this is only a dry run. Borrowed for the call. NULL:
+ *        the defaults.
  * @param removed called on the calling thread after each removal (with `dry_run`: for what would be
  *        removed): its kind, one of LODE_GARBAGE_*; its key in the store, NUL-terminated UTF-8, borrowed for
  *        the callback; its size in bytes; how many seconds it had stood unchanged by the store's own clock.
@@ -3749,8 +3753,7 @@ void lode_volume_options_init(lode_volume_options *options, size_t struct_size);
  * @param volume output: the volume, which the caller owns and frees with lode_volume_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value),
- *        LODE_ERR_UNSUPPORTED,
- *         LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_UNSUPPORTED, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -3771,9 +3774,9 @@ lode_status lode_volume_open(lode_store *store,
 void lode_volume_free(lode_volume *volume);
 
 /**
- * Commits staged blocks, and all that the volume has, as one snapshot. Writers of ranges that do not overlap
- * all get in, each on top of the other. Blocks that the head has already are left out; if it has all of
- * them, nothing is written and the call returns LODE_ALREADY_COMMITTED, so that a commit may be repeated
+ * Commits staged blocks, and all that the volume has, as one snapshot. Commits of ranges that do not overlap
+ * all succeed, each building on the one before. Blocks that the head has already are left out; if it has all
+ * of them, nothing is written and the call returns LODE_ALREADY_COMMITTED, so that a commit may be repeated
  * after a crash. Blocks of another process are read whole before, and compared with their length and
  * checksum.
  *
@@ -3904,8 +3907,7 @@ uint64_t lode_snapshot_block_length(const lode_snapshot *snapshot, size_t index)
  * @param snapshot the snapshot. NULL: see below.
  * @param index which block, from 0.
  * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if `index` is out of range,
- *        `snapshot` is NULL, or
- *         there is no memory for it.
+ *         `snapshot` is NULL, or there is no memory for it.
  *
  * Cannot fail. Any thread. Since 0.1.0.
  */
@@ -3917,8 +3919,7 @@ const char *lode_snapshot_block_path(const lode_snapshot *snapshot, size_t index
  * @param snapshot the snapshot. NULL: see below.
  * @param index which block, from 0.
  * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if the store has no such place,
- *        `index` is out of
- *         range, `snapshot` is NULL, or there is no memory for it.
+ *         `index` is out of range, `snapshot` is NULL, or there is no memory for it.
  *
  * Cannot fail. Any thread. Since 0.1.0.
  */
@@ -3930,8 +3931,7 @@ const char *lode_snapshot_block_location(const lode_snapshot *snapshot, size_t i
  * @param snapshot the snapshot. NULL: see below.
  * @param index which block, from 0.
  * @return UTF-8, owned by the snapshot, until lode_snapshot_free; NULL if there is none, `index` is out of
- *        range,
- *         `snapshot` is NULL, or there is no memory for it.
+ *         range, `snapshot` is NULL, or there is no memory for it.
  *
  * Cannot fail. Any thread. Since 0.1.0.
  */
@@ -3960,8 +3960,8 @@ lode_status lode_snapshot_next_gap(const lode_snapshot *snapshot,
 
 /**
  * Stages bytes in memory as a block: durable when the call returns, and invisible until lode_volume_commit
- * names it. Any number of threads and processes stage at once. Where the range was staged before with the
- * same bytes, that object is taken over.
+ * names it. Any number of threads and processes stage at once. If the range was staged before with the same
+ * bytes, that object is used.
  *
  * @param volume the volume. Not NULL.
  * @param offset where the block begins, in bytes.
@@ -4015,16 +4015,15 @@ lode_status lode_volume_stage_stream_at(lode_volume *volume,
                                         lode_error **error);
 
 /**
- * Makes a block of what lode_volume_block_json told in another process, or before a restart. Does no I/O:
- * the block is read and compared before it is committed.
+ * Makes a block from the JSON that lode_volume_block_json gave in another process, or before a restart. Does
+ * no I/O: the block is read and compared before it is committed.
  *
  * @param volume the volume. Not NULL.
  * @param json the text; NUL-terminated UTF-8, borrowed for the call. Not NULL.
  * @param block output: the block, which the caller owns and frees with lode_volume_block_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (it is no such text, or leaves the address space),
- *        LODE_ERR_INVALID_PATH
- *         (its path is not that of its range in this volume), LODE_ERR_NO_MEMORY.
+ *         LODE_ERR_INVALID_PATH (its path is not that of its range in this volume), LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -4173,7 +4172,7 @@ lode_status lode_volume_resolve_commit(lode_volume *volume,
                                        lode_error **error);
 
 /**
- * Makes a snapshot the head of its volume: the exit of LODE_ERR_NEEDS_REPAIR, as lode_dataset_adopt.
+ * Makes a snapshot the head of its volume: the way out of LODE_ERR_NEEDS_REPAIR, as lode_dataset_adopt.
  *
  * @param volume the volume. Not NULL.
  * @param snapshot_id the snapshot to be the head; NUL-terminated UTF-8, borrowed for the call. Not NULL.
@@ -4193,7 +4192,7 @@ lode_status lode_volume_adopt(lode_volume *volume,
                               lode_error **error);
 
 /**
- * Finds the newest snapshot of a volume that tells of a producer: as lode_dataset_find_producer.
+ * Finds the newest snapshot of a volume, if its manifest lists a producer: as lode_dataset_find_producer.
  *
  * @param volume the volume. Not NULL.
  * @param producer_id the producer; NUL-terminated UTF-8, borrowed for the call. Not NULL.
@@ -4245,8 +4244,8 @@ lode_status lode_volume_verify_history(lode_volume *volume,
  * lode_dataset_collect.
  *
  * @param volume the volume. Not NULL.
- * @param options how old something must be, and whether this is only a rehearsal. Borrowed for the call.
- *        NULL: the defaults.
+ * @param options how old an object must be, and whether this is only a dry run. Borrowed for the call. NULL:
+ *        the defaults.
  * @param removed as for lode_dataset_collect. NULL: only the counts are wanted.
  * @param ctx handed to `removed`.
  * @param call deadline, cancel token and progress. Borrowed for the call. NULL: the defaults.
