@@ -24,7 +24,8 @@ from parquet_section import parquet
 FORMS = ["pull", "pull-batch", "append", "append-batch", "append-lines"]
 LEVELS = {"gzip": 6, "zstd": 3}
 
-# What a call that pulls does by itself, and a writer if it is told to: data start for the disk before the commit.
+# What a call that pulls does by itself, and a writer if it is told to: data start for the disk before the
+# commit.
 EARLY = "early=1"
 
 

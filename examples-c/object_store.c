@@ -2,10 +2,10 @@
  *
  *   object_store URL [SETTINGS.json]
  *
- * URL is s3://bucket/prefix, gs://bucket/prefix or az://container/prefix (file:///path and memory: work, too).
- * SETTINGS.json holds the settings of docs/object-stores.md; without it credentials come from the
- * environment. Prints the snapshot's id and its records. Exit status: 0 committed; 1 failed, with the reason on
- * standard error; 2 wrong usage; 3 this library was built without the feature object-store.
+ * URL is s3://bucket/prefix, gs://bucket/prefix or az://container/prefix (file:///path and memory: work,
+ * too). SETTINGS.json holds the settings of docs/object-stores.md; without it credentials come from the
+ * environment. Prints the snapshot's id and its records. Exit status: 0 committed; 1 failed, with the reason
+ * on standard error; 2 wrong usage; 3 this library was built without the feature object-store.
  */
 #include <lode.h>
 

@@ -2,8 +2,8 @@
  *
  *   cc -std=c11 parquet.c -llode -o parquet && ./parquet STORE
  *
- * The directory STORE then holds a file that DuckDB, Polars, PyArrow, Spark and the Go library read. The library
- * must have the feature "parquet".
+ * The directory STORE then holds a file that DuckDB, Polars, PyArrow, Spark and the Go library read. The
+ * library must have the feature "parquet".
  */
 #include <lode.h>
 

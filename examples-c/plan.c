@@ -3,8 +3,8 @@
  *
  *   cc -std=c11 plan.c -llode -o plan && ./plan STORE
  *
- * The query is `temperature >= 30`, over readings that are partitioned by day. The library must have the feature
- * "parquet".
+ * The query is `temperature >= 30`, over readings that are partitioned by day. The library must have the
+ * feature "parquet".
  */
 #include <lode.h>
 

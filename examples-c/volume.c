@@ -2,10 +2,10 @@
  *
  *   volume ROOT VOLUME FILE [PIECE]
  *
- * The volume is as long as the file. Each run stages and commits those pieces of PIECE bytes (1 MiB) that the newest
- * snapshot does not have yet, the last piece first, a few to a commit: a run that was killed is repeated with the same
- * command and goes on where the holes are. Prints what each commit brought. Exit status: 0 the volume is complete and
- * verified; 1 failed, with the reason on standard error; 2 wrong usage.
+ * The volume is as long as the file. Each run stages and commits those pieces of PIECE bytes (1 MiB) that the
+ * newest snapshot does not have yet, the last piece first, a few to a commit: a run that was killed is
+ * repeated with the same command and goes on where the holes are. Prints what each commit brought. Exit
+ * status: 0 the volume is complete and verified; 1 failed, with the reason on standard error; 2 wrong usage.
  */
 #define _POSIX_C_SOURCE 200809L
 

@@ -118,7 +118,8 @@ def main(library, root):
     lode.call("lode_store_open_filesystem", root.encode(), None, ctypes.byref(store))
     lode.call("lode_dataset_open", store, b"table", ctypes.byref(options), ctypes.byref(dataset))
 
-    # DuckDB hands its rows over as they are asked for; lode moves the stream out of its capsule and releases it.
+    # DuckDB hands its rows over as they are asked for; lode moves the stream out of its capsule and releases
+    # it.
     table = duckdb.sql(
         "SELECT i AS id, 'name ' || (i % 1000) AS name, i / 8 AS eighth, i % 3 = 0 AS third FROM range(300000) r(i)"
     )

@@ -3,8 +3,8 @@
 #
 #   debian.sh OUT
 #
-# The packages and a .changes file appear in the directory OUT. What build/ holds already is taken over where no
-# source is newer. Rust may come from elsewhere than Debian, whose own may be too old, so the packages that
+# The packages and a .changes file appear in the directory OUT. What build/ holds already is taken over where
+# no source is newer. Rust may come from elsewhere than Debian, whose own may be too old, so the packages that
 # packaging/debian/control names for the build are not insisted on.
 set -eu
 out=$1

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Runs a command of cargo such that what it builds names no path of this machine: those of crates, of the standard
-# library and of this tree, which stand in the messages of panics, are shortened. And such that only small functions
-# are copied into their callers: that takes a tenth off the library and costs a record no instruction to speak of,
-# since what is called for each record says so itself.
+# Runs a command of cargo such that what it builds names no path of this machine: those of crates, of the
+# standard library and of this tree, which stand in the messages of panics, are shortened. And such that only
+# small functions are copied into their callers: that takes a tenth off the library and costs a record no
+# instruction to speak of, since what is called for each record says so itself.
 #
 #   release_build.sh CARGO ARGUMENT...
 set -eu

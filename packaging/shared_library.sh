@@ -3,9 +3,10 @@
 #
 #   shared_library.sh CARGO_ARCHIVE CARGO_SHARED OUT SONAME VERSION
 #
-# It is linked from the same objects as cargo's own, but with versions on its symbols, which cargo cannot give.
-# With a linker that knows no version scripts, and on systems without them, OUT is cargo's library as it is, and a
-# message says what that means; with LODE_STRICT=1 that is a failure. OUT is replaced only by a different file.
+# It is linked from the same objects as cargo's own, but with versions on its symbols, which cargo cannot
+# give. With a linker that knows no version scripts, and on systems without them, OUT is cargo's library as it
+# is, and a message says what that means; with LODE_STRICT=1 that is a failure. OUT is replaced only by a
+# different file.
 set -u
 archive=$1 shared=$2 out=$3 soname=$4 version=$5
 here=$(cd "$(dirname "$0")" && pwd)

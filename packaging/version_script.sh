@@ -3,9 +3,10 @@
 #
 #   version_script.sh VERSION
 #
-# Each function has the minor version that brought it: LODE_0.1 for those of abi/0.1.0/symbols, and so on in the
-# order of versions; what no frozen version has belongs to VERSION. So a program that needs a later version says
-# so when it is loaded, and copies of two major versions in one process do not mix. Everything else is local.
+# Each function has the minor version that brought it: LODE_0.1 for those of abi/0.1.0/symbols, and so on in
+# the order of versions; what no frozen version has belongs to VERSION. So a program that needs a later
+# version says so when it is loaded, and copies of two major versions in one process do not mix. Everything
+# else is local.
 set -eu
 version=$1
 cd "$(dirname "$0")/.."

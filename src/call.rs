@@ -155,8 +155,8 @@ mod tests {
         assert_eq!(status, LODE_ERR_INTERNAL);
     }
 
-    /// Statuses that no call of a build without features gives: those of later versions, and of stores in buckets,
-    /// whose own tests check what they say.
+    /// Statuses that no call of a build without features gives: those of later versions, and of stores in
+    /// buckets, whose own tests check what they say.
     #[test]
     fn a_status_that_this_build_does_not_give_goes_out_like_any_other() {
         for (status, expected, what) in [

@@ -164,17 +164,17 @@ pub struct lode_dataset_options {
     >,
     /// Handed to `spawn`. Borrowed until the dataset and all that was made from it are freed.
     pub spawn_ctx: *mut c_void,
-    /// The columns of the records, as a JSON object: `{"fields": [{"name": "id", "type": "int64"}, …]}`, in which a
-    /// field may also have `"nullable": true` and, of type bytes, `"json": "text"` or `"base64"`. Types: int32, int64,
-    /// float32, float64, string, bool, bytes, timestamp. NUL-terminated UTF-8, borrowed for the call. With
-    /// LODE_CODEC_PARQUET a write needs it or `arrow_schema`; with LODE_CODEC_JSONL it says how rows of Arrow arrays
-    /// become objects, and how records are read as columns. NULL: none.
+    /// The columns of the records, as a JSON object: `{"fields": [{"name": "id", "type": "int64"}, …]}`, in
+    /// which a field may also have `"nullable": true` and, of type bytes, `"json": "text"` or `"base64"`.
+    /// Types: int32, int64, float32, float64, string, bool, bytes, timestamp. NUL-terminated UTF-8, borrowed
+    /// for the call. With LODE_CODEC_PARQUET a write needs it or `arrow_schema`; with LODE_CODEC_JSONL it
+    /// says how rows of Arrow arrays become objects, and how records are read as columns. NULL: none.
     pub schema_json: *const c_char,
-    /// The same as an Arrow schema: a struct of columns. Borrowed for the call, never released by it. NULL: none;
-    /// not together with `schema_json`.
+    /// The same as an Arrow schema: a struct of columns. Borrowed for the call, never released by it. NULL:
+    /// none; not together with `schema_json`.
     pub arrow_schema: *const crate::arrow::ArrowSchema,
-    /// A row group of a Parquet file ends when its encoded columns have so many bytes, or with 1,048,576 rows: 1 MiB to
-    /// 1 GiB. Memory for writing is some 20 MiB more. 0: 32 MiB.
+    /// A row group of a Parquet file ends when its encoded columns have so many bytes, or with 1,048,576
+    /// rows: 1 MiB to 1 GiB. Memory for writing is some 20 MiB more. 0: 32 MiB.
     pub row_group_bytes: i64,
     /// One of LODE_SCHEMA_*.
     pub schema_types: i32,

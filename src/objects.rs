@@ -241,8 +241,8 @@ pub unsafe extern "C" fn lode_store_list(
     }
 }
 
-/// Removes an object; one that does not exist is no failure. What a snapshot names must stay: removing it damages the
-/// dataset.
+/// Removes an object; one that does not exist is no failure. What a snapshot names must stay: removing it
+/// damages the dataset.
 ///
 /// @param store the store. Not NULL.
 /// @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.

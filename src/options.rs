@@ -217,8 +217,8 @@ impl Listener {
     }
 }
 
-/// Fills a struct of the caller's with the defaults: zeros, and its size. Writes no more than `size` bytes, and none if
-/// no struct can have that size.
+/// Fills a struct of the caller's with the defaults: zeros, and its size. Writes no more than `size` bytes,
+/// and none if no struct can have that size.
 ///
 /// # Safety
 /// `pointer` is NULL or `size` bytes may be written there.

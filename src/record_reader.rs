@@ -91,13 +91,14 @@ pub struct lode_read_options {
     pub cancel: *mut lode_cancel_token,
     /// One of LODE_VERIFY_*.
     pub verify: i32,
-    /// The columns to read, in this order, for lode_dataset_read_arrow alone; `column_count` of them, NUL-terminated
-    /// UTF-8, borrowed for the call. NULL: all.
+    /// The columns to read, in this order, for lode_dataset_read_arrow alone; `column_count` of them,
+    /// NUL-terminated UTF-8, borrowed for the call. NULL: all.
     pub columns: *const *const c_char,
     /// How many columns.
     pub column_count: usize,
-    /// Comparisons that the rows wanted satisfy, all of them: row groups in which by a file's statistics no row can
-    /// are left out by lode_dataset_read_arrow; `comparison_count` of them, borrowed for the call. NULL: none.
+    /// Comparisons that the rows wanted satisfy, all of them: row groups in which by a file's statistics no
+    /// row can are left out by lode_dataset_read_arrow; `comparison_count` of them, borrowed for the call.
+    /// NULL: none.
     pub comparisons: *const lode_comparison,
     /// How many comparisons.
     pub comparison_count: usize,
@@ -124,8 +125,8 @@ pub const LODE_COMPARE_GREATER_OR_EQUAL: i32 = 5;
 pub struct lode_comparison {
     /// The column's name; NUL-terminated UTF-8. Not NULL.
     pub column: *const c_char,
-    /// The value as JSON: a number, true or false, or a string, with which a timestamp is compared as RFC 3339;
-    /// NUL-terminated UTF-8. Not NULL.
+    /// The value as JSON: a number, true or false, or a string, with which a timestamp is compared as RFC
+    /// 3339; NUL-terminated UTF-8. Not NULL.
     pub value_json: *const c_char,
     /// One of LODE_COMPARE_*.
     pub operation: i32,

@@ -18,7 +18,8 @@ pub const LODE_ALREADY_COMMITTED: i32 = 2;
 pub const LODE_COMMITTED_UNPUBLISHED: i32 = 3;
 /// Committed here, but a writer that ignores the commit slots (another library) was seen.
 pub const LODE_COMMITTED_BESIDE_FOREIGN: i32 = 4;
-/// What was asked for does not exist, which is an answer and not a failure: no such object or producer, no position.
+/// What was asked for does not exist, which is an answer and not a failure: no such object or producer, no
+/// position.
 pub const LODE_NONE: i32 = 5;
 /// The commit in doubt did not happen, and never will.
 pub const LODE_NOT_COMMITTED: i32 = 6;
@@ -84,7 +85,8 @@ pub const LODE_ERR_CODEC_NOT_STREAMABLE: i32 = -61;
 /// The dataset's layout is partitioned, and records that come one after another are not put into partitions
 /// unless `partition_streaming` is set.
 pub const LODE_ERR_PARTITIONING_NOT_SUPPORTED: i32 = -62;
-/// The codec (or the reading of JSON lines as columns) needs a schema, and the dataset was opened without one.
+/// The codec (or the reading of JSON lines as columns) needs a schema, and the dataset was opened without
+/// one.
 pub const LODE_ERR_SCHEMA_REQUIRED: i32 = -63;
 /// The schema given is not valid; the message names the field.
 pub const LODE_ERR_SCHEMA_INVALID: i32 = -64;
@@ -95,8 +97,8 @@ pub const LODE_ERR_ARROW_TYPE: i32 = -65;
 pub const LODE_ERR_INVALID_RECORD: i32 = -70;
 /// A record is longer than the dataset's limit; see `lode_error_record`.
 pub const LODE_ERR_RECORD_TOO_LARGE: i32 = -71;
-/// A record or a row does not fit the schema; the message names field and value. See `lode_error_record` and, of a
-/// record, `lode_error_offset`.
+/// A record or a row does not fit the schema; the message names field and value. See `lode_error_record` and,
+/// of a record, `lode_error_offset`.
 pub const LODE_ERR_SCHEMA_VIOLATION: i32 = -72;
 /// The head is not the expected parent; `lode_error_snapshot_id` is the head.
 pub const LODE_ERR_CONFLICT: i32 = -80;

@@ -184,11 +184,11 @@ pub unsafe extern "C" fn lode_store_open_memory(
     }
 }
 
-/// Opens a store by its URL: `file:///path`, `memory:`, or a bucket: `s3://bucket/prefix`, `gs://bucket/prefix` or
-/// `az://container/prefix`. Objects in a bucket are named by the prefix, "/" and their key. No request is made: what
-/// is wrong with credentials, endpoint or bucket shows with the first use. The first write of a handle tries, under the
-/// dataset's `_commits/.probe-*`, whether the service keeps the conditions that commits rest on
-/// (LODE_ERR_UNSUPPORTED if not).
+/// Opens a store by its URL: `file:///path`, `memory:`, or a bucket: `s3://bucket/prefix`,
+/// `gs://bucket/prefix` or `az://container/prefix`. Objects in a bucket are named by the prefix, "/" and
+/// their key. No request is made: what is wrong with credentials, endpoint or bucket shows with the first
+/// use. The first write of a handle tries, under the dataset's `_commits/.probe-*`, whether the service keeps
+/// the conditions that commits rest on (LODE_ERR_UNSUPPORTED if not).
 ///
 /// Settings are the members of a JSON object, and an unknown one is refused. For all buckets: "credentials"
 /// ("explicit", the default: from the settings alone; "environment": from the provider's chain of variables, files and
@@ -199,9 +199,9 @@ pub unsafe extern "C" fn lode_store_open_memory(
 /// "access_key_id", "secret_access_key", "session_token", "region" ("us-east-1"). For az: "account", and "access_key" or
 /// "sas_token". For gs: "service_account_json" (the text, not a path).
 ///
-/// A store in a bucket makes requests on the thread of the call that needs them, and no thread of its own. It belongs to
-/// the process that opened it: in a forked one its calls give LODE_ERR_FORKED. Resolving a host's name cannot be cut
-/// short by a deadline.
+/// A store in a bucket makes requests on the thread of the call that needs them, and no thread of its own. It
+/// belongs to the process that opened it: in a forked one its calls give LODE_ERR_FORKED. Resolving a host's
+/// name cannot be cut short by a deadline.
 ///
 /// @param url the URL; NUL-terminated UTF-8, borrowed for the call. Not NULL.
 /// @param settings_json the settings, NUL-terminated UTF-8, borrowed for the call; no message and no log line shows a

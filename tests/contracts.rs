@@ -1,6 +1,6 @@
-//! What `include/lode.h` has and the tests must have, too: every status of a failure is reached by a test that checks its
-//! message, by a C test or by a unit test of the boundary where C cannot reach it; every function that takes a length is
-//! given one that no object can have, by `tests/c/lengths.c`.
+//! What `include/lode.h` has and the tests must have, too: every status of a failure is reached by a test
+//! that checks its message, by a C test or by a unit test of the boundary where C cannot reach it; every
+//! function that takes a length is given one that no object can have, by `tests/c/lengths.c`.
 
 use std::path::{Path, PathBuf};
 
@@ -33,8 +33,8 @@ fn statuses(header: &str) -> Vec<&str> {
     names.map(|(name, _)| name).filter(|name| name.starts_with("LODE_ERR_")).collect()
 }
 
-/// Whether a test expects this status together with a part of the message: `STATUS, "…"`, or from a table `STATUS,
-/// row.fragment`, as the checks of `tests/c/check.h` have it.
+/// Whether a test expects this status together with a part of the message: `STATUS, "…"`, or from a table
+/// `STATUS, row.fragment`, as the checks of `tests/c/check.h` have it.
 fn is_expected_with_its_message(status: &str, test: &str) -> bool {
     test.match_indices(status).any(|(at, _)| {
         let after = test[at + status.len()..].strip_prefix(',').map(str::trim_start);

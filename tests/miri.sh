@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the unit tests of the C boundary under Miri, which finds undefined behaviour: pointers that dangle or lack
-# the right to what they reach, reads of uninitialised memory, data races, leaks. CONTRIBUTING.md lists what it
-# leaves out.
+# Runs the unit tests of the C boundary under Miri, which finds undefined behaviour: pointers that dangle or
+# lack the right to what they reach, reads of uninitialised memory, data races, leaks. CONTRIBUTING.md lists
+# what it leaves out.
 #
 #   miri.sh [TEST...]       all tests without a name
 #

@@ -5,8 +5,8 @@
  *   cc -shared -fPIC -I/usr/include/collectd -I/usr/include/collectd/core -I/usr/include/collectd/core/daemon \
  *       write_lode.c $(pkg-config --cflags --libs lode) -o /usr/lib/collectd/write_lode.so
  *
- * collectd calls write callbacks on several threads at once, so a lock stands before the writer. A commit that fails
- * keeps the records and is tried again after the next Interval.
+ * collectd calls write callbacks on several threads at once, so a lock stands before the writer. A commit
+ * that fails keeps the records and is tried again after the next Interval.
  */
 #include "collectd.h"
 

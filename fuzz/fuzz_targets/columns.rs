@@ -1,5 +1,5 @@
-//! Records as the values of columns: what the one pass over flat records finds is what the general way finds, and a
-//! refused record leaves no trace.
+//! Records as the values of columns: what the one pass over flat records finds is what the general way finds,
+//! and a refused record leaves no trace.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the path of the blob server of Azurite, which npm installs once outside the tree. Without npm it prints
-# nothing and fails.
+# Prints the path of the blob server of Azurite, which npm installs once outside the tree. Without npm it
+# prints nothing and fails.
 set -eu
 version=3.37.0
 directory=${XDG_CACHE_HOME:-$HOME/.cache}/lode/servers/azurite-$version

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the path of a MinIO server, which is built from its Go module once and kept outside the tree: tests run
-# it, nothing ships it. Without Go it prints nothing and fails.
+# Prints the path of a MinIO server, which is built from its Go module once and kept outside the tree: tests
+# run it, nothing ships it. Without Go it prints nothing and fails.
 set -eu
 version=v0.0.0-20260212201848-7aac2a2c5b7c
 directory=${XDG_CACHE_HOME:-$HOME/.cache}/lode/servers/minio-$version

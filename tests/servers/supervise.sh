@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs a server until standard input ends, which it does with the process that started this, however that ends;
-# and never longer than half an hour.
+# Runs a server until standard input ends, which it does with the process that started this, however that
+# ends; and never longer than half an hour.
 #
 #   supervise.sh COMMAND ARGUMENT...
 timeout 1800 "$@" < /dev/null &

@@ -1,6 +1,6 @@
-//! One run over Parquet: `parquet MODE INPUT DIRECTORY`, which prints a line of JSON with nanoseconds, bytes of the
-//! input and the peak of memory. INPUT is JSON lines of flights; the modes that read expect what `write-records` has
-//! left in DIRECTORY.
+//! One run over Parquet: `parquet MODE INPUT DIRECTORY`, which prints a line of JSON with nanoseconds, bytes
+//! of the input and the peak of memory. INPUT is JSON lines of flights; the modes that read expect what
+//! `write-records` has left in DIRECTORY.
 
 use std::fs::File;
 use std::io::Read;

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # The ABI only grows: today's header and library against those of each frozen version, below abi/.
 
-# The types of a header's functions, as a library with debug data; its structs as far as the frozen header knows them.
+# The types of a header's functions, as a library with debug data; its structs as far as the frozen header
+# knows them.
 described() { # HEADER FROZEN_HEADER OUT
     python3 tests/c/abi.py stubs "$1" "$2" > "$3.c" && $CC -std=c11 -g -O0 -fPIC -shared -Wno-unused-parameter "$3.c" -o "$3.so"
 }
@@ -59,7 +60,8 @@ abi_break_is_found() {
     done
 }
 
-# A library without a function, or of an older version, is refused when a program is loaded, not when it calls.
+# A library without a function, or of an older version, is refused when a program is loaded, not when it
+# calls.
 abi_versions_are_checked_at_load() {
     need readelf binutils
     readelf -V "$BIN/stream_write_records" | grep -q 'Name: LODE_0\.1 ' || { echo "no version is needed" && return 1; }

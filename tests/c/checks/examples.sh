@@ -141,7 +141,8 @@ parts_example() {
     rm -rf "$store"
 }
 
-# A volume is filled from a file, and again once it is complete; what lies behind it is one chain of snapshots.
+# A volume is filled from a file, and again once it is complete; what lies behind it is one chain of
+# snapshots.
 volume() {
     local store=$TMPDIR/volumes file=tests/data/planes.jsonl size
     size=$(stat -c %s $file)

@@ -11,7 +11,8 @@ host_rsyslog() {
     python3 examples-hosts/rsyslog/test.py "$BIN/lode" "$(host_directory rsyslog)" "${LODE_HOST_MESSAGES:-100000}"
 }
 
-# Debian lets one logger be installed at a time, so syslog-ng is unpacked beside the machine's own, outside of the tree.
+# Debian lets one logger be installed at a time, so syslog-ng is unpacked beside the machine's own, outside of
+# the tree.
 host_syslog_ng() {
     need python3 python3
     local cache=${XDG_CACHE_HOME:-$HOME/.cache}/lode/syslog-ng package version

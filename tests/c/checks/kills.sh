@@ -10,8 +10,8 @@ eight_processes() {
     rm -rf "$TMPDIR/many" "$TMPDIR/acknowledged"
 }
 
-# Eight processes of four threads stage a thousand parts, half of them are killed, and a coordinator that is killed
-# commits what it was told of.
+# Eight processes of four threads stage a thousand parts, half of them are killed, and a coordinator that is
+# killed commits what it was told of.
 many_parts() {
     auditor
     python3 tests/c/many_parts.py "$BIN/parts" "$BIN/cat" --kills 10

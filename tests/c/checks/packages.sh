@@ -16,8 +16,8 @@ source_archive() {
     env -u MAKEFLAGS sh packaging/dist.sh "$OUT/dist" tar && gzip -dc "$archive" | cmp - "${archive%.gz}"
 }
 
-# The packages are clean, install into a root of their own, and serve a program; what they install is gone when
-# they are.
+# The packages are clean, install into a root of their own, and serve a program; what they install is gone
+# when they are.
 debian_packages() {
     need dpkg-buildpackage dpkg-dev
     need dh debhelper

@@ -77,8 +77,8 @@ pub struct Checker {
 }
 
 impl Checker {
-    /// A checker that finds the values of these top-level keys, at most 255, on its way. It takes about 10 KiB
-    /// of memory and never more.
+    /// A checker that finds the values of these top-level keys, at most 255, on its way. It takes about 10
+    /// KiB of memory and never more.
     ///
     /// # Errors
     /// [`Status::NoMemory`].

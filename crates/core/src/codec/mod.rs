@@ -118,8 +118,9 @@ pub trait Encoder: Sized + Send {
         None
     }
 
-    /// Takes rows of Arrow arrays, which were checked, in the order of the file's columns: as many as it can before
-    /// what is ready is to be sent on by [`Encoder::drain`]. Gives how many, and how many bytes they have.
+    /// Takes rows of Arrow arrays, which were checked, in the order of the file's columns: as many as it can
+    /// before what is ready is to be sent on by [`Encoder::drain`]. Gives how many, and how many bytes they
+    /// have.
     ///
     /// # Errors
     /// `Internal` of a codec whose records are no rows; `NoMemory`. The encoder is then of no use.
@@ -134,8 +135,8 @@ pub trait Encoder: Sized + Send {
         false
     }
 
-    /// Ends the file: what was held back, and what stands at a file's end. True: there is more than this piece,
-    /// and it is to be called again.
+    /// Ends the file: what was held back, and what stands at a file's end. True: there is more than this
+    /// piece, and it is to be called again.
     ///
     /// # Errors
     /// `NoMemory`, after which the encoder is of no use.
@@ -220,8 +221,8 @@ impl SharedInput {
 /// Finds the records in one data file.
 pub trait Decoder: Send {
     /// Replaces the batch's records by the next ones, at least one and at most `most`; by none at the file's
-    /// end only. The batch keeps its bytes from call to call, and comes with those of the file before. `input` is
-    /// the same in each call.
+    /// end only. The batch keeps its bytes from call to call, and comes with those of the file before.
+    /// `input` is the same in each call.
     ///
     /// # Errors
     /// Those of `input`; `RecordTooLarge`; `NoMemory`; what is wrong with the file. The records before the failure

@@ -26,8 +26,8 @@ impl Dataset {
         drain(&mut reader, context).map(|_| ())
     }
 
-    /// Decodes a data file to its end, checked as [`Dataset::check_stored`] does; gives how many records it holds. A
-    /// raw blob counts as one.
+    /// Decodes a data file to its end, checked as [`Dataset::check_stored`] does; gives how many records it
+    /// holds. A raw blob counts as one.
     ///
     /// # Errors
     /// As [`Dataset::check_stored`]; what the decoder finds wrong.

@@ -73,8 +73,8 @@ const KNOWN_MAX: usize = 1 << 16;
 /// Places for the combinations of values that occurred last: a power of two.
 const RECENT: usize = 1 << 10;
 
-/// Where the values of a record's keys stand in it, in the order of the keys, as [`crate::codec::Encoder::values`]
-/// gives them.
+/// Where the values of a record's keys stand in it, in the order of the keys, as
+/// [`crate::codec::Encoder::values`] gives them.
 type Values<'a> = &'a [Option<(usize, usize)>];
 
 /// Which partition the values make that a record has for the keys.
@@ -84,8 +84,8 @@ pub(super) struct Partitioner {
     /// The values of the record as they stand in it, one after the other.
     raw: Vec<u8>,
     /// Values that occurred last and their partitions, each at a place that depends on the values: most often
-    /// the next record's are there. The place is not drawn from a keyed hash, as those of `known` are; records
-    /// that were made to share one only lose this shortcut.
+    /// the next record's are there. The place is not drawn from a keyed hash, as those of `known` are;
+    /// records that were made to share one only lose this shortcut.
     recent: Vec<(Vec<u8>, usize)>,
     /// The partitions of values as they stand in records.
     known: HashMap<Vec<u8>, usize>,

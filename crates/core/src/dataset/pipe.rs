@@ -245,8 +245,8 @@ impl Pipe {
         Ok(taken)
     }
 
-    /// Takes rows of Arrow arrays, as many as it can before what is ready is to be sent on; gives how many. What is
-    /// ready from calls before is sent on first, so that a failure takes nothing.
+    /// Takes rows of Arrow arrays, as many as it can before what is ready is to be sent on; gives how many.
+    /// What is ready from calls before is sent on first, so that a failure takes nothing.
     #[cfg(feature = "parquet")]
     pub fn extend(
         &mut self,

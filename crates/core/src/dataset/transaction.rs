@@ -409,7 +409,7 @@ impl Transaction {
         self.phase = Phase::Staged;
         let mut files = std::mem::take(&mut self.files);
         if self.dataset.is_partitioned() {
-            files.sort_unstable_by(|a, b| a.file.path.cmp(&b.file.path));
+            sort_by_path(&mut files);
         }
         Ok(StagedFiles {
             home,
@@ -529,12 +529,12 @@ impl Content for Attempt<'_, '_> {
                 "a manifest was asked for before the data were durable",
             ));
         }
-        let mut manifest =
-            self.transaction.dataset.manifest(slot, &self.transaction.files, &self.terms.metadata);
         // Parts keep the order in which they were given, and the files of one stream that of its records.
         if self.transaction.parts.is_none() && self.transaction.dataset.is_partitioned() {
-            manifest.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+            sort_by_path(&mut self.transaction.files);
         }
+        let manifest =
+            self.transaction.dataset.manifest(slot, &self.transaction.files, &self.terms.metadata);
         self.transaction.manifest = Some(manifest.clone());
         Ok(manifest)
     }
@@ -586,6 +586,11 @@ impl Dataset {
         manifest.set_producers(&slot.producers);
         manifest
     }
+}
+
+/// In this order a manifest names files.
+fn sort_by_path(files: &mut [DataFile]) {
+    files.sort_unstable_by(|a, b| a.file.path.cmp(&b.file.path));
 }
 
 /// An id of this moment for data files to lie under.

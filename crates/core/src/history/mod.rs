@@ -37,8 +37,8 @@ pub struct History<'a> {
     pub first_canonical: FirstCanonical,
 }
 
-/// The first snapshot, in the order of ids, that has a canonical manifest, and whether it begins the history; `None` if
-/// there is none. Found once: clones share it.
+/// The first snapshot, in the order of ids, that has a canonical manifest, and whether it begins the history;
+/// `None` if there is none. Found once: clones share it.
 #[derive(Clone, Default)]
 pub struct FirstCanonical(Arc<OnceLock<Option<(String, bool)>>>);
 

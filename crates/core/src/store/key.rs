@@ -8,8 +8,8 @@ pub const KEY_MAX: usize = 4_096;
 /// How much of a key that is too long is shown in a message, in bytes.
 const SHOWN: usize = 100;
 
-/// Accepts a key that stays inside the root: not empty, not too long, no empty, `.` or `..` segment, no NUL, no line
-/// break.
+/// Accepts a key that stays inside the root: not empty, not too long, no empty, `.` or `..` segment, no NUL,
+/// no line break.
 ///
 /// # Errors
 /// `InvalidPath`, saying which rule it breaks.

@@ -111,9 +111,9 @@ impl Pages {
     }
 }
 
-/// [`Backend::list_names`](super::Backend::list_names) for a store that lists keys alone, in any order: `list` calls
-/// what it is given for every key below `prefix`, until that answers `false`. Names come once, in order. Memory stays
-/// bounded: where there are very many names, the store is listed again.
+/// [`Backend::list_names`](super::Backend::list_names) for a store that lists keys alone, in any order:
+/// `list` calls what it is given for every key below `prefix`, until that answers `false`. Names come once,
+/// in order. Memory stays bounded: where there are very many names, the store is listed again.
 ///
 /// # Errors
 /// Those of `list`; `NoMemory`, `Deadline`, `Cancelled`, `Aborted`.
@@ -180,9 +180,9 @@ impl First {
 
     /// Sorts the names, and drops those that are twice or have no room.
     fn trim(&mut self) {
-        match self.order {
-            Order::Ascending => self.names.sort_unstable(),
-            Order::Descending => self.names.sort_unstable_by(|a, b| b.cmp(a)),
+        self.names.sort_unstable();
+        if self.order == Order::Descending {
+            self.names.reverse();
         }
         self.names.dedup();
         self.taken = 0;

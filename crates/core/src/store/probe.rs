@@ -23,8 +23,8 @@ enum Verdict {
     Ignored(Error),
 }
 
-/// A store whose first write tries whether it keeps the conditions that commits rest on. One that ignores a condition
-/// can be read, but not written to (`Unsupported`).
+/// A store whose first write tries whether it keeps the conditions that commits rest on. One that ignores a
+/// condition can be read, but not written to (`Unsupported`).
 ///
 /// A probe writes one small object beside the commit slots of the dataset that is about to be written, and
 /// removes it. One that could not be finished is begun anew by the next write.

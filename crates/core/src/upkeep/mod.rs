@@ -1,5 +1,5 @@
-//! Upkeep of a dataset that is in use: checking all that is stored of it ([`Dataset::verify`]), and removing what
-//! dead writers left ([`Dataset::collect`]).
+//! Upkeep of a dataset that is in use: checking all that is stored of it ([`Dataset::verify`]), and removing
+//! what dead writers left ([`Dataset::collect`]).
 //!
 //! [`Dataset::verify`]: crate::dataset::Dataset::verify
 //! [`Dataset::collect`]: crate::dataset::Dataset::collect

@@ -101,7 +101,8 @@ mod tests {
     use super::super::Checker;
     use super::*;
 
-    /// Whether the check of documents accepts exactly the first `len` bytes, and no scalar that begins like this.
+    /// Whether the check of documents accepts exactly the first `len` bytes, and no scalar that begins like
+    /// this.
     fn agrees(bytes: &str, len: Option<usize>) {
         let mut checker = Checker::new(&[]).unwrap();
         match len {

@@ -132,8 +132,8 @@ impl<'a> Members<'a> {
         Some(())
     }
 
-    /// Where the member's value begins that is at `at`, or that white space at `at` comes before, and how long
-    /// it is.
+    /// Where the member's value begins that is at `at`, or that white space at `at` comes before, and how
+    /// long it is.
     #[inline]
     pub(super) fn value_at(document: &'a [u8], at: usize) -> Option<(usize, usize)> {
         let mut members = Members { document, at, ended: false };

@@ -184,10 +184,11 @@ impl Dataset {
             let file = self.read_file(&read.id, file);
             files.push(file.map_err(|error| error.context(format_args!("files[{index}]")))?);
         }
-        let mut paths: Vec<&str> = files.iter().map(|file| &*file.path).collect();
+        let mut paths: Vec<(&str, usize)> = Vec::with_capacity(files.len());
+        paths.extend(files.iter().enumerate().map(|(index, file)| (&*file.path, index)));
         paths.sort_unstable();
-        if let Some(twice) = paths.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(invalid(format_args!("files: {} is there twice", twice[0])));
+        if let Some(twice) = paths.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(invalid(format_args!("files: {} is there twice", twice[0].0)));
         }
         let options = self.options();
         Ok(Part {

@@ -1,5 +1,5 @@
-//! Verification and the auditor in Python, which knows nothing of this library, find the same datasets whole and
-//! the same ones damaged.
+//! Verification and the auditor in Python, which knows nothing of this library, find the same datasets whole
+//! and the same ones damaged.
 
 use std::fs;
 use std::io::Write as _;
@@ -14,8 +14,8 @@ use crate::store::{Durability, Put};
 use crate::upkeep::Level;
 use crate::volume::{Volume, VolumeOptions};
 
-/// Reads lines of a directory, a layout and perhaps a file with the number of a bit to flip in it for the time
-/// of the audit; writes a line for each: `0` for a whole dataset.
+/// Reads lines of a directory, a layout and perhaps a file with the number of a bit to flip in it for the
+/// time of the audit; writes a line for each: `0` for a whole dataset.
 const AUDIT: &str = r#"
 import os, sys
 sys.path.insert(0, sys.argv[1])

@@ -97,8 +97,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What was read; or `None` after a finding, if the failure says something of the object. Other failures end
-    /// the call.
+    /// What was read; or `None` after a finding, if the failure says something of the object. Other failures
+    /// end the call.
     pub fn sound<T>(
         &mut self,
         read: Result<T>,
@@ -256,7 +256,8 @@ impl<'a> Walk<'a> {
         Ok(is_published)
     }
 
-    /// A manifest of the hive layout that is there has all its copies beside it; one that is not may have some.
+    /// A manifest of the hive layout that is there has all its copies beside it; one that is not may have
+    /// some.
     fn copies(&mut self, manifest: &Manifest, payload: &[u8], is_published: bool) -> Result<()> {
         let id = &*manifest.snapshot_id;
         for copy in copies(self.dataset.options().layout, self.dataset.id(), manifest) {
