@@ -155,7 +155,7 @@ def surface(bench):
         "hive by origin, carrier; against by hand, unpartitioned",
         into_fresh(bench, [bench.lode, "partition", bench.input, "DIRECTORY"]),
         by_hand,
-        ">= 0.25",
+        ">= 0.50",
     )
     blob = Pair(
         "blob; against cp and fsync",

@@ -1,6 +1,6 @@
-//! What can go wrong, as a value: a stable status, what the caller should do next, a message that names the
-//! thing, the facts (path, record, offset, errno, …) as fields, and the error of another library that caused
-//! it as the [source](std::error::Error::source).
+//! Errors: a stable status, what the caller should do next, a message that names the thing, the facts (path,
+//! record, offset, errno, …) as fields, and the error of another library that caused it as the
+//! [source](std::error::Error::source).
 
 use std::fmt;
 use std::ops::Deref;

@@ -1,4 +1,4 @@
-//! Where the objects of a dataset lie (`docs/format.md`, section "Layouts"): ids in, store keys out.
+//! Where the objects of a dataset lie (`docs/format.md`, section "Layouts"): from ids to store keys.
 //!
 //! The ids have been checked by then (see [`crate::id`]), and the partitions are escaped, so the keys need no
 //! escaping.

@@ -1,5 +1,5 @@
-//! Looking around in a store: its datasets, their partitions and snapshots, one manifest, any object. What
-//! the Go library calls a dataset reader: it shows what is stored, and does not interpret it. A snapshot is
+//! The catalog of a store: its datasets, their partitions and snapshots, one manifest, any object. What the
+//! Go library calls a dataset reader: it shows what is stored, and does not interpret it. A snapshot is
 //! listed because its manifest is there, whether or not a chain of parents leads to it.
 //!
 //! Readers never write, and nothing here needs a dataset to be opened.

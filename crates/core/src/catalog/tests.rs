@@ -1,4 +1,4 @@
-//! What a catalog shows, of stores as writers leave them and as none should.
+//! What a catalog shows, of stores that writers made and of damaged ones.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The one check of a JSON document: bytes in, verdict with position out.
+//! The one check of a JSON document: from bytes to a verdict with its position.
 //!
 //! A record is stored as the caller gave it, so it has to be exactly one JSON document (RFC 8259, strict
 //! UTF-8) that every reader of the format can take: the nesting and the range of numbers are bounded by what
@@ -193,7 +193,7 @@ fn document<const FINDS: bool>(
                         keys.enter_object(depth);
                         let found = |mark, offset| {
                             if FINDS && depth == 1 {
-                                wanted.found(mark, offset);
+                                wanted.found(mark, offset, 0);
                             }
                         };
                         if cursor.known_key(keys, found) {
@@ -207,7 +207,7 @@ fn document<const FINDS: bool>(
                             let mark =
                                 cursor.key(opening, keys, |key| if FINDS { wanted.mark(key) } else { 0 })?;
                             if FINDS && depth == 1 {
-                                wanted.found(mark, cursor.offset());
+                                wanted.found(mark, cursor.offset(), 0);
                             }
                             continue 'value;
                         }
@@ -240,9 +240,9 @@ fn document<const FINDS: bool>(
                 });
             }
             if levels & 1 == 1 {
-                let found = |mark, offset| {
+                let found = |mark, offset, len| {
                     if FINDS && depth == 1 {
-                        wanted.found(mark, offset);
+                        wanted.found(mark, offset, len);
                     }
                 };
                 if cursor.known_members(keys, found) {
@@ -257,7 +257,7 @@ fn document<const FINDS: bool>(
                     }
                     let mark = cursor.key(comma, keys, |key| if FINDS { wanted.mark(key) } else { 0 })?;
                     if FINDS && depth == 1 {
-                        wanted.found(mark, cursor.offset());
+                        wanted.found(mark, cursor.offset(), 0);
                     }
                     continue 'value;
                 }

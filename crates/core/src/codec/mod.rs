@@ -1,4 +1,4 @@
-//! Codecs: how records become the bytes of a data file, and how they are found in them again.
+//! Codecs: how records become the bytes of a data file, and are read from them again.
 //!
 //! A codec is a folder here with an [`Encoder`] and a [`Decoder`], and one line in `codecs!` below. Pipe,
 //! writers and readers know none by name: batching, statistics and what a data file is called are the

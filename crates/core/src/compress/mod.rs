@@ -1,4 +1,4 @@
-//! Compressors of data files (`docs/format.md`, section "Compression"): streaming, bytes in, bytes out.
+//! Compressors of data files (`docs/format.md`, section "Compression"): as streams, from bytes to bytes.
 //!
 //! A [`CompressStream`] takes bytes as they come and adds what is to be stored to a buffer of the caller's. A
 //! [`DecompressStream`] fills the caller's buffer from stored bytes. Both keep their state on the heap, so

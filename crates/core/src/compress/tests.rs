@@ -1,4 +1,4 @@
-//! There and back, in pieces; what is no valid file; how much stack it takes.
+//! Compressing and decompressing in pieces; files that are not valid; how much stack it takes.
 
 use super::{CompressStream, Compressor, DecompressStream};
 use crate::error::{Error, Result, Status};

@@ -1,4 +1,4 @@
-//! What a commit comes to, and how one in doubt is resolved.
+//! The outcome of a commit, and resolving one in doubt.
 
 use super::{Dataset, Snapshot};
 use crate::commit::driver::{self, Resolved};

@@ -1,4 +1,4 @@
-//! Opening a dataset: what it is told, checked, without any I/O.
+//! Opening a dataset: its options are checked, without any I/O.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -115,23 +115,23 @@ impl Partitioner {
         if values.is_empty() && !self.by_path.is_empty() {
             return Ok(0);
         }
+        let place = place_of(record, values);
+        match self.recent.get(place) {
+            Some((raw, partition)) if is_raw(raw, record, values) => Ok(*partition),
+            _ => self.find(record, values, place, number),
+        }
+    }
+
+    /// [`Partitioner::partition_of`] of values that are not among the recent ones.
+    #[inline(never)]
+    fn find(&mut self, record: &[u8], values: Values<'_>, place: usize, number: u64) -> Result<usize> {
         self.raw.clear();
         for (begin, len) in values.iter().flatten() {
             self.raw.extend_from_slice(&record[*begin..begin + len]);
             // No value of valid JSON holds one but between its tokens, where none is in a scalar.
             self.raw.push(b'\n');
         }
-        // Without a value for each key they say nothing: fewer line feeds are never those of a combination
-        // that was remembered.
-        match self.recent.get(place_of(&self.raw)) {
-            Some((raw, partition)) if *raw == self.raw && !raw.is_empty() => Ok(*partition),
-            _ => self.find(record, values, number),
-        }
-    }
-
-    /// [`Partitioner::partition_of`] of values that are not among the recent ones.
-    #[inline(never)]
-    fn find(&mut self, record: &[u8], values: Values<'_>, number: u64) -> Result<usize> {
+        // Without a value for each key they say nothing.
         let is_whole = values.iter().all(Option::is_some);
         let partition = match self.known.get(&self.raw).filter(|_| is_whole) {
             Some(partition) => *partition,
@@ -148,7 +148,7 @@ impl Partitioner {
                 partition
             }
         };
-        if let Some((raw, recent)) = self.recent.get_mut(place_of(&self.raw)) {
+        if let Some((raw, recent)) = self.recent.get_mut(place) {
             raw.clone_from(&self.raw);
             *recent = partition;
         }
@@ -238,19 +238,34 @@ impl Partitioner {
     }
 }
 
+/// Whether these are the raw values of a partition that was found: there is one of each key then.
+#[inline]
+fn is_raw(raw: &[u8], record: &[u8], values: Values<'_>) -> bool {
+    let mut rest = raw;
+    for value in values {
+        let Some((begin, len)) = *value else { return false };
+        match rest.split_at_checked(len) {
+            Some((value, [b'\n', after @ ..])) if *value == record[begin..begin + len] => rest = after,
+            _ => return false,
+        }
+    }
+    rest.is_empty()
+}
+
 /// A place among the recent values.
 #[inline]
-fn place_of(raw: &[u8]) -> usize {
+fn place_of(record: &[u8], values: Values<'_>) -> usize {
     // An odd number with bits everywhere: 2⁶⁴ divided by the golden ratio.
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(SPREAD);
-    let (words, rest) = raw.as_chunks::<8>();
-    let mut hash = raw.len() as u64;
-    for word in words {
-        hash = mix(hash, u64::from_le_bytes(*word));
+    let mut hash = 0;
+    for (begin, len) in values.iter().flatten() {
+        let (words, rest) = record[*begin..begin + len].as_chunks::<8>();
+        hash = words.iter().fold(hash, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+        let rest = rest.iter().fold(*len as u64, |word, byte| word << 8 | u64::from(*byte));
+        hash = mix(hash, rest);
     }
-    let rest = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
-    mix(hash, rest) as usize >> (usize::BITS - RECENT.trailing_zeros())
+    hash as usize >> (usize::BITS - RECENT.trailing_zeros())
 }
 
 /// Appends `text` as Go's `url.PathEscape` writes it; stops when `out` has become `limit` bytes long or

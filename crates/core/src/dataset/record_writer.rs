@@ -1,4 +1,4 @@
-//! The push writer: records are staged as the caller has them, and committed when it says so.
+//! The push writer: records are staged as the caller appends them, and committed by one call.
 
 use super::commit::Commit;
 use super::ingest::Pending;

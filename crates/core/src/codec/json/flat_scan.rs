@@ -1,5 +1,6 @@
-//! The length of one scalar of a document that was not checked, for passes that take values on the way. What
-//! they accept is what the check of a document accepts, but for the range of numbers and for UTF-8.
+//! The length of one scalar of a document that was not checked, for passes that extract values while they
+//! check. What they accept is what the check of a document accepts, but for the range of numbers and for
+//! UTF-8.
 
 use super::block::{self, Block};
 

@@ -1,5 +1,5 @@
-//! The keys of the document before, which the next one most often has again, in the same order, and with the
-//! same separators and white space around them.
+//! The keys of the document before, which the next one most often repeats in the same order, with the same
+//! separators and white space around them.
 //!
 //! Where a key ends depends on its bytes, and all that follows waits for it. A key that equals one that was
 //! checked before need not be scanned, and the processor goes on at once on the guess that it does.

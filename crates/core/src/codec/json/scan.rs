@@ -136,16 +136,21 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over members of an object, from the comma here, whose keys are remembered and values short. True
-    /// if a value is to follow. `found` is called with each key's mark and where its value begins.
+    /// if a value is to follow. `found` is called with each key's mark, where its value begins and how long that
+    /// is, 0 if it is not short.
     #[inline(always)]
-    pub(super) fn known_members(&mut self, keys: &mut Keys, found: impl FnMut(u8, usize)) -> bool {
+    pub(super) fn known_members(
+        &mut self,
+        keys: &mut Keys,
+        found: impl FnMut(u8, usize, usize),
+    ) -> bool {
         self.short_values(|ahead| keys.known(ahead), found)
     }
 
     /// Steps over elements of an array, from the comma here, that are short. True if an element is to follow.
     #[inline(always)]
     pub(super) fn elements(&mut self) -> bool {
-        self.short_values(|ahead| (usize::from(ahead[0] == b','), 0), |_, _| ())
+        self.short_values(|ahead| (usize::from(ahead[0] == b','), 0), |_, _, _| ())
     }
 
     /// Steps over short values and what is expected before each. `before` gives the length of that from the
@@ -155,7 +160,7 @@ impl<'a> Cursor<'a> {
     fn short_values(
         &mut self,
         mut before: impl FnMut(&[u8; keys::LOOK]) -> (usize, u8),
-        mut found: impl FnMut(u8, usize),
+        mut found: impl FnMut(u8, usize, usize),
     ) -> bool {
         loop {
             let (before, mark) = before(self.look());
@@ -163,13 +168,14 @@ impl<'a> Cursor<'a> {
                 return false;
             }
             self.advance(before);
-            found(mark, self.offset());
+            let begin = self.offset();
             let value: &[u8; 1 + SHORT] = self.look();
             let len = if value[0] == b'"' {
                 short_string(value, &mut self.strings)
             } else {
                 short_number(value.first_chunk().expect("all but a byte"))
             };
+            found(mark, begin, len);
             if len == 0 {
                 return true;
             }

@@ -1,4 +1,4 @@
-//! What a JSON string stands for, as far as that is wanted: a record's string may be megabytes long.
+//! The text that a JSON string stands for, up to a limit: a record's string may be megabytes long.
 
 /// The longest part of a text that one escape can stand for, in bytes.
 const ESCAPED_MAX: usize = char::MAX.len_utf8();

@@ -11,8 +11,9 @@ const ABSENT: usize = usize::MAX;
 #[derive(Debug, Default)]
 pub struct Wanted {
     keys: Vec<String>,
-    /// Of each key: where its value begins, or the white space before it.
-    begins: Vec<usize>,
+    /// Of each key: where its value begins and how long it is; a length of 0 is not known yet, and white space
+    /// may come before the value.
+    found: Vec<(usize, usize)>,
     /// Of each key: where its value begins and how long it is.
     values: Vec<Option<(usize, usize)>>,
 }
@@ -21,7 +22,7 @@ impl Wanted {
     /// These keys, at most 255.
     pub fn new(keys: &[String]) -> Self {
         debug_assert!(keys.len() <= usize::from(u8::MAX), "a key's mark is a byte");
-        Wanted { keys: keys.to_vec(), begins: vec![ABSENT; keys.len()], values: vec![None; keys.len()] }
+        Wanted { keys: keys.to_vec(), found: vec![(ABSENT, 0); keys.len()], values: vec![None; keys.len()] }
     }
 
     #[inline(always)]
@@ -32,7 +33,7 @@ impl Wanted {
     /// Forgets the values of the document before.
     #[inline(always)]
     pub(super) fn begin(&mut self) {
-        self.begins.fill(ABSENT);
+        self.found.fill((ABSENT, 0));
     }
 
     /// The mark of a key as it stands between its quotes: which of the keys it is, counted from 1; 0 if it is
@@ -51,19 +52,23 @@ impl Wanted {
         self.keys.iter().position(|wanted| wanted.as_bytes() == key)
     }
 
-    /// Takes down that the value of the key with this mark begins at `offset`.
+    /// Notes where the value of the key with this mark begins, and how long it is if that is known, else 0.
     #[inline(always)]
-    pub(super) fn found(&mut self, mark: u8, offset: usize) {
+    pub(super) fn found(&mut self, mark: u8, offset: usize, len: usize) {
         if mark != 0 {
-            self.begins[usize::from(mark) - 1] = offset;
+            self.found[usize::from(mark) - 1] = (offset, len);
         }
     }
 
     /// Where each key's value begins in `document`, which was checked last and accepted, and how long it is.
     #[inline]
     pub fn values(&mut self, document: &[u8]) -> &[Option<(usize, usize)>] {
-        for (begin, value) in self.begins.iter().zip(&mut self.values) {
-            *value = if *begin == ABSENT { None } else { Members::value_at(document, *begin) };
+        for (found, value) in self.found.iter().zip(&mut self.values) {
+            *value = match *found {
+                (ABSENT, _) => None,
+                (begin, 0) => Members::value_at(document, begin),
+                known => Some(known),
+            };
         }
         &self.values
     }
@@ -74,7 +79,7 @@ impl Wanted {
         self.begin();
         if !self.is_empty() {
             for member in Members::of(document).into_iter().flatten() {
-                self.found(self.mark(member.key), member.offset);
+                self.found(self.mark(member.key), member.offset, member.value.len());
             }
         }
         self.values(document)

@@ -1,4 +1,4 @@
-//! Runs the commit machine on a store: does what it asks, and tells it what came of it.
+//! Runs the commit machine on a store: carries out its requests, and gives it the answers.
 
 mod persisting;
 mod putting;

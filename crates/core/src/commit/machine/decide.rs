@@ -1,5 +1,5 @@
-//! Putting the slot, and learning whose it became (`docs/commit-protocol.md`, section "Deciding"): the commit
-//! point.
+//! Putting the slot, and finding out whose it became (`docs/commit-protocol.md`, section "Deciding"): the
+//! commit point.
 
 use std::sync::Arc;
 

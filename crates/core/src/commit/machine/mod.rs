@@ -67,7 +67,7 @@ impl Slot {
     }
 }
 
-/// What the machine is to bring about.
+/// What the machine is to achieve.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Goal {
     /// Commit a snapshot; with an expected parent (`Some(None)`: none yet), only onto that.
@@ -276,7 +276,7 @@ impl Machine {
         self.head.as_ref()
     }
 
-    /// What it is to bring about.
+    /// What it is to achieve.
     pub fn goal(&self) -> &Goal {
         &self.goal
     }

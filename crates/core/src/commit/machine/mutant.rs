@@ -1,4 +1,4 @@
-//! Faults to be seeded into the machine.
+//! Faults that tests seed into the machine.
 
 /// Seeded faults, each of which the model checker must catch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

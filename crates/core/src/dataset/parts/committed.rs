@@ -1,4 +1,4 @@
-//! That a part is committed once: which snapshots hold which parts, read from the manifests on the path, each
+//! A part is committed once: which snapshots hold which parts is read from the manifests on the path, each
 //! once a handle.
 //!
 //! The id of a snapshot of parts sorts after the ids of all its parts (see [`Dataset::commit_parts`]), so

@@ -1,4 +1,4 @@
-//! Giving a part up.
+//! Discarding a part.
 
 use super::commit::{WantedParts, random};
 use super::{Inner, Part};
