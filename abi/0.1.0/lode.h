@@ -270,7 +270,10 @@ struct ArrowArrayStream {
 /** Committed here, but a writer that ignores the commit slots (another library) was seen. */
 #define LODE_COMMITTED_BESIDE_FOREIGN 4
 
-/** What was asked for does not exist, which is an answer and not a failure: no such object or producer, no position. */
+/**
+ * What was asked for does not exist, which is an answer and not a failure: no such object or producer, no
+ * position.
+ */
 #define LODE_NONE 5
 
 /** The commit in doubt did not happen, and never will. */
@@ -372,7 +375,10 @@ struct ArrowArrayStream {
  */
 #define LODE_ERR_PARTITIONING_NOT_SUPPORTED (-62)
 
-/** The codec (or the reading of JSON lines as columns) needs a schema, and the dataset was opened without one. */
+/**
+ * The codec (or the reading of JSON lines as columns) needs a schema, and the dataset was opened without
+ * one.
+ */
 #define LODE_ERR_SCHEMA_REQUIRED (-63)
 
 /** The schema given is not valid; the message names the field. */
@@ -391,8 +397,8 @@ struct ArrowArrayStream {
 #define LODE_ERR_RECORD_TOO_LARGE (-71)
 
 /**
- * A record or a row does not fit the schema; the message names field and value. See `lode_error_record` and, of a
- * record, `lode_error_offset`.
+ * A record or a row does not fit the schema; the message names field and value. See `lode_error_record` and,
+ * of a record, `lode_error_offset`.
  */
 #define LODE_ERR_SCHEMA_VIOLATION (-72)
 
@@ -1116,21 +1122,21 @@ typedef struct lode_dataset_options {
     /** Handed to `spawn`. Borrowed until the dataset and all that was made from it are freed. */
     void *spawn_ctx;
     /**
-     * The columns of the records, as a JSON object: `{"fields": [{"name": "id", "type": "int64"}, …]}`, in which a
-     * field may also have `"nullable": true` and, of type bytes, `"json": "text"` or `"base64"`. Types: int32, int64,
-     * float32, float64, string, bool, bytes, timestamp. NUL-terminated UTF-8, borrowed for the call. With
-     * LODE_CODEC_PARQUET a write needs it or `arrow_schema`; with LODE_CODEC_JSONL it says how rows of Arrow arrays
-     * become objects, and how records are read as columns. NULL: none.
+     * The columns of the records, as a JSON object: `{"fields": [{"name": "id", "type": "int64"}, …]}`, in
+     * which a field may also have `"nullable": true` and, of type bytes, `"json": "text"` or `"base64"`.
+     * Types: int32, int64, float32, float64, string, bool, bytes, timestamp. NUL-terminated UTF-8, borrowed
+     * for the call. With LODE_CODEC_PARQUET a write needs it or `arrow_schema`; with LODE_CODEC_JSONL it
+     * says how rows of Arrow arrays become objects, and how records are read as columns. NULL: none.
      */
     const char *schema_json;
     /**
-     * The same as an Arrow schema: a struct of columns. Borrowed for the call, never released by it. NULL: none;
-     * not together with `schema_json`.
+     * The same as an Arrow schema: a struct of columns. Borrowed for the call, never released by it. NULL:
+     * none; not together with `schema_json`.
      */
     const struct ArrowSchema *arrow_schema;
     /**
-     * A row group of a Parquet file ends when its encoded columns have so many bytes, or with 1,048,576 rows: 1 MiB to
-     * 1 GiB. Memory for writing is some 20 MiB more. 0: 32 MiB.
+     * A row group of a Parquet file ends when its encoded columns have so many bytes, or with 1,048,576
+     * rows: 1 MiB to 1 GiB. Memory for writing is some 20 MiB more. 0: 32 MiB.
      */
     int64_t row_group_bytes;
     /** One of LODE_SCHEMA_*. */
@@ -1292,8 +1298,8 @@ typedef struct lode_comparison {
     /** The column's name; NUL-terminated UTF-8. Not NULL. */
     const char *column;
     /**
-     * The value as JSON: a number, true or false, or a string, with which a timestamp is compared as RFC 3339;
-     * NUL-terminated UTF-8. Not NULL.
+     * The value as JSON: a number, true or false, or a string, with which a timestamp is compared as RFC
+     * 3339; NUL-terminated UTF-8. Not NULL.
      */
     const char *value_json;
     /** One of LODE_COMPARE_*. */
@@ -1317,15 +1323,16 @@ typedef struct lode_read_options {
     /** One of LODE_VERIFY_*. */
     int32_t verify;
     /**
-     * The columns to read, in this order, for lode_dataset_read_arrow alone; `column_count` of them, NUL-terminated
-     * UTF-8, borrowed for the call. NULL: all.
+     * The columns to read, in this order, for lode_dataset_read_arrow alone; `column_count` of them,
+     * NUL-terminated UTF-8, borrowed for the call. NULL: all.
      */
     const char *const *columns;
     /** How many columns. */
     size_t column_count;
     /**
-     * Comparisons that the rows wanted satisfy, all of them: row groups in which by a file's statistics no row can
-     * are left out by lode_dataset_read_arrow; `comparison_count` of them, borrowed for the call. NULL: none.
+     * Comparisons that the rows wanted satisfy, all of them: row groups in which by a file's statistics no
+     * row can are left out by lode_dataset_read_arrow; `comparison_count` of them, borrowed for the call.
+     * NULL: none.
      */
     const lode_comparison *comparisons;
     /** How many comparisons. */
@@ -1657,11 +1664,11 @@ lode_status lode_store_open_memory(const lode_store_options *options,
                                    lode_error **error);
 
 /**
- * Opens a store by its URL: `file:///path`, `memory:`, or a bucket: `s3://bucket/prefix`, `gs://bucket/prefix` or
- * `az://container/prefix`. Objects in a bucket are named by the prefix, "/" and their key. No request is made: what
- * is wrong with credentials, endpoint or bucket shows with the first use. The first write of a handle tries, under the
- * dataset's `_commits/.probe-*`, whether the service keeps the conditions that commits rest on
- * (LODE_ERR_UNSUPPORTED if not).
+ * Opens a store by its URL: `file:///path`, `memory:`, or a bucket: `s3://bucket/prefix`,
+ * `gs://bucket/prefix` or `az://container/prefix`. Objects in a bucket are named by the prefix, "/" and
+ * their key. No request is made: what is wrong with credentials, endpoint or bucket shows with the first
+ * use. The first write of a handle tries, under the dataset's `_commits/.probe-*`, whether the service keeps
+ * the conditions that commits rest on (LODE_ERR_UNSUPPORTED if not).
  *
  * Settings are the members of a JSON object, and an unknown one is refused. For all buckets: "credentials"
  * ("explicit", the default: from the settings alone; "environment": from the provider's chain of variables, files and
@@ -1672,9 +1679,9 @@ lode_status lode_store_open_memory(const lode_store_options *options,
  * "access_key_id", "secret_access_key", "session_token", "region" ("us-east-1"). For az: "account", and "access_key" or
  * "sas_token". For gs: "service_account_json" (the text, not a path).
  *
- * A store in a bucket makes requests on the thread of the call that needs them, and no thread of its own. It belongs to
- * the process that opened it: in a forked one its calls give LODE_ERR_FORKED. Resolving a host's name cannot be cut
- * short by a deadline.
+ * A store in a bucket makes requests on the thread of the call that needs them, and no thread of its own. It
+ * belongs to the process that opened it: in a forked one its calls give LODE_ERR_FORKED. Resolving a host's
+ * name cannot be cut short by a deadline.
  *
  * @param url the URL; NUL-terminated UTF-8, borrowed for the call. Not NULL.
  * @param settings_json the settings, NUL-terminated UTF-8, borrowed for the call; no message and no log line shows a
@@ -1878,8 +1885,8 @@ lode_status lode_store_list(lode_store *store,
                             lode_error **error);
 
 /**
- * Removes an object; one that does not exist is no failure. What a snapshot names must stay: removing it damages the
- * dataset.
+ * Removes an object; one that does not exist is no failure. What a snapshot names must stay: removing it
+ * damages the dataset.
  *
  * @param store the store. Not NULL.
  * @param key the object's key; NUL-terminated UTF-8, borrowed for the call. Not NULL.
