@@ -533,8 +533,7 @@ impl Content for Attempt<'_, '_> {
         if self.transaction.parts.is_none() && self.transaction.dataset.is_partitioned() {
             sort_by_path(&mut self.transaction.files);
         }
-        let manifest =
-            self.transaction.dataset.manifest(slot, &self.transaction.files, &self.terms.metadata);
+        let manifest = self.transaction.dataset.manifest(slot, &self.transaction.files, &self.terms.metadata);
         self.transaction.manifest = Some(manifest.clone());
         Ok(manifest)
     }
