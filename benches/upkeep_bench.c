@@ -1,6 +1,6 @@
 /* A volume's random reads beside pread, and a verification.
 
-     upkeep_bench fill ROOT MIB                 a volume of MIB blocks of 64 MiB is made; not timed
+     upkeep_bench fill ROOT BLOCKS              a volume of so many blocks of 64 MiB is made; not timed
      upkeep_bench volume ROOT COUNT             COUNT reads of 1 MiB at random offsets through liblode
      upkeep_bench pread ROOT COUNT              the same reads by open, pread and close of the block's file
      upkeep_bench verify ROOT DATASET           all data files of a dataset are compared with their checksums

@@ -28,6 +28,8 @@ def volume(bench):
 
 def verify(bench):
     """A verification at the level of checksums, against Debian's xxhsum over the same data files."""
+    need = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "packaging", "need.sh")
+    subprocess.run(["sh", need, "xxhsum", "xxhash", "--", "xxhsum (on Debian: apt-get install xxhash)"], check=False)
     tool = shutil.which("xxhsum")
     if tool is None:
         return bench.skip("skipped: there is no xxhsum (Debian: xxhash)\n")

@@ -43,6 +43,14 @@ pub enum Mutant {
     PartsNotCheckedAtRebase,
     /// The parts are searched for in the head only, not in the snapshots before it.
     PartsCheckedInHeadOnly,
+    /// Clean-up reads what is named before it lists what is there.
+    NamedReadBeforeListed,
+    /// Clean-up removes what is as old as what may still be committed.
+    MinAgeOfStaging,
+    /// Data are committed however long ago they were staged.
+    OldPartsCommitted,
+    /// The ranges of a volume's new blocks are not compared with those of the parent.
+    RangesNotCompared,
     /// A head is adopted although the history forks.
     ForkNotChecked,
     /// A head is adopted although a greater snapshot is there.

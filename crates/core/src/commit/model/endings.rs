@@ -68,7 +68,10 @@ impl World {
                     Reason::Busy(_) | Reason::Restless => scenario.go.commits > 0,
                     Reason::NeedsRepair { .. } => self.needs_repair(),
                     Reason::Vanished(id) => !self.path().iter().any(|(on, _)| on == id),
-                    Reason::PartCommitted(id) => self.slots_with_part().any(|slot| slot.child == *id),
+                    Reason::PartCommitted(id) => {
+                        self.slots_with_part().any(|slot| slot.child == *id)
+                            || self.has_range(scenario, index, id)
+                    }
                     _ => false,
                 };
                 if !right {

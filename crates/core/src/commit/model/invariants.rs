@@ -126,6 +126,8 @@ impl World {
         if self.slots_with_part().count() > 1 {
             return Err("one part is in two snapshots".into());
         }
+        self.check_clean_up()?;
+        self.check_ranges()?;
         if let Some(slot) = self.slots.values().find(|slot| self.refused.contains(&slot.nonce)) {
             return Err(format!("{} was refused, and is on the path", slot.child));
         }
@@ -152,6 +154,7 @@ impl World {
             produces: false,
             chooses: false,
             has_part: false,
+            range: None,
         };
         let scenario = Scenario { writers: vec![plan], ..scenario.clone() };
         let (before, refused) = (world.acknowledged.len(), world.refused_for_repair);

@@ -4,6 +4,7 @@
 
 mod answers;
 mod choices;
+mod clean_up;
 mod endings;
 mod foreign;
 mod hive;
@@ -11,6 +12,7 @@ mod invariants;
 mod look;
 mod restore;
 mod scenario;
+mod volumes;
 mod world;
 
 use std::collections::HashMap;
@@ -97,7 +99,16 @@ fn trace(scenario: &Scenario, origins: &[(u32, u16)], at: u32, last: Option<Stri
 }
 
 fn plan(clock: i64, commits: u8, doubt: Doubt) -> Plan {
-    Plan { clock, commits, doubt, expects: false, produces: false, chooses: false, has_part: false }
+    Plan {
+        clock,
+        commits,
+        doubt,
+        expects: false,
+        produces: false,
+        chooses: false,
+        has_part: false,
+        range: None,
+    }
 }
 
 fn base() -> Scenario {
@@ -109,6 +120,8 @@ fn base() -> Scenario {
         looks: 0,
         resets: 0,
         restores: 0,
+        days: 0,
+        clean_ups: 0,
         hive: false,
         go: GoPlan::default(),
         mutant: None,
@@ -151,6 +164,70 @@ fn of_parts() -> Vec<(&'static str, Scenario)> {
         (
             "two writers with the same part, and one without",
             Scenario { writers: parts_beside_another(), faults: 0, ..base() },
+        ),
+    ]
+}
+
+/// Clean-up beside commits of a part, while days pass.
+fn with_clean_up() -> Vec<(&'static str, Scenario)> {
+    let one = || with_part(vec![plan(7, 1, Doubt::Repeat)]);
+    vec![
+        (
+            "a writer with a part, clean-up, a fault and a crash",
+            Scenario { writers: one(), days: 3, clean_ups: 2, crashes: 1, ..base() },
+        ),
+        (
+            "two writers with the same part, and clean-up",
+            Scenario {
+                writers: with_part(vec![plan(1_000, 1, Doubt::Repeat), plan(5, 1, Doubt::Resolve)]),
+                days: 2,
+                clean_ups: 1,
+                faults: 0,
+                ..base()
+            },
+        ),
+    ]
+}
+
+fn bringing(ranges: &[volumes::Range], doubt: Doubt) -> Vec<Plan> {
+    let plans = ranges.iter().zip([7, 5, 6]);
+    plans.map(|(range, clock)| Plan { range: Some(*range), ..plan(clock, 1, doubt) }).collect()
+}
+
+/// Commits of a volume's blocks, which are merged again at each parent.
+fn of_volumes() -> Vec<(&'static str, Scenario)> {
+    vec![
+        (
+            "two writers of other ranges of a volume, a fault and a crash",
+            Scenario { writers: bringing(&[(0, 10), (10, 20)], Doubt::Repeat), crashes: 1, ..base() },
+        ),
+        (
+            "two writers of ranges that overlap, a fault and a crash",
+            Scenario { writers: bringing(&[(0, 10), (5, 15)], Doubt::Resolve), crashes: 1, ..base() },
+        ),
+        (
+            "three writers of a volume, two of them of one range",
+            Scenario { writers: bringing(&[(0, 10), (10, 20), (0, 10)], Doubt::Repeat), faults: 0, ..base() },
+        ),
+    ]
+}
+
+/// What takes minutes of these.
+fn deep_upkeep() -> Vec<(&'static str, Scenario)> {
+    vec![
+        (
+            "two writers with the same part, clean-up and two faults",
+            Scenario {
+                writers: with_part(vec![plan(1_000, 1, Doubt::Repeat), plan(5, 1, Doubt::Resolve)]),
+                days: 2,
+                clean_ups: 1,
+                faults: 2,
+                ..base()
+            },
+        ),
+        (
+            "three writers of a volume, two of ranges that overlap, and a fault",
+            Scenario { writers: bringing(&[(0, 10), (10, 20), (5, 15)], Doubt::Repeat), ..base() },
         ),
     ]
 }
@@ -421,6 +498,20 @@ fn every_interleaving_keeps_the_protocols_promises() {
 }
 
 #[test]
+fn every_interleaving_with_clean_up_and_of_volumes_keeps_what_is_visible() {
+    let mut all = with_clean_up();
+    all.extend(of_volumes());
+    if std::env::var_os("LODE_SOAK").is_some_and(|value| value == "1") {
+        all.extend(deep_upkeep());
+    }
+    for (name, scenario) in all {
+        let explored = explore(&scenario, 20_000_000);
+        println!("{name}: {} states", explored.states);
+        assert!(explored.violation.is_none(), "{name}: {}", explored.violation.unwrap_or_default());
+    }
+}
+
+#[test]
 fn every_seeded_fault_is_caught() {
     let mutants = &[
         Mutant::NoHelping,
@@ -455,6 +546,17 @@ fn every_seeded_fault_in_what_a_handle_or_a_producer_knows_is_caught() {
 #[test]
 fn every_seeded_fault_in_the_check_of_parts_is_caught() {
     catch(&[Mutant::PartsNotCheckedAtRebase, Mutant::PartsCheckedInHeadOnly], of_parts);
+}
+
+#[test]
+fn every_seeded_fault_in_clean_up_is_caught() {
+    let mutants = &[Mutant::NamedReadBeforeListed, Mutant::MinAgeOfStaging, Mutant::OldPartsCommitted];
+    catch(mutants, with_clean_up);
+}
+
+#[test]
+fn every_seeded_fault_in_the_merge_of_a_volume_is_caught() {
+    catch(&[Mutant::RangesNotCompared, Mutant::PartsNotCheckedAtRebase], of_volumes);
 }
 
 /// Each mutant must show in one of the scenarios.

@@ -2,6 +2,7 @@
 
 use super::super::machine::Mutant;
 use super::foreign::GoPlan;
+use super::volumes::Range;
 
 /// What is explored.
 #[derive(Clone)]
@@ -21,6 +22,10 @@ pub struct Scenario {
     /// How often the dataset is removed, or replaced by an older copy of itself, while no writer is at work.
     /// Their handles stay open.
     pub restores: u8,
+    /// How many days pass at most.
+    pub days: u8,
+    /// How many clean-ups run, one after another.
+    pub clean_ups: u8,
     /// The hive layout: a manifest's copies come first, and a writer may get no further. A Go reader takes a
     /// copy for the snapshot.
     pub hive: bool,
@@ -49,6 +54,8 @@ pub struct Plan {
     /// Each of its commits is made of one part, the same for all writers that have one, the other commits of
     /// the same writer included.
     pub has_part: bool,
+    /// Its commits bring this range of a volume.
+    pub range: Option<Range>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

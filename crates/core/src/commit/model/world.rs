@@ -13,9 +13,11 @@ use super::super::machine::{
 };
 use super::answers::Answers;
 use super::choices::Choices;
+use super::clean_up::CleanUp;
 use super::foreign::{Go, Reader, Stored, is_go};
 use super::look::Look;
 use super::scenario::{Doubt, Plan, Scenario};
+use super::volumes::Ranges;
 
 /// A writing request that has not arrived yet.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -65,6 +67,8 @@ pub struct World {
     pub(super) owners: BTreeMap<u128, (usize, u8, u8)>,
     /// The nonces of attempts whose manifest names the part.
     pub(super) naming: BTreeSet<u128>,
+    pub(super) clean_up: CleanUp,
+    pub(super) ranges: Ranges,
 }
 
 /// One step, and where it leads; or the fault that it shows.
@@ -95,6 +99,8 @@ impl World {
             refused_for_repair: 0,
             owners: BTreeMap::new(),
             naming: BTreeSet::new(),
+            clean_up: CleanUp::new(scenario),
+            ranges: Ranges::default(),
         }
     }
 
@@ -127,6 +133,7 @@ impl World {
             }
         }
         self.restore_steps(&mut steps);
+        self.clean_up_steps(scenario, &mut steps);
         for (_, result) in &mut steps {
             if let Ok(world) = result
                 && let Err(fault) = world.check()
@@ -178,11 +185,14 @@ impl World {
                 world.writers[index].draws += 1;
                 answers.push(ask, "", Ok(world), Some(Dated { id, created_at: plan.clock }));
             }
-            Pending::CheckParts(ask) => {
-                let named = self.naming_part(scenario, &ask.request.0);
-                answers.plain(ask, named.map_or(PartsAnswer::New, PartsAnswer::Committed));
-                answers.faulty(ask, "fails", PartsAnswer::Failed);
-            }
+            Pending::CheckParts(ask) => match plan.range {
+                Some(range) => self.merge(scenario, index, range, ask, &mut answers),
+                None => {
+                    let named = self.naming_part(scenario, &ask.request.0);
+                    answers.plain(ask, named.map_or(PartsAnswer::New, PartsAnswer::Committed));
+                    answers.faulty(ask, "fails", PartsAnswer::Failed);
+                }
+            },
             Pending::Draw(ask) => {
                 let random = self.random(index);
                 let drawn = Drawn { now: plan.clock, random, nonce: u128::from(random) };
@@ -196,6 +206,9 @@ impl World {
                 world.owners.insert(drawn.nonce, owner);
                 if plan.has_part {
                     world.naming.insert(drawn.nonce);
+                }
+                if let Some(range) = plan.range {
+                    world.note_ranges(index, range, drawn.nonce);
                 }
                 answers.push(ask, "", Ok(world), drawn);
             }
@@ -213,9 +226,7 @@ impl World {
                 answers.plain(ask, PauseAnswer::GoOn);
                 answers.faulty(ask, "ends at the deadline", PauseAnswer::Stop);
             }
-            Pending::PutSlot(ask) => {
-                answers.put(ask, &Delayed::Slot(ask.request.0.clone()));
-            }
+            Pending::PutSlot(ask) => self.put_slot_in_time(scenario, index, ask, &mut answers),
             Pending::PutManifest(ask) => {
                 let slot = &ask.request.0;
                 answers.put(ask, &Delayed::Manifest(slot.clone()));
@@ -339,26 +350,25 @@ impl World {
         let mut next = self.clone();
         let plan = &scenario.writers[index];
         let choice = next.begin_choice(index)?;
+        next.forget_merged(index);
         let writer = &mut next.writers[index];
         let knowledge = writer.knowledge.clone();
+        let has_parts = plan.has_part || plan.range.is_some();
         if plan.produces && writer.doubt.take().is_some() {
             writer.commits -= 1;
         }
         let stamp = plan.produces.then(|| stamp(writer.commits + 1));
         let machine = match writer.doubt.take() {
             None if choice.is_some() => Machine::new(choice?, knowledge, 2),
-            Some(slot) if plan.doubt == Doubt::Repeat => Machine::repeating(
-                Goal::Commit { expected: None, stamp, has_parts: plan.has_part },
-                knowledge,
-                2,
-                slot,
-            ),
+            Some(slot) if plan.doubt == Doubt::Repeat => {
+                Machine::repeating(Goal::Commit { expected: None, stamp, has_parts }, knowledge, 2, slot)
+            }
             Some(slot) => Machine::new(Goal::Resolve { id: slot.child }, knowledge, 2),
             None if writer.commits == plan.commits => return None,
             None => {
                 writer.commits += 1;
                 let expected = plan.expects.then(|| writer.last.clone());
-                Machine::new(Goal::Commit { expected, stamp, has_parts: plan.has_part }, knowledge, 2)
+                Machine::new(Goal::Commit { expected, stamp, has_parts }, knowledge, 2)
             }
         };
         let mut machine = machine.with_mutant(scenario.mutant);
