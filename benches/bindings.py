@@ -11,8 +11,8 @@ from measure import Failure, Pair, Skipped, alternate, fresh_directory, run, spr
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(HERE)
 
-# Of each binding its forms, each with the form of C that it is compared with, and whether the goal is for it: records
-# that cross in batches. Reading has no INPUT.
+# Of each binding its forms, each with the form of C that it is compared with, and whether the goal is for it:
+# records that cross in batches. Reading has no INPUT.
 FORMS = {
     "C++": {"append": ("append-batch", False), "pull": ("pull-batch", True)},
     "Go": {
@@ -61,7 +61,8 @@ def build_go(bench, root):
 
 
 def build_zig(bench, root):
-    """The package's example is replaced by the program. The compiler is that of PyPI, kept outside of the tree."""
+    """The package's example is replaced by the program. The compiler is that of PyPI, kept outside of the
+    tree."""
     cache = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "lode", "ziglang-0.17.1")
     zig = os.path.join(cache, "ziglang", "zig")
     if not os.path.exists(zig):

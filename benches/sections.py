@@ -332,7 +332,8 @@ def commit(bench):
 
 
 def find(bench, small, big):
-    """Opening a dataset and finding its newest snapshot, then the ten newest: with a long history and with 20."""
+    """Opening a dataset and finding its newest snapshot, then the ten newest: with a long history and with
+    20."""
     times = {"latest": ([], []), "changes": ([], [])}
     for _ in range(bench.rounds):
         for side, root in enumerate((small, big)):

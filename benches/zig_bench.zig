@@ -3,9 +3,9 @@
 //!   zig-bench append|pull INPUT ROOT
 //!   zig-bench read ROOT
 //!
-//! All lines of INPUT into one snapshot, by RecordWriter.append or Dataset.streamWriteRecords, without checksum and
-//! without fsync; or the records of the newest snapshot by RecordReader.next. Prints one JSON object on a line. The time,
-//! in nanoseconds, leaves out reading INPUT.
+//! All lines of INPUT into one snapshot, by RecordWriter.append or Dataset.streamWriteRecords, without
+//! checksum and without fsync; or the records of the newest snapshot by RecordReader.next. Prints one JSON
+//! object on a line. The time, in nanoseconds, leaves out reading INPUT.
 
 const std = @import("std");
 const lode = @import("lode");

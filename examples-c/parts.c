@@ -22,7 +22,8 @@
 
 enum { RECORDS = 10, THREADS_MAX = 256 };
 
-/* What the threads of one process share. A dataset may be used by all of them at once; each has writers of its own. */
+/* What the threads of one process share. A dataset may be used by all of them at once; each has writers of
+ * its own. */
 struct work {
     lode_dataset *dataset;
     const char *name;

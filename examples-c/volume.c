@@ -68,7 +68,8 @@ static int stage(lode_volume *volume, int fd, uint64_t offset, uint64_t *len, ui
     return status < 0 ? failed("cannot stage a block", status, error) : 0;
 }
 
-/* Fills the last hole of the snapshot (NULL: all is a hole), a few blocks of it; the new snapshot replaces it. */
+/* Fills the last hole of the snapshot (NULL: all is a hole), a few blocks of it; the new snapshot replaces
+ * it. */
 static int fill(lode_volume *volume, int fd, uint64_t offset, uint64_t len, uint64_t piece, lode_snapshot **snapshot)
 {
     lode_error *error = NULL;

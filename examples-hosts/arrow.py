@@ -71,7 +71,8 @@ class Lode:
 
 
 class Snapshot:
-    """What gives itself as an Arrow stream, as libraries in Python expect it: by a capsule (the PyCapsule interface)."""
+    """What gives itself as an Arrow stream, as libraries in Python expect it: by a capsule (the PyCapsule
+    interface)."""
 
     def __init__(self, lode, dataset, snapshot):
         self.lode, self.dataset, self.snapshot = lode, dataset, snapshot

@@ -3,10 +3,10 @@
 //	go-bench append|append-batch|pull|pull-any INPUT ROOT
 //	go-bench read ROOT
 //
-// All lines of INPUT into one snapshot, by Writer.Append, Writer.AppendBatch of 256, or StreamWriteRecords with an
-// iterator that has Bytes (pull) or Record alone (pull-any), without checksum and without fsync; or the records of the
-// newest snapshot by Dataset.Read. Prints one JSON object on a line. The time, in nanoseconds, leaves out reading
-// INPUT.
+// All lines of INPUT into one snapshot, by Writer.Append, Writer.AppendBatch of 256, or StreamWriteRecords
+// with an iterator that has Bytes (pull) or Record alone (pull-any), without checksum and without fsync; or
+// the records of the newest snapshot by Dataset.Read. Prints one JSON object on a line. The time, in
+// nanoseconds, leaves out reading INPUT.
 package main
 
 import (

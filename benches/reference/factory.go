@@ -13,8 +13,8 @@ import (
 	"github.com/pithecene-io/lode/lode/s3"
 )
 
-// factory opens what ROOT names: a directory, which is made, or s3://bucket/prefix by the library's S3 adapter. Endpoint and
-// credentials are S3_ENDPOINT, ACCESS_KEY_ID and SECRET_ACCESS_KEY of the environment.
+// factory opens what ROOT names: a directory, which is made, or s3://bucket/prefix by the library's S3
+// adapter. Endpoint and credentials are S3_ENDPOINT, ACCESS_KEY_ID and SECRET_ACCESS_KEY of the environment.
 func factory(root string) lode.StoreFactory {
 	address, isBucket := strings.CutPrefix(root, "s3://")
 	if !isBucket {

@@ -4,8 +4,8 @@
 //	reference read ROOT                            Latest and Read
 //	reference commits COUNT ROOT WARMUP            COUNT commits of one record each, each timed, after WARMUP more
 //
-// ROOT is a directory, or s3://bucket/prefix. Each prints one JSON object on a line. Times are in nanoseconds and leave out reading INPUT and decoding it
-// into maps.
+// ROOT is a directory, or s3://bucket/prefix. Each prints one JSON object on a line. Times are in nanoseconds
+// and leave out reading INPUT and decoding it into maps.
 package main
 
 import (

@@ -43,7 +43,8 @@ static int commit(void)
         return 0;
     committed_at = cdtime();
     if (lode_record_writer_commit(writer, "{}", NULL, NULL, &error) < 0) {
-        /* LODE_ERR_STATE says that the records are lost with the writer, and a new one is begun; else they are kept. */
+        /* LODE_ERR_STATE says that the records are lost with the writer, and a new one is begun; else they
+         * are kept. */
         if (lode_error_status(error) == LODE_ERR_STATE) {
             lode_record_writer_free(writer);
             writer = NULL;

@@ -1,4 +1,5 @@
-"""The command of the crontab, run as cron runs it: by a shell, over and over, whether or not the last one still runs.
+"""The command of the crontab, run as cron runs it: by a shell, over and over, whether or not the last one
+still runs.
 
     test.py LODE DIRECTORY
 """

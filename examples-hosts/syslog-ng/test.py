@@ -1,4 +1,5 @@
-"""Messages through syslog-ng's UNIX socket to the standard input of `lode ingest`, by its program() destination.
+"""Messages through syslog-ng's UNIX socket to the standard input of `lode ingest`, by its program()
+destination.
 
     test.py LODE DIRECTORY SYSLOG_NG [OPTION...]
 """

@@ -1,5 +1,5 @@
-// Package arrowgo moves rows between arrow-go and the Go package, by the structs of the Arrow C interfaces. It is a module of
-// its own, so that the package depends on no library of Arrow.
+// Package arrowgo moves rows between arrow-go and the Go package, by the structs of the Arrow C interfaces.
+// It is a module of its own, so that the package depends on no library of Arrow.
 package arrowgo
 
 import (

@@ -26,7 +26,8 @@ def preprocessed(path: str) -> str:
 
 
 def stubs(path: str, frozen: str) -> str:
-    """C source of a library with a header's types and functions, its structs as far as the frozen header knows them."""
+    """C source of a library with a header's types and functions, its structs as far as the frozen header
+    knows them."""
     known = {name: members.count(";") for _, name, members, _ in GROWABLE.findall(preprocessed(frozen))}
     assert known, f"{frozen} has no struct that grows"
 

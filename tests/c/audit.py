@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The second auditor: reads a dataset's or a volume's files, knows nothing of liblode, and checks that the history is whole.
+"""The second auditor: reads a dataset's or a volume's files, knows nothing of liblode, and checks that the
+history is whole.
 
     audit.py ROOT NAME [--layout default|hive|flat|volume] [--acknowledged FILE] [--length N] [--no-leftovers] [--beside ID]
              [--go-ahead]
@@ -57,7 +58,8 @@ def once(pairs):
 
 
 def block_digest(checksum):
-    """The algorithm of a block's checksum, which its length tells; None: there is none, or it is not known."""
+    """The algorithm of a block's checksum, which its length tells; None: there is none, or it is not
+    known."""
     if re.fullmatch(r"[0-9a-f]{16}", checksum):
         return "xxh3"
     if re.fullmatch(r"[0-9a-f]{32}", checksum):
@@ -96,7 +98,8 @@ class Audit:
         return None
 
     def audit_slot(self, parent):
-        """Checks the slot of `parent`; gives its kind, the child's id and manifest bytes; None without a slot."""
+        """Checks the slot of `parent`; gives its kind, the child's id and manifest bytes; None without a
+        slot."""
         path = os.path.join(self.base, "_commits", parent)
         if not os.path.exists(path):
             return None
@@ -169,7 +172,8 @@ class Audit:
             self.wrong(f"snapshot {manifest['snapshot_id']}: {rows} records, expected {manifest['row_count']}")
 
     def audit_blocks(self, manifest):
-        """Checks a volume's snapshot: its own rules, each block that is new, and that none of its parent's is lost."""
+        """Checks a volume's snapshot: its own rules, each block that is new, and that none of its parent's is
+        lost."""
         id = manifest["snapshot_id"]
         length = manifest.get("total_length")
         if not is_count(length, 1):
@@ -228,7 +232,8 @@ class Audit:
                 self.wrong(f"{os.path.relpath(copy, self.base)} is not the slot's payload")
 
     def adopted(self, child, parent):
-        """What a slot of the kind adopt stands for: the child and its ancestors after `parent`, oldest first."""
+        """What a slot of the kind adopt stands for: the child and its ancestors after `parent`, oldest
+        first."""
         chain, ids = [], set()
         while child is not None and child != parent and child not in ids:
             stored = self.manifest_path(child)

@@ -80,8 +80,8 @@ NOT_BROKEN = {"exit_group", "getppid"}
 
 
 
-# One way to break a commit off: its words, what strace injects, the arguments of the commit after ROOT and NAME, the store
-# that it finds, the snapshots in it, and further snapshots that are off the path.
+# One way to break a commit off: its words, what strace injects, the arguments of the commit after ROOT and
+# NAME, the store that it finds, the snapshots in it, and further snapshots that are off the path.
 Case = collections.namedtuple("Case", "scene what inject arguments template acknowledged beside")
 
 
@@ -170,7 +170,8 @@ class Judge:
         return words
 
     def acknowledge(self, how, id):
-        """A commit said that this snapshot is there: a new one, but where it was told of before, or was to be chosen."""
+        """A commit said that this snapshot is there: a new one, but where it was told of before, or was to be
+        chosen."""
         if id not in self.acknowledged:
             self.acknowledged.append(id)
         elif how != "already" and self.case.scene != "choose":

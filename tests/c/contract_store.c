@@ -144,7 +144,8 @@ static void direct_misuse(lode_store *store)
                 lode_store_put(store, "k", large, sizeof large, &heard, error));
         GIVES(LODE_NONE, lode_store_exists(store, "k", NULL, error));
     } else {
-        /* It is one request: done before it is stopped, or stopped in flight, and then its outcome is not known. */
+        /* It is one request: done before it is stopped, or stopped in flight, and then its outcome is not
+         * known. */
         lode_status status = lode_store_put(store, "stopped", large, sizeof large, &heard, NULL);
         CHECK(status == LODE_OK || status == LODE_ERR_ABORTED || status == LODE_ERR_COMMIT_UNKNOWN, "%s",
               lode_status_name(status));

@@ -34,7 +34,8 @@ SQUARE = dask_job.square
 
 
 def read_changes(client, store, root):
-    """Each run of the job finds the snapshots that came since the last, by partition; each record is found once."""
+    """Each run of the job finds the snapshots that came since the last, by partition; each record is found
+    once."""
     state, compressors = os.path.join(root, "state"), ["zstd", "gzip", "none", "zstd"]
     for compressor in compressors:
         visits = store.dataset("visits", layout="hive", partition_keys=["day"], compressor=compressor)

@@ -29,7 +29,8 @@ DATASET, JOB, RECORDS = "events", "the job", 10
 
 
 def stage(command, parts_to_come, last, told):
-    """Runs a process that stages; after `last` lines (None: never) it is killed. Adds its whole lines to `told`."""
+    """Runs a process that stages; after `last` lines (None: never) it is killed. Adds its whole lines to
+    `told`."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         count = 0
         for line in process.stdout:

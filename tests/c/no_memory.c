@@ -289,7 +289,8 @@ static void expect_whole(void)
     remove_tree(path);
 }
 
-/* Fails the n-th allocation of `size` bytes or more, n from 1 until none failed; with `for_good` all after it, too. */
+/* Fails the n-th allocation of `size` bytes or more, n from 1 until none failed; with `for_good` all after
+ * it, too. */
 static void each_allocation(size_t work, size_t size)
 {
     int aborted = 0;

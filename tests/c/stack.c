@@ -145,7 +145,8 @@ static const char *steps(void)
     return total == RECORDS + 3 ? NULL : "count the records";
 }
 
-/* Columns: records pulled and pushed, read back as records and as an Arrow stream, which is then written again. */
+/* Columns: records pulled and pushed, read back as records and as an Arrow stream, which is then written
+ * again. */
 static const char *column_steps(void)
 {
     lode_store *store = NULL;

@@ -119,7 +119,8 @@ int main(int argc, char **argv)
     int status = -1;
     CHECK(waitpid(child, &status, 0) == child && status == 0, "the forked process ended with %d", status);
 
-    /* The library stays mapped, because threads and handles may need it: handles go on working after a close. */
+    /* The library stays mapped, because threads and handles may need it: handles go on working after a close.
+     * */
     for (int i = 0; i < 2; i++) CHECK(dlclose(copies[i].library) == 0, "dlclose: %s", dlerror());
     for (int i = 0; i < 2; i++) {
         commit_by(&copies[i], opened[i]);

@@ -1,7 +1,6 @@
 //! The pages of the repository lead where they say: every link, every page and section that source files
-//! cite, every path, command and C name in the pages; every block of code is one that a check runs; the page on
-//! statuses is complete. Each check is also tested on a small tree with a fault
-//! in it.
+//! cite, every path, command and C name in the pages; every block of code is one that a check runs; the page
+//! on statuses is complete. Each check is also tested on a small tree with a fault in it.
 
 mod blocks;
 mod commands;

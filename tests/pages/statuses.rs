@@ -1,5 +1,5 @@
-//! The page on statuses: each status of the header with its number, action and meaning, and each failure once among
-//! what hosts are told.
+//! The page on statuses: each status of the header with its number, action and meaning, and each failure once
+//! among what hosts are told.
 
 use super::tree::Tree;
 

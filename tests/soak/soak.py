@@ -138,7 +138,8 @@ class Run:
             yield id, records
 
     def count(self, seen):
-        """Checks that no record is lost or there twice; gives the numbers of commits and of acknowledged ones."""
+        """Checks that no record is lost or there twice; gives the numbers of commits and of acknowledged
+        ones."""
         with open(self.acknowledged, encoding="ascii") as file:
             told = [line.split() for line in file]
         counts, ids = {}, collections.defaultdict(list)

@@ -88,8 +88,8 @@ pub fn printable(text: &str) -> String {
     if text.chars().any(char::is_control) { text.escape_debug().collect() } else { text.to_owned() }
 }
 
-/// Says something on standard error. Nothing depends on whether anyone can read it: a pipe that is closed there, or a
-/// full disk, changes neither what the command does nor how it ends.
+/// Says something on standard error. Nothing depends on whether anyone can read it: a pipe that is closed
+/// there, or a full disk, changes neither what the command does nor how it ends.
 pub fn say(message: &str) {
     let _ = write_to(rustix::stdio::stderr(), format!("lode: {message}\n").as_bytes());
 }

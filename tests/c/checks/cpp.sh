@@ -18,7 +18,8 @@ compile_cxx() {
     "$compiler" "-std=$standard" $CXX_STRICT "$@" -Iinclude "$source" -o "$program" -L"$LIB" -Wl,-rpath,"$LIB" -llode -pthread
 }
 
-# The tests under AddressSanitizer and UndefinedBehaviorSanitizer, with the core library and with every feature.
+# The tests under AddressSanitizer and UndefinedBehaviorSanitizer, with the core library and with every
+# feature.
 cpp_tests() { # COMPILER STANDARD
     cxx_compilers
     # shellcheck disable=SC2086
@@ -26,8 +27,9 @@ cpp_tests() { # COMPILER STANDARD
         LD_LIBRARY_PATH=$FULL "$OUT/cpp-$1-$2"
 }
 
-# Every header of lode.hpp alone; the tests in every standard by both compilers, but for what cpp_tests runs; the
-# examples by each compiler, and between them in the standards that the other checks do not compile them in.
+# Every header of lode.hpp alone; the tests in every standard by both compilers, but for what cpp_tests runs;
+# the examples by each compiler, and between them in the standards that the other checks do not compile them
+# in.
 cpp_standards() {
     cxx_compilers
     local header compiler standard sources

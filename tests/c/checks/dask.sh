@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Dask jobs on two workers: parts of tasks, one commit; what is new, partition by partition. Its packages are installed once, outside the tree.
+# Dask jobs on two workers: parts of tasks, one commit; what is new, partition by partition. Its packages are
+# installed once, outside the tree.
 
 dask_job() {
     need python3 python3

@@ -18,7 +18,8 @@ go_format() {
     go vet ./... && go vet -tags static ./...
 }
 
-# The race detector, and the checks of pointers that are handed to C; what the core library lacks, with every feature.
+# The race detector, and the checks of pointers that are handed to C; what the core library lacks, with every
+# feature.
 go_tests() {
     export GOEXPERIMENT=cgocheck2
     go test -race -count=1 . && LD_LIBRARY_PATH=$FULL go test -race -count=1 -run Arrow .

@@ -122,8 +122,8 @@ static_glibc() {
     done
 }
 
-# The library that was built for glibc, in a program that has musl instead, and what is missing without the function
-# that docs/how-to/link-a-program.md, section "A static program with musl", gives.
+# The library that was built for glibc, in a program that has musl instead, and what is missing without the
+# function that docs/how-to/link-a-program.md, section "A static program with musl", gives.
 static_musl() {
     need musl-gcc musl-tools
     local test libraries

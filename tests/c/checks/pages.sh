@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # The code of the pages, and the pages as a site.
 
-# Every block of code in README and docs/ but those in C++, Go, Python and Zig that the checks of these bindings run.
+# Every block of code in README and docs/ but those in C++, Go, Python and Zig that the checks of these
+# bindings run.
 page_blocks() {
     need python3 python3
     need jq jq

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The library with every feature: Arrow streams that lie, the examples of typed columns, and other engines on the
-# same files. `make full` builds it below build/full.
+# The library with every feature: Arrow streams that lie, the examples of typed columns, and other engines on
+# the same files. `make full` builds it below build/full.
 
 FULL=$HERE/$BUILD/full/lib
 ENGINES=${XDG_CACHE_HOME:-$HOME/.cache}/lode/engines

@@ -14,8 +14,8 @@ zig_compiler() {
         rm -rf "$cache" && mv "$cache.new" "$cache" || return 1
     fi
     ZIG=$cache/ziglang/zig
-    # `zig build` and `zig translate-c` are programs that Zig compiles when they are first used: optimized that takes
-    # minutes, and they run for seconds.
+    # `zig build` and `zig translate-c` are programs that Zig compiles when they are first used: optimized
+    # that takes minutes, and they run for seconds.
     export ZIG_DEBUG_CMD=1 ZIG_GLOBAL_CACHE_DIR=$cache/cache
 }
 

@@ -50,8 +50,8 @@ impl Catalog {
         self.layout
     }
 
-    /// The ids of the datasets, or of the volumes in their layout, that have a snapshot, sorted bytewise. What lies under a name that can be no
-    /// dataset id is left out.
+    /// The ids of the datasets, or of the volumes in their layout, that have a snapshot, sorted bytewise.
+    /// What lies under a name that can be no dataset id is left out.
     ///
     /// # Errors
     /// `DatasetsNotModeled` in the flat layout, which has no place of its own for datasets; `Deadline`,

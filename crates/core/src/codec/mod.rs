@@ -225,8 +225,8 @@ pub trait Decoder: Send {
     /// `input` is the same in each call.
     ///
     /// # Errors
-    /// Those of `input`; `RecordTooLarge`; `NoMemory`; what is wrong with the file. The records before the failure
-    /// come first.
+    /// Those of `input`; `RecordTooLarge`; `NoMemory`; what is wrong with the file. The records before the
+    /// failure come first.
     fn decode(&mut self, input: &SharedInput, batch: &mut Batch, most: usize) -> Result<()>;
 }
 

@@ -403,9 +403,9 @@ pub trait Backend: Send + Sync {
         Ok(RemovalLock::Taken(Box::new(NoHold)))
     }
 
-    /// Calls `each` for every upload in several requests below `prefix` (ending in `/`) that was begun and neither
-    /// completed nor aborted, until it answers `false`; in no order. The default is right for a store without
-    /// such uploads.
+    /// Calls `each` for every upload in several requests below `prefix` (ending in `/`) that was begun and
+    /// neither completed nor aborted, until it answers `false`; in no order. The default is right for a store
+    /// without such uploads.
     ///
     /// # Errors
     /// The store's failure.
@@ -419,8 +419,8 @@ pub trait Backend: Send + Sync {
         Ok(())
     }
 
-    /// Gives up an upload that [`Backend::list_uploads`] told of, and what was sent of it. One that is gone is no
-    /// failure. Nothing is ever told of, and so nothing given up, by the default.
+    /// Gives up an upload that [`Backend::list_uploads`] told of, and what was sent of it. One that is gone
+    /// is no failure. Nothing is ever told of, and so nothing given up, by the default.
     ///
     /// # Errors
     /// The store's failure.

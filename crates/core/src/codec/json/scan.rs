@@ -136,8 +136,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over members of an object, from the comma here, whose keys are remembered and values short. True
-    /// if a value is to follow. `found` is called with each key's mark, where its value begins and how long that
-    /// is, 0 if it is not short.
+    /// if a value is to follow. `found` is called with each key's mark, where its value begins and how long
+    /// that is, 0 if it is not short.
     #[inline(always)]
     pub(super) fn known_members(&mut self, keys: &mut Keys, found: impl FnMut(u8, usize, usize)) -> bool {
         self.short_values(|ahead| keys.known(ahead), found)

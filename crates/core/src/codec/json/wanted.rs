@@ -11,8 +11,8 @@ const ABSENT: usize = usize::MAX;
 #[derive(Debug, Default)]
 pub struct Wanted {
     keys: Vec<String>,
-    /// Of each key: where its value begins and how long it is; a length of 0 is not known yet, and white space
-    /// may come before the value.
+    /// Of each key: where its value begins and how long it is; a length of 0 is not known yet, and white
+    /// space may come before the value.
     found: Vec<(usize, usize)>,
     /// Of each key: where its value begins and how long it is.
     values: Vec<Option<(usize, usize)>>,
