@@ -7,6 +7,7 @@ import "C"
 import (
 	"context"
 	"iter"
+	"sync"
 	"unsafe"
 )
 
@@ -38,8 +39,10 @@ func (s *Snapshot) use() (*C.lode_snapshot, error) {
 // Reader streams records, in bounded memory. It belongs to one goroutine at a time: a second call at once
 // fails with ErrState. The context of the call that made it ends every call on it.
 type Reader struct {
-	h   *handle
-	ctx context.Context
+	h    *handle
+	ctx  context.Context
+	mu   sync.Mutex     // tried, not waited for: it guards room
+	room []C.lode_bytes // what the library lends, of the largest batch so far
 }
 
 func (d *Dataset) open(ctx context.Context, options *ReadOptions,
@@ -132,12 +135,19 @@ func (r *Reader) NextBatch(most int) ([][]byte, error) {
 	if most < 1 {
 		return nil, refused(ErrInvalidArgument, "a batch of %d records: expected at least 1", most)
 	}
+	if !r.mu.TryLock() {
+		return nil, refused(ErrState, "another goroutine is using the reader: let each have its own, or lock it")
+	}
+	defer r.mu.Unlock()
 	reader, err := r.use()
 	if err != nil {
 		return nil, err
 	}
 	defer r.h.done()
-	return nextBatch(r.ctx, (*C.lode_record_reader)(reader), make([]C.lode_bytes, most))
+	if len(r.room) < most {
+		r.room = make([]C.lode_bytes, most)
+	}
+	return nextBatch(r.ctx, (*C.lode_record_reader)(reader), r.room[:most])
 }
 
 func nextBatch(ctx context.Context, reader *C.lode_record_reader, room []C.lode_bytes) ([][]byte, error) {

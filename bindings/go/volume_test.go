@@ -175,3 +175,18 @@ func TestAnIteratorOfBytesIsAskedForBytes(t *testing.T) {
 		t.Error(e.Record)
 	}
 }
+
+func TestAReaderOfTwoGoroutinesIsRefused(t *testing.T) {
+	d := events(t, memory(t))
+	s := must[*Snapshot](t)(d.StreamWriteRecords(background, of(1, 2, 3), Metadata{}))
+	r := must[*Reader](t)(d.OpenReader(background, s, nil))
+	r.mu.Lock() // as while another goroutine is in the call
+	_, err := r.NextBatch(1)
+	refusedWith(t, err, ErrState, "another goroutine")
+	r.mu.Unlock()
+	for _, most := range []int{1, 5} { // the room for a batch grows
+		if batch := must[[][]byte](t)(r.NextBatch(most)); len(batch) != min(most, 2) {
+			t.Error(len(batch))
+		}
+	}
+}
