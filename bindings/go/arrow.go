@@ -136,11 +136,12 @@ func (c *call) readingArrow(o *ArrowReadOptions) (*C.lode_read_options, error) {
 	return options, nil
 }
 
-// StreamWriteArrow pulls all rows of an Arrow stream and commits them as one snapshot: all of them, durably, or
-// none. Feature "parquet".
+// StreamWriteArrow pulls all rows of an Arrow stream and commits them as one snapshot: all of them, durably,
+// or none. Feature "parquet".
 //
 // stream is the address of an ArrowArrayStream of C, such as the *cdata.CArrowArrayStream that arrow-go's
-// cdata.ExportRecordReader has filled. It is moved out: it is released with any outcome. nil metadata is refused.
+// cdata.ExportRecordReader has filled. It is moved out: it is released with any outcome. nil metadata is
+// refused.
 func (d *Dataset) StreamWriteArrow(ctx context.Context, stream unsafe.Pointer, metadata Metadata,
 	options ...CommitOption) (*Snapshot, error) {
 	c := (*C.struct_ArrowArrayStream)(stream)
@@ -154,9 +155,9 @@ func (d *Dataset) StreamWriteArrow(ctx context.Context, stream unsafe.Pointer, m
 
 // OpenArrow begins to read a snapshot as an Arrow stream. Feature "parquet". nil options are the defaults.
 //
-// stream is the address of an ArrowArrayStream of C that this fills, such as a *cdata.CArrowArrayStream, which
-// arrow-go's cdata.ImportCRecordReader then takes over. Who has the stream releases it. The context's end ends
-// every call on it.
+// stream is the address of an ArrowArrayStream of C that this fills, such as a *cdata.CArrowArrayStream,
+// which arrow-go's cdata.ImportCRecordReader then takes over. Who has the stream releases it. The context's
+// end ends every call on it.
 func (d *Dataset) OpenArrow(ctx context.Context, snapshot *Snapshot, stream unsafe.Pointer,
 	options *ArrowReadOptions) error {
 	c, err := begin(ctx, nil)
@@ -192,8 +193,8 @@ func (d *Dataset) openArrow(c *call, snapshot *Snapshot, stream unsafe.Pointer, 
 	return c.check(status, raw)
 }
 
-// AppendArrow adds the rows of an Arrow array of structs, each field a column of the dataset's schema, and gives
-// how many are taken. Feature "parquet".
+// AppendArrow adds the rows of an Arrow array of structs, each field a column of the dataset's schema, and
+// gives how many are taken. Feature "parquet".
 //
 // array and schema are the addresses of an ArrowArray and an ArrowSchema of C. The array is moved out: it is
 // released with any outcome. The schema is borrowed for the call.

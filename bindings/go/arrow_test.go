@@ -77,7 +77,8 @@ func TestArrowStreamsGoInAndOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	// The token follows the context on a goroutine of its own, so that the stream may still be read to its end.
+	// The token follows the context on a goroutine of its own, so that the stream may still be read to its
+	// end.
 	if _, err = copies.StreamWriteArrow(background, in.at(), Metadata{}); err != nil {
 		refusedWith(t, err, ErrIterator, "CANCELLED")
 	}

@@ -244,7 +244,8 @@ func (d *Dataset) StreamWriteBlob(ctx context.Context, from io.Reader, metadata 
 	return snapshot, because(err, source.err, ErrIterator)
 }
 
-// finding runs a call of a dataset or volume that finds a snapshot by a text; nil if the call says that there is none.
+// finding runs a call of a dataset or volume that finds a snapshot by a text; nil if the call says that there
+// is none.
 func finding(ctx context.Context, h *handle, what, text string,
 	body func(from unsafe.Pointer, text *C.char, options *C.lode_call_options, snapshot **C.lode_snapshot,
 		raw **C.lode_error) C.lode_status) (*Snapshot, error) {

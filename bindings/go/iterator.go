@@ -25,8 +25,8 @@ type RecordIterator interface {
 	Err() error
 }
 
-// BytesIterator is a RecordIterator whose records are JSON already. The calls that take a RecordIterator then ask
-// Bytes, and never Record, which spares each record the allocation of a value of type any.
+// BytesIterator is a RecordIterator whose records are JSON already. The calls that take a RecordIterator then
+// ask Bytes, and never Record, which spares each record the allocation of a value of type any.
 type BytesIterator interface {
 	RecordIterator
 	// Bytes gives the current record, as it is. Its bytes are copied before the next call of Next.

@@ -135,8 +135,8 @@ type DatasetOptions struct {
 	MaxOpenPartitions  int
 	// Threads that compress; 0: the calling one.
 	Threads int
-	// TargetFileBytes ends a file that has taken so many bytes of records: the following ones go into another;
-	// 0: never.
+	// TargetFileBytes ends a file that has taken so many bytes of records: the following ones go into
+	// another; 0: never.
 	TargetFileBytes int64
 	// Schema has the columns, which CodecParquet needs; nil: none, or those of ArrowSchema.
 	Schema *Schema
@@ -144,7 +144,7 @@ type DatasetOptions struct {
 	ArrowSchema unsafe.Pointer
 	// RowGroupBytes is where a row group of a Parquet file ends; 0: at 32 MiB.
 	RowGroupBytes int64
-	// AnyArrowType lets columns of Parquet files be read whatever Arrow type they have.
+	// AnyArrowType lets columns of Parquet files have any Arrow type when they are read.
 	AnyArrowType bool
 	// ParquetCompression is how the pages of a Parquet file are compressed.
 	ParquetCompression ParquetCompression

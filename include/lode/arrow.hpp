@@ -38,8 +38,9 @@ struct arrow_read_options {
 };
 
 /**
- * Owns an ArrowArrayStream, which belongs to one thread at a time. `arrow::ImportRecordBatchReader(stream.get())`
- * and what else takes a stream moves it out; what is left is released with this.
+ * Owns an ArrowArrayStream, which belongs to one thread at a time.
+ * `arrow::ImportRecordBatchReader(stream.get())` and what else takes a stream moves it out; what is left is
+ * released with this.
  */
 class arrow_stream {
 public:

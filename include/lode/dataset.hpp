@@ -193,7 +193,8 @@ public:
     /**
      * Pulls all rows of an Arrow stream and commits them as one snapshot: all of them, durably, or none. One
      * array of the stream is in memory at a time. Feature "parquet".
-     * @param stream an initialised stream. It is moved out: its `release` is NULL afterwards, with any outcome.
+     * @param stream an initialised stream. It is moved out: its `release` is NULL afterwards, with any
+     *        outcome.
      * @param metadata_json the snapshot's metadata, one JSON object; "{}": none.
      * @param options how to commit.
      * Throws lode::error.

@@ -216,7 +216,8 @@ public:
     /**
      * Removes what dead writers left, and tells how much that was. Never what is or becomes visible; readers,
      * writers and other clean-ups may be at work meanwhile.
-     * @param what how old something must be, whether this is only a rehearsal, and what is told of each removal.
+     * @param what how old something must be, whether this is only a rehearsal, and what is told of each
+     *        removal.
      * @param options the call's limits.
      * Throws lode::error.
      */

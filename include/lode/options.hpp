@@ -94,8 +94,8 @@ struct dataset_options {
     std::int32_t threads = 0;                             /**< That compress; see lode_dataset_options. */
     std::int64_t target_file_bytes = 0;                   /**< After which records go into another file; 0: never. */
     /**
-     * Gives the other threads; NULL: the library starts them. Borrowed until the dataset and all that was made
-     * from it are gone.
+     * Gives the other threads; NULL: the library starts them. Borrowed until the dataset and all that was
+     * made from it are gone.
      */
     lode::executor *executor = nullptr;
     /** The columns, as the JSON object that lode_dataset_options describes; "": none. */

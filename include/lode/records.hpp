@@ -261,7 +261,9 @@ private:
     caught thrown_;
 };
 
-/** Calls a function with a std::istream or a function as the byte source of lode.h; what it throws is thrown. */
+/**
+ * Calls a function with a std::istream or a function as the byte source of lode.h; what it throws is thrown.
+ */
 template <class Made, class Source, class F>
 result<Made> pull_bytes(Source &source, F call)
 {

@@ -1,10 +1,10 @@
 //! Atomic, durable, verifiable snapshots of record streams: thin wrappers over the C library.
 //!
-//! Failures are errors, one for each status, such as `error.Conflict`. A function that can fail takes an optional
-//! `*Diagnostics`, which then holds what the library has to say: message, action, path, snapshot, record.
-//! Options are given as a struct literal of the C struct's fields, `.{ .deadline_ms = 500 }`; those left out are the
-//! defaults. Handles are freed by `deinit`, in any order. One that was freed is refused with `error.InvalidArgument`; a
-//! copy of it must not be used, as with any memory in Zig.
+//! Failures are errors, one for each status, such as `error.Conflict`. A function that can fail takes an
+//! optional `*Diagnostics`, which then holds what the library has to say: message, action, path, snapshot,
+//! record. Options are given as a struct literal of the C struct's fields, `.{ .deadline_ms = 500 }`; those
+//! left out are the defaults. Handles are freed by `deinit`, in any order. One that was freed is refused with
+//! `error.InvalidArgument`; a copy of it must not be used, as with any memory in Zig.
 
 const std = @import("std");
 
@@ -213,8 +213,9 @@ pub const Dataset = struct {
 
     /// Pulls all records from an iterator and commits them as one snapshot, or nothing.
     ///
-    /// `records` points to what has `fn next(*T) E!?[]const u8`; a record stays valid until the next call. An error of
-    /// the iterator comes out of this call. `metadata` is a JSON object; the fields are those of lode_commit_options.
+    /// `records` points to what has `fn next(*T) E!?[]const u8`; a record stays valid until the next call. An
+    /// error of the iterator comes out of this call. `metadata` is a JSON object; the fields are those of
+    /// lode_commit_options.
     pub fn streamWriteRecords(
         self: Dataset,
         records: anytype,
@@ -300,15 +301,16 @@ pub const Dataset = struct {
         return .{ .handle = handle };
     }
 
-    /// Checks the whole history: `level` is one of LODE_VERIFY_LEVEL_*; the fields are those of lode_call_options.
-    /// `error.Corrupt` if anything is wrong. `listener`, a pointer to what has `fn finding(*T, Finding) bool`, is told of
-    /// each; its answer of false ends the call with `error.Aborted`. `{}`: only the outcome is wanted.
+    /// Checks the whole history: `level` is one of LODE_VERIFY_LEVEL_*; the fields are those of
+    /// lode_call_options. `error.Corrupt` if anything is wrong. `listener`, a pointer to what has `fn
+    /// finding(*T, Finding) bool`, is told of each; its answer of false ends the call with `error.Aborted`.
+    /// `{}`: only the outcome is wanted.
     pub fn verify(self: Dataset, level: i32, listener: anytype, fields: anytype, diagnostics: ?*Diagnostics) Error!void {
         return verifyBy(c.lode_dataset_verify, self.handle, level, listener, fields, diagnostics);
     }
-    /// Removes what dead writers left. `what` has the fields of lode_collect_options, `fields` those of lode_call_options.
-    /// `listener`, a pointer to what has `fn removed(*T, Garbage) bool`, is told of each; its answer of false ends the call
-    /// with `error.Aborted`. `{}`: only the counts are wanted.
+    /// Removes what dead writers left. `what` has the fields of lode_collect_options, `fields` those of
+    /// lode_call_options. `listener`, a pointer to what has `fn removed(*T, Garbage) bool`, is told of each;
+    /// its answer of false ends the call with `error.Aborted`. `{}`: only the counts are wanted.
     pub fn collect(self: Dataset, what: anytype, listener: anytype, fields: anytype, diagnostics: ?*Diagnostics) Error!Collected {
         return collectBy(c.lode_dataset_collect, self.handle, what, listener, fields, diagnostics);
     }
@@ -323,14 +325,15 @@ pub const RecordWriter = struct {
         c.lode_record_writer_free(self.handle);
         self.handle = null;
     }
-    /// Adds one record. After `error.InvalidRecord`, `error.RecordTooLarge` and `error.NoSpace` the writer goes on.
+    /// Adds one record. After `error.InvalidRecord`, `error.RecordTooLarge` and `error.NoSpace` the writer
+    /// goes on.
     pub fn append(self: RecordWriter, record: []const u8, diagnostics: ?*Diagnostics) Error!void {
         var found: ?*c.lode_error = null;
         const status = c.lode_record_writer_append(self.handle, record.ptr, record.len, null, &found);
         _ = try check(status, found, diagnostics);
     }
-    /// Adds the whole lines of a buffer; `consumed` says how many bytes, in a failure too. The rest is the beginning of
-    /// the next buffer.
+    /// Adds the whole lines of a buffer; `consumed` says how many bytes, in a failure too. The rest is the
+    /// beginning of the next buffer.
     pub fn appendLines(self: RecordWriter, lines: []const u8, consumed: *usize, diagnostics: ?*Diagnostics) Error!void {
         var found: ?*c.lode_error = null;
         const status = c.lode_record_writer_append_lines(self.handle, lines.ptr, lines.len, consumed, &found);
@@ -475,7 +478,8 @@ pub const Volume = struct {
         _ = try check(c.lode_volume_block_from_json(self.handle, json, &handle, &found), found, diagnostics);
         return .{ .handle = handle };
     }
-    /// Commits blocks, and all that the volume has, as one snapshot. The fields are those of lode_commit_options.
+    /// Commits blocks, and all that the volume has, as one snapshot. The fields are those of
+    /// lode_commit_options.
     pub fn commit(
         self: Volume,
         blocks: []const VolumeBlock,
@@ -492,7 +496,8 @@ pub const Volume = struct {
         const status = c.lode_volume_commit(self.handle, raw, blocks.len, metadata, &filled, &handle, &found);
         return .{ .outcome = try check(status, found, diagnostics), .handle = handle };
     }
-    /// Fills a buffer with a range of a snapshot. `error.RangeMissing` for a hole: `Diagnostics.offset` is its first byte.
+    /// Fills a buffer with a range of a snapshot. `error.RangeMissing` for a hole: `Diagnostics.offset` is
+    /// its first byte.
     pub fn readAt(self: Volume, from: Snapshot, offset: u64, buffer: []u8, fields: anytype, diagnostics: ?*Diagnostics) Error!void {
         const filled = options(c.lode_read_options, fields);
         var found: ?*c.lode_error = null;

@@ -142,7 +142,7 @@ class ArrowStream:
         return f"<lode.ArrowStream of {self.snapshot!r}>"
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        """A capsule with an `ArrowArrayStream`, opened now. Columns come as they are stored, whatever is requested."""
+        """A capsule with an `ArrowArrayStream`, opened now. Columns come as they are stored: no request changes them."""
         stream = self._open()
         capsule = _new_capsule(
             _address(stream), _address(lib.pylode_stream_name()), _address(lib.pylode_capsule_destructor())
