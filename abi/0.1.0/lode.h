@@ -1670,30 +1670,35 @@ lode_status lode_store_open_memory(const lode_store_options *options,
  * use. The first write of a handle tries, under the dataset's `_commits/.probe-*`, whether the service keeps
  * the conditions that commits rest on (LODE_ERR_UNSUPPORTED if not).
  *
- * Settings are the members of a JSON object, and an unknown one is refused. For all buckets: "credentials"
- * ("explicit", the default: from the settings alone; "environment": from the provider's chain of variables, files and
- * metadata services; "anonymous"), "endpoint", "path_style" (true with an endpoint), "allow_http" (false), "ca_file"
- * (PEM roots instead of the system's), "proxy_url" (none; the environment's is ignored), "request_timeout_ms" (30000),
- * "transfer_timeout_ms" (300000, for bodies over 1 MiB), "connect_timeout_ms" (5000), "part_bytes" (8 MiB; 5 to 64 MiB),
- * "spool_directory" (where data wait for the commit; without it they wait in memory and are sent part by part). For s3:
- * "access_key_id", "secret_access_key", "session_token", "region" ("us-east-1"). For az: "account", and "access_key" or
- * "sas_token". For gs: "service_account_json" (the text, not a path).
+ * Settings are the members of a JSON object, and an unknown one is refused. For all buckets:
+ *
+ * - "credentials": "explicit", the default, from the settings alone; "environment", from the provider's
+ *   chain of variables, files and metadata services; "anonymous".
+ * - "endpoint"; "path_style" (true with an endpoint); "allow_http" (false); "ca_file": PEM roots instead of
+ *   the system's; "proxy_url" (none; the environment's is ignored).
+ * - "request_timeout_ms" (30000); "transfer_timeout_ms" (300000), for bodies over 1 MiB;
+ *   "connect_timeout_ms" (5000).
+ * - "part_bytes": 5 MiB to 64 MiB (8 MiB); "spool_directory": where data wait for the commit. Without it
+ *   they wait in memory, and are sent part by part.
+ *
+ * For s3: "access_key_id", "secret_access_key", "session_token", "region" ("us-east-1"). For az: "account",
+ * and "access_key" or "sas_token". For gs: "service_account_json" (the text, not a path).
  *
  * A store in a bucket makes requests on the thread of the call that needs them, and no thread of its own. It
  * belongs to the process that opened it: in a forked one its calls give LODE_ERR_FORKED. Resolving a host's
  * name cannot be cut short by a deadline.
  *
  * @param url the URL; NUL-terminated UTF-8, borrowed for the call. Not NULL.
- * @param settings_json the settings, NUL-terminated UTF-8, borrowed for the call; no message and no log line shows a
- *        value of them. NULL: none.
+ * @param settings_json the settings, NUL-terminated UTF-8, borrowed for the call; no message and no log line
+ *        shows a value of them. NULL: none.
  * @param options the log. Borrowed for the call, but see `log_ctx`. NULL: the defaults.
  * @param call deadline and cancel token. Borrowed for the call. NULL: the defaults.
  * @param store output: the store, which the caller owns and frees with lode_store_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (an unknown scheme or setting, which the message names, or a value that
- *         does not fit), LODE_ERR_INVALID_PATH (the prefix), LODE_ERR_UNSUPPORTED (a bucket, in a build without the
- *         feature object-store), LODE_ERR_NOT_FOUND, LODE_ERR_IO (a directory or a file that is named),
- *         LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_NO_MEMORY.
+ * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (an unknown scheme or setting, which the message names, or a
+ *         value that does not fit), LODE_ERR_INVALID_PATH (the prefix), LODE_ERR_UNSUPPORTED (a bucket, in a
+ *         build without the feature object-store), LODE_ERR_NOT_FOUND, LODE_ERR_IO (a directory or a file
+ *         that is named), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_ABORTED, LODE_ERR_NO_MEMORY.
  *
  * Any thread. Since 0.1.0.
  */
@@ -2691,7 +2696,8 @@ lode_status lode_record_writer_stage(lode_record_writer *writer,
  * @param call deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
  * @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK, and all else as lode_record_writer_stage; LODE_ERR_STATE also if a write was taken in part only.
+ * @return LODE_OK, and all else as lode_record_writer_stage; LODE_ERR_STATE also if a write was taken in part
+ *         only.
  *
  * One thread at a time. Since 0.1.0.
  */
