@@ -3,6 +3,9 @@
      upkeep_bench fill ROOT BLOCKS              a volume of so many blocks of 64 MiB is made; not timed
      upkeep_bench volume ROOT COUNT             COUNT reads of 1 MiB at random offsets through liblode
      upkeep_bench pread ROOT COUNT              the same reads by open, pread and close of the block's file
+     upkeep_bench commits ROOT COUNT            COUNT commits of one block of 1 KiB each
+     upkeep_bench reads ROOT COUNT              COUNT reads of 16 bytes of that volume, a block each
+     upkeep_bench latest ROOT 1                 the newest snapshot of a volume is loaded, and its last gap found
      upkeep_bench verify ROOT DATASET           all data files of a dataset are compared with their checksums
 
    Each prints one JSON object on a line. Times are in nanoseconds. */
@@ -14,6 +17,7 @@
 
 #define PIECE ((size_t)1 << 20)
 #define BLOCK ((size_t)64 << 20)
+#define SMALL ((size_t)1024)
 #define VOLUME "bench"
 
 static void check(lode_status status, lode_error *error, const char *what) {
@@ -92,6 +96,50 @@ static void read_random(const char *root, long count, int by_hand) {
     lode_store_free(store);
 }
 
+static void commit_small(const char *root, uint64_t count) {
+    lode_error *error = NULL;
+    lode_store *store = open_store(root);
+    lode_volume *volume = open_volume(store, count * SMALL);
+    uint8_t bytes[SMALL];
+    memset(bytes, 'x', sizeof bytes);
+    int64_t begin = now_ns();
+    for (uint64_t n = 0; n < count; n++) {
+        lode_volume_block *block = NULL;
+        check(lode_volume_stage_write_at(volume, n * SMALL, bytes, sizeof bytes, NULL, &block, &error), error, "stage");
+        const lode_volume_block *one[] = {block};
+        check(lode_volume_commit(volume, one, 1, "{}", NULL, NULL, &error), error, "commit");
+        lode_volume_block_free(block);
+    }
+    printf("{\"ns\":%lld}\n", (long long)(now_ns() - begin));
+    lode_volume_free(volume);
+    lode_store_free(store);
+}
+
+/* `count` is 1: only what finding a snapshot costs, to which a gap at its end adds a search of the table. */
+static void read_small(const char *root, uint64_t count, int only_latest) {
+    lode_error *error = NULL;
+    lode_store *store = open_store(root);
+    lode_volume *volume = open_volume(store, 0);
+    lode_snapshot *snapshot = NULL;
+    uint8_t bytes[16];
+    int64_t begin = now_ns();
+    check(lode_volume_find_latest(volume, NULL, &snapshot, &error), error, "latest");
+    uint64_t blocks = lode_snapshot_block_count(snapshot), offset = 0, len = 0;
+    if (only_latest) {
+        check(lode_snapshot_next_gap(snapshot, lode_snapshot_total_length(snapshot) - 1, &offset, &len, &error), error, "gap");
+    } else {
+        begin = now_ns();
+        for (uint64_t n = 0; n < count; n++) {
+            uint64_t at = n * 7919 % blocks * SMALL;
+            check(lode_volume_read_at(volume, snapshot, at, bytes, sizeof bytes, NULL, &error), error, "read_at");
+        }
+    }
+    printf("{\"ns\":%lld,\"blocks\":%llu}\n", (long long)(now_ns() - begin), (unsigned long long)blocks);
+    lode_snapshot_free(snapshot);
+    lode_volume_free(volume);
+    lode_store_free(store);
+}
+
 static void verify(const char *root, const char *id) {
     lode_error *error = NULL;
     lode_store *store = open_store(root);
@@ -108,7 +156,10 @@ int main(int argc, char **argv) {
     if (argc == 4 && strcmp(argv[1], "fill") == 0) fill(argv[2], strtoull(argv[3], NULL, 10));
     else if (argc == 4 && strcmp(argv[1], "volume") == 0) read_random(argv[2], atol(argv[3]), 0);
     else if (argc == 4 && strcmp(argv[1], "pread") == 0) read_random(argv[2], atol(argv[3]), 1);
+    else if (argc == 4 && strcmp(argv[1], "commits") == 0) commit_small(argv[2], strtoull(argv[3], NULL, 10));
+    else if (argc == 4 && strcmp(argv[1], "reads") == 0) read_small(argv[2], strtoull(argv[3], NULL, 10), 0);
+    else if (argc == 4 && strcmp(argv[1], "latest") == 0) read_small(argv[2], 1, 1);
     else if (argc == 4 && strcmp(argv[1], "verify") == 0) verify(argv[2], argv[3]);
-    else die("usage: upkeep_bench fill|volume|pread|verify ROOT ...");
+    else die("usage: upkeep_bench fill|volume|pread|commits|reads|latest|verify ROOT ...");
     return 0;
 }

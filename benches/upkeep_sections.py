@@ -1,12 +1,13 @@
 """What `make bench` measures of volumes and of upkeep; see sections.py for the form."""
 
 import glob
+import json
 import os
 import shutil
 import subprocess
 import time
 
-from measure import Pair, alternate, fresh_directory, run
+from measure import Pair, alternate, fresh_directory, run, table
 from sections import keep, throughput_table
 
 
@@ -24,6 +25,56 @@ def volume(bench):
         alternate([pair], bench.rounds)
     keep(bench, "volume", [pair])
     return throughput_table([pair], "pread")
+
+
+def forge_volume(root, blocks):
+    """A volume of so many blocks as the Go library writes it, of which only the newest manifest is there."""
+    id = "1700000000000000000"
+    directory = os.path.join(root, "volumes/bench/snapshots", id)
+    os.makedirs(directory)
+    head = {
+        "schema_name": "lode-volume-manifest",
+        "format_version": "1.0.0",
+        "volume_id": "bench",
+        "snapshot_id": id,
+        "created_at": "2023-11-14T22:13:20Z",
+        "metadata": {},
+        "total_length": 1024 * blocks,
+    }
+    with open(os.path.join(directory, "manifest.json"), "w", encoding="ascii") as out:
+        out.write(json.dumps(head)[:-1] + ', "blocks": [')
+        for number in range(blocks):
+            block = f'"offset":{1024 * number},"length":1024,"path":"volumes/bench/data/{1024 * number}-1024.bin"'
+            out.write(f'{"," if number else ""}{{{block},"checksum":"{number:016x}"}}')
+        out.write('], "checksum_algorithm": "xxh3"}')
+    with open(os.path.join(root, "volumes/bench/latest"), "w", encoding="ascii") as out:
+        out.write(id)
+
+
+def small_blocks(bench):
+    """Many small blocks: a commit each, reads of 16 bytes, the loading of their table; beside the Go library."""
+    count, reads = (50, 20) if bench.options.quick else (2_000, 1_000)
+    rows = []
+
+    def measured(name, ours, theirs=None, unit=1e9, digits=2):
+        rows.append([name, f"{ours / unit:.{digits}f}", "" if theirs is None else f"{theirs / unit:.{digits}f}"])
+        bench.results.setdefault("volume, small blocks", {})[name] = [ours, theirs]
+
+    with fresh_directory(bench.data) as root, fresh_directory(bench.data) as go_root:
+        ours = run([bench.upkeep, "commits", root, count])["ns"]
+        theirs = run([bench.reference, "volume", count, go_root])["ns"] if bench.reference else None
+        measured(f"{count:,} commits of one block, s", ours, theirs)
+        ours = run([bench.upkeep, "reads", root, reads])["ns"] / reads
+        theirs = run([bench.reference, "reads", count, go_root, reads])["ns"] / reads if bench.reference else None
+        measured(f"a read of 16 bytes of {count:,} blocks, µs", ours, theirs, 1e3, 1)
+    for blocks in (1_000, 10_000) if bench.options.quick else (1_000, 1_000_000):
+        with fresh_directory(bench.data) as root:
+            forge_volume(root, blocks)
+            measured(f"loading {blocks:,} blocks, ms", run([bench.upkeep, "latest", root, "1"])["ns"], None, 1e6)
+            size = os.path.getsize(glob.glob(os.path.join(root, "volumes/bench/snapshots/*/manifest.json"))[0])
+            peak = run([bench.baseline, "peak", bench.upkeep, "latest", root, "1"])["peak_bytes"] - size
+            measured(f"its memory over the manifest's {size / 1e6:.1f} MB, MB", peak, None, 1e6, 1)
+    return table(["", "lode", "reference"], rows)
 
 
 def verify(bench):
@@ -57,5 +108,6 @@ def verify(bench):
 
 SECTIONS = {
     "volume": (volume, "A volume's random reads of 1 MiB"),
+    "small-blocks": (small_blocks, "A volume of many small blocks"),
     "verify": (verify, "Verifying checksums, from the page cache"),
 }

@@ -3,6 +3,8 @@
 //	reference write raw|maps INPUT ROOT   StreamWriteRecords, from JSON texts or from decoded maps
 //	reference read ROOT                            Latest and Read
 //	reference commits COUNT ROOT WARMUP            COUNT commits of one record each, each timed, after WARMUP more
+//	reference volume COUNT ROOT                    COUNT commits of one block of a volume each
+//	reference reads COUNT ROOT READS               READS reads of 16 bytes of that volume
 //
 // ROOT is a directory, or s3://bucket/prefix. Each prints one JSON object on a line. Times are in nanoseconds
 // and leave out reading INPUT and decoding it into maps.
@@ -138,6 +140,10 @@ func run(arguments []string) (result, error) {
 		return read(arguments[1])
 	case len(arguments) == 4 && arguments[0] == "commits":
 		return commits(arguments[1], arguments[2], arguments[3])
+	case len(arguments) == 3 && arguments[0] == "volume":
+		return volumeCommits(arguments[1], arguments[2])
+	case len(arguments) == 4 && arguments[0] == "reads":
+		return volumeReads(arguments[1], arguments[2], arguments[3])
 	}
 	return result{}, fmt.Errorf("wrong arguments %q; the file's first comment says which there are", arguments)
 }
