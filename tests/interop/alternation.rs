@@ -8,7 +8,7 @@ use lode_core::context::CallOptions;
 use lode_core::dataset::Outcome;
 
 use crate::datasets::{lines, open, push, read, records};
-use crate::go::{Directory, Go};
+use crate::go::{Directory, Go, on_directories};
 use crate::layouts;
 
 fn write(go: &Go, root: &str, compressor: &str, checksum: &str, records: &[Vec<u8>]) -> String {
@@ -141,6 +141,9 @@ fn alternating_in_the_other_layouts() {
 #[test]
 fn go_goes_on_where_we_have_passed_over_a_writer_that_died() {
     let Some(go) = Go::find() else { return };
+    if !on_directories("a pointer whose time is set back") {
+        return;
+    }
     let directory = Directory::new();
     let root = directory.as_str();
     let first = write(go, root, "noop", "md5", &records(0, 3));

@@ -9,7 +9,6 @@ use lode_core::dataset::{
 };
 use lode_core::manifest::Metadata;
 use lode_core::options::CommitOptions;
-use lode_core::store::{Store, StoreOptions};
 use lode_core::{Result, Status};
 
 use crate::datasets::COMPRESSORS;
@@ -30,7 +29,7 @@ impl BlobSource for Slice<'_> {
 }
 
 fn open(root: &str, compressor: Compressor, checksum: Checksum) -> Dataset {
-    let store = Store::open_filesystem(root, StoreOptions::default()).unwrap();
+    let store = crate::go::store(root);
     let options = DatasetOptions { codec: Codec::None, compressor, checksum, ..DatasetOptions::default() };
     Dataset::open(&store, "events", options).unwrap()
 }
@@ -85,8 +84,8 @@ fn go_reads_the_blobs_that_we_write() {
                     assert!(answer.ok, "{name}, {checksum:?}: {}", answer.stderr);
                     assert!(answer.stdout == *data, "{name}, {checksum:?}: Go reads other bytes");
                 }
-                let path = directory.join(&format!("datasets/events/snapshots/{id}/manifest.json"));
-                let theirs = go.text(&["manifest", path.to_str().unwrap()], b"");
+                let path = directory.file_of(&format!("datasets/events/snapshots/{id}/manifest.json"));
+                let theirs = go.text(&["manifest", &path], b"");
                 assert_eq!(theirs, snapshot.manifest_json(), "{name}, {checksum:?}");
             }
         }

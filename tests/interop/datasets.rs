@@ -10,7 +10,6 @@ use lode_core::dataset::{
 };
 use lode_core::manifest::Metadata;
 use lode_core::options::CommitOptions;
-use lode_core::store::{Store, StoreOptions};
 use lode_core::{Result, Status};
 
 use crate::go::{Directory, Go};
@@ -28,7 +27,7 @@ impl RecordSource for Records<'_> {
 }
 
 pub fn open(root: &str, compressor: Compressor, checksum: Checksum) -> Dataset {
-    let store = Store::open_filesystem(root, StoreOptions::default()).unwrap();
+    let store = crate::go::store(root);
     let options = DatasetOptions { codec: Codec::Jsonl, compressor, checksum, ..DatasetOptions::default() };
     Dataset::open(&store, "events", options).unwrap()
 }
@@ -92,8 +91,8 @@ fn go_reads_what_we_write() {
                 assert_eq!(go.text(&["latest", root, "events"], b""), format!("{id}\n"));
                 assert_eq!(go.text(&["read", root, "events"], b""), lines(records), "{name}, {checksum:?}");
                 assert_eq!(go.text(&["snapshots", root, "events"], b""), history);
-                let path = directory.join(&format!("datasets/events/snapshots/{id}/manifest.json"));
-                let theirs = go.text(&["manifest", path.to_str().unwrap()], b"");
+                let path = directory.file_of(&format!("datasets/events/snapshots/{id}/manifest.json"));
+                let theirs = go.text(&["manifest", &path], b"");
                 assert_eq!(theirs, commit.snapshot.manifest_json(), "{name}, {checksum:?}");
                 parent = id;
             }
@@ -113,7 +112,7 @@ fn go_reads_files_of_several_frames() {
     let records = records(0, 150_000);
     for form in [pull, push] {
         let snapshot = form(&dataset, &records).unwrap().snapshot;
-        let stored = std::fs::read(directory.join(&snapshot.manifest().files[0].path)).unwrap();
+        let stored = directory.read(&snapshot.manifest().files[0].path);
         let size = zstd::zstd_safe::get_frame_content_size(&stored).unwrap().unwrap();
         assert!(size < lines(&records).len() as u64 / 2, "{size}: it is one frame");
         assert!(go.text(&["read", root, "events"], b"") == lines(&records), "Go reads other records");
@@ -228,7 +227,7 @@ fn go_reads_every_record_that_we_accept() {
                 Verdict::Stored(line) => {
                     let snapshot = commit.unwrap_or_else(|error| panic!("{what}, {name}: {error}")).snapshot;
                     let manifest = snapshot.manifest();
-                    let stored = std::fs::read(directory.join(&manifest.files[0].path)).unwrap();
+                    let stored = directory.read(&manifest.files[0].path);
                     let expected = [b"1\n", &line[..], b"\n2\n"].concat();
                     assert!(stored == expected, "{what}, {name}: other bytes were stored");
                     let answer = go.run(&["read", root, "events"], b"");

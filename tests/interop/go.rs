@@ -1,11 +1,50 @@
-//! The Go program, and the directories that both sides use.
+//! The Go program, and the stores that both sides use: directories, or, where LODE_TEST_STORE_URL names a place, below
+//! that under the directory's name, with the settings in LODE_TEST_STORE_SETTINGS. The Go program takes S3_ENDPOINT,
+//! ACCESS_KEY_ID and SECRET_ACCESS_KEY.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use lode_core::context::CallOptions;
+use lode_core::store::{Store, StoreOptions};
+
+/// Where stores lie that are no directories.
+fn elsewhere() -> Option<String> {
+    std::env::var("LODE_TEST_STORE_URL").ok().filter(|url| !url.is_empty())
+}
+
+/// Whether what only a directory has can be tried; says what is not.
+pub fn on_directories(what: &str) -> bool {
+    if elsewhere().is_some() {
+        std::io::stderr().write_all(format!("on directories only: {what}\n").as_bytes()).unwrap();
+    }
+    elsewhere().is_none()
+}
+
+/// What both sides call the store of a test's directory, if that is none.
+fn url(root: &OsStr) -> Option<String> {
+    let name = Path::new(root).strip_prefix(env!("CARGO_TARGET_TMPDIR")).ok()?.to_str()?;
+    let is_root = name.starts_with("interop-") && name != "interop-go" && !name.contains('/');
+    elsewhere().filter(|_| is_root).map(|url| format!("{url}/{name}"))
+}
+
+/// An argument of the Go program: a test's directory is what both sides call its store.
+pub fn placed(argument: &OsStr) -> OsString {
+    url(argument).map_or_else(|| argument.to_owned(), Into::into)
+}
+
+/// The store of a test's directory.
+pub fn store(root: &str) -> Store {
+    let Some(url) = url(OsStr::new(root)) else {
+        return Store::open_filesystem(root, StoreOptions::default()).unwrap();
+    };
+    let settings = std::env::var("LODE_TEST_STORE_SETTINGS").unwrap_or_default();
+    Store::open_url(&url, &settings, StoreOptions::default()).unwrap()
+}
 
 /// The Go program of this directory, built.
 pub struct Go {
@@ -68,7 +107,7 @@ impl Go {
     pub fn run_as<S: AsRef<OsStr>>(&self, layout: &str, arguments: &[S], stdin: &[u8]) -> Answer {
         let mut child = Command::new(&self.program)
             .env("LAYOUT", layout)
-            .args(arguments)
+            .args(arguments.iter().map(|argument| placed(argument.as_ref())))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -128,6 +167,30 @@ impl Directory {
     /// The path of `key` below it.
     pub fn join(&self, key: &str) -> PathBuf {
         self.0.join(key)
+    }
+
+    /// The bytes of an object of its store.
+    pub fn read(&self, key: &str) -> Vec<u8> {
+        store(self.as_str()).get(key, &CallOptions::default()).unwrap().unwrap()
+    }
+
+    /// Removes an object of its store.
+    pub fn remove(&self, key: &str) {
+        store(self.as_str()).delete(key, &CallOptions::default()).unwrap();
+    }
+
+    /// The keys below a prefix of its store.
+    pub fn keys(&self, prefix: &str) -> Vec<String> {
+        let mut keys = store(self.as_str()).list(prefix, &CallOptions::default()).unwrap();
+        std::iter::from_fn(|| keys.next().unwrap()).collect()
+    }
+
+    /// The path of a file with the bytes of an object of its store.
+    pub fn file_of(&self, key: &str) -> String {
+        match elsewhere() {
+            None => self.join(key).to_str().unwrap().to_owned(),
+            Some(_) => self.file("object", &self.read(key)),
+        }
     }
 
     /// Writes a file below it and gives its path.

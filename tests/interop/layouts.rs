@@ -1,6 +1,8 @@
 //! Hive and flat datasets: each side reads what the other writes, with `Read`, `Latest`, `Snapshots` and
 //! `DatasetReader`, for every compressor and checksum.
 
+use std::collections::BTreeSet;
+
 use lode_core::checksum::Checksum;
 use lode_core::codec::Codec;
 use lode_core::compress::Compressor;
@@ -9,7 +11,6 @@ use lode_core::dataset::{Dataset, DatasetOptions, Outcome, ReadOptions, Record};
 use lode_core::layout::Layout;
 use lode_core::manifest::Metadata;
 use lode_core::options::CommitOptions;
-use lode_core::store::{Store, StoreOptions};
 
 use crate::go::{Directory, Go};
 
@@ -30,7 +31,7 @@ pub fn open(
     compressor: Compressor,
     checksum: Checksum,
 ) -> Dataset {
-    let store = Store::open_filesystem(root, StoreOptions::default()).unwrap();
+    let store = crate::go::store(root);
     let options = DatasetOptions {
         codec: Codec::Jsonl,
         compressor,
@@ -146,7 +147,7 @@ fn go_reads_the_layouts_that_we_write() {
                     let theirs = go.text_as(name, &["read", root, "events"], b"");
                     assert!(sorted(lines(&theirs)) == sorted(records(count)), "{what}: other records");
                     let key = layout.manifest_path("events", &id);
-                    let path = directory.join(&key).to_str().unwrap().to_owned();
+                    let path = directory.file_of(&key);
                     assert_eq!(go.text(&["manifest", &path], b""), commit.snapshot.manifest_json(), "{what}");
                     parent = id;
                 }
@@ -173,7 +174,7 @@ fn we_read_the_layouts_that_go_writes() {
                 let dataset = open(root, layout, keys, Compressor::None, Checksum::Xxh3);
                 for lost in [false, true] {
                     if lost {
-                        std::fs::remove_file(directory.join(&layout.latest_path("events"))).unwrap();
+                        directory.remove(&layout.latest_path("events"));
                     }
                     let latest = dataset.latest(&CallOptions::default()).unwrap();
                     assert_eq!(latest.id(), ids[2], "{what}");
@@ -195,7 +196,9 @@ fn we_read_the_layouts_that_go_writes() {
                 // As an early version of the Go library left it: copies beside the partitions' files, and
                 // nothing else.
                 if layout == Layout::Hive {
-                    std::fs::remove_dir_all(directory.join("datasets/events/segments")).unwrap();
+                    for key in directory.keys("datasets/events/segments") {
+                        directory.remove(&key);
+                    }
                     assert_eq!(dataset.latest(&CallOptions::default()).unwrap().id(), ids[2], "{what}");
                     assert!(sorted(read(&dataset, &ids[0])) == sorted(records(3_000)), "{what}");
                     let theirs = go.text_as(name, &["latest", root, "events"], b"");
@@ -210,11 +213,7 @@ fn we_read_the_layouts_that_go_writes() {
 #[test]
 fn both_sides_partition_alike() {
     let Some(go) = Go::find() else { return };
-    let directory = Directory::new();
-    let (ours, theirs) = (directory.join("ours"), directory.join("theirs"));
-    std::fs::create_dir(&ours).unwrap();
-    std::fs::create_dir(&theirs).unwrap();
-    let (ours, theirs) = (ours.to_str().unwrap(), theirs.to_str().unwrap());
+    let (ours, theirs) = (Directory::new(), Directory::new());
     let values = [
         r#""plain""#,
         r#""""#,
@@ -233,15 +232,19 @@ fn both_sides_partition_alike() {
         "false",
     ];
     let texts: Vec<String> = values.iter().map(|value| format!("{{\"p\":{value}}}")).collect();
-    write(&open(ours, Layout::Hive, &["p"], Compressor::None, Checksum::None), &texts);
-    go.text_as("hive:p", &["write", theirs, "events", "noop", "none"], (texts.join("\n") + "\n").as_bytes());
-    let partitions = |root: &str| {
-        let names = std::fs::read_dir(format!("{root}/datasets/events/partitions")).unwrap();
-        let mut names: Vec<_> =
-            names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
+    write(&open(ours.as_str(), Layout::Hive, &["p"], Compressor::None, Checksum::None), &texts);
+    go.text_as(
+        "hive:p",
+        &["write", theirs.as_str(), "events", "noop", "none"],
+        (texts.join("\n") + "\n").as_bytes(),
+    );
+    let partitions = |directory: &Directory| {
+        let prefix = "datasets/events/partitions/";
+        let keys = directory.keys(prefix);
+        let names: BTreeSet<String> =
+            keys.iter().map(|key| key[prefix.len()..].split('/').next().unwrap().to_owned()).collect();
         names
     };
-    assert_eq!(partitions(ours).len(), values.len());
-    assert_eq!(partitions(ours), partitions(theirs));
+    assert_eq!(partitions(&ours).len(), values.len());
+    assert_eq!(partitions(&ours), partitions(&theirs));
 }

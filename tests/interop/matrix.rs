@@ -10,7 +10,7 @@ use lode_core::dataset::{Dataset, DatasetOptions, ReadOptions, Record, Snapshot,
 use lode_core::layout::Layout;
 use lode_core::manifest::Metadata;
 use lode_core::options::CommitOptions;
-use lode_core::store::{Durability, Store, StoreOptions};
+use lode_core::store::Durability;
 use lode_core::{Result, Status};
 
 use crate::catalog::listed;
@@ -43,7 +43,9 @@ struct Batch {
 impl Batch {
     /// One more run, for this layout and with this standard input.
     fn add(&mut self, layout: &str, arguments: &[&str], stdin: &[u8]) {
-        let command = arguments.join("\t");
+        let placed =
+            arguments.iter().map(|argument| crate::go::placed(argument.as_ref()).into_string().unwrap());
+        let command = placed.collect::<Vec<_>>().join("\t");
         self.input.extend_from_slice(format!("{layout}\t{}\t{command}\n", stdin.len()).as_bytes());
         self.input.extend_from_slice(stdin);
         self.commands.push(format!("{layout}, {command:?}"));
@@ -134,7 +136,7 @@ fn combinations(layout: Layout, checksums: usize) -> Vec<(Codec, (Compressor, &'
 }
 
 fn open(root: &str, id: &str, layout: Layout, keys: &[&str], more: DatasetOptions) -> Result<Dataset> {
-    let store = Store::open_filesystem(root, StoreOptions::default()).unwrap();
+    let store = crate::go::store(root);
     let partition_keys = keys.iter().map(|key| (*key).to_owned()).collect();
     // The durability of a commit does not show in what is read.
     Dataset::open(
@@ -252,7 +254,7 @@ fn we_read_every_combination_that_go_writes() {
             String::from_utf8(id).unwrap().trim_end().to_owned()
         });
 
-        let store = Store::open_filesystem(root, StoreOptions::default()).unwrap();
+        let store = crate::go::store(root);
         let names: Vec<String> = ids.iter().map(|(id, ..)| id.clone()).collect();
         for (id, codec, sum) in &ids {
             let what = format!("{name}, {id}");

@@ -67,7 +67,7 @@ func openParquet(root, dataset, compressor, page, schema string) (lode.Dataset, 
 	if err != nil {
 		return nil, nil, err
 	}
-	ds, err := lode.NewDataset(lode.DatasetID(dataset), lode.NewFSFactory(root),
+	ds, err := lode.NewDataset(lode.DatasetID(dataset), factory(root),
 		lode.WithCodec(codec), lode.WithCompressor(compress()), laidOut)
 	return ds, declared.Fields, err
 }

@@ -9,7 +9,7 @@ use lode_core::context::CallOptions;
 use lode_core::dataset::{Dataset, DatasetOptions, ReadOptions, WriterOptions};
 use lode_core::manifest::Metadata;
 use lode_core::options::CommitOptions;
-use lode_core::store::{Durability, Store, StoreOptions};
+use lode_core::store::Durability;
 use serde_json::Value;
 
 use crate::go::{Directory, Go};
@@ -75,7 +75,7 @@ fn meaning(record: &str) -> Vec<(String, String)> {
 }
 
 fn open(root: &str, id: &str, columns: ColumnOptions) -> Dataset {
-    let store = Store::open_filesystem(root, StoreOptions::default()).unwrap();
+    let store = crate::go::store(root);
     let options = DatasetOptions {
         codec: Codec::Parquet,
         durability: Durability::Process,

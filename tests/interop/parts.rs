@@ -54,7 +54,7 @@ fn go_reads_streams_into_partitions_with_several_files_of_one() {
     let plain = open(root, Layout::Hive, &["day"], Compressor::Zstd, Checksum::Xxh3);
     let options =
         DatasetOptions { partition_streaming: true, max_open_partitions: 2, ..plain.options().clone() };
-    let store = lode_core::store::Store::open_filesystem(root, Default::default()).unwrap();
+    let store = crate::go::store(root);
     let dataset = Dataset::open(&store, "events", options).unwrap();
     let texts = records(120);
     let mut writer = dataset.record_writer(WriterOptions::default()).unwrap();

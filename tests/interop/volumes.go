@@ -20,7 +20,7 @@ func openVolume(root, id, length, sum string) (lode.Volume, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lode.NewVolume(lode.VolumeID(id), lode.NewFSFactory(root), total, more...)
+	return lode.NewVolume(lode.VolumeID(id), factory(root), total, more...)
 }
 
 // writeVolume stages OFFSET:TEXT... and commits them; prints the snapshot's id.

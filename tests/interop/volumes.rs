@@ -6,7 +6,6 @@ use lode_core::context::CallOptions;
 use lode_core::dataset::{Outcome, ReadOptions, Snapshot, Verify};
 use lode_core::manifest::Metadata;
 use lode_core::options::CommitOptions;
-use lode_core::store::{Store, StoreOptions};
 use lode_core::upkeep::Level;
 use lode_core::volume::{Volume, VolumeOptions};
 
@@ -15,7 +14,7 @@ use crate::go::{Directory, Go};
 const LENGTH: &str = "1000";
 
 fn open(root: &str, checksum: Checksum) -> Volume {
-    let store = Store::open_filesystem(root, StoreOptions::default()).unwrap();
+    let store = crate::go::store(root);
     let options = VolumeOptions { total_length: Some(1000), checksum, ..VolumeOptions::default() };
     Volume::open(&store, "disk", options).unwrap()
 }

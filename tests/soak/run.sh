@@ -30,3 +30,4 @@ build soak tests/soak/soak.c
 python3 tests/soak/soak.py "$OUT/soak"
 build bucket_soak tests/soak/soak.c "$PWD/$BUILD/full/lib"
 python3 tests/soak/bucket_soak.py "$OUT/bucket_soak"
+LODE_SOAK=1 tests/c/run.sh interop_in_a_bucket

@@ -70,6 +70,20 @@ run_contracts() {
     return $failed
 }
 
+# The interop tests, both sides in a bucket; `make soak` runs those that are left out here.
+interop_in_a_bucket() {
+    need go golang
+    with_minio run_interop
+}
+
+run_interop() {
+    export LODE_TEST_STORE_URL=s3://tests/interop LODE_TEST_STORE_SETTINGS=$S3_SETTINGS
+    local tests="we_continue_what_go_wrote alternating_in_the_other_layouts blobs:: catalog:: parquet:: parts:: volumes::"
+    [ "${LODE_SOAK:-0}" = 0 ] || tests="alternation:: blobs:: catalog:: datasets:: layouts:: matrix:: parquet:: parts:: volumes::"
+    # shellcheck disable=SC2086
+    "$CARGO" test --workspace --all-features --test interop -- $tests
+}
+
 # The tool on a bucket, and PyArrow, with a client of its own, on what the tool wrote.
 tool_in_a_bucket() {
     local tool=$HERE/$BUILD/full/bin/lode
@@ -121,5 +135,6 @@ example_without_feature() {
 check contract_url run_test contract_url
 check contract_url_full contract_url_full
 check contracts_in_a_bucket contracts_in_a_bucket
+check interop_in_a_bucket interop_in_a_bucket
 check tool_in_a_bucket tool_in_a_bucket
 check example_without_feature example_without_feature

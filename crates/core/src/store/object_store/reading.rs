@@ -200,6 +200,9 @@ pub(super) struct BucketObject {
     ahead: Option<Ahead>,
 }
 
+/// After how many bytes taken the range that is read ahead gets to take what has arrived of it.
+const NUDGED: usize = 256 << 10;
+
 /// The range that is read ahead.
 struct Ahead {
     range: (u64, u64),
@@ -289,6 +292,8 @@ impl Object for BucketObject {
         // A reader that comes to the end of what is at hand goes on behind it.
         if offset + count as u64 == self.end() {
             self.read_ahead();
+        } else if self.ahead.is_some() && at / NUDGED != (at + count) / NUDGED {
+            self.link.nudge();
         }
         Ok(count)
     }
