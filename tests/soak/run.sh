@@ -29,5 +29,5 @@ python3 tests/c/many_parts.py "$OUT/parts" "$OUT/cat" --parts 10000 --kills 40
 build soak tests/soak/soak.c
 python3 tests/soak/soak.py "$OUT/soak"
 build bucket_soak tests/soak/soak.c "$PWD/$BUILD/full/lib"
-python3 tests/soak/bucket_soak.py "$OUT/bucket_soak"
+python3 -B tests/soak/bucket_soak.py "$OUT/bucket_soak"
 LODE_SOAK=1 tests/c/run.sh interop_in_a_bucket

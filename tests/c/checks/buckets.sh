@@ -78,7 +78,7 @@ interop_in_a_bucket() {
 
 run_interop() {
     export LODE_TEST_STORE_URL=s3://tests/interop LODE_TEST_STORE_SETTINGS=$S3_SETTINGS
-    local tests="we_continue_what_go_wrote alternating_in_the_other_layouts blobs:: catalog:: parquet:: parts:: volumes::"
+    local tests="we_continue_what_go_wrote alternating_in_the_other_layouts blobs:: catalog:: parts:: volumes::"
     [ "${LODE_SOAK:-0}" = 0 ] || tests="alternation:: blobs:: catalog:: datasets:: layouts:: matrix:: parquet:: parts:: volumes::"
     # shellcheck disable=SC2086
     "$CARGO" test --workspace --all-features --test interop -- $tests
