@@ -5,9 +5,11 @@
 //	reference commits COUNT ROOT WARMUP            COUNT commits of one record each, each timed, after WARMUP more
 //	reference volume COUNT ROOT                    COUNT commits of one block of a volume each
 //	reference reads COUNT ROOT READS               READS reads of 16 bytes of that volume
+//	reference write-parquet SCHEMA INPUT ROOT      Write with the Parquet codec, decoding INPUT included
+//	reference read-parquet SCHEMA ROOT             Read of that, as JSON again
 //
-// ROOT is a directory, or s3://bucket/prefix. Each prints one JSON object on a line. Times are in nanoseconds
-// and leave out reading INPUT and decoding it into maps.
+// ROOT is a directory, or s3://bucket/prefix; for Parquet a directory. Each prints one JSON object on a line. Times are
+// in nanoseconds and leave out reading INPUT and decoding it into maps, but for Parquet.
 package main
 
 import (
@@ -27,6 +29,7 @@ type result struct {
 	NS      int64   `json:"ns,omitempty"`
 	Records int64   `json:"records,omitempty"`
 	Commits []int64 `json:"commits,omitempty"`
+	Peak    int64   `json:"peak,omitempty"`
 }
 
 type sliceIterator struct {
@@ -144,6 +147,10 @@ func run(arguments []string) (result, error) {
 		return volumeCommits(arguments[1], arguments[2])
 	case len(arguments) == 4 && arguments[0] == "reads":
 		return volumeReads(arguments[1], arguments[2], arguments[3])
+	case len(arguments) == 4 && arguments[0] == "write-parquet":
+		return writeParquet(arguments[1], arguments[2], arguments[3])
+	case len(arguments) == 3 && arguments[0] == "read-parquet":
+		return readParquet(arguments[1], arguments[2])
 	}
 	return result{}, fmt.Errorf("wrong arguments %q; the file's first comment says which there are", arguments)
 }

@@ -568,6 +568,67 @@ static void json_lines(void)
     lode_dataset_free(dataset);
 }
 
+/* Rows go where their key columns say: pulled and pushed. */
+static void partitions(void)
+{
+    static const char *const keys[] = {"id"};
+    lode_dataset_options options = parquet_options();
+    options.layout = LODE_LAYOUT_HIVE;
+    options.partition_keys = keys;
+    options.partition_key_count = 1;
+    lode_dataset *dataset = open_dataset(store, "partitions", &options);
+    struct producer producer = {0};
+    producer.batches = 3;
+    struct ArrowArrayStream stream = stream_of(&producer);
+    REFUSED(LODE_ERR_PARTITIONING_NOT_SUPPORTED, "partition_streaming",
+            lode_dataset_stream_write_arrow(dataset, &stream, "{}", NULL, NULL, error));
+    all_released(&producer, "a dataset that is not partitioned in one pass");
+    lode_dataset_free(dataset);
+    options.partition_streaming = 1;
+    dataset = open_dataset(store, "partitions", &options);
+    memset(&producer, 0, sizeof producer);
+    producer.batches = 3;
+    stream = stream_of(&producer);
+    lode_snapshot *snapshot = NULL;
+    GIVES(LODE_OK, lode_dataset_stream_write_arrow(dataset, &stream, "{}", NULL, &snapshot, error));
+    all_released(&producer, "a stream into partitions");
+    CHECK(lode_snapshot_file_count(snapshot) == ROWS, "%zu files", lode_snapshot_file_count(snapshot));
+    CHECK(lode_snapshot_row_count(snapshot) == 3 * ROWS, "%" PRId64 " rows", lode_snapshot_row_count(snapshot));
+    lode_snapshot_free(snapshot);
+
+    lode_record_writer *writer = NULL;
+    struct ArrowSchema schema;
+    struct ArrowArray array;
+    size_t taken = 0;
+    fill_schema(NULL, &schema);
+    memset(&producer, 0, sizeof producer);
+    GIVES(LODE_OK, lode_dataset_open_record_writer(dataset, NULL, &writer, error));
+    for (int i = 0; i < 2; i++) {
+        fill_batch(&producer, &array);
+        GIVES(LODE_OK, lode_record_writer_append_arrow(writer, &array, &schema, &taken, error));
+        CHECK(taken == ROWS, "%zu rows were taken", taken);
+    }
+    GIVES(LODE_OK, lode_record_writer_commit(writer, "{}", NULL, &snapshot, error));
+    CHECK(lode_snapshot_row_count(snapshot) == 2 * ROWS, "%" PRId64 " rows", lode_snapshot_row_count(snapshot));
+    lode_snapshot_free(snapshot);
+    lode_record_writer_free(writer);
+    lode_dataset_free(dataset);
+
+    /* A row without its key belongs nowhere. */
+    static const char *const names[] = {"name"};
+    options.partition_keys = names;
+    dataset = open_dataset(store, "named", &options);
+    GIVES(LODE_OK, lode_dataset_open_record_writer(dataset, NULL, &writer, error));
+    fill_batch(&producer, &array);
+    column(&array, 1)->buffers[0] = some_nulls;
+    column(&array, 1)->null_count = -1;
+    REFUSED(LODE_ERR_INVALID_RECORD, "key \"name\": its value is null",
+            lode_record_writer_append_arrow(writer, &array, &schema, &taken, error));
+    CHECK(taken == 0, "%zu rows were taken", taken);
+    lode_record_writer_free(writer);
+    lode_dataset_free(dataset);
+}
+
 /* A file that is none, of the size that the manifest tells. */
 static void damaged(void)
 {
@@ -627,6 +688,7 @@ int main(void)
         arrays();
         schemas_and_options();
         json_lines();
+        partitions();
         damaged();
     } else {
         unsupported();

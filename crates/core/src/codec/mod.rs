@@ -129,10 +129,14 @@ pub trait Encoder: Sized + Send {
         Err(crate::error::Error::new(crate::error::Status::Internal, "this codec takes no columns"))
     }
 
-    /// Appends a piece of what [`Encoder::extend`] has ready to `out`; false: there is nothing.
+    /// Appends a piece of what is ready to `out`; false: there is nothing. Called until there is nothing before a
+    /// record or row is given that finds `out` full.
+    ///
+    /// # Errors
+    /// `NoMemory`; `Internal`. The encoder is then of no use.
     #[cfg(feature = "parquet")]
-    fn drain(&mut self, _out: &mut Vec<u8>) -> bool {
-        false
+    fn drain(&mut self, _out: &mut Vec<u8>) -> Result<bool> {
+        Ok(false)
     }
 
     /// Ends the file: what was held back, and what stands at a file's end. True: there is more than this
@@ -338,7 +342,7 @@ macro_rules! codecs {
             }
 
             #[cfg(feature = "parquet")]
-            pub fn drain(&mut self, out: &mut Vec<u8>) -> bool {
+            pub fn drain(&mut self, out: &mut Vec<u8>) -> Result<bool> {
                 match self { $($(#[cfg($cfg)])? FileEncoder::$variant(encoder) => encoder.drain(out),)+ }
             }
 

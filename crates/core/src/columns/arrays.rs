@@ -60,6 +60,19 @@ impl Assignment {
         Ok(Assignment { places: fields.map(place).collect::<Result<_>>()? })
     }
 
+    /// One of batches that have the schema's columns, and no others, in their order.
+    pub fn identity(columns: usize) -> Self {
+        Assignment { places: (0..columns).collect() }
+    }
+
+    /// The columns of a batch that are the schema's, in the schema's order.
+    ///
+    /// # Errors
+    /// `Internal`.
+    pub fn chosen(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        batch.project(&self.places).map_err(super::builder::not_an_array)
+    }
+
     /// The columns of a batch, checked.
     ///
     /// # Errors

@@ -119,6 +119,11 @@ impl Columns {
         self.rows == BATCH_ROWS || self.bytes >= self.batch_bytes
     }
 
+    /// How many bytes this batch has more than one in which no value is huge.
+    pub fn excess(&self) -> usize {
+        self.bytes.saturating_sub(2 * self.batch_bytes)
+    }
+
     /// Adds the row that the parser has found and checked in `record`.
     ///
     /// # Errors
@@ -269,24 +274,17 @@ impl Column {
         let nulls = if self.field.nullable { self.nulls.finish() } else { None };
         self.statistics.nulls += nulls.as_ref().map_or(0, NullBuffer::null_count) as u64;
         let statistics = &mut self.statistics;
-        let valid = |row: &usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(*row));
         let is_time = self.field.column_type == ColumnType::Timestamp;
         let is_text = self.field.column_type == ColumnType::String;
         Ok(match &mut self.values {
             Values::Int32(values) => {
                 let values = replace(values);
-                match &nulls {
-                    None => statistics.take_whole(values.iter().map(|value| (*value).into())),
-                    Some(_) => statistics.take_whole((0..rows).filter(valid).map(|row| values[row].into())),
-                }
+                runs(nulls.as_ref(), rows).for_each(|run| statistics.take_whole(&values[run]));
                 Arc::new(Int32Array::try_new(values.into(), nulls).map_err(not_an_array)?)
             }
             Values::Int64(values) => {
                 let values = replace(values);
-                match &nulls {
-                    None => statistics.take_whole(values.iter().copied()),
-                    Some(_) => statistics.take_whole((0..rows).filter(valid).map(|row| values[row])),
-                }
+                runs(nulls.as_ref(), rows).for_each(|run| statistics.take_whole(&values[run]));
                 if is_time {
                     let array =
                         TimestampNanosecondArray::try_new(values.into(), nulls).map_err(not_an_array)?;
@@ -297,23 +295,19 @@ impl Column {
             }
             Values::Float32(values) => {
                 let values = replace(values);
-                statistics.take_floats((0..rows).filter(valid).map(|row| values[row].into()));
+                runs(nulls.as_ref(), rows).for_each(|run| statistics.take_floats(&values[run]));
                 Arc::new(Float32Array::try_new(values.into(), nulls).map_err(not_an_array)?)
             }
             Values::Float64(values) => {
                 let values = replace(values);
-                statistics.take_floats((0..rows).filter(valid).map(|row| values[row]));
+                runs(nulls.as_ref(), rows).for_each(|run| statistics.take_floats(&values[run]));
                 Arc::new(Float64Array::try_new(values.into(), nulls).map_err(not_an_array)?)
             }
             Values::Bool(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
             Values::Bytes { ends, data } => {
                 let (ends, data) = (replace(ends), replace_bytes(data));
                 if is_text {
-                    let text = |row: usize| {
-                        let begin = if row == 0 { 0 } else { ends[row - 1] };
-                        &data[begin as usize..ends[row] as usize]
-                    };
-                    statistics.take_texts((0..rows).filter(valid).map(text));
+                    runs(nulls.as_ref(), rows).for_each(|run| statistics.take_texts(&data, &ends, run));
                 }
                 let mut offsets = Vec::with_capacity(rows + 1);
                 offsets.push(0);
@@ -357,6 +351,13 @@ impl Values {
             }
         }
     }
+}
+
+/// The runs of rows that are not null.
+fn runs(nulls: Option<&NullBuffer>, rows: usize) -> impl Iterator<Item = Range<usize>> {
+    let all = nulls.is_none().then_some(0..rows);
+    let some = nulls.into_iter().flat_map(NullBuffer::valid_slices).map(|(start, end)| start..end);
+    all.into_iter().chain(some)
 }
 
 #[inline(always)]

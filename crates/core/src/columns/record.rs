@@ -32,6 +32,9 @@ const MISSING_MAX: usize = 8;
 /// After so many keys that were not expected, what is expected is learnt anew.
 const MISSES_MAX: u32 = 4096;
 
+/// Buffers of so many bytes are kept from record to record.
+const KEPT: usize = 256 << 10;
+
 /// A number of so many bytes without an exponent is within the range of a float64.
 const ALWAYS_IN_RANGE: usize = 300;
 
@@ -185,6 +188,16 @@ impl RecordParser {
             }
         }
         self.general(record)
+    }
+
+    /// Gives back memory that a huge record has taken; its values are then gone.
+    pub fn release(&mut self) {
+        if self.decoded.capacity() > KEPT {
+            self.decoded = Vec::new();
+        }
+        if self.text.capacity() > KEPT {
+            self.text = String::new();
+        }
     }
 
     fn begin(&mut self) {
@@ -352,6 +365,13 @@ impl RecordParser {
         let bytes = if escapes { text.as_bytes() } else { inner };
         let start = self.decoded.len();
         let slot = match column_type {
+            ColumnType::String | ColumnType::Bytes(BytesText::Text) if start == 0 => {
+                // Not copied, however long it is.
+                let len = text.len();
+                let decoded = std::mem::replace(&mut self.decoded, text.into_bytes());
+                text = String::from_utf8(decoded).unwrap_or_default();
+                Slot::Decoded { start, len }
+            }
             ColumnType::String | ColumnType::Bytes(BytesText::Text) => {
                 self.decoded.extend_from_slice(bytes);
                 Slot::Decoded { start, len: bytes.len() }

@@ -5,11 +5,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BinaryArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow_array::types::ByteViewType;
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, GenericByteViewArray, RecordBatch, RecordBatchOptions, StringArray,
+};
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field, Schema as ArrowSchema, SchemaRef};
 
-use super::file_reader::FileReader;
+use super::file_reader::{FileReader, buffer};
 use super::record_reader::{Watched, watched};
 use super::{Dataset, ReadOptions, RecordReader, Snapshot, Verify};
 use crate::checksum::Checksum;
@@ -338,29 +341,34 @@ fn given_schema(read: &ArrowSchema, any_type: bool) -> SchemaRef {
 
 /// How many rows from `first` on make a batch whose views are given out as strings.
 fn rows_within(batch: &RecordBatch, first: usize) -> usize {
-    let text_len = |array: &ArrayRef, row: usize| match array.data_type() {
-        DataType::Utf8View if array.is_valid(row) => array.as_string_view().value(row).len(),
-        DataType::BinaryView if array.is_valid(row) => array.as_binary_view().value(row).len(),
-        _ => 0,
-    };
-    let views: Vec<&ArrayRef> = batch
-        .columns()
-        .iter()
-        .filter(|array| matches!(array.data_type(), DataType::Utf8View | DataType::BinaryView))
-        .collect();
+    let views: Vec<&[u128]> = batch.columns().iter().filter_map(views_of).map(|views| &views[first..]).collect();
     let left = batch.num_rows() - first;
-    if views.is_empty() {
+    if views.iter().copied().flatten().map(|view| len_of(*view)).sum::<usize>() <= BATCH_TEXT {
         return left;
     }
     let (mut rows, mut bytes) = (0, 0_usize);
     while rows < left {
-        bytes += views.iter().map(|array| text_len(array, first + rows)).sum::<usize>();
+        bytes += views.iter().map(|views| len_of(views[rows])).sum::<usize>();
         if bytes > BATCH_TEXT && rows > 0 {
             break;
         }
         rows += 1;
     }
     rows
+}
+
+/// The views of an array of strings or bytes.
+fn views_of(array: &ArrayRef) -> Option<&[u128]> {
+    match array.data_type() {
+        DataType::Utf8View => Some(array.as_string_view().views()),
+        DataType::BinaryView => Some(array.as_binary_view().views()),
+        _ => None,
+    }
+}
+
+/// How many bytes the value of a view has.
+fn len_of(view: u128) -> usize {
+    view as u32 as usize
 }
 
 /// The batch as it is given out.
@@ -402,8 +410,7 @@ fn differs(what: impl std::fmt::Display) -> Error {
 
 fn string_array(array: &ArrayRef) -> Result<ArrayRef> {
     let views = array.as_string_view();
-    let (offsets, data) =
-        joined(views.len(), |row| if views.is_valid(row) { views.value(row).as_bytes() } else { &[] })?;
+    let (offsets, data) = joined(views)?;
     StringArray::try_new(offsets, data.into(), views.nulls().cloned())
         .map(|array| Arc::new(array) as ArrayRef)
         .map_err(differs)
@@ -411,28 +418,43 @@ fn string_array(array: &ArrayRef) -> Result<ArrayRef> {
 
 fn binary_array(array: &ArrayRef) -> Result<ArrayRef> {
     let views = array.as_binary_view();
-    let (offsets, data) =
-        joined(views.len(), |row| if views.is_valid(row) { views.value(row) } else { &[] })?;
+    let (offsets, data) = joined(views)?;
     BinaryArray::try_new(offsets, data.into(), views.nulls().cloned())
         .map(|array| Arc::new(array) as ArrayRef)
         .map_err(differs)
 }
 
-/// Texts one after another, and where each ends.
-fn joined<'a>(rows: usize, text: impl Fn(usize) -> &'a [u8]) -> Result<(OffsetBuffer<i32>, Vec<u8>)> {
-    let total: usize = (0..rows).map(|row| text(row).len()).sum();
+/// A view holds values of so many bytes itself, after their length.
+const INLINE: usize = 12;
+
+/// Values one after another, and where each ends.
+fn joined<T: ByteViewType>(array: &GenericByteViewArray<T>) -> Result<(OffsetBuffer<i32>, Vec<u8>)> {
+    let is_null = |row: usize| array.nulls().is_some_and(|nulls| nulls.is_null(row));
+    let lens = array.views().iter().enumerate();
+    let total: usize = lens.map(|(row, view)| if is_null(row) { 0 } else { len_of(*view) }).sum();
     if i32::try_from(total).is_err() {
-        let message = format!("a value of {total} bytes is too long for an Arrow string of 32-bit offsets");
+        let message = format!("values of {total} bytes are too long for an Arrow array of 32-bit offsets");
         return Err(Error::new(Status::RecordTooLarge, message));
     }
-    let no_memory = |_| Error::new(Status::NoMemory, format_args!("no memory for {total} bytes of strings"));
-    let (mut offsets, mut data) = (Vec::new(), Vec::new());
-    offsets.try_reserve_exact(rows + 1).map_err(no_memory)?;
-    data.try_reserve_exact(total).map_err(no_memory)?;
+    let mut offsets = Vec::new();
+    offsets.try_reserve_exact(array.len() + 1).map_err(|_| {
+        Error::new(Status::NoMemory, format_args!("no memory for {} offsets of strings", array.len()))
+    })?;
+    // Short values are copied with all that a view holds: the last one needs room for that, too.
+    let mut data = buffer(total + INLINE)?;
+    let mut end = 0;
     offsets.push(0);
-    for row in 0..rows {
-        data.extend_from_slice(text(row));
-        offsets.push(data.len() as i32);
+    for (row, view) in array.views().iter().enumerate() {
+        let len = if is_null(row) { 0 } else { len_of(*view) };
+        if len <= INLINE {
+            data[end..end + INLINE].copy_from_slice(&view.to_le_bytes()[4..]);
+        } else {
+            let value: &[u8] = array.value(row).as_ref();
+            data[end..end + len].copy_from_slice(value);
+        }
+        end += len;
+        offsets.push(end as i32);
     }
+    data.truncate(total);
     Ok((OffsetBuffer::new(offsets.into()), data))
 }

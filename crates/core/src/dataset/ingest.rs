@@ -11,6 +11,9 @@ use crate::error::{Error, Result, Status};
 /// How many bytes are read at once.
 const PIECE: usize = 256 << 10;
 
+/// By so many bytes a buffer grows at most, so that a long line does not take twice its length.
+const MORE_MAX: usize = 8 * PIECE;
+
 const READING: &str = "reading from a descriptor";
 
 /// What was read and has not gone in yet.
@@ -64,7 +67,7 @@ impl Pending {
             (self.start, self.end) = (0, self.end - self.start);
         }
         if self.end == self.room.len() {
-            let more = self.room.len().max(PIECE);
+            let more = self.room.len().clamp(PIECE, MORE_MAX);
             self.room.try_reserve_exact(more).map_err(|_| {
                 Error::new(Status::NoMemory, format_args!("no memory for {more} bytes more of a line"))
             })?;

@@ -14,6 +14,8 @@ mod file_reader;
 mod ingest;
 mod open;
 mod partition;
+#[cfg(feature = "parquet")]
+mod partition_rows;
 mod partition_stream;
 mod parts;
 mod pipe;

@@ -35,6 +35,9 @@ pub(super) struct PartitionStream {
     open: Vec<OpenFile>,
     /// Taken from `open`, and not durable yet.
     closing: Option<Box<Pipe>>,
+    /// Rows that were taken, and are not in the files yet: there was no space.
+    #[cfg(feature = "parquet")]
+    waiting: super::partition_rows::WaitingRows,
     /// How many records have come.
     records: u64,
     /// What the finished files have taken and stored.
@@ -74,6 +77,8 @@ impl PartitionStream {
             partitions: Vec::new(),
             open: Vec::new(),
             closing: None,
+            #[cfg(feature = "parquet")]
+            waiting: Default::default(),
             records: 0,
             finished: Progress::default(),
             dataset: dataset.clone(),
@@ -85,26 +90,86 @@ impl PartitionStream {
     /// # Errors
     /// `InvalidRecord`, also for one that belongs to no partition; `RecordTooLarge`; `NoSpace`; the store's.
     pub fn append(&mut self, transaction: &mut Transaction, record: Record<'_>) -> Result<()> {
+        #[cfg(feature = "parquet")]
+        self.append_waiting(transaction)?;
         let number = self.records;
         let checked = self.checker.check(record.data).map_err(|rejection| rejection.into_error(number))?;
-        let partition =
-            self.partitioner.partition_of(record.data, self.checker.values(record.data), number)?;
-        if partition == self.partitions.len() {
-            let path = self.partitioner.path().to_owned();
-            self.partitions.push(Partition { path, files: 0, open: None });
-        }
-        let place = match self.partitions[partition].open {
-            Some(place) => place,
-            None => self.open_file(transaction, partition)?,
-        };
-        let file = &mut self.open[place];
-        file.last_used = number;
+        let values = self.checker.values(record.data);
+        let partition = self.partitioner.partition_of(record.data, values, number)?;
+        self.remember(partition);
+        let file = self.file_of(transaction, partition)?;
         if file.pipe.is_full() {
             file.pipe.flush()?;
         }
         file.pipe.append_checked(record, checked)?;
         self.records += 1;
         Ok(())
+    }
+
+    /// The partition of row `number`, whose values for the keys stand in `record`.
+    ///
+    /// # Errors
+    /// `InvalidRecord`: it belongs to none.
+    #[cfg(feature = "parquet")]
+    pub fn partition_of(&mut self, record: &[u8], values: Values<'_>, number: u64) -> Result<usize> {
+        let partition = self.partitioner.partition_of(record, values, number)?;
+        self.remember(partition);
+        Ok(partition)
+    }
+
+    /// Takes down the path of a partition that was just found for the first time.
+    fn remember(&mut self, partition: usize) {
+        if partition == self.partitions.len() {
+            let path = self.partitioner.path().to_owned();
+            self.partitions.push(Partition { path, files: 0, open: None });
+        }
+    }
+
+    /// The open file of a partition, for the next record.
+    fn file_of(&mut self, transaction: &mut Transaction, partition: usize) -> Result<&mut OpenFile> {
+        let place = match self.partitions[partition].open {
+            Some(place) => place,
+            None => self.open_file(transaction, partition)?,
+        };
+        let file = &mut self.open[place];
+        file.last_used = self.records;
+        Ok(file)
+    }
+
+    /// How many records have come.
+    #[cfg(feature = "parquet")]
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Takes the rows of a batch of the schema's columns in the file's order, which were checked; each belongs to the
+    /// partition that `partitions` gives. They wait for [`PartitionStream::append_waiting`].
+    ///
+    /// # Errors
+    /// `Internal`.
+    #[cfg(feature = "parquet")]
+    pub fn add(&mut self, batch: &arrow_array::RecordBatch, partitions: &[usize]) -> Result<()> {
+        self.waiting.add(batch, partitions)?;
+        self.records += partitions.len() as u64;
+        Ok(())
+    }
+
+    /// Puts the rows that wait into their files. After `NoSpace` it may be called again.
+    ///
+    /// # Errors
+    /// `NoSpace`; `NoMemory`; the store's.
+    #[cfg(feature = "parquet")]
+    pub fn append_waiting(&mut self, transaction: &mut Transaction) -> Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let columns = self.dataset.options().columns.schema.clone();
+        let outcome = waiting.put(columns.as_deref(), |partition, sources, rows| {
+            self.file_of(transaction, partition)?.pipe.extend(sources, rows)
+        });
+        self.waiting = waiting;
+        outcome
     }
 
     /// Opens a file for a partition that has none open; gives its place.
@@ -177,6 +242,8 @@ impl PartitionStream {
     /// Makes all files durable, and the transaction complete. After `NoSpace` it may be called again.
     pub fn finish(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
         self.set_context(&terms.context);
+        #[cfg(feature = "parquet")]
+        self.append_waiting(transaction)?;
         self.finish_closing(transaction)?;
         for file in &mut self.open {
             terms.context.check("making records durable")?;

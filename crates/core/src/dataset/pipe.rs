@@ -253,9 +253,7 @@ impl Pipe {
         sources: &[crate::columns::Source<'_>],
         rows: std::ops::Range<usize>,
     ) -> Result<usize> {
-        while self.is_full() || self.encoder.as_mut().is_some_and(|encoder| encoder.drain(&mut self.buffer)) {
-            self.flush()?;
-        }
+        self.flush()?;
         let encoder = self.encoder.as_mut().ok_or_else(no_codec)?;
         let (taken, bytes) = encoder.extend(sources, rows)?;
         self.counts.records += taken as u64;
@@ -334,9 +332,29 @@ impl Pipe {
 
     /// Sends the gathered bytes on; there come no more.
     pub fn flush_rest(&mut self) -> Result<()> {
-        let result = if self.complete { Ok(()) } else { self.send_on() };
-        self.start_early_writeback();
-        result
+        loop {
+            let result = if self.complete { Ok(()) } else { self.send_on() };
+            self.start_early_writeback();
+            result?;
+            if !self.gather_ready()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Gathers the next piece of what a codec of columns has ready; false: there is nothing.
+    #[cfg(feature = "parquet")]
+    fn gather_ready(&mut self) -> Result<bool> {
+        match &mut self.encoder {
+            Some(encoder) if !self.complete => encoder.drain(&mut self.buffer),
+            _ => Ok(false),
+        }
+    }
+
+    /// No codec of this build holds records back.
+    #[cfg(not(feature = "parquet"))]
+    fn gather_ready(&mut self) -> Result<bool> {
+        Ok(false)
     }
 
     /// Lets what is stored start for the disk, once that is enough.

@@ -37,7 +37,7 @@ pub struct WriterOptions {
 /// belongs to one thread at a time. Dropped before its commit, it discards the records.
 pub struct RecordWriter {
     /// The files of a partitioned dataset; dropped before the transaction, which removes the finished ones.
-    partitions: Option<Box<PartitionStream>>,
+    pub(super) partitions: Option<Box<PartitionStream>>,
     pub(super) transaction: Transaction,
     options: WriterOptions,
     skipped: u64,

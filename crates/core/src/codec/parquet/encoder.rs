@@ -2,39 +2,17 @@
 //! is full.
 //!
 //! What is finished waits in pieces until the pipe has room: a row group's bytes and its pages are then never
-//! in memory twice, and a store that has no space left loses nothing.
+//! in memory twice, and a store that has no space left loses nothing. A batch with a huge value waits until all
+//! pieces before it are taken, and is encoded then.
 
-use std::collections::VecDeque;
-use std::io::Write;
 use std::ops::Range;
-use std::sync::Arc;
 
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
-use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
-use parquet::schema::types::{SchemaDescriptor, Type};
-
+use super::writer::FileWriter;
 use crate::codec::json::wanted::Wanted;
 use crate::codec::{Checked, EncoderOptions, Rejection};
-use crate::columns::{
-    ColumnOptions, ColumnType, Columns, Field, PageCompression, RecordParser, Refusal, Source,
-};
+use crate::columns::{Columns, RecordParser, Refusal, Source};
 use crate::error::{Error, Result, Status};
 use crate::manifest::FileStats;
-
-/// The most rows of a row group.
-const ROW_GROUP_ROWS: usize = 1 << 20;
-
-/// The most bytes of a page, and of a dictionary, before compression; a page has one value at least.
-const PAGE_BYTES: usize = 1 << 20;
-
-/// What is finished is handed on in pieces of this size.
-const PIECE: usize = 256 << 10;
-
-/// The name of the schema's root.
-const ROOT: &str = "record";
 
 /// Writes records as rows.
 pub struct Encoder {
@@ -46,8 +24,7 @@ pub struct Encoder {
 struct Inner {
     parser: RecordParser,
     columns: Columns,
-    writer: ArrowWriter<Outbox>,
-    row_group_bytes: usize,
+    writer: FileWriter,
     is_finished: bool,
 }
 
@@ -66,9 +43,8 @@ impl crate::codec::Encoder for Encoder {
             wanted: Wanted::new(options.wanted),
             inner: Box::new(Inner {
                 parser: RecordParser::new(columns.fields())?,
-                writer: writer(&columns, options.columns).map_err(failed)?,
+                writer: FileWriter::new(&columns, options.columns)?,
                 columns,
-                row_group_bytes: usize::try_from(options.columns.row_group_bytes).unwrap_or(usize::MAX),
                 is_finished: false,
             }),
         })
@@ -93,6 +69,9 @@ impl crate::codec::Encoder for Encoder {
 
     #[inline]
     fn encode(&mut self, record: &[u8], out: &mut Vec<u8>) -> std::result::Result<(), Rejection> {
+        if self.inner.columns.is_full() {
+            self.inner.write_batch().map_err(|error| rejected(&error))?;
+        }
         self.parse(record)?;
         let inner = &mut *self.inner;
         inner
@@ -100,19 +79,11 @@ impl crate::codec::Encoder for Encoder {
             .push(&inner.parser, record)
             .map_err(|_| Rejection::NoMemory { len: record.len() as u64 })?;
         if inner.columns.is_full() {
-            inner.write_batch().map_err(|error| Rejection::Failed {
-                status: error.status(),
-                message: error.message().to_owned(),
-            })?;
-        }
-        // Faster than records fill it.
-        let outbox = inner.writer.inner_mut();
-        if !outbox.pieces.is_empty() {
-            let mut most = PIECE.max(2 * record.len());
-            while most > 0
-                && let Some(piece) = outbox.pieces.pop_front()
-            {
-                most = most.saturating_sub(piece.len());
+            // What a record's texts were decoded into is not needed beside what they are encoded into.
+            inner.parser.release();
+            inner.end_batch().map_err(|error| rejected(&error))?;
+            // The pipe takes the rest before the next record.
+            if let Some(piece) = inner.writer.next_piece() {
                 out.extend_from_slice(&piece);
             }
         }
@@ -121,34 +92,43 @@ impl crate::codec::Encoder for Encoder {
 
     fn extend(&mut self, sources: &[Source<'_>], rows: Range<usize>) -> Result<(usize, usize)> {
         let inner = &mut *self.inner;
-        let taken = inner.columns.extend(sources, rows)?;
         if inner.columns.is_full() {
             inner.write_batch()?;
+        }
+        let taken = inner.columns.extend(sources, rows)?;
+        if inner.columns.is_full() {
+            inner.end_batch()?;
         }
         Ok(taken)
     }
 
-    fn drain(&mut self, out: &mut Vec<u8>) -> bool {
-        match self.inner.writer.inner_mut().pieces.pop_front() {
-            Some(piece) => {
-                out.extend_from_slice(&piece);
-                true
-            }
-            None => false,
+    fn drain(&mut self, out: &mut Vec<u8>) -> Result<bool> {
+        let inner = &mut *self.inner;
+        if !inner.writer.has_pieces() && inner.columns.is_full() {
+            inner.write_batch()?;
         }
+        let piece = inner.writer.next_piece();
+        if let Some(piece) = &piece {
+            out.extend_from_slice(piece);
+        }
+        Ok(piece.is_some())
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<bool> {
         let inner = &mut *self.inner;
-        if !inner.is_finished {
+        if !inner.is_finished && !inner.writer.has_pieces() {
             if inner.columns.rows() > 0 {
-                inner.write_batch()?;
+                inner.end_batch()?;
             }
-            inner.writer.finish().map_err(failed)?;
-            inner.is_finished = true;
+            if inner.columns.rows() == 0 {
+                inner.writer.finish()?;
+                inner.is_finished = true;
+            }
         }
-        self.drain(out);
-        Ok(!self.inner.writer.inner().pieces.is_empty())
+        if let Some(piece) = inner.writer.next_piece() {
+            out.extend_from_slice(&piece);
+        }
+        Ok(inner.writer.has_pieces() || !inner.is_finished)
     }
 
     fn statistics(&mut self, records: u64) -> Option<FileStats> {
@@ -171,102 +151,22 @@ impl Encoder {
 }
 
 impl Inner {
+    /// Encodes the batch, or, if it has a huge value that does not fit into the row group, ends the row group
+    /// alone: its pieces are taken first.
+    fn end_batch(&mut self) -> Result<()> {
+        let excess = self.columns.excess();
+        if excess > 0 && self.writer.make_room(excess)? { Ok(()) } else { self.write_batch() }
+    }
+
     fn write_batch(&mut self) -> Result<()> {
+        let excess = self.columns.excess();
         let batch = self.columns.finish_batch()?;
-        self.writer.write(&batch).map_err(failed)?;
-        // A dictionary's keys wait for their page in eight bytes each: what is held counts, too.
-        if self.writer.in_progress_size() >= self.row_group_bytes
-            || self.writer.memory_size() >= self.row_group_bytes + self.row_group_bytes / 4
-        {
-            self.writer.flush().map_err(failed)?;
-        }
-        Ok(())
+        self.writer.write(batch, excess)
     }
 }
 
-fn writer(columns: &Columns, options: &ColumnOptions) -> parquet::errors::Result<ArrowWriter<Outbox>> {
-    let compression = match options.page_compression {
-        PageCompression::Snappy => Compression::SNAPPY,
-        PageCompression::None => Compression::UNCOMPRESSED,
-        PageCompression::Zstd => Compression::ZSTD(ZstdLevel::try_new(3)?),
-    };
-    let properties = WriterProperties::builder()
-        .set_writer_version(WriterVersion::PARQUET_1_0)
-        .set_created_by(format!("lode-c {}", env!("CARGO_PKG_VERSION")))
-        .set_compression(compression)
-        .set_dictionary_enabled(true)
-        .set_dictionary_page_size_limit(PAGE_BYTES)
-        .set_data_page_size_limit(PAGE_BYTES)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_offset_index_disabled(true)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_max_row_group_bytes(None)
-        .build();
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties)
-        .with_skip_arrow_metadata(true)
-        .with_parquet_schema(parquet_schema(columns.fields())?);
-    ArrowWriter::try_new_with_options(Outbox::default(), columns.arrow().clone(), options)
-}
-
-/// The file's schema: with logical types that Arrow's own conversion leaves out.
-fn parquet_schema<'f>(fields: impl Iterator<Item = &'f Field>) -> parquet::errors::Result<SchemaDescriptor> {
-    let column = |field: &Field| {
-        let (physical, logical) = match field.column_type {
-            ColumnType::Int32 => (Physical::INT32, Some(LogicalType::integer(32, true))),
-            ColumnType::Int64 => (Physical::INT64, Some(LogicalType::integer(64, true))),
-            ColumnType::Float32 => (Physical::FLOAT, None),
-            ColumnType::Float64 => (Physical::DOUBLE, None),
-            ColumnType::String => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
-            ColumnType::Bool => (Physical::BOOLEAN, None),
-            ColumnType::Bytes(_) => (Physical::BYTE_ARRAY, None),
-            ColumnType::Timestamp => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::NANOS))),
-        };
-        let repetition = if field.nullable { Repetition::OPTIONAL } else { Repetition::REQUIRED };
-        Type::primitive_type_builder(&field.name, physical)
-            .with_repetition(repetition)
-            .with_logical_type(logical)
-            .build()
-            .map(Arc::new)
-    };
-    let columns = fields.map(column).collect::<parquet::errors::Result<Vec<_>>>()?;
-    let root = Type::group_type_builder(ROOT).with_fields(columns).build()?;
-    Ok(SchemaDescriptor::new(Arc::new(root)))
-}
-
-/// What was checked can be encoded: a failure is memory's, or a bug.
+/// The batch could not be encoded: a failure is memory's, or a bug.
 #[cold]
-fn failed(error: ParquetError) -> Error {
-    Error::new(Status::Internal, format_args!("the Parquet writer failed: {error}")).with_source(error)
-}
-
-/// Bytes that are finished and wait for the pipe.
-#[derive(Debug, Default)]
-struct Outbox {
-    pieces: VecDeque<Vec<u8>>,
-}
-
-impl Write for Outbox {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let piece = match self.pieces.back_mut() {
-                Some(piece) if piece.len() < PIECE => piece,
-                _ => {
-                    let mut piece = Vec::new();
-                    piece.try_reserve_exact(PIECE).map_err(|_| std::io::ErrorKind::OutOfMemory)?;
-                    self.pieces.push_back(piece);
-                    continue;
-                }
-            };
-            let (part, more) = rest.split_at(rest.len().min(PIECE - piece.len()));
-            piece.extend_from_slice(part);
-            rest = more;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+fn rejected(error: &Error) -> Rejection {
+    Rejection::Failed { status: error.status(), message: error.message().to_owned() }
 }

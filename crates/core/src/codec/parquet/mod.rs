@@ -10,6 +10,7 @@ mod pages;
 mod row_groups;
 mod spool;
 mod thrift;
+mod writer;
 
 pub use comparison::{Comparison, Literal, Operator};
 pub use decoder::Decoder;

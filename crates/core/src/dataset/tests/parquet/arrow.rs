@@ -13,14 +13,14 @@ use crate::columns::{Comparison, Literal, Operator};
 use crate::error::Status;
 
 /// Batches that are held, which fail at the end with `failure`, if there is one.
-struct Held {
+pub(super) struct Held {
     schema: SchemaRef,
     batches: std::vec::IntoIter<RecordBatch>,
     failure: Option<Error>,
     pulled: usize,
 }
 
-fn held(batches: Vec<RecordBatch>) -> Held {
+pub(super) fn held(batches: Vec<RecordBatch>) -> Held {
     let schema = batches[0].schema();
     Held { schema, batches: batches.into_iter(), failure: None, pulled: 0 }
 }
@@ -39,7 +39,7 @@ impl BatchSource for Held {
     }
 }
 
-fn write(dataset: &Dataset, source: &mut Held) -> Result<Snapshot> {
+pub(super) fn write(dataset: &Dataset, source: &mut Held) -> Result<Snapshot> {
     let commit = dataset.stream_write_arrow(source, Metadata::empty(), CommitOptions::default())?;
     Ok(commit.snapshot)
 }

@@ -2,6 +2,7 @@
 
 mod arrow;
 mod files;
+mod partitions;
 mod rules;
 
 use std::sync::Arc;
@@ -193,4 +194,35 @@ pub(super) fn push_columns(dataset: &Dataset) -> Result<Commit> {
     let mut writer = dataset.record_writer(WriterOptions::default())?;
     writer.append_arrow(&arrow::numbers(1000)).1?;
     writer.commit(Metadata::empty(), CommitOptions::default())
+}
+
+#[test]
+fn statistics_of_parquet_and_of_json_lines_mean_the_same() {
+    let schema = r#"{"fields":[{"name":"whole","type":"int64","nullable":true},{"name":"float","type":"float64"},
+        {"name":"text","type":"string","nullable":true},{"name":"at","type":"timestamp"}]}"#;
+    let texts = [
+        r#"{"whole":9007199254740993,"float":0.1,"text":"é \"b\"","at":"2024-02-29T12:00:00Z"}"#,
+        r#"{"float":-2.5,"text":"a","at":"2024-02-29T12:00:00.5Z"}"#,
+        r#"{"whole":-1,"float":7,"text":null,"at":"1969-12-31T23:59:59Z"}"#,
+    ];
+    let told = |codec: Codec| {
+        let options = DatasetOptions { codec, columns: columns(schema), file_statistics: true, ..options() };
+        let dataset = Dataset::open(&memory(), "events", options).unwrap();
+        let stats = commit(&dataset, &texts).manifest().files[0].stats.clone().unwrap();
+        let value = |json: &Option<String>| {
+            let value: serde_json::Value = serde_json::from_str(json.as_deref().unwrap_or("null")).unwrap();
+            // 7 and 7.0 are one value.
+            if value.is_f64() || value == 7 { value.as_f64().unwrap().into() } else { value }
+        };
+        let mut columns: Vec<_> = stats
+            .columns
+            .iter()
+            .map(|column| (column.name.clone(), value(&column.min), value(&column.max), column.null_count))
+            .collect();
+        columns.sort_by(|a, b| a.0.cmp(&b.0));
+        (stats.row_count, columns)
+    };
+    let parquet = told(Codec::Parquet);
+    assert_eq!(parquet, told(Codec::Jsonl));
+    assert_eq!(parquet.1[3], ("whole".into(), (-1).into(), 9_007_199_254_740_993_i64.into(), 1));
 }

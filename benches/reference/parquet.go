@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/pithecene-io/lode/lode"
+)
+
+// types by the names that liblode's schemas give them.
+var types = map[string]lode.ParquetType{
+	"int32":     lode.ParquetInt32,
+	"int64":     lode.ParquetInt64,
+	"float32":   lode.ParquetFloat32,
+	"float64":   lode.ParquetFloat64,
+	"string":    lode.ParquetString,
+	"bool":      lode.ParquetBool,
+	"bytes":     lode.ParquetBytes,
+	"timestamp": lode.ParquetTimestamp,
+}
+
+// openParquet gives a dataset of the columns that a schema of liblode's declares.
+func openParquet(schema, root string) (lode.Dataset, error) {
+	text, err := os.ReadFile(schema)
+	if err != nil {
+		return nil, err
+	}
+	var declared struct {
+		Fields []struct {
+			Name, Type string
+			Nullable   bool
+		}
+	}
+	if err := json.Unmarshal(text, &declared); err != nil {
+		return nil, err
+	}
+	var fields []lode.ParquetField
+	for _, field := range declared.Fields {
+		kind, known := types[field.Type]
+		if !known {
+			return nil, fmt.Errorf("unknown type %q", field.Type)
+		}
+		fields = append(fields, lode.ParquetField{Name: field.Name, Type: kind, Nullable: field.Nullable})
+	}
+	codec, err := lode.NewParquetCodec(lode.ParquetSchema{Fields: fields})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(root, 0o777); err != nil {
+		return nil, err
+	}
+	return lode.NewDataset("bench", lode.NewFSFactory(root), lode.WithCodec(codec))
+}
+
+// writeParquet decodes all lines and writes them by Write: the codec has no streaming form.
+func writeParquet(schema, input, root string) (result, error) {
+	start := time.Now()
+	dataset, err := openParquet(schema, root)
+	if err != nil {
+		return result{}, err
+	}
+	data, err := os.ReadFile(input)
+	if err != nil {
+		return result{}, err
+	}
+	var records []any
+	for line := range bytes.Lines(data) {
+		var record map[string]any
+		if err := json.Unmarshal(line, &record); err != nil {
+			return result{}, err
+		}
+		records = append(records, record)
+	}
+	snapshot, err := dataset.Write(context.Background(), records, lode.Metadata{})
+	if err != nil {
+		return result{}, err
+	}
+	return timed(start, int64(snapshot.Manifest.RowCount))
+}
+
+// readParquet reads all records and encodes them as JSON.
+func readParquet(schema, root string) (result, error) {
+	start := time.Now()
+	dataset, err := openParquet(schema, root)
+	if err != nil {
+		return result{}, err
+	}
+	snapshot, err := dataset.Latest(context.Background())
+	if err != nil {
+		return result{}, err
+	}
+	records, err := dataset.Read(context.Background(), snapshot.ID)
+	if err != nil {
+		return result{}, err
+	}
+	out := bufio.NewWriter(io.Discard)
+	encoder := json.NewEncoder(out)
+	for _, record := range records {
+		if err := encoder.Encode(record); err != nil {
+			return result{}, err
+		}
+	}
+	return timed(start, int64(len(records)))
+}
+
+// timed is the result of a run from start until now, with the peak of memory.
+func timed(start time.Time, records int64) (result, error) {
+	took := time.Since(start).Nanoseconds()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return result{}, err
+	}
+	return result{NS: took, Records: records, Peak: usage.Maxrss * 1024}, nil
+}
