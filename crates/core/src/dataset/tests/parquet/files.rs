@@ -143,6 +143,55 @@ fn records_of_ten_mebibytes_and_ten_thousand_columns_are_stored() {
 }
 
 #[test]
+fn huge_texts_make_row_groups_of_few_rows_however_they_come() {
+    let columns = ColumnOptions { page_compression: crate::columns::PageCompression::None, ..columns(TWO) };
+    let dataset = open_parquet(&memory(), columns);
+    let row = |number: usize| match number {
+        // Of 9, 2 and 3 MiB, the last with escapes.
+        600 | 601 => format!(r#"{{"n":{number},"text":"{}"}}"#, "y".repeat(9 << 20)),
+        1000..1030 => format!(r#"{{"n":{number},"text":"{}"}}"#, "z".repeat(2 << 20)),
+        1100 => format!(r#"{{"n":{number},"text":"{}"}}"#, "\\n".repeat(3 << 20)),
+        _ => format!(r#"{{"n":{number},"text":"a{number}"}}"#),
+    };
+    let texts: Vec<String> = (0..1200).map(row).collect();
+    let snapshot = commit(&dataset, &texts.iter().map(|text| &**text).collect::<Vec<_>>());
+    let expected = stored(&dataset, &snapshot);
+    let parquet = metadata(expected.clone());
+    let groups = parquet.row_groups();
+    let rows: Vec<i64> = groups.iter().map(|group| group.num_rows()).collect();
+    assert_eq!(rows[..2], [601, 1], "a text of 9 MiB ends its row group, and fits into no other: {rows:?}");
+    assert!(rows.len() >= 4 && rows.iter().sum::<i64>() == 1200, "{rows:?}");
+    for group in groups {
+        assert!(group.compressed_size() <= (32 << 20) + (4 << 20), "{}", group.compressed_size());
+        let statistics = group.column(0).statistics().expect("numbers always have them");
+        assert!(statistics.min_bytes_opt().is_some(), "{group:?}");
+    }
+    assert!(groups[0].column(1).statistics().is_none(), "of huge texts none is told");
+    let stats = snapshot.manifest().files[0].stats.clone().unwrap();
+    assert_eq!(stats.columns.iter().map(|column| column.null_count).sum::<u64>(), 0);
+    assert_eq!(read(&dataset, &snapshot).unwrap(), texts);
+    // Pushed in lines, and as Arrow.
+    let mut writer = dataset.record_writer(WriterOptions::default()).unwrap();
+    let lines = texts.join("\n") + "\n";
+    let mut rest = lines.as_bytes();
+    while !rest.is_empty() {
+        let (consumed, outcome) = writer.append_lines(&rest[..rest.len().min(10_500_000)]);
+        outcome.unwrap();
+        assert!(consumed > 0);
+        rest = &rest[consumed..];
+    }
+    let pushed = writer.commit(Metadata::empty(), CommitOptions::default()).unwrap().snapshot;
+    assert!(stored(&dataset, &pushed) == expected, "the file shows how its records came");
+    let mut reader = dataset.read_arrow(&snapshot, ArrowReadOptions::default()).unwrap();
+    let mut writer = dataset.record_writer(WriterOptions::default()).unwrap();
+    while let Some(batch) = reader.next().unwrap() {
+        writer.append_arrow(&batch).1.unwrap();
+    }
+    let as_arrow = writer.commit(Metadata::empty(), CommitOptions::default()).unwrap().snapshot;
+    assert!(stored(&dataset, &as_arrow) == expected, "the file shows that its rows came as Arrow");
+}
+
+#[test]
 fn a_damaged_file_is_refused_wherever_the_damage_is() {
     let store = memory();
     let dataset = open_parquet(&store, columns(TWO));
