@@ -159,8 +159,8 @@ impl Call {
 ///         a callback), LODE_ERR_ITERATOR (it failed: lode_error_callback_code has its errno, the message its text),
 ///         LODE_ERR_ITERATOR_CONTRACT (an array that cannot be), LODE_ERR_ARROW_TYPE (names field and format),
 ///         LODE_ERR_SCHEMA_VIOLATION (a value that does not fit, naming field and row), LODE_ERR_INVALID_RECORD (a row
-///         that belongs to no partition, naming row and key), LODE_ERR_UNSUPPORTED (a build without the feature "parquet"); otherwise as
-///         lode_dataset_stream_write_records.
+///         that belongs to no partition, naming row and key), LODE_ERR_UNSUPPORTED (a build without the feature
+///         "parquet"); otherwise as lode_dataset_stream_write_records.
 ///
 /// Any thread; the stream's callbacks come on it. Since 0.1.0.
 #[unsafe(no_mangle)]

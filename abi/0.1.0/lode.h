@@ -4292,7 +4292,9 @@ lode_status lode_volume_collect(lode_volume *volume,
  * is missing, or whose type the schema's does not take, is refused before the first array is pulled; further
  * columns are ignored. Int32 takes narrower whole numbers, int64 also those of 32 bits, float64 takes float32, and
  * strings and bytes come with offsets of 32 or 64 bits, as views or as dictionaries; timestamps of any unit must
- * have a zone. A dataset of JSON lines takes a stream, too: each row becomes an object with the schema's fields.
+ * have a zone. A dataset of JSON lines takes a stream, too: each row becomes an object with the schema's fields. A
+ * partitioned dataset takes one if it was opened with `partition_streaming`: each array is split by the values of its
+ * key columns, whose texts in a path are those of records.
  *
  * Checked of every array: lengths and offsets, UTF-8, nulls where the schema has none, the range of timestamps. How
  * large a buffer really is cannot be seen through this interface: that they hold what lengths and offsets say is
@@ -4312,9 +4314,9 @@ lode_status lode_volume_collect(lode_volume *volume,
  *         the same key before; nothing was written. LODE_ERR_NIL_ITERATOR (the stream is NULL, was released, or lacks
  *         a callback), LODE_ERR_ITERATOR (it failed: lode_error_callback_code has its errno, the message its text),
  *         LODE_ERR_ITERATOR_CONTRACT (an array that cannot be), LODE_ERR_ARROW_TYPE (names field and format),
- *         LODE_ERR_SCHEMA_VIOLATION (a value that does not fit, naming field and row),
- *         LODE_ERR_UNSUPPORTED (a build without the feature "parquet"); otherwise as
- *         lode_dataset_stream_write_records.
+ *         LODE_ERR_SCHEMA_VIOLATION (a value that does not fit, naming field and row), LODE_ERR_INVALID_RECORD (a row
+ *         that belongs to no partition, naming row and key), LODE_ERR_UNSUPPORTED (a build without the feature
+ *         "parquet"); otherwise as lode_dataset_stream_write_records.
  *
  * Any thread; the stream's callbacks come on it. Since 0.1.0.
  */
@@ -4335,13 +4337,14 @@ lode_status lode_dataset_stream_write_arrow(lode_dataset *dataset,
  * @param array the rows, an initialised ArrowArray. It is moved out: its `release` is NULL when the call returns, with
  *        any outcome, and was called exactly once. Not NULL.
  * @param schema the array's type, an initialised ArrowSchema; borrowed for the call and never released by it. Not NULL.
- * @param taken output, also on failure: how many rows are in. 0 if the call fails with
- *        LODE_ERR_SCHEMA_VIOLATION or before. Not NULL.
+ * @param taken output, also on failure: how many rows are in. 0 if the call fails with LODE_ERR_SCHEMA_VIOLATION,
+ *        LODE_ERR_INVALID_RECORD or before. After LODE_ERR_NO_SPACE in a partitioned dataset all rows may be in: the
+ *        writer holds those that are not in their files yet. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
- * @return LODE_OK: all rows are in. LODE_ERR_SCHEMA_VIOLATION, LODE_ERR_ARROW_TYPE, LODE_ERR_ITERATOR_CONTRACT,
- *         LODE_ERR_NO_SPACE: the writer stays usable. LODE_ERR_SCHEMA_REQUIRED, LODE_ERR_INVALID_ARGUMENT,
- *         LODE_ERR_STATE, LODE_ERR_IO, LODE_ERR_NO_MEMORY, LODE_ERR_UNSUPPORTED (a build without the feature
- *         "parquet").
+ * @return LODE_OK: all rows are in. LODE_ERR_SCHEMA_VIOLATION, LODE_ERR_INVALID_RECORD (a row that belongs to no
+ *         partition), LODE_ERR_ARROW_TYPE, LODE_ERR_ITERATOR_CONTRACT, LODE_ERR_NO_SPACE: the writer stays usable.
+ *         LODE_ERR_SCHEMA_REQUIRED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE, LODE_ERR_IO, LODE_ERR_NO_MEMORY,
+ *         LODE_ERR_UNSUPPORTED (a build without the feature "parquet").
  *
  * One thread at a time. Since 0.1.0.
  */

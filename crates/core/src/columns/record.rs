@@ -360,6 +360,8 @@ impl RecordParser {
         let mut text = std::mem::take(&mut self.text);
         text.clear();
         if escapes {
+            // Exactly: growing by doubling would take up to twice as much.
+            let _ = text.try_reserve_exact(inner.len());
             push_text(std::str::from_utf8(inner).ok()?, usize::MAX, &mut text);
         }
         let bytes = if escapes { text.as_bytes() } else { inner };

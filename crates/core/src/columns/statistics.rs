@@ -43,7 +43,9 @@ impl<'a> Ranked<'a> {
             Some(bytes) if text.len() >= 8 => u64::from_be_bytes(*bytes),
             // What follows the text is taken off.
             Some(bytes) if !text.is_empty() => u64::from_be_bytes(*bytes) & !(u64::MAX >> (8 * text.len())),
-            _ => text.iter().enumerate().fold(0, |first, (at, byte)| first | u64::from(*byte) << (56 - 8 * at)),
+            _ => {
+                text.iter().enumerate().fold(0, |first, (at, byte)| first | u64::from(*byte) << (56 - 8 * at))
+            }
         };
         Ranked { first, text }
     }
@@ -76,9 +78,9 @@ impl Statistics {
     /// Takes the least and greatest of some whole numbers.
     pub fn take_whole<T: Copy + Ord + Into<i64>>(&mut self, values: &[T]) {
         let Some((first, rest)) = values.split_first() else { return };
-        let (low, high) = rest.iter().fold((*first, *first), |(least, greatest), value| {
-            (least.min(*value), greatest.max(*value))
-        });
+        let (low, high) = rest
+            .iter()
+            .fold((*first, *first), |(least, greatest), value| (least.min(*value), greatest.max(*value)));
         let (low, high) = (low.into(), high.into());
         if let Range::Whole(range) = &mut self.range {
             *range =
@@ -205,8 +207,21 @@ mod tests {
     #[test]
     fn texts_are_ordered_by_their_bytes_however_long_they_are() {
         let texts = [
-            "", "\0", "\0\0", "a", "a\0", "a\0\0\0\0\0\0\0", "a\0\0\0\0\0\0\0\0", "ab", "abcdefg", "abcdefgh",
-            "abcdefgh\0", "abcdefghi", "abcdefgi", "b", "é",
+            "",
+            "\0",
+            "\0\0",
+            "a",
+            "a\0",
+            "a\0\0\0\0\0\0\0",
+            "a\0\0\0\0\0\0\0\0",
+            "ab",
+            "abcdefg",
+            "abcdefgh",
+            "abcdefgh\0",
+            "abcdefghi",
+            "abcdefgi",
+            "b",
+            "é",
         ];
         assert!(texts.is_sorted());
         for from in 0..texts.len() {
@@ -238,14 +253,8 @@ mod tests {
         );
         let times = told(ColumnType::Timestamp, |s| s.take_whole(&[1_i64, 0]));
         assert_eq!(times, both("\"1970-01-01T00:00:00Z\"", "\"1970-01-01T00:00:00.000000001Z\""));
-        assert_eq!(
-            told(ColumnType::Float64, |s| s.take_floats(&[0.1, -2.5])),
-            both("-2.5", "0.1")
-        );
-        assert_eq!(
-            told(ColumnType::Float32, |s| s.take_floats(&[0.1_f32])),
-            both("0.1", "0.1")
-        );
+        assert_eq!(told(ColumnType::Float64, |s| s.take_floats(&[0.1, -2.5])), both("-2.5", "0.1"));
+        assert_eq!(told(ColumnType::Float32, |s| s.take_floats(&[0.1_f32])), both("0.1", "0.1"));
         assert_eq!(
             told(ColumnType::String, |s| take_texts(s, &["b", "é", "<"])),
             both("\"\\u003c\"", "\"é\"")
@@ -257,10 +266,7 @@ mod tests {
     #[test]
     fn values_without_a_place_in_the_order_leave_none() {
         assert_eq!(told(ColumnType::Float64, |s| s.take_floats(&[1.0, f64::NAN])), (None, None));
-        assert_eq!(
-            told(ColumnType::Float64, |s| s.take_floats(&[1.0, f64::INFINITY])),
-            (None, None)
-        );
+        assert_eq!(told(ColumnType::Float64, |s| s.take_floats(&[1.0, f64::INFINITY])), (None, None));
     }
 
     #[test]

@@ -341,7 +341,8 @@ fn given_schema(read: &ArrowSchema, any_type: bool) -> SchemaRef {
 
 /// How many rows from `first` on make a batch whose views are given out as strings.
 fn rows_within(batch: &RecordBatch, first: usize) -> usize {
-    let views: Vec<&[u128]> = batch.columns().iter().filter_map(views_of).map(|views| &views[first..]).collect();
+    let views: Vec<&[u128]> =
+        batch.columns().iter().filter_map(views_of).map(|views| &views[first..]).collect();
     let left = batch.num_rows() - first;
     if views.iter().copied().flatten().map(|view| len_of(*view)).sum::<usize>() <= BATCH_TEXT {
         return left;

@@ -13,8 +13,10 @@ use super::stream_write::Record;
 use super::transaction::{Source, Terms, Transaction};
 use super::{Dataset, RecordWriter};
 use crate::codec::Codec;
+use crate::codec::json::wanted::Wanted;
 use crate::columns::{
-    Assignment, BytesText, ColumnOptions, ColumnType, Columns, Field, RowWriter, Schema, Violation, not_portable,
+    Assignment, BytesText, ColumnOptions, ColumnType, Columns, Field, RowWriter, Schema, Violation,
+    not_portable,
 };
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
@@ -40,9 +42,10 @@ impl Dataset {
     /// the hive layout each batch is split by the values of its key columns, as records are.
     ///
     /// # Errors
-    /// `CodecRequired`; `PartitioningNotSupported`; `InvalidRecord` for a row that belongs to no partition; `ArrowType` for a column that is missing or of another type,
+    /// `CodecRequired`; `PartitioningNotSupported`; `ArrowType` for a column that is missing or of another type,
     /// before the first batch is pulled; what the source fails with; `SchemaViolation` for a value that does not
-    /// fit; otherwise as [`Dataset::stream_write_records`].
+    /// fit, `InvalidRecord` for a row that belongs to no partition; otherwise as
+    /// [`Dataset::stream_write_records`].
     pub fn stream_write_arrow(
         &self,
         batches: &mut dyn BatchSource,
@@ -161,6 +164,8 @@ struct Keys {
     fields: Vec<Field>,
     assignment: Assignment,
     lines: Lines,
+    /// Finds their values in a row's record.
+    wanted: Wanted,
 }
 
 /// Rows as JSON records.
@@ -241,12 +246,13 @@ impl Feed {
             }
             return Ok(());
         }
-        let Some(Keys { fields, assignment, lines }) = &mut self.keys else { return Ok(()) };
+        let Some(Keys { fields, assignment, lines, wanted }) = &mut self.keys else { return Ok(()) };
         let keys = assignment.sources(fields.iter(), batch).map_err(refused)?;
         let mut partitions = Vec::with_capacity(rows);
         while partitions.len() < rows {
             lines.each(&keys, partitions.len()..rows, first, &mut |record| {
-                partitions.push(stream.partition_of(record, first + partitions.len() as u64)?);
+                let number = first + partitions.len() as u64;
+                partitions.push(stream.partition_of(record, wanted.search(record), number)?);
                 Ok(())
             })?;
         }
@@ -282,14 +288,20 @@ impl Keys {
         let assignment = Assignment::new(fields.iter(), arrow)?;
         let schema = Schema::new(fields.clone())?;
         let order: Vec<usize> = (0..fields.len()).collect();
-        Ok(Keys { fields, assignment, lines: Lines::new(&schema, &order, options) })
+        Ok(Keys {
+            fields,
+            assignment,
+            lines: Lines::new(&schema, &order, options),
+            wanted: Wanted::new(keys),
+        })
     }
 }
 
 impl Lines {
     fn new(schema: &Schema, order: &[usize], options: &ColumnOptions) -> Self {
-        let bytes_text =
-            |number: &usize| (schema.fields()[*number].name.clone(), options.bytes_text(&schema.fields()[*number].name));
+        let bytes_text = |number: &usize| {
+            (schema.fields()[*number].name.clone(), options.bytes_text(&schema.fields()[*number].name))
+        };
         Lines {
             columns: Columns::new(schema, order),
             bytes_text: order.iter().map(bytes_text).collect(),

@@ -12,7 +12,7 @@ use crate::error::{Error, Result, Status};
 const PIECE: usize = 256 << 10;
 
 /// By so many bytes a buffer grows at most, so that a long line does not take twice its length.
-const MORE_MAX: usize = 8 * PIECE;
+const MORE_MAX: usize = 4 * PIECE;
 
 const READING: &str = "reading from a descriptor";
 

@@ -75,7 +75,7 @@ const RECENT: usize = 1 << 10;
 
 /// Where the values of a record's keys stand in it, in the order of the keys, as
 /// [`crate::codec::Encoder::values`] gives them.
-type Values<'a> = &'a [Option<(usize, usize)>];
+pub(super) type Values<'a> = &'a [Option<(usize, usize)>];
 
 /// Which partition the values make that a record has for the keys.
 pub(super) struct Partitioner {

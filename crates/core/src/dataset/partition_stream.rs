@@ -8,6 +8,8 @@
 
 use super::Dataset;
 use super::partition::Partitioner;
+#[cfg(feature = "parquet")]
+use super::partition::Values;
 use super::pipe::Pipe;
 use super::stream_write::Record;
 use super::transaction::{Source, Terms, Transaction, fresh_home};

@@ -459,7 +459,7 @@ impl Pipe {
             {
                 goes_on = encoder.finish(&mut self.buffer)?;
                 if goes_on {
-                    self.flush()?;
+                    self.flush_rest()?;
                 }
             }
             if let Some(compressor) = &mut self.compressor {

@@ -10,7 +10,9 @@ use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion};
+use parquet::file::properties::{
+    EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion,
+};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{SchemaDescriptor, Type};
 
@@ -29,6 +31,10 @@ pub(super) const PIECE: usize = 256 << 10;
 /// A batch with so many bytes more than one without a huge value has is encoded without the least and greatest of
 /// its texts, of which the encoder would hold four copies.
 const HUGE: usize = 1 << 20;
+
+/// So many columns of numbers have dictionaries: the table that finds their values takes 73 KB each, from the first row
+/// on. Those of texts grow as they are needed.
+const DICTIONARIES_OF_NUMBERS: usize = 100;
 
 /// How often the encoder holds a huge value at most: in its page, in the page with levels, compressed; and the least
 /// and greatest of page and column, where they are told.
@@ -68,11 +74,13 @@ impl FileWriter {
 
     fn open(columns: &Columns, options: &ColumnOptions) -> parquet::errors::Result<Self> {
         let schema = parquet_schema(columns.fields())?;
-        let properties = properties(options)?;
-        let texts = columns
-            .fields()
-            .zip(schema.columns())
-            .filter(|(field, _)| matches!(field.column_type, ColumnType::String | ColumnType::Bytes(_)));
+        let is_text = |field: &Field| matches!(field.column_type, ColumnType::String | ColumnType::Bytes(_));
+        let numbers = columns.fields().zip(schema.columns()).filter(|(field, _)| !is_text(field));
+        let properties =
+            numbers.skip(DICTIONARIES_OF_NUMBERS).fold(properties(options)?, |properties, (_, column)| {
+                properties.set_column_dictionary_enabled(column.path().clone(), false)
+            });
+        let texts = columns.fields().zip(schema.columns()).filter(|(field, _)| is_text(field));
         let without_texts = texts.fold(properties.clone(), |properties, (_, column)| {
             properties.set_column_statistics_enabled(column.path().clone(), EnabledStatistics::None)
         });

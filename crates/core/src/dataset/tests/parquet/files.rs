@@ -143,6 +143,34 @@ fn records_of_ten_mebibytes_and_ten_thousand_columns_are_stored() {
 }
 
 #[test]
+fn records_are_divided_into_files_of_row_groups_and_none_is_lost() {
+    let options = DatasetOptions {
+        codec: Codec::Parquet,
+        target_file_bytes: 4 << 20,
+        columns: ColumnOptions {
+            row_group_bytes: 1 << 20,
+            page_compression: crate::columns::PageCompression::None,
+            ..columns(TWO)
+        },
+        ..options()
+    };
+    let dataset = Dataset::open(&memory(), "events", options).unwrap();
+    let mut random = 1_u64;
+    let texts: Vec<String> = (0..12_000)
+        .map(|number| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            format!(r#"{{"n":{number},"text":"{}"}}"#, format!("{random:016x}").repeat(64))
+        })
+        .collect();
+    let snapshot = commit(&dataset, &texts.iter().map(|text| &**text).collect::<Vec<_>>());
+    let rows: Vec<u64> =
+        snapshot.manifest().files.iter().map(|file| file.stats.as_ref().unwrap().row_count).collect();
+    assert!(rows.len() >= 2 && rows.iter().all(|rows| *rows > 1000), "{rows:?}");
+    assert_eq!(rows.iter().sum::<u64>(), 12_000);
+    assert_eq!(read(&dataset, &snapshot).unwrap(), texts);
+}
+
+#[test]
 fn huge_texts_make_row_groups_of_few_rows_however_they_come() {
     let columns = ColumnOptions { page_compression: crate::columns::PageCompression::None, ..columns(TWO) };
     let dataset = open_parquet(&memory(), columns);

@@ -1,8 +1,8 @@
 //! Arrow batches into partitions: split by their key columns as records are.
 
 use ::arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
-    StringViewArray, TimestampSecondArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch,
+    StringArray, StringViewArray, TimestampSecondArray,
 };
 use ::arrow_schema::{Field, Schema as ArrowSchema};
 
@@ -12,7 +12,8 @@ use crate::dataset::tests::faults::store_of;
 use crate::error::Status;
 use crate::store::sim::{Errno, Fault, Op, SimDisk};
 
-const SCHEMA: &str = r#"{"fields":[{"name":"p","type":"string","nullable":true},{"name":"n","type":"int64"}]}"#;
+const SCHEMA: &str =
+    r#"{"fields":[{"name":"p","type":"string","nullable":true},{"name":"n","type":"int64"}]}"#;
 
 fn options_by(keys: &[&str], schema: Option<&str>, codec: Codec) -> DatasetOptions {
     DatasetOptions {
@@ -143,7 +144,8 @@ fn a_row_that_belongs_to_no_partition_is_refused_and_nothing_of_its_batch_is_tak
 
 #[test]
 fn more_partitions_than_open_files_get_further_files() {
-    let options = DatasetOptions { max_open_partitions: 2, ..options_by(&["p"], Some(SCHEMA), Codec::Parquet) };
+    let options =
+        DatasetOptions { max_open_partitions: 2, ..options_by(&["p"], Some(SCHEMA), Codec::Parquet) };
     let dataset = Dataset::open(&memory(), "events", options).unwrap();
     let given = (0..3).map(|n| keyed(&[Some("a"), Some("b"), Some("c")], 3 * n)).collect();
     let snapshot = write(&dataset, &mut held(given)).unwrap();

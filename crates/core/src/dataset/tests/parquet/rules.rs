@@ -91,11 +91,7 @@ const RULES: &[Rule] = &[
     (
         "a number or a boolean for a string",
         &["string", "bytes", "timestamp"],
-        &[
-            ("1", Violation("string")),
-            ("false", Violation("string")),
-            ("{\"a\":1}", Violation("string")),
-        ],
+        &[("1", Violation("string")), ("false", Violation("string")), ("{\"a\":1}", Violation("string"))],
     ),
     (
         "anything for a boolean",
