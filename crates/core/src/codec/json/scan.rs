@@ -164,14 +164,13 @@ impl<'a> Cursor<'a> {
                 return false;
             }
             self.advance(before);
-            let begin = self.offset();
             let value: &[u8; 1 + SHORT] = self.look();
             let len = if value[0] == b'"' {
                 short_string(value, &mut self.strings)
             } else {
                 short_number(value.first_chunk().expect("all but a byte"))
             };
-            found(mark, begin, len);
+            found(mark, self.offset(), len);
             if len == 0 {
                 return true;
             }
