@@ -173,12 +173,16 @@ demo: examples tool
 
 # ---- Checks ----
 
-# The library and the tool with every feature, beside the core build: build/full/lib, build/full/bin.
-full:
-	@$(MAKE) --no-print-directory lib tool BUILD=$(BUILD)/full FEATURES='object-store parquet'
+# The library and the tool with every feature, beside the core build: build/full/lib, build/full/bin. They have a target
+# directory of their own, so that neither build replaces what the other needs.
+full: tools
+	@CARGO_TARGET_DIR='$(TARGET_DIR)/full' $(MAKE) --no-print-directory lib tool BUILD=$(BUILD)/full FEATURES='object-store parquet'
 
-# The core build is what most users have: it is linted by itself, and the C checks run against it.
-check: examples tool full
+# The core build is what most users have: it is linted by itself, and the C checks run against it. Both builds end in a
+# link-time optimisation on one core, so they run side by side.
+check: tools
+	@$(MAKE) --no-print-directory full & full=$$!; \
+		$(MAKE) --no-print-directory examples tool; core=$$?; wait $$full && exit $$core
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings

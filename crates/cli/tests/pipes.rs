@@ -99,7 +99,12 @@ fn a_signal_ends_it_and_nothing_is_visible() {
     let directory = Directory::new();
     let store = directory.at("s");
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let mut child = start(&["ingest", &store, "d", "--rejects", &directory.at("rejects")]);
+        // Tests that a shell runs in the background inherit an ignored SIGINT, which would stay ignored.
+        let mut tool = Command::new("env");
+        tool.args(["--default-signal=INT", env!("CARGO_BIN_EXE_lode")]);
+        tool.args(["ingest", &store, "d", "--rejects", &directory.at("rejects")]);
+        let mut child =
+            tool.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // The complaint about the first line says that it is reading.
         child.stdin.as_mut().unwrap().write_all(b"no json\n").unwrap();
         let mut byte = [0];
