@@ -260,20 +260,27 @@ static MAYBE_UNUSED int on_directories(const char *what)
     return elsewhere() == NULL;
 }
 
-/* The store in this fresh directory, or elsewhere under the directory's name. */
-static MAYBE_UNUSED lode_store *open_store(const char *root)
+static MAYBE_UNUSED lode_store *open_directory(const char *root)
 {
     lode_store *store = NULL;
     lode_error *error = NULL;
-    lode_status status;
+    lode_status status = lode_store_open_filesystem(root, NULL, &store, &error);
+    REQUIRE(status == LODE_OK, "cannot open %s: %s", root, lode_error_message(error));
+    return store;
+}
+
+/* The store in this fresh directory, or elsewhere under the directory's name. */
+static MAYBE_UNUSED lode_store *open_store(const char *root)
+{
     if (elsewhere() == NULL) {
-        status = lode_store_open_filesystem(root, NULL, &store, &error);
-    } else {
-        char url[600];
-        const char *name = strrchr(root, '/');
-        snprintf(url, sizeof url, "%s/%s", elsewhere(), name != NULL ? name + 1 : root);
-        status = lode_store_open_url(url, getenv("LODE_TEST_STORE_SETTINGS"), NULL, NULL, &store, &error);
+        return open_directory(root);
     }
+    char url[600];
+    const char *name = strrchr(root, '/');
+    snprintf(url, sizeof url, "%s/%s", elsewhere(), name != NULL ? name + 1 : root);
+    lode_store *store = NULL;
+    lode_error *error = NULL;
+    lode_status status = lode_store_open_url(url, getenv("LODE_TEST_STORE_SETTINGS"), NULL, NULL, &store, &error);
     REQUIRE(status == LODE_OK, "cannot open %s: %s", root, lode_error_message(error));
     return store;
 }

@@ -41,7 +41,7 @@ static int entries(const char *path)
 static void work(const char *root)
 {
     for (int32_t compressor = LODE_COMPRESSOR_NONE; compressor <= LODE_COMPRESSOR_ZSTD; compressor++) {
-        lode_store *store = open_store(root);
+        lode_store *store = open_directory(root);
         lode_dataset_options options = jsonl_options();
         options.compressor = compressor;
         lode_dataset *dataset = open_dataset(store, "guest", &options);
@@ -178,7 +178,7 @@ static void quiet(const char *root)
 
 static void across_fork(const char *root)
 {
-    lode_store *store = open_store(root);
+    lode_store *store = open_directory(root);
     lode_dataset *dataset = open_dataset(store, "forked", NULL);
     lode_snapshot *first = commit_records(dataset, FIVE, 1);
 
@@ -227,7 +227,7 @@ static void across_chdir(const char *root)
     char *home = getcwd(NULL, 0);
     REQUIRE(home != NULL && chdir(root) == 0, "chdir: %s", strerror(errno));
     mkdir("relative", 0777);
-    lode_store *store = open_store("relative");
+    lode_store *store = open_directory("relative");
     lode_dataset *dataset = open_dataset(store, "moved", NULL);
     REQUIRE(chdir("/") == 0, "chdir: %s", strerror(errno));
     lode_snapshot *snapshot = commit_records(dataset, FIVE, 5);

@@ -34,7 +34,7 @@ in_full() {
     [ -e "$LIB/liblode.so" ] || { echo "there is no $LIB: make full builds it" && return "$SKIP"; }
     mkdir -p "$OUT/full"
     # shellcheck disable=SC2086
-    $CC $C_STRICT $CFLAGS -g -pthread -Iinclude "$2" -o "$OUT/full/$1" -L"$LIB" -Wl,-rpath,"$LIB" -llode
+    $CC $C_STRICT $CFLAGS -g -DEVERY_FEATURE -pthread -Iinclude "$2" -o "$OUT/full/$1" -L"$LIB" -Wl,-rpath,"$LIB" -llode
 }
 
 contract_url_full() {
