@@ -201,17 +201,11 @@ func (d *Dataset) openArrow(c *call, snapshot *Snapshot, stream unsafe.Pointer, 
 func (w *Writer) AppendArrow(array, schema unsafe.Pointer) (taken int, err error) {
 	c := (*C.struct_ArrowArray)(array)
 	defer C.lode_go_release_array(c)
-	writer, err := w.enter()
+	writer, err := w.enterFlushed()
 	if err != nil {
 		return 0, err
 	}
 	defer w.leave()
-	if err := w.flush(writer); err != nil {
-		return 0, err
-	}
-	if err := w.report(); err != nil {
-		return 0, err
-	}
 	var n C.size_t
 	var raw *C.lode_error
 	err = check(C.lode_record_writer_append_arrow(writer, c, (*C.struct_ArrowSchema)(schema), &n, &raw), raw)

@@ -288,21 +288,31 @@ func (b *batch) putAll(records [][]byte) int {
 	return taken
 }
 
+// enterFlushed begins a call for which nothing may wait: what was appended is with the library, and was taken.
+func (w *Writer) enterFlushed() (*C.lode_record_writer, error) {
+	writer, err := w.enter()
+	if err != nil {
+		return nil, err
+	}
+	if err = w.flush(writer); err == nil {
+		err = w.report()
+	}
+	if err != nil {
+		w.leave()
+		return nil, err
+	}
+	return writer, nil
+}
+
 // AppendLines adds the whole lines of a buffer, one record each; blank lines are none. It gives how many
 // bytes were dealt with: what follows the last line break is left, and after an error the bad line begins
 // there.
 func (w *Writer) AppendLines(lines []byte) (consumed int, err error) {
-	writer, err := w.enter()
+	writer, err := w.enterFlushed()
 	if err != nil {
 		return 0, err
 	}
 	defer w.leave()
-	if err := w.flush(writer); err != nil {
-		return 0, err
-	}
-	if err := w.report(); err != nil {
-		return 0, err
-	}
 	var n C.size_t
 	var failed *C.lode_error
 	lent := addressable(lines)

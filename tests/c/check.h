@@ -111,15 +111,21 @@ static MAYBE_UNUSED void refused_at(const char *file, int line, const char *call
     lode_error_free(error);
 }
 
-/* `call` must be refused; it hands `&error` to the function. A second time with no error wanted. */
-#define REFUSED(want, fragment, call)                                                                                  \
+/* `call` must be refused; it hands `&error` to the function. Made once, where it takes what it was given. */
+#define REFUSED_ONCE(want, fragment, call)                                                                             \
     do {                                                                                                               \
         lode_error *error_ = (lode_error *)GARBAGE;                                                                    \
         lode_error **error = &error_;                                                                                  \
         lode_status status_ = (call);                                                                                  \
         refused_at(__FILE__, __LINE__, #call, status_, error_, (want), (fragment));                                    \
-        error = NULL;                                                                                                  \
-        status_ = (call);                                                                                              \
+    } while (0)
+
+/* The same, and a second time with no error wanted. */
+#define REFUSED(want, fragment, call)                                                                                  \
+    do {                                                                                                               \
+        REFUSED_ONCE(want, fragment, call);                                                                            \
+        lode_error **error = NULL;                                                                                     \
+        lode_status status_ = (call);                                                                                  \
         CHECK(status_ == (want), "%s without an error pointer: gave %s", #call, lode_status_name(status_));            \
     } while (0)
 

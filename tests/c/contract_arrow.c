@@ -580,11 +580,8 @@ static void partitions(void)
     struct producer producer = {0};
     producer.batches = 3;
     struct ArrowArrayStream stream = stream_of(&producer);
-    /* The stream is gone with the first call, so there is no second one without an error pointer. */
-    lode_error *refusal = (lode_error *)GARBAGE;
-    lode_status status = lode_dataset_stream_write_arrow(dataset, &stream, "{}", NULL, NULL, &refusal);
-    refused_at(__FILE__, __LINE__, "a stream into partitions", status, refusal, LODE_ERR_PARTITIONING_NOT_SUPPORTED,
-               "partition_streaming");
+    REFUSED_ONCE(LODE_ERR_PARTITIONING_NOT_SUPPORTED, "partition_streaming",
+                 lode_dataset_stream_write_arrow(dataset, &stream, "{}", NULL, NULL, error));
     all_released(&producer, "a dataset that is not partitioned in one pass");
     lode_dataset_free(dataset);
     options.partition_streaming = 1;
@@ -625,10 +622,8 @@ static void partitions(void)
     fill_batch(&producer, &array);
     column(&array, 1)->buffers[0] = some_nulls;
     column(&array, 1)->null_count = -1;
-    refusal = (lode_error *)GARBAGE;
-    status = lode_record_writer_append_arrow(writer, &array, &schema, &taken, &refusal);
-    refused_at(__FILE__, __LINE__, "a row without its key", status, refusal, LODE_ERR_INVALID_RECORD,
-               "key \"name\": its value is null");
+    REFUSED_ONCE(LODE_ERR_INVALID_RECORD, "key \"name\": its value is null",
+                 lode_record_writer_append_arrow(writer, &array, &schema, &taken, error));
     CHECK(taken == 0, "%zu rows were taken", taken);
     lode_record_writer_free(writer);
     lode_dataset_free(dataset);
