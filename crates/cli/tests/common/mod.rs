@@ -62,7 +62,11 @@ impl Drop for Directory {
 /// The tool with these arguments, and an environment without surprises.
 pub fn lode<S: AsRef<OsStr>>(arguments: &[S]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lode"));
-    command.args(arguments).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").stdin(Stdio::null());
+    command.args(arguments).stdin(Stdio::null());
+    // Each of these decides over colours; of CI, that a terminal has them even where TERM is dumb.
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
+        command.env_remove(name);
+    }
     command
 }
 
