@@ -57,9 +57,9 @@ impl Call {
 
 /// Commits records that are held in memory as one new snapshot: either all of them and a manifest, or
 /// nothing. In a dataset of LODE_LAYOUT_HIVE each partition that occurs becomes a file, and the manifest a
-/// copy beside each; in the other layouts all records become one file. The records are checked, and put
-/// into partitions, before anything is written. The stored line is the record's bytes as given, but for
-/// line breaks between its tokens, which are removed. Blocks until the commit is decided or has failed.
+/// copy beside each; in the other layouts all records become one file. A record that is refused leaves
+/// nothing of the others. The stored line is the record's bytes as given, but for line breaks between its
+/// tokens, which are removed. Blocks until the commit is decided or has failed.
 ///
 /// A record's partition is `key=value/key=value`, by the dataset's partition keys at the top of the
 /// record. The value is a string's text, a number as it is written, `true` or `false`, escaped for a path

@@ -73,6 +73,8 @@ pub trait Encoder: Sized + Send {
     const NAME: &'static str;
     /// What its data files are called, the compressor's extension left out.
     const FILE_NAME: &'static str;
+    /// Whether it holds records back, and with them much memory for each file that is being written.
+    const HOLDS_BACK: bool = false;
 
     /// An encoder for one data file.
     ///
@@ -277,6 +279,14 @@ macro_rules! codecs {
                 match self {
                     Codec::None => BLOB_FILE_NAME,
                     $($(#[cfg($cfg)])? Codec::$variant => <$module::Encoder as Encoder>::FILE_NAME,)+
+                }
+            }
+
+            /// Whether its encoder holds records back, and with them much memory.
+            pub(crate) const fn holds_back(self) -> bool {
+                match self {
+                    Codec::None => false,
+                    $($(#[cfg($cfg)])? Codec::$variant => <$module::Encoder as Encoder>::HOLDS_BACK,)+
                 }
             }
 

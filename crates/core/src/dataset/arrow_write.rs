@@ -139,6 +139,8 @@ impl Pulled<'_> {
     /// The same into the files of partitions.
     fn fill_partitions(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
         let dataset = transaction.dataset().clone();
+        // What was pulled cannot be pulled again: after a failure from here on no try may follow.
+        transaction.stream();
         let mut stream = PartitionStream::new(&dataset, true, &terms.context)?;
         while let Some(batch) = self.batches.next()? {
             terms.context.check("pulling Arrow batches")?;

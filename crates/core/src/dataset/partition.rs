@@ -160,11 +160,6 @@ impl Partitioner {
         &self.path
     }
 
-    /// The path of each partition so far, with its number.
-    pub fn into_paths(self) -> HashMap<String, usize> {
-        self.by_path
-    }
-
     /// The path of the partition of record `number`; empty without keys.
     fn make_path(&mut self, record: &[u8], values: Values<'_>, number: u64) -> Result<()> {
         self.path.clear();
@@ -368,12 +363,12 @@ mod tests {
         for record in [r#"{"day":"A"}"#, r#"{"region":"A"}"#, "{}", "1"] {
             assert!(partitioner.partition_of(record.as_bytes(), 9).is_err(), "{record}");
         }
-        let paths = partitioner.partitioner.into_paths();
+        let paths = partitioner.partitioner.by_path;
         assert_eq!(paths.len(), 3);
         assert_eq!(paths["day=A/region=2"], 1);
         let mut unpartitioned = Partitions::by(&[]);
         assert_eq!(unpartitioned.partition_of(b"7", 0).unwrap(), 0);
-        assert_eq!(unpartitioned.partitioner.into_paths()[""], 0);
+        assert_eq!(unpartitioned.partitioner.by_path[""], 0);
     }
 
     #[test]

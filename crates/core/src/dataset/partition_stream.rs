@@ -13,7 +13,7 @@ use super::partition::Values;
 use super::pipe::Pipe;
 use super::stream_write::Record;
 use super::transaction::{Source, Terms, Transaction, fresh_home};
-use crate::codec::FileEncoder;
+use crate::codec::{Checked, FileEncoder};
 use crate::commit::driver;
 use crate::commit::machine::Dated;
 use crate::context::{Context, Progress};
@@ -61,6 +61,17 @@ struct OpenFile {
     last_used: u64,
 }
 
+impl OpenFile {
+    /// Takes a record that was checked.
+    #[inline]
+    fn append(&mut self, record: Record<'_>, checked: Checked) -> Result<()> {
+        if self.pipe.is_full() {
+            self.pipe.flush()?;
+        }
+        self.pipe.append_checked(record, checked)
+    }
+}
+
 impl PartitionStream {
     /// A stream into the partitions of a hive dataset. Nothing is opened before the first record.
     pub fn new(dataset: &Dataset, early_writeback: bool, context: &Context) -> Result<PartitionStream> {
@@ -94,18 +105,49 @@ impl PartitionStream {
     pub fn append(&mut self, transaction: &mut Transaction, record: Record<'_>) -> Result<()> {
         #[cfg(feature = "parquet")]
         self.append_waiting(transaction)?;
-        let number = self.records;
+        let (partition, checked) = self.check(record, self.records)?;
+        let file = self.file_of(transaction, partition)?;
+        file.append(record, checked)?;
+        self.records += 1;
+        Ok(())
+    }
+
+    /// Takes a record that [`PartitionStream::check`] has just accepted into the file of its partition, if that
+    /// is open or can be opened beside those that are; false: the caller keeps it aside.
+    ///
+    /// # Errors
+    /// `NoSpace`; the store's.
+    pub fn append_if_open(
+        &mut self,
+        transaction: &mut Transaction,
+        record: Record<'_>,
+        partition: usize,
+        checked: Checked,
+    ) -> Result<bool> {
+        let place = match self.partitions[partition].open {
+            Some(place) => place,
+            None if self.open.len() >= self.most_open() => return Ok(false),
+            None => match self.open_pipe(partition) {
+                // Perhaps there are no more descriptors.
+                Err(_) if !self.open.is_empty() => return Ok(false),
+                opened => self.add_file(transaction, partition, opened?),
+            },
+        };
+        self.open[place].append(record, checked)?;
+        Ok(true)
+    }
+
+    /// The partition of record `number`, and what its check found.
+    ///
+    /// # Errors
+    /// `InvalidRecord`, also for one that belongs to no partition; `RecordTooLarge`.
+    #[inline]
+    pub fn check(&mut self, record: Record<'_>, number: u64) -> Result<(usize, Checked)> {
         let checked = self.checker.check(record.data).map_err(|rejection| rejection.into_error(number))?;
         let values = self.checker.values(record.data);
         let partition = self.partitioner.partition_of(record.data, values, number)?;
         self.remember(partition);
-        let file = self.file_of(transaction, partition)?;
-        if file.pipe.is_full() {
-            file.pipe.flush()?;
-        }
-        file.pipe.append_checked(record, checked)?;
-        self.records += 1;
-        Ok(())
+        Ok((partition, checked))
     }
 
     /// The partition of row `number`, whose values for the keys stand in `record`.
@@ -174,15 +216,18 @@ impl PartitionStream {
         outcome
     }
 
+    /// How many files may be open at once.
+    fn most_open(&self) -> usize {
+        match self.dataset.options().max_open_partitions {
+            0 => OPEN_DEFAULT as usize,
+            most => most as usize,
+        }
+    }
+
     /// Opens a file for a partition that has none open; gives its place.
     fn open_file(&mut self, transaction: &mut Transaction, partition: usize) -> Result<usize> {
         self.finish_closing(transaction)?;
-        let most = match self.dataset.options().max_open_partitions {
-            0 => OPEN_DEFAULT,
-            most => most,
-        };
-        let most = most as usize;
-        if self.open.len() >= most {
+        if self.open.len() >= self.most_open() {
             self.close_least_used(transaction)?;
         }
         let pipe = match self.open_pipe(partition) {
@@ -193,13 +238,17 @@ impl PartitionStream {
             }
             opened => opened?,
         };
-        let mut pipe = Box::new(pipe);
+        Ok(self.add_file(transaction, partition, pipe))
+    }
+
+    /// Adds an open file of a partition; gives its place.
+    fn add_file(&mut self, transaction: &mut Transaction, partition: usize, mut pipe: Pipe) -> usize {
         transaction.hold(&mut pipe);
         let place = self.open.len();
-        self.open.push(OpenFile { partition, pipe, last_used: self.records });
+        self.open.push(OpenFile { partition, pipe: Box::new(pipe), last_used: self.records });
         self.partitions[partition].files += 1;
         self.partitions[partition].open = Some(place);
-        Ok(place)
+        place
     }
 
     fn open_pipe(&self, partition: usize) -> Result<Pipe> {
@@ -235,6 +284,16 @@ impl PartitionStream {
         pipes.for_each(|pipe| pipe.set_context(context));
     }
 
+    /// The id that all files lie under.
+    pub fn home(&self) -> &Dated {
+        &self.home
+    }
+
+    /// The path of a partition, by its number.
+    pub fn path(&self, partition: usize) -> &str {
+        &self.partitions[partition].path
+    }
+
     /// How far it has come.
     pub fn progress(&self) -> Progress {
         let open = self.open.iter().map(|file| file.pipe.progress());
@@ -243,6 +302,13 @@ impl PartitionStream {
 
     /// Makes all files durable, and the transaction complete. After `NoSpace` it may be called again.
     pub fn finish(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
+        self.finish_files(transaction, terms)?;
+        transaction.complete(self.home.clone());
+        Ok(())
+    }
+
+    /// Makes all files durable; there may come others under the same id. After `NoSpace` it may be called again.
+    pub fn finish_files(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
         self.set_context(&terms.context);
         #[cfg(feature = "parquet")]
         self.append_waiting(transaction)?;
@@ -268,7 +334,6 @@ impl PartitionStream {
                 self.partitions[file.partition].open = None;
             }
         }
-        transaction.complete(self.home.clone());
         Ok(())
     }
 }

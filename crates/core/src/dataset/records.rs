@@ -1,17 +1,16 @@
-//! Writing records that are held in memory: the form that can be partitioned, since all records are there to
-//! be put in order. Each partition becomes one file; one file is open at a time.
-
-use std::collections::HashMap;
+//! Writing records that are held in memory. In the hive layout each partition becomes one file. The records are
+//! written in one pass, each into the open file of its partition. Those whose partitions find no room among the
+//! open files are kept aside, and written afterwards, partition by partition.
 
 use super::Dataset;
 use super::commit::Commit;
-use super::partition::Partitioner;
-use super::partition_stream::sum;
+use super::partition_stream::{PartitionStream, sum};
 use super::pipe::Pipe;
 use super::stream_write::Record;
-use super::transaction::{Source, Terms, Transaction, fresh_home};
+use super::transaction::{Source, Terms, Transaction};
 use crate::codec::Checked;
-use crate::context::{Context, Progress};
+use crate::compress::Compressor;
+use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::manifest::Metadata;
 use crate::options::CommitOptions;
@@ -22,8 +21,8 @@ const STRIDE: usize = 256;
 impl Dataset {
     /// Writes these records as one new snapshot: all of them and a manifest, or nothing
     /// (`docs/commit-protocol.md`). In the hive layout each partition that occurs becomes a file
-    /// (`docs/format.md`, section "Partitions"); in the others all records become one. The records are
-    /// checked, and put into partitions, before anything is written.
+    /// (`docs/format.md`, section "Partitions"); in the others all records become one. A record that is refused
+    /// leaves nothing of the others.
     ///
     /// # Errors
     /// `InvalidRecord` also for a record that cannot be put into a partition, naming record and key;
@@ -36,119 +35,97 @@ impl Dataset {
     ) -> Result<Commit> {
         self.require_codec("writing records")?;
         let terms = Terms::new(self, metadata, options)?;
-        let partitions = Partitions::of(self, records, &terms.context).map_err(|error| self.named(error))?;
-        Transaction::new(self.clone()).commit(&mut Held { records, partitions }, terms)
+        Transaction::new(self.clone()).commit(&mut Held { records }, terms)
     }
-}
-
-/// Which records belong to which partition.
-struct Partitions {
-    /// The partitions' paths, sorted, each with where its records end in `order`.
-    ends: Vec<(String, usize)>,
-    /// The records' numbers, partition by partition, each in the order given.
-    order: Vec<usize>,
-    /// What the check found, of all records together.
-    checked: Checked,
-}
-
-impl Partitions {
-    /// Checks all records and finds the partition of each.
-    fn of(dataset: &Dataset, records: &[Record<'_>], context: &Context) -> Result<Partitions> {
-        let options = dataset.options();
-        let encoder = options.codec.encoder(&options.partition_encoder_options())?;
-        // A dataset without a codec has been refused; an error here would be a bug.
-        let mut encoder =
-            encoder.ok_or_else(|| Error::new(Status::Internal, "there is no codec to check with"))?;
-        let mut partitioner = Partitioner::new(&options.partition_keys);
-        let mut counts: Vec<usize> = Vec::new();
-        let mut checked = Checked::default();
-        let mut of_record = memory_for(records.len())?;
-        for (number, record) in records.iter().enumerate() {
-            if number % STRIDE == 0 {
-                context.check("checking records")?;
-            }
-            let found =
-                encoder.check(record.data).map_err(|rejection| rejection.into_error(number as u64))?;
-            checked.has_line_breaks |= found.has_line_breaks;
-            let values = encoder.values(record.data);
-            let partition = partitioner.partition_of(record.data, values, number as u64)?;
-            if partition == counts.len() {
-                counts.push(0);
-            }
-            counts[partition] += 1;
-            of_record.push(partition);
-        }
-        let mut by_path = partitioner.into_paths();
-        if options.partition_keys.is_empty() && records.is_empty() {
-            // One file, as a stream without records makes one.
-            by_path.insert(String::new(), 0);
-            counts.push(0);
-        }
-        Ok(Partitions { checked, ..Self::sort(&by_path, counts, &of_record)? })
-    }
-
-    /// Puts the records in the order of their partitions. `counts` holds, by a partition's number, how many
-    /// records it has; `of_record` each record's partition.
-    fn sort(
-        by_path: &HashMap<String, usize>,
-        mut counts: Vec<usize>,
-        of_record: &[usize],
-    ) -> Result<Partitions> {
-        let mut paths: Vec<(&str, usize)> = by_path.iter().map(|(path, index)| (&**path, *index)).collect();
-        paths.sort_unstable();
-        let mut end = 0;
-        let mut ends = Vec::with_capacity(paths.len());
-        for (path, index) in paths {
-            // From here on, where the partition's next record goes.
-            let count = std::mem::replace(&mut counts[index], end);
-            end += count;
-            ends.push((path.to_owned(), end));
-        }
-        let mut order = memory_for(of_record.len())?;
-        order.resize(of_record.len(), 0);
-        for (number, index) in of_record.iter().enumerate() {
-            order[counts[*index]] = number;
-            counts[*index] += 1;
-        }
-        Ok(Partitions { ends, order, checked: Checked::default() })
-    }
-}
-
-fn memory_for(records: usize) -> Result<Vec<usize>> {
-    let mut numbers = Vec::new();
-    numbers.try_reserve_exact(records).map_err(|_| {
-        Error::new(Status::NoMemory, format_args!("no memory for putting {records} records into partitions"))
-    })?;
-    Ok(numbers)
 }
 
 /// Records in memory, written when the protocol is ready for them.
 struct Held<'a> {
     records: &'a [Record<'a>],
-    partitions: Partitions,
 }
-
-/// How many data files may wait to be made durable while others are being written: the disk is at work
-/// meanwhile. Each takes two descriptors.
-const AHEAD: usize = 32;
 
 impl Source for Held<'_> {
     fn fill(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
+        transaction.restart();
+        match transaction.dataset().is_partitioned() {
+            true => self.fill_partitions(transaction, terms),
+            false => self.fill_file(transaction, terms),
+        }
+    }
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+}
+
+impl Held<'_> {
+    /// Writes all records into one file.
+    fn fill_file(&self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
+        let pipe = transaction.open(&terms.context, true)?;
+        for some in self.records.chunks(STRIDE) {
+            terms.context.check("checking records")?;
+            for record in some {
+                if pipe.is_full() {
+                    pipe.flush()?;
+                    terms.report(pipe.progress())?;
+                }
+                pipe.append(record.data, record.unix_nanos)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes all records into the files of their partitions, one file each.
+    fn fill_partitions(&self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
+        transaction.stream();
         let dataset = transaction.dataset().clone();
-        let home = fresh_home(&dataset);
-        let mut before = Progress::default();
-        let mut begin = 0;
+        let mut stream = PartitionStream::new(&dataset, true, &terms.context)?;
+        let opens = is_cheap_to_open(&dataset);
+        let mut aside = Aside::default();
+        let mut number = 0;
+        for some in self.records.chunks(STRIDE) {
+            terms.context.check("checking records")?;
+            for record in some {
+                let (partition, checked) = stream.check(*record, number as u64)?;
+                if !opens || !stream.append_if_open(transaction, *record, partition, checked)? {
+                    aside.keep(number, partition, checked)?;
+                }
+                number += 1;
+            }
+            if opens {
+                terms.report(stream.progress())?;
+            }
+        }
+        stream.finish_files(transaction, terms)?;
+        self.fill_from_aside(aside, &stream, transaction, terms)?;
+        transaction.complete(stream.home().clone());
+        Ok(())
+    }
+
+    /// Writes the records that were kept aside, partition by partition, each into its file.
+    fn fill_from_aside(
+        &self,
+        aside: Aside,
+        stream: &PartitionStream,
+        transaction: &mut Transaction,
+        terms: &mut Terms<'_>,
+    ) -> Result<()> {
+        let dataset = transaction.dataset().clone();
+        let checked = aside.checked;
+        let mut before = stream.progress();
         let mut written: Vec<Pipe> = Vec::new();
-        for (partition, end) in &self.partitions.ends {
-            let mut pipe = match Pipe::open_partition(&dataset, partition, &home, true, &terms.context) {
+        for (partition, numbers) in aside.by_partition()? {
+            let path = stream.path(partition);
+            let open = |context: &Context| Pipe::open_partition(&dataset, path, stream.home(), true, context);
+            let mut pipe = match open(&terms.context) {
                 // Perhaps there are no more descriptors.
                 Err(_) if !written.is_empty() => {
                     finish_all(&mut written, transaction, &terms.context)?;
-                    Pipe::open_partition(&dataset, partition, &home, true, &terms.context)?
+                    open(&terms.context)?
                 }
                 opened => opened?,
             };
-            for (at, number) in self.partitions.order[begin..*end].iter().enumerate() {
+            for (at, number) in numbers.iter().enumerate() {
                 if at % STRIDE == 0 {
                     terms.context.check("writing records")?;
                 }
@@ -156,9 +133,8 @@ impl Source for Held<'_> {
                     pipe.flush()?;
                     terms.report(sum(before, pipe.progress()))?;
                 }
-                pipe.append_checked(self.records[*number], self.partitions.checked)?;
+                pipe.append_checked(self.records[*number], checked)?;
             }
-            begin = *end;
             transaction.hold(&mut pipe);
             pipe.close()?;
             pipe.start_writeback();
@@ -169,14 +145,64 @@ impl Source for Held<'_> {
                 finish_all(&mut written, transaction, &terms.context)?;
             }
         }
-        finish_all(&mut written, transaction, &terms.context)?;
-        if self.partitions.ends.is_empty() {
-            terms.report(before)?;
-        }
-        transaction.complete(home);
-        Ok(())
+        finish_all(&mut written, transaction, &terms.context)
     }
 }
+
+/// Whether an open file of a partition takes no more than a small buffer. A compressor, a group of rows or the
+/// parts of an upload to a service take megabytes each.
+fn is_cheap_to_open(dataset: &Dataset) -> bool {
+    let options = dataset.options();
+    let is_remote = dataset.store().backend().capabilities().is_remote;
+    options.compressor == Compressor::None && !options.codec.holds_back() && !is_remote
+}
+
+/// Records that wait until the open files are finished.
+#[derive(Default)]
+struct Aside {
+    /// The records' numbers, in the order given.
+    numbers: Vec<usize>,
+    /// The partition of each.
+    partitions: Vec<usize>,
+    /// What the check found, of all of them together.
+    checked: Checked,
+}
+
+impl Aside {
+    fn keep(&mut self, number: usize, partition: usize, checked: Checked) -> Result<()> {
+        for (list, value) in [(&mut self.numbers, number), (&mut self.partitions, partition)] {
+            list.try_reserve(1).map_err(|_| no_memory(number))?;
+            list.push(value);
+        }
+        self.checked.has_line_breaks |= checked.has_line_breaks;
+        Ok(())
+    }
+
+    /// Of each partition in the order in which they occurred: the records' numbers, in the order given.
+    fn by_partition(self) -> Result<Vec<(usize, Vec<usize>)>> {
+        let mut counts = vec![0_usize; self.partitions.iter().max().map_or(0, |most| most + 1)];
+        self.partitions.iter().for_each(|partition| counts[*partition] += 1);
+        let mut numbers_of = Vec::with_capacity(counts.len());
+        for count in &counts {
+            let mut numbers = Vec::new();
+            numbers.try_reserve_exact(*count).map_err(|_| no_memory(self.numbers.len()))?;
+            numbers_of.push(numbers);
+        }
+        for (number, partition) in self.numbers.iter().zip(&self.partitions) {
+            numbers_of[*partition].push(*number);
+        }
+        Ok(numbers_of.into_iter().enumerate().filter(|(_, numbers)| !numbers.is_empty()).collect())
+    }
+}
+
+#[cold]
+fn no_memory(records: usize) -> Error {
+    Error::new(Status::NoMemory, format_args!("no memory for putting {records} records into partitions"))
+}
+
+/// How many data files may wait to be made durable while others are being written: the disk is at work
+/// meanwhile. Each takes two descriptors.
+const AHEAD: usize = 32;
 
 /// Makes files durable that have all their bytes: their names first, then their bytes, then what leads to
 /// them.

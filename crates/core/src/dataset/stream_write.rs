@@ -80,6 +80,8 @@ impl Pulled<'_> {
         /// How many records are pulled between two reports.
         const STRIDE: u64 = 1024;
         let dataset = transaction.dataset().clone();
+        // What was pulled cannot be pulled again: after a failure from here on no try may follow.
+        transaction.stream();
         let mut stream = PartitionStream::new(&dataset, true, &terms.context)?;
         let mut number: u64 = 0;
         while let Some(record) = self.0.next()? {

@@ -80,7 +80,8 @@ pub(super) trait Source {
     /// are durable and then calls [`Transaction::complete`].
     fn fill(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()>;
 
-    /// Whether `fill` may be asked again after a failure that came in the midst of it.
+    /// Whether `fill` may be asked again after a failure that came in the midst of it. It then goes on where it
+    /// was, or begins with [`Transaction::restart`].
     fn is_repeatable(&self) -> bool {
         false
     }
@@ -214,6 +215,14 @@ impl Transaction {
             self.phase = Phase::Open(Box::new(pipe));
         }
         self.pipe()
+    }
+
+    /// Gives up what an earlier try has staged, for a source that gives all of its data again.
+    pub fn restart(&mut self) {
+        let context = cleaning();
+        give_up(std::mem::replace(&mut self.phase, Phase::Empty), &context);
+        self.remove_files(&context);
+        self.staged = None;
     }
 
     /// The data will go into the files of several partitions, until [`Transaction::complete`].
@@ -458,9 +467,14 @@ impl Transaction {
         }
         let context = cleaning();
         give_up(phase, &context);
+        self.remove_files(&context);
+    }
+
+    /// Removes the data files that are durable.
+    fn remove_files(&mut self, context: &Context) {
         for data in self.files.drain(..) {
             // No manifest names the file: one that cannot be removed now is an orphan, which no reader sees.
-            let _ = self.dataset.store().backend().delete(&context, &data.file.path);
+            let _ = self.dataset.store().backend().delete(context, &data.file.path);
         }
         self.hold = None;
     }

@@ -31,6 +31,7 @@ struct Inner {
 impl crate::codec::Encoder for Encoder {
     const NAME: &'static str = "parquet";
     const FILE_NAME: &'static str = "data";
+    const HOLDS_BACK: bool = true;
 
     fn new(options: &EncoderOptions<'_>) -> Result<Self> {
         let schema = options.columns.schema.as_ref().ok_or_else(|| {

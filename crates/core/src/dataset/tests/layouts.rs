@@ -309,7 +309,7 @@ fn a_write_of_records_that_fails_leaves_nothing() {
         (
             Status::Deadline,
             None,
-            "deadline passed while checking records",
+            "deadline passed while committing",
             with(|call| {
                 let over = CallOptions {
                     deadline: Some(std::time::Duration::ZERO),
@@ -346,18 +346,52 @@ fn a_write_of_records_that_fails_leaves_nothing() {
 }
 
 #[test]
+fn cancelling_while_records_are_checked_leaves_nothing() {
+    for compressor in [Compressor::None, Compressor::Gzip] {
+        let store = memory();
+        let options = DatasetOptions { compressor, ..hive(&store, &["p"]).options().clone() };
+        let dataset = Dataset::open(&store, "events", options).unwrap();
+        let texts: Vec<_> = (0..1000).map(|number| format!("{{\"p\":{}}}", number % 3)).collect();
+        let records: Vec<_> =
+            texts.iter().map(|text| Record { data: text.as_bytes(), unix_nanos: None }).collect();
+        let cancel = CancelToken::new();
+        let mut stop = |_| {
+            cancel.cancel();
+            true
+        };
+        let call = CallOptions { cancel: Some(cancel.clone()), ..CallOptions::default() };
+        let options = CommitOptions { call, progress: Some(&mut stop), ..CommitOptions::default() };
+        let error = dataset.write_records(&records, Metadata::empty(), options).map(drop).unwrap_err();
+        assert_eq!(error.status(), Status::Cancelled, "{error}");
+        assert!(error.message().contains("ing records"), "{error}");
+        assert_eq!(keys(&store), [""; 0]);
+        assert!(write_held(&dataset, &["{\"p\":1}"]).is_ok(), "the next commit works");
+    }
+}
+
+#[test]
 fn progress_counts_all_partitions_together() {
     let dataset = hive(&memory(), &["p"]);
-    let records = ["{\"p\":1}", "{\"p\":2}", "{\"p\":1}"]
-        .map(|text| Record { data: text.as_bytes(), unix_nanos: None });
-    let mut seen = Vec::new();
-    let mut note = |at: crate::context::Progress| {
-        seen.push((at.records, at.bytes_in));
-        true
-    };
-    let options = CommitOptions { progress: Some(&mut note), ..CommitOptions::default() };
-    dataset.write_records(&records, Metadata::empty(), options).unwrap();
-    assert_eq!(seen, [(2, 14), (3, 21)]);
+    let records = ["{\"p\":1}", "{\"p\":2}", "{\"p\":1}"].repeat(100);
+    let records: Vec<_> =
+        records.iter().map(|text| Record { data: text.as_bytes(), unix_nanos: None }).collect();
+    for (compressor, expected) in [
+        // Written as they come, and then made durable.
+        (Compressor::None, vec![(256, 1792), (300, 2100), (300, 2100)]),
+        // Written partition by partition.
+        (Compressor::Gzip, vec![(0, 0), (200, 1400), (300, 2100)]),
+    ] {
+        let options = DatasetOptions { compressor, ..dataset.options().clone() };
+        let dataset = Dataset::open(dataset.store(), "events", options).unwrap();
+        let mut seen = Vec::new();
+        let mut note = |at: crate::context::Progress| {
+            seen.push((at.records, at.bytes_in));
+            true
+        };
+        let options = CommitOptions { progress: Some(&mut note), ..CommitOptions::default() };
+        dataset.write_records(&records, Metadata::empty(), options).unwrap();
+        assert_eq!(seen, expected);
+    }
 }
 
 #[test]

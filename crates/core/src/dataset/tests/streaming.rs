@@ -262,3 +262,65 @@ fn a_full_disk_takes_nothing_of_a_record_and_the_writer_goes_on_when_there_is_sp
         }
     }
 }
+
+/// A commit that is repeated by its policy either fails or has each record once, wherever its first try fails.
+#[test]
+fn a_repeated_commit_into_partitions_has_each_record_once() {
+    type Way = fn(&Dataset, &[&str], CommitOptions<'_>) -> Result<Commit>;
+    let ways: [(&str, Way); 3] = [
+        ("pulled", |dataset, texts, options| {
+            dataset.stream_write_records(&mut records(texts), Metadata::empty(), options)
+        }),
+        ("pushed", |dataset, texts, options| {
+            let mut writer = dataset.record_writer(WriterOptions::default())?;
+            texts.iter().try_for_each(|text| writer.append(text.as_bytes(), None))?;
+            writer.commit(Metadata::empty(), options)
+        }),
+        ("an array", |dataset, texts, options| {
+            let records: Vec<_> =
+                texts.iter().map(|text| Record { data: text.as_bytes(), unix_nanos: None }).collect();
+            dataset.write_records(&records, Metadata::empty(), options)
+        }),
+    ];
+    let texts = texts(9, 3);
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for (name, way) in ways {
+        for most in [0, 2] {
+            let (mut repeated, mut at) = (0, 0);
+            loop {
+                let disk = SimDisk::new();
+                let process = disk.process();
+                let mut steps = 0;
+                let fails = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+                let failed = fails.clone();
+                process.plan(move |_, _| {
+                    steps += 1;
+                    let fails = steps == at + 1;
+                    failed.fetch_or(fails, std::sync::atomic::Ordering::Relaxed);
+                    fails.then_some(Fault::Fail(Errno::IO))
+                });
+                let dataset = streaming(&store_of(&process), most);
+                let retry =
+                    Retry { attempts: 3, base: std::time::Duration::ZERO, cap: std::time::Duration::ZERO };
+                let options = CommitOptions { retry: Some(retry), ..CommitOptions::default() };
+                let outcome = way(&dataset, &texts, options);
+                if !fails.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+                if let Ok(commit) = outcome {
+                    repeated += 1;
+                    let fresh = streaming(&store_of(&disk.process()), most);
+                    let snapshot = fresh.snapshot(commit.snapshot.id(), &CallOptions::default()).unwrap();
+                    let read = read_all(&fresh, &snapshot, ReadOptions::default()).unwrap();
+                    assert_eq!(
+                        sorted(read),
+                        sorted(texts.iter().map(|text| (*text).to_owned()).collect()),
+                        "{name}, {at}"
+                    );
+                }
+                at += 1;
+            }
+            assert!(repeated > 0, "{name}: some failure is overcome");
+        }
+    }
+}
