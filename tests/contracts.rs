@@ -1,6 +1,7 @@
 //! What `include/lode.h` has and the tests must have, too: every status of a failure is reached by a test
 //! that checks its message, by a C test or by a unit test of the boundary where C cannot reach it; every
-//! function that takes a length is given one that no object can have, by `tests/c/lengths.c`.
+//! function that takes a length is given one that no object can have, by `tests/c/lengths.c`; every call on a
+//! handle that belongs to one process is made after a fork, by `tests/c/fork.c`.
 
 use std::path::{Path, PathBuf};
 
@@ -76,22 +77,58 @@ fn every_failure_is_reached_by_a_test_that_checks_its_message() {
     );
 }
 
-/// The functions of the header that take a length, a count, a size or an index.
-fn functions_with_a_length(header: &str) -> Vec<&str> {
-    let mut found = Vec::new();
-    for declaration in header.split(';') {
+/// The functions of the header, each with its parameters.
+fn functions(header: &str) -> impl Iterator<Item = (&str, &str)> {
+    header.split(';').filter_map(|declaration| {
         // The comment before a declaration may have brackets.
         let declaration = declaration.rsplit_once("*/").map_or(declaration, |(_, after)| after);
-        let Some((before, parameters)) = declaration.split_once('(') else { continue };
+        let (before, parameters) = declaration.split_once('(')?;
         let name = before.rsplit([' ', '*', '\n']).next().unwrap_or_default();
-        let takes_one = parameters.split(',').any(|parameter| {
+        name.starts_with("lode_").then_some((name, parameters))
+    })
+}
+
+/// Those that take a length, a count, a size or an index.
+fn functions_with_a_length(header: &str) -> Vec<&str> {
+    let takes_one = |parameters: &str| {
+        parameters.split(',').any(|parameter| {
             parameter.trim_start().strip_prefix("size_t ").is_some_and(|name| !name.starts_with('*'))
-        });
-        if name.starts_with("lode_") && takes_one {
-            found.push(name);
-        }
+        })
+    };
+    functions(header).filter(|(_, parameters)| takes_one(parameters)).map(|(name, _)| name).collect()
+}
+
+/// What belongs to the process that made it.
+const OF_ONE_PROCESS: [&str; 6] = [
+    "lode_record_writer",
+    "lode_blob_writer",
+    "lode_record_reader",
+    "lode_blob_reader",
+    "lode_snapshot_iterator",
+    "lode_string_iterator",
+];
+
+/// Those that take such a handle.
+fn functions_of_one_process(header: &str) -> Vec<&str> {
+    let takes_one = |parameters: &str| {
+        OF_ONE_PROCESS.iter().any(|handle| {
+            let handle = parameters.trim_start_matches("const ").strip_prefix(handle);
+            handle.is_some_and(|rest| rest.starts_with(" *") && !rest.starts_with(" **"))
+        })
+    };
+    functions(header).filter(|(_, parameters)| takes_one(parameters)).map(|(name, _)| name).collect()
+}
+
+#[test]
+fn every_call_on_a_handle_of_one_process_is_made_after_a_fork() {
+    let (header, test) = (read(&root().join("include/lode.h")), read(&root().join("tests/c/fork.c")));
+    let functions = functions_of_one_process(&header);
+    for handle in OF_ONE_PROCESS {
+        assert!(functions.contains(&&*format!("{handle}_free")), "{handle} is not found: {functions:?}");
     }
-    found
+    let missing: Vec<&str> =
+        functions.into_iter().filter(|name| !test.contains(&format!("{name}("))).collect();
+    assert!(missing.is_empty(), "not in tests/c/fork.c: {missing:?}");
 }
 
 #[test]
@@ -108,10 +145,14 @@ fn every_function_that_takes_a_length_is_given_one_that_cannot_be() {
 }
 
 #[test]
-fn functions_with_a_length_are_found() {
+fn functions_are_found_by_what_they_take() {
     let header = "/* f(size_t a); */\nint lode_a(int x);\n\nlode_status lode_b(const void *data,\n    size_t len);\n\
                   size_t lode_c(void);\nvoid lode_d(size_t *len);\nvoid *lode_e(size_t index);\n";
     assert_eq!(functions_with_a_length(header), ["lode_b", "lode_e"]);
+    let header = "void lode_a(lode_record_writer *writer);\nint64_t lode_b(const lode_blob_reader *reader, int x);\n\
+                  lode_status lode_c(lode_store *store, lode_record_writer **writer);\n\
+                  void lode_d(lode_record_writer_options *options);\n";
+    assert_eq!(functions_of_one_process(header), ["lode_a", "lode_b"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 /* After a fork a writer, reader or iterator belongs to the process that made it: in the other one each of its
- * calls gives LODE_ERR_FORKED, and its free closes and removes nothing. Stores, datasets, catalogs,
- * snapshots, buffers, tokens and errors go on working in both. The parent's commits are right, regardless of
- * what the child did. */
+ * calls gives LODE_ERR_FORKED, and its free closes and removes nothing; of an Arrow stream the calls fail with
+ * EIO. Stores, datasets, volumes, catalogs, snapshots, parts, blocks, buffers, tokens and errors go on working in
+ * both. The parent's commits are right, regardless of what the child did. */
 #include "memory_store.h"
 
 #include <fcntl.h>
@@ -18,6 +18,8 @@ struct handles {
     lode_blob_reader *blob_reader;
     lode_snapshot_iterator *snapshots;
     lode_string_iterator *strings;
+    struct ArrowArrayStream rows; /* with the feature "parquet" alone */
+    int nothing;                  /* a descriptor that has nothing to give, and takes everything */
 };
 
 static lode_bytes batch[4];
@@ -45,6 +47,29 @@ static lode_status append_lines(struct handles *of, lode_error **error)
     return status;
 }
 
+static lode_status append_from_fd(struct handles *of, lode_error **error)
+{
+    return lode_record_writer_append_from_fd(of->records, of->nothing, NULL, error);
+}
+
+static lode_status append_arrow(struct handles *of, lode_error **error)
+{
+    struct ArrowArray array = {0};
+    struct ArrowSchema schema = {0};
+    size_t taken = 9;
+    lode_status status = lode_record_writer_append_arrow(of->records, &array, &schema, &taken, error);
+    CHECK(taken == 0, "%zu rows were taken", taken);
+    return status;
+}
+
+static lode_status stage(struct handles *of, lode_error **error)
+{
+    lode_part *part = (lode_part *)GARBAGE;
+    lode_status status = lode_record_writer_stage(of->records, NULL, &part, error);
+    CHECK(part == NULL, "a part was given");
+    return status;
+}
+
 static lode_status commit(struct handles *of, lode_error **error)
 {
     lode_snapshot *snapshot = (lode_snapshot *)GARBAGE;
@@ -61,6 +86,19 @@ static lode_status abort_records(struct handles *of, lode_error **error)
 static lode_status write_blob(struct handles *of, lode_error **error)
 {
     return lode_blob_writer_write(of->blob, "1", 1, error);
+}
+
+static lode_status write_from_fd(struct handles *of, lode_error **error)
+{
+    return lode_blob_writer_write_from_fd(of->blob, of->nothing, NULL, error);
+}
+
+static lode_status stage_blob(struct handles *of, lode_error **error)
+{
+    lode_part *part = (lode_part *)GARBAGE;
+    lode_status status = lode_blob_writer_stage(of->blob, NULL, &part, error);
+    CHECK(part == NULL, "a part was given");
+    return status;
 }
 
 static lode_status commit_blob(struct handles *of, lode_error **error)
@@ -84,6 +122,19 @@ static lode_status read_records(struct handles *of, lode_error **error)
     return lode_record_reader_next_batch(of->record_reader, batch, 4, &count, error);
 }
 
+static lode_status read_to_fd(struct handles *of, lode_error **error)
+{
+    return lode_record_reader_read_to_fd(of->record_reader, of->nothing, error);
+}
+
+static lode_status get_position(struct handles *of, lode_error **error)
+{
+    const char *position = "";
+    lode_status status = lode_record_reader_get_position(of->record_reader, &position, error);
+    CHECK(position == NULL, "a position was given");
+    return status;
+}
+
 static lode_status read_bytes(struct handles *of, lode_error **error)
 {
     size_t len = 0;
@@ -94,6 +145,11 @@ static lode_status read_range(struct handles *of, lode_error **error)
 {
     size_t len = 0;
     return lode_blob_reader_read_at(of->blob_reader, 1, room, sizeof room, &len, error);
+}
+
+static lode_status read_bytes_to_fd(struct handles *of, lode_error **error)
+{
+    return lode_blob_reader_read_to_fd(of->blob_reader, of->nothing, error);
 }
 
 static lode_status next_snapshot(struct handles *of, lode_error **error)
@@ -115,28 +171,49 @@ static const struct {
     {"lode_record_writer", append},
     {"lode_record_writer", append_batch},
     {"lode_record_writer", append_lines},
+    {"lode_record_writer", append_from_fd},
+    {"lode_record_writer", append_arrow},
+    {"lode_record_writer", stage},
     {"lode_record_writer", commit},
     {"lode_record_writer", abort_records},
     {"lode_blob_writer", write_blob},
+    {"lode_blob_writer", write_from_fd},
+    {"lode_blob_writer", stage_blob},
     {"lode_blob_writer", commit_blob},
     {"lode_blob_writer", abort_blob},
     {"lode_record_reader", read_record},
     {"lode_record_reader", read_records},
+    {"lode_record_reader", read_to_fd},
+    {"lode_record_reader", get_position},
     {"lode_blob_reader", read_bytes},
     {"lode_blob_reader", read_range},
+    {"lode_blob_reader", read_bytes_to_fd},
     {"lode_snapshot_iterator", next_snapshot},
     {"lode_string_iterator", next_string},
 };
 
 static void all_refused(struct handles *of)
 {
+    int arrow = lode_has_feature("parquet");
     for (size_t at = 0; at < sizeof CALLS / sizeof CALLS[0]; at++) {
+        if (CALLS[at].call == append_arrow && !arrow) {
+            REFUSED(LODE_ERR_UNSUPPORTED, "parquet", CALLS[at].call(of, error));
+            continue;
+        }
         REFUSED(LODE_ERR_FORKED, CALLS[at].handle, CALLS[at].call(of, error));
         REFUSED(LODE_ERR_FORKED, "forked", CALLS[at].call(of, error));
     }
     CHECK(lode_record_writer_record_count(of->records) == -1, "a count of another process");
     CHECK(lode_record_writer_skipped_count(of->records) == -1, "a count of another process");
     CHECK(lode_record_writer_byte_count(of->records) == -1, "a count of another process");
+    if (arrow) {
+        struct ArrowArray array = {0};
+        struct ArrowSchema schema = {0};
+        CHECK(of->rows.get_next(&of->rows, &array) == EIO && array.release == NULL, "rows of another process");
+        CHECK(of->rows.get_schema(&of->rows, &schema) == EIO && schema.release == NULL, "columns of another process");
+        CHECK(strstr(of->rows.get_last_error(&of->rows), "FORKED: an Arrow stream") != NULL, "message: %s",
+              of->rows.get_last_error(&of->rows));
+    }
 }
 
 static void free_all(struct handles *of)
@@ -147,6 +224,10 @@ static void free_all(struct handles *of)
     lode_blob_reader_free(of->blob_reader);
     lode_snapshot_iterator_free(of->snapshots);
     lode_string_iterator_free(of->strings);
+    if (of->rows.release != NULL) {
+        of->rows.release(&of->rows);
+    }
+    close(of->nothing);
 }
 
 /* ---- What is shared by threads goes on working ---- */
@@ -155,13 +236,26 @@ struct world {
     lode_store *store;
     lode_dataset *records;
     lode_dataset *blobs;
+    lode_dataset *columns;
+    lode_volume *volume;
     lode_catalog *catalog;
     lode_snapshot *snapshot;
     lode_snapshot *blob;
+    lode_part *part;
+    lode_volume_block *block;
     lode_error *error;
     lode_buffer *buffer;
     lode_cancel_token *token;
 };
+
+static lode_part *stage_part(lode_dataset *dataset)
+{
+    struct feed feed = feed_of(FIVE, 5);
+    lode_record_iterator iterator = feed_iterator(&feed);
+    lode_part *part = NULL;
+    GIVES(LODE_OK, lode_dataset_stage_records(dataset, &iterator, NULL, &part, error));
+    return part;
+}
 
 static struct world open_world(lode_store *store)
 {
@@ -173,6 +267,14 @@ static struct world open_world(lode_store *store)
     GIVES(LODE_OK, lode_catalog_open(store, NULL, &world.catalog, error));
     world.snapshot = commit_records(world.records, FIVE, 5);
     GIVES(LODE_OK, lode_dataset_write_blob(world.blobs, "blob", 4, "{}", NULL, &world.blob, error));
+    lode_dataset_options jsonl = jsonl_options();
+    jsonl.schema_json = "{\"fields\":[{\"name\":\"id\",\"type\":\"int64\"}]}";
+    world.columns = lode_has_feature("parquet") ? open_dataset(store, "columns", &jsonl) : NULL;
+    lode_volume_options length = LODE_VOLUME_OPTIONS_INIT;
+    length.total_length = 100;
+    GIVES(LODE_OK, lode_volume_open(store, "disk", &length, &world.volume, error));
+    GIVES(LODE_OK, lode_volume_stage_write_at(world.volume, 7, "block", 5, NULL, &world.block, error));
+    world.part = stage_part(world.records);
     lode_snapshot *none = NULL;
     lode_status status = lode_dataset_find_snapshot(world.records, "17", NULL, &none, &world.error);
     CHECK(status == LODE_ERR_SNAPSHOT_NOT_FOUND, "gave %s", lode_status_name(status));
@@ -187,9 +289,13 @@ static void close_world(struct world *world)
     lode_cancel_token_free(world->token);
     lode_buffer_free(world->buffer);
     lode_error_free(world->error);
+    lode_volume_block_free(world->block);
+    lode_part_free(world->part);
     lode_snapshot_free(world->blob);
     lode_snapshot_free(world->snapshot);
     lode_catalog_free(world->catalog);
+    lode_volume_free(world->volume);
+    lode_dataset_free(world->columns);
     lode_dataset_free(world->blobs);
     lode_dataset_free(world->records);
     lode_store_free(world->store);
@@ -198,6 +304,13 @@ static void close_world(struct world *world)
 static struct handles open_handles(const struct world *world)
 {
     struct handles of = {0};
+    of.nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    REQUIRE(of.nothing >= 0, "no /dev/null");
+    if (world->columns != NULL) {
+        lode_snapshot *rows = commit_records(world->columns, FIVE, 2);
+        GIVES(LODE_OK, lode_dataset_read_arrow(world->columns, rows, NULL, &of.rows, error));
+        lode_snapshot_free(rows);
+    }
     GIVES(LODE_OK, lode_dataset_open_record_writer(world->records, NULL, &of.records, error));
     GIVES(LODE_OK, lode_record_writer_append(of.records, "\"before the fork\"", 17, NULL, error));
     GIVES(LODE_OK, lode_dataset_open_blob_writer(world->blobs, NULL, &of.blob, error));
@@ -232,6 +345,19 @@ static void use_world(const struct world *world, const char *marker)
     CHECK(lode_snapshot_row_count(world->snapshot) == 5, "%" PRId64 " rows", lode_snapshot_row_count(world->snapshot));
     CHECK(strstr(lode_error_message(world->error), "17") != NULL, "message: %s", lode_error_message(world->error));
     CHECK(lode_buffer_len(world->buffer) == 4, "%zu bytes", lode_buffer_len(world->buffer));
+    lode_part *part = stage_part(world->records);
+    GIVES(LODE_OK, lode_part_discard(part, NULL, error));
+    lode_part_free(part);
+    GIVES(LODE_OK, lode_dataset_part_from_json(world->records, lode_part_json(world->part), &part, error));
+    CHECK(lode_part_record_count(part) == 5, "%" PRId64 " records in a part", lode_part_record_count(part));
+    lode_part_free(part);
+    const lode_volume_block *block = world->block;
+    char bytes[5];
+    lode_status status = lode_volume_commit(world->volume, &block, 1, "{}", NULL, &snapshot, NULL);
+    CHECK(status == LODE_OK || status == LODE_ALREADY_COMMITTED, "a block gave %s", lode_status_name(status));
+    GIVES(LODE_OK, lode_volume_read_at(world->volume, snapshot, 7, bytes, sizeof bytes, NULL, error));
+    CHECK(memcmp(bytes, "block", 5) == 0 && lode_volume_block_offset(block) == 7, "another block");
+    lode_snapshot_free(snapshot);
     lode_call_options call = LODE_CALL_OPTIONS_INIT;
     call.cancel = world->token;
     GIVES(LODE_OK, lode_dataset_find_latest(world->records, &call, &snapshot, error));
@@ -342,6 +468,11 @@ static void both_sides(lode_store *(*make)(void), int shared)
         GIVES(LODE_ITEM, lode_snapshot_iterator_next(of.snapshots, &snapshot, error));
         lode_snapshot_free(snapshot);
         GIVES(LODE_ITEM, next_string(&of, error));
+        if (of.rows.release != NULL) {
+            struct ArrowArray array = {0};
+            CHECK(of.rows.get_next(&of.rows, &array) == 0 && array.length == 2, "%" PRId64 " rows", array.length);
+            array.release(&array);
+        }
         free_all(&of);
         snapshots++;
         use_world(&world, "\"the parent's\"");

@@ -20,6 +20,10 @@ arrow_contract_of_the_core() {
     compile contract_arrow && "$OUT/contract_arrow"
 }
 
+fork_with_arrow() {
+    full fork && "$OUT/full_fork"
+}
+
 columns_stack() {
     full stack && "$OUT/full_stack"
 }
@@ -94,6 +98,7 @@ check arrow_contract arrow_contract
 check arrow_contract_of_the_core arrow_contract_of_the_core
 check arrow_address_sanitizer arrow_address_sanitizer
 check memcheck_arrow memcheck_arrow
+check fork_with_arrow fork_with_arrow
 check columns_stack columns_stack
 check parquet_examples parquet_examples
 check parquet_tool parquet_tool
