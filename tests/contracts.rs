@@ -144,6 +144,19 @@ fn every_function_that_takes_a_length_is_given_one_that_cannot_be() {
     assert!(missing.is_empty(), "not in tests/c/lengths.c: {missing:?}");
 }
 
+/// A struct with an initialiser has a function and a macro for it, which a test compares.
+#[test]
+fn every_struct_that_grows_is_initialised_by_function_and_macro_alike() {
+    let (header, test) = (read(&root().join("include/lode.h")), read(&root().join("tests/c/api_misuse.c")));
+    let names: Vec<&str> = functions(&header).filter_map(|(name, _)| name.strip_suffix("_init")).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        let compared = format!("DEFINE_INIT({name}, {}_INIT)", name.to_uppercase());
+        assert!(test.contains(&compared), "not in tests/c/api_misuse.c: {compared}");
+        assert!(test.contains(&format!("STRUCT({name}, ")), "{name} is not in the table of tests/c/api_misuse.c");
+    }
+}
+
 #[test]
 fn functions_are_found_by_what_they_take() {
     let header = "/* f(size_t a); */\nint lode_a(int x);\n\nlode_status lode_b(const void *data,\n    size_t len);\n\

@@ -148,6 +148,13 @@ static void null_accessors(void)
 #else
     CHECK(lode_has_feature("parquet") == 0, "parquet in a build without it");
 #endif
+#if !LODE_CHECK_VERSION(LODE_VERSION_MAJOR, LODE_VERSION_MINOR, LODE_VERSION_PATCH) || !LODE_CHECK_VERSION(0, 1, 0)
+#error "the header is not of its own version"
+#endif
+#if LODE_CHECK_VERSION(LODE_VERSION_MAJOR, LODE_VERSION_MINOR, LODE_VERSION_PATCH + 1) ||                              \
+    LODE_CHECK_VERSION(LODE_VERSION_MAJOR, LODE_VERSION_MINOR + 1, 0) || LODE_CHECK_VERSION(LODE_VERSION_MAJOR + 1, 0, 0)
+#error "the header is of a later version than its own"
+#endif
     char version[32];
     snprintf(version, sizeof version, "%d.%d.%d", LODE_VERSION_MAJOR, LODE_VERSION_MINOR, LODE_VERSION_PATCH);
     CHECK(strcmp(lode_version(), version) == 0, "the library is %s, the header %s", lode_version(), version);
@@ -199,6 +206,9 @@ union room {
     lode_byte_source source;
     lode_blob_writer_options blob_writer;
     lode_catalog_options catalog;
+    lode_collect_options collect;
+    lode_store_callbacks callbacks;
+    lode_volume_options volume;
 };
 
 static lode_status use_call(union room *room, lode_error **error)
@@ -296,21 +306,70 @@ static lode_status use_catalog(union room *room, lode_error **error)
     return status;
 }
 
-#define DEFINE_INIT(type)                                                                                              \
+static lode_status use_collect(union room *room, lode_error **error)
+{
+    return lode_dataset_collect(dataset, &room->collect, NULL, NULL, NULL, NULL, NULL, error);
+}
+
+static int64_t nothing_to_read(void *ctx, const char *key, uint64_t offset, uint8_t *buffer, size_t capacity,
+                               lode_callback_error *error)
+{
+    (void)ctx;
+    (void)key;
+    (void)offset;
+    (void)buffer;
+    (void)capacity;
+    (void)error;
+    return LODE_ERR_NOT_FOUND;
+}
+
+static int32_t nothing_there(void *ctx, const char *key, uint64_t *size, lode_callback_error *error)
+{
+    (void)ctx;
+    (void)key;
+    (void)size;
+    (void)error;
+    return LODE_ERR_NOT_FOUND;
+}
+
+static lode_status use_callbacks(union room *room, lode_error **error)
+{
+    lode_store *opened = NULL;
+    room->callbacks.read = nothing_to_read;
+    room->callbacks.stat = nothing_there;
+    lode_status status = lode_store_open_callbacks(&room->callbacks, NULL, &opened, error);
+    lode_store_free(opened);
+    return status;
+}
+
+static lode_status use_volume(union room *room, lode_error **error)
+{
+    lode_volume *volume = NULL;
+    lode_status status = lode_volume_open(store, "structs", &room->volume, &volume, error);
+    lode_volume_free(volume);
+    return status;
+}
+
+/* The function that initialises a struct, and what the macro initialises one with. */
+#define DEFINE_INIT(type, initial)                                                                                     \
     static void init_##type(void *room, size_t told)                                                                   \
     {                                                                                                                  \
         type##_init((type *)room, told);                                                                               \
-    }
-DEFINE_INIT(lode_call_options)
-DEFINE_INIT(lode_store_options)
-DEFINE_INIT(lode_dataset_options)
-DEFINE_INIT(lode_commit_options)
-DEFINE_INIT(lode_record_iterator)
-DEFINE_INIT(lode_record_writer_options)
-DEFINE_INIT(lode_read_options)
-DEFINE_INIT(lode_byte_source)
-DEFINE_INIT(lode_blob_writer_options)
-DEFINE_INIT(lode_catalog_options)
+    }                                                                                                                  \
+    static const type initial_##type = initial;
+DEFINE_INIT(lode_call_options, LODE_CALL_OPTIONS_INIT)
+DEFINE_INIT(lode_store_options, LODE_STORE_OPTIONS_INIT)
+DEFINE_INIT(lode_dataset_options, LODE_DATASET_OPTIONS_INIT)
+DEFINE_INIT(lode_commit_options, LODE_COMMIT_OPTIONS_INIT)
+DEFINE_INIT(lode_record_iterator, LODE_RECORD_ITERATOR_INIT)
+DEFINE_INIT(lode_record_writer_options, LODE_RECORD_WRITER_OPTIONS_INIT)
+DEFINE_INIT(lode_read_options, LODE_READ_OPTIONS_INIT)
+DEFINE_INIT(lode_byte_source, LODE_BYTE_SOURCE_INIT)
+DEFINE_INIT(lode_blob_writer_options, LODE_BLOB_WRITER_OPTIONS_INIT)
+DEFINE_INIT(lode_catalog_options, LODE_CATALOG_OPTIONS_INIT)
+DEFINE_INIT(lode_collect_options, LODE_COLLECT_OPTIONS_INIT)
+DEFINE_INIT(lode_store_callbacks, LODE_STORE_CALLBACKS_INIT)
+DEFINE_INIT(lode_volume_options, LODE_VOLUME_OPTIONS_INIT)
 
 static void structs(void)
 {
@@ -318,18 +377,23 @@ static void structs(void)
         const char *name;
         size_t size;
         void (*init)(void *, size_t);
+        const void *initial;
         lode_status (*use)(union room *, lode_error **);
     } structs[] = {
-        {"lode_call_options", sizeof(lode_call_options), init_lode_call_options, use_call},
-        {"lode_store_options", sizeof(lode_store_options), init_lode_store_options, use_store},
-        {"lode_dataset_options", sizeof(lode_dataset_options), init_lode_dataset_options, use_dataset},
-        {"lode_commit_options", sizeof(lode_commit_options), init_lode_commit_options, use_commit},
-        {"lode_record_iterator", sizeof(lode_record_iterator), init_lode_record_iterator, use_iterator},
-        {"lode_record_writer_options", sizeof(lode_record_writer_options), init_lode_record_writer_options, use_writer},
-        {"lode_read_options", sizeof(lode_read_options), init_lode_read_options, use_read},
-        {"lode_byte_source", sizeof(lode_byte_source), init_lode_byte_source, use_source},
-        {"lode_blob_writer_options", sizeof(lode_blob_writer_options), init_lode_blob_writer_options, use_blob_writer},
-        {"lode_catalog_options", sizeof(lode_catalog_options), init_lode_catalog_options, use_catalog},
+#define STRUCT(type, use) {#type, sizeof(type), init_##type, &initial_##type, use}
+        STRUCT(lode_call_options, use_call),
+        STRUCT(lode_store_options, use_store),
+        STRUCT(lode_dataset_options, use_dataset),
+        STRUCT(lode_commit_options, use_commit),
+        STRUCT(lode_record_iterator, use_iterator),
+        STRUCT(lode_record_writer_options, use_writer),
+        STRUCT(lode_read_options, use_read),
+        STRUCT(lode_byte_source, use_source),
+        STRUCT(lode_blob_writer_options, use_blob_writer),
+        STRUCT(lode_catalog_options, use_catalog),
+        STRUCT(lode_collect_options, use_collect),
+        STRUCT(lode_store_callbacks, use_callbacks),
+        STRUCT(lode_volume_options, use_volume),
     };
     lode_dataset_options raw = LODE_DATASET_OPTIONS_INIT;
     GIVES(LODE_OK, lode_dataset_open(store, "blobs", &raw, &blobs, error));
@@ -356,6 +420,9 @@ static void structs(void)
             }
         }
         structs[i].init(NULL, size);
+        memset(&room, 0, sizeof room);
+        structs[i].init(&room, size);
+        CHECK(memcmp(&room, structs[i].initial, size) == 0, "the macro and %s_init give different structs", name);
 
         /* All zero but the size, which is what init gives, means the defaults. */
         memset(&room, 0, sizeof room);
