@@ -1,14 +1,17 @@
 /* What a programmer would write by hand without the library, to compare every figure with. It checks nothing.
 
-     baseline write INPUT DIRECTORY     fwrite per line through a 256 KiB buffer, fsync, rename, fsync of the directory
-     baseline chunks INPUT DIRECTORY    the same bytes by write(2), 256 KiB at a time, and rename; no fsync: the writing alone
+     baseline write INPUT DIRECTORY     fwrite per line through a 256 KiB buffer, fsync, rename, fsync of the
+                                        directory
+     baseline chunks INPUT DIRECTORY    the same bytes by write(2), 256 KiB at a time, and rename; no fsync:
+                                        the writing alone
      baseline copy INPUT DIRECTORY      `cp` and fsync
      baseline getline FILE              getline to the end, counting
      baseline commits DIRECTORY COUNT   one small file at a time: write, fsync, rename, fsync of the directory
      baseline peak PROGRAM ARGUMENT...  runs the program and reports the peak of its resident memory
      baseline empty                     does nothing: the memory of an empty program
 
-   Each prints one JSON object on a line. Times are in nanoseconds and leave out reading INPUT and finding its lines. */
+   Each prints one JSON object on a line. Times are in nanoseconds and leave out reading INPUT and finding its
+   lines. */
 #define _DEFAULT_SOURCE  /* wait4 */
 #define _DARWIN_C_SOURCE /* the same on macOS */
 #define _POSIX_C_SOURCE 200809L

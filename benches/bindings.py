@@ -100,8 +100,8 @@ def must(command, environment=None):
 
 
 def bindings(bench):
-    """Each binding's forms beside C's forms for batches, without checksum and fsync, on a memory-backed filesystem. The
-    difference of a round is taken within the round."""
+    """Each binding's forms beside C's forms for batches, without checksum and fsync, on a memory-backed
+    filesystem. The difference of a round is taken within the round."""
     root = prefix(bench)
     where = bench.memory_directory
     inputs = {"flights": bench.input, "{}": bench.empty_records()}

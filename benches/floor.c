@@ -1,18 +1,21 @@
-/* The least that a small durable commit can cost: the library's promise, kept by hand for one small record at a time.
+/* The least that a small durable commit can cost: the library's promise, kept by hand for one small record at
+   a time.
 
      floor DIRECTORY COUNT
 
-   The promise: a reader sees a commit whole or not at all; of several writers each gets its own place in the order;
-   what was committed survives a power cut, and whatever a cut leaves, an object is there only if those that it builds
-   on are. POSIX keeps of a file and of a directory only what was synced since it changed, so a commit needs ten syncs:
+   The promise: a reader sees a commit whole or not at all; of several writers each gets its own place in the
+   order; what was committed survives a power cut, and whatever a cut leaves, an object is there only if those
+   that it builds on are. POSIX keeps of a file and of a directory only what was synced since it changed, so a
+   commit needs ten syncs:
 
      * the bytes of its four files: data, slot (the decision), manifest, the new value of the pointer
-     * the names that lead to the data: in the data directory, the snapshot's directory, the directory of snapshots
+     * the names that lead to the data: in the data directory, the snapshot's directory, the directory of
+       snapshots
      * then, each after the one before: the slot's name, the manifest's, the pointer's
 
-   All four files are written before the first sync, so that a file system with a journal commits it four times: once
-   for the bytes and the names of the data, and once for each of the three names that follow. Nothing is checked,
-   counted or hashed, and all directories but the snapshot's own stay open.
+   All four files are written before the first sync, so that a file system with a journal commits it four
+   times: once for the bytes and the names of the data, and once for each of the three names that follow.
+   Nothing is checked, counted or hashed, and all directories but the snapshot's own stay open.
 
    Prints one JSON object on a line; times are in nanoseconds. */
 #define _GNU_SOURCE /* sync_file_range */

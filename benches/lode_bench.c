@@ -1,22 +1,25 @@
 /* The same work as the hand-written program's, through liblode.
 
-     lode_bench write FORM INPUT ROOT [SETTING...]   all of INPUT into one snapshot; FORM: pull, pull-batch, append, append-batch, append-lines
-     lode_bench read FORM ROOT [SETTING...]          the newest snapshot's records, verified; FORM: next, next-batch
-     lode_bench generate COUNT ROOT [SETTING...]     COUNT made-up records through the pull form: no input in memory
+     lode_bench write FORM INPUT ROOT [SETTING...]   all of INPUT into one snapshot
+     lode_bench read FORM ROOT [SETTING...]          the newest snapshot's records, verified
+     lode_bench generate COUNT ROOT [SETTING...]     COUNT made-up records, pulled: no input in memory
      lode_bench commits COUNT ROOT [SETTING...]      COUNT commits of one record each, each timed
      lode_bench files ROOT                           where the newest snapshot's data files lie
-     lode_bench partition INPUT ROOT [SETTING...]    all of INPUT, in memory, into partitions by origin and carrier (hive)
+     lode_bench partition INPUT ROOT [SETTING...]    all of INPUT, in memory, into partitions by origin and
+                                                     carrier (hive)
      lode_bench blob INPUT ROOT [SETTING...]         the file INPUT as one blob, pulled with read(2)
-     lode_bench find COUNT ROOT                      COUNT times: opens the dataset, finds the newest snapshot, and then
-                                                     what is newer than the one ten before it; each timed
+     lode_bench find COUNT ROOT                      COUNT times: opens the dataset, finds the newest snapshot,
+                                                     and what is newer than the one ten before; each timed
 
+   FORM: of write pull, pull-batch, append, append-batch or append-lines, of read next or next-batch.
    SETTING: checksum=xxh3|none|md5|sha256 (xxh3), compress=none|gzip|zstd (none), level=N (0: the library's),
-   durability=full|process (full), early=0|1 (0; whether a push writer starts its data for the disk before the commit),
-   threads=N (1), stream=0|1 (0; into partitions as the records come, by origin and carrier, or by the key "p" of made-up
-   records), verify=0|1|2 (0), warmup=N (0; commits through the same handle that are not timed one by one).
+   durability=full|process (full), early=0|1 (0; whether a push writer starts its data for the disk before the
+   commit), threads=N (1), stream=0|1 (0; into partitions as the records come, by origin and carrier, or by
+   the key "p" of made-up records), verify=0|1|2 (0), warmup=N (0; commits through the same handle that are
+   not timed one by one).
 
-   Each prints one JSON object on a line. Times are in nanoseconds, from before the store is opened until the commit has
-   returned or the last record is read, and leave out reading INPUT and finding its lines. */
+   Each prints one JSON object on a line. Times are in nanoseconds, from before the store is opened until the
+   commit has returned or the last record is read, and leave out reading INPUT and finding its lines. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "bench.h"

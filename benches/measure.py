@@ -1,5 +1,6 @@
 """Running the benchmark's programs: one process a run, so that no run inherits another's heap, cache of the
-allocator or open files; runs of two sides alternated, so that a machine that gets slower or busier slows both."""
+allocator or open files; runs of two sides alternated, so that a machine that gets slower or busier slows
+both."""
 
 import contextlib
 import json
@@ -32,8 +33,8 @@ def run(command):
 
 @contextlib.contextmanager
 def fresh_directory(parent):
-    """A new empty directory, removed afterwards with all that is in it. Everything that earlier runs left to be
-    written is on the disk before it is handed out, so that no run pays for another."""
+    """A new empty directory, removed afterwards with all that is in it. Everything that earlier runs left to
+    be written is on the disk before it is handed out, so that no run pays for another."""
     path = tempfile.mkdtemp(prefix="lode-bench-", dir=parent)
     os.sync()
     try:
@@ -75,8 +76,8 @@ class Pair:
 
 
 def alternate(pairs, rounds):
-    """Runs all pairs, one round after the other. One run of each side comes first and is not counted: it finds
-    the disk's blocks and the page cache cold, which no later one does."""
+    """Runs all pairs, one round after the other. One run of each side comes first and is not counted: it
+    finds the disk's blocks and the page cache cold, which no later one does."""
     pairs[0].baseline()
     pairs[0].subject()
     for number in range(rounds):

@@ -1,5 +1,5 @@
-"""The section on object stores of `make bench`: a MinIO server on this machine, the crate `object_store` alone beside the
-library, and the memory that 10 GB take."""
+"""The section on object stores of `make bench`: a MinIO server on this machine, the crate `object_store`
+alone beside the library, and the memory that 10 GB take."""
 
 import contextlib
 import json

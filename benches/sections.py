@@ -173,11 +173,12 @@ def surface(bench):
 def entry(bench):
     """What a form of entry costs, without the writing.
 
-    A run without checksum and without fsync, less a run that puts the same bytes into the same memory-backed filesystem by
-    write(2) in pieces of 256 KiB and renames the file; divided by the number of records. What stays is the caller's
-    iterator or loop, the crossing into the library, the check of the JSON, the copy into the library's buffer, and the
-    commit (one for all records). With records of two bytes (`{}`) there is next to nothing to check and copy: that
-    column is the crossing. The difference of a round is taken within the round; the median of the differences is shown.
+    A run without checksum and without fsync, less a run that puts the same bytes into the same memory-backed
+    filesystem by write(2) in pieces of 256 KiB and renames the file; divided by the number of records. What
+    stays is the caller's iterator or loop, the crossing into the library, the check of the JSON, the copy
+    into the library's buffer, and the commit (one for all records). With records of two bytes (`{}`) there is
+    next to nothing to check and copy: that column is the crossing. The difference of a round is taken within
+    the round; the median of the differences is shown.
     """
     where = bench.memory_directory
     inputs = {"flights": bench.input, "{}": bench.empty_records()}
@@ -355,8 +356,8 @@ def fsyncs(counted):
 
 
 def system_calls(bench, big):
-    """The system calls of one warm commit: those of a long run less those of a short one, so that starting and
-    opening fall out. Gives (name -> call -> number, why it was skipped or None)."""
+    """The system calls of one warm commit: those of a long run less those of a short one, so that starting
+    and opening fall out. Gives (name -> call -> number, why it was skipped or None)."""
     more = bench.commits_a_round
     cases = {
         "by hand": ([bench.baseline, "commits", "DIRECTORY", "COUNT"], None),

@@ -5,7 +5,7 @@
      upkeep_bench pread ROOT COUNT              the same reads by open, pread and close of the block's file
      upkeep_bench commits ROOT COUNT            COUNT commits of one block of 1 KiB each
      upkeep_bench reads ROOT COUNT              COUNT reads of 16 bytes of that volume, a block each
-     upkeep_bench latest ROOT 1                 the newest snapshot of a volume is loaded, and its last gap found
+     upkeep_bench latest ROOT 1                 the newest snapshot of a volume, loaded, and its last gap
      upkeep_bench verify ROOT DATASET           all data files of a dataset are compared with their checksums
 
    Each prints one JSON object on a line. Times are in nanoseconds. */

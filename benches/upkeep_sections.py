@@ -52,7 +52,8 @@ def forge_volume(root, blocks):
 
 
 def small_blocks(bench):
-    """Many small blocks: a commit each, reads of 16 bytes, the loading of their table; beside the Go library."""
+    """Many small blocks: a commit each, reads of 16 bytes, the loading of their table; beside the Go
+    library."""
     count, reads = (50, 20) if bench.options.quick else (2_000, 1_000)
     rows = []
 

@@ -9,7 +9,7 @@
  * swapped object is synced but its directory is not. The library's own filesystem store does all that is
  * needed.
  */
-#define _GNU_SOURCE /* mkdtemp, nftw, asprintf */
+#define _GNU_SOURCE /* nftw, asprintf */
 
 #include <lode.h>
 
@@ -443,10 +443,10 @@ int main(int argc, char **argv)
     if (argc > 1) {
         directory.root = argv[1];
     } else {
-        snprintf(temporary, sizeof temporary, "%.200s/lode-custom-store-XXXXXX",
-                 parent != NULL && *parent != '\0' ? parent : "/tmp");
-        if (mkdtemp(temporary) == NULL) {
-            perror("mkdtemp");
+        snprintf(temporary, sizeof temporary, "%.200s/lode-custom-store-%ld",
+                 parent != NULL && *parent != '\0' ? parent : "/tmp", (long)getpid());
+        if (mkdir(temporary, 0700) != 0) {
+            perror(temporary);
             return 1;
         }
         directory.root = temporary;

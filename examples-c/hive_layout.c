@@ -4,7 +4,7 @@
  *
  *   cc -std=c11 hive_layout.c -llode -o hive_layout && ./hive_layout
  */
-#define _XOPEN_SOURCE 700 /* mkdtemp, nftw */
+#define _XOPEN_SOURCE 700 /* nftw */
 
 #include <lode.h>
 
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *const EVENTS[] = {
@@ -225,8 +226,8 @@ int main(void)
 {
     const char *parent = getenv("TMPDIR");
     char root[4096];
-    snprintf(root, sizeof root, "%s/lode-hive-XXXXXX", parent != NULL && *parent != '\0' ? parent : "/tmp");
-    if (mkdtemp(root) == NULL) {
+    snprintf(root, sizeof root, "%s/lode-hive-%ld", parent != NULL && *parent != '\0' ? parent : "/tmp", (long)getpid());
+    if (mkdir(root, 0700) != 0) {
         fprintf(stderr, "cannot make a directory %s: ", root);
         perror(NULL);
         return 1;

@@ -1,12 +1,13 @@
 /* Many threads and processes write one snapshot: each stages parts, and one process commits all of them.
  *
  *   parts stage ROOT DATASET NAME THREADS PARTS    THREADS threads stage PARTS parts of ten records
- *   parts commit ROOT DATASET JOB                  commits the parts told on standard input, once for this JOB
+ *   parts commit ROOT DATASET JOB                  commits the parts on standard input, once for this JOB
  *   parts demo ROOT DATASET                        both, with four threads
  *
- * `stage` prints each part as one line of JSON as soon as it is durable. `commit` may be killed and started again with
- * the same lines and the same JOB: the parts are committed once. It prints the snapshot's id, and on standard error
- * whether it was committed before. Exit status: 0; 1 failed, with the reason on standard error; 2 wrong usage. */
+ * `stage` prints each part as one line of JSON as soon as it is durable. `commit` may be killed and started
+ * again with the same lines and the same JOB: the parts are committed once. It prints the snapshot's id, and
+ * on standard error whether it was committed before. Exit status: 0; 1 failed, with the reason on standard
+ * error; 2 wrong usage. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <lode.h>

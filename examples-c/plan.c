@@ -1,5 +1,5 @@
-/* A planner: which files of a snapshot a query needs, by the statistics in the manifest, without reading any file;
- * and then which rows are read, by the row groups' own statistics.
+/* A planner: which files of a snapshot a query needs, by the statistics in the manifest, without reading any
+ * file; and then which rows are read, by the row groups' own statistics.
  *
  *   cc -std=c11 plan.c -llode -o plan && ./plan STORE
  *

@@ -1,4 +1,5 @@
-/* Fills a volume from a file, piece by piece and in any order, as a download that resumes does; then reads it back.
+/* Fills a volume from a file, piece by piece and in any order, as a download that resumes does; then reads it
+ * back.
  *
  *   volume ROOT VOLUME FILE [PIECE]
  *

@@ -3,9 +3,9 @@
 
     python3 arrow.py LIBRARY STORE
 
-LIBRARY is liblode.so with the feature "parquet"; STORE is a directory. DuckDB makes a table and hands it over as an
-Arrow stream, lode commits it as one Parquet snapshot, and Polars takes the snapshot from lode's own stream. DuckDB,
-PyArrow and Polars come from PyPI.
+LIBRARY is liblode.so with the feature "parquet"; STORE is a directory. DuckDB makes a table and hands it over
+as an Arrow stream, lode commits it as one Parquet snapshot, and Polars takes the snapshot from lode's own
+stream. DuckDB, PyArrow and Polars come from PyPI.
 """
 
 import ctypes

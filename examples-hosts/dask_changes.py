@@ -3,13 +3,14 @@
 
     dask_changes.py ROOT DATASET STATE [--workers 2]
 
-STATE is a file with the id of the snapshot that the last run came to; without it the job reads from the first one. The
-job follows the manifests from the newest snapshot back to that id, groups their data files by partition, and counts and
-sums in each partition, on workers of their own. The state is written after the results, so that a job that died
-repeats its changes, and a snapshot that is committed meanwhile is the next run's.
+STATE is a file with the id of the snapshot that the last run came to; without it the job reads from the first
+one. The job follows the manifests from the newest snapshot back to that id, groups their data files by
+partition, and counts and sums in each partition, on workers of their own. The state is written after the
+results, so that a job that died repeats its changes, and a snapshot that is committed meanwhile is the next
+run's.
 
-Needs dask[distributed], and zstandard for what is compressed by zstd. The workers are processes, here of one machine; on
-several machines ROOT is a directory that all of them see.
+Needs dask[distributed], and zstandard for what is compressed by zstd. The workers are processes, here of one
+machine; on several machines ROOT is a directory that all of them see.
 """
 
 import argparse

@@ -3,13 +3,14 @@
 
     dask_job.py ROOT [--workers 2] [--tasks 8]
 
-Each task reads the newest snapshot of the dataset "numbers", takes its share of the records, and stages what it makes of
-them as a part of the dataset "squares", where it runs. What comes back is one line of JSON a task. Then one commit names
-all parts: a reader sees the squares of a whole snapshot, or none of them. The commit's key is the snapshot that was read,
-so that a job that is run again, or that died after its commit, commits nothing twice.
+Each task reads the newest snapshot of the dataset "numbers", takes its share of the records, and stages what
+it makes of them as a part of the dataset "squares", where it runs. What comes back is one line of JSON a
+task. Then one commit names all parts: a reader sees the squares of a whole snapshot, or none of them. The
+commit's key is the snapshot that was read, so that a job that is run again, or that died after its commit,
+commits nothing twice.
 
-Needs the packages lode and dask[distributed]. The workers are processes, here of one machine; on several machines ROOT is
-a directory that all of them see.
+Needs the packages lode and dask[distributed]. The workers are processes, here of one machine; on several
+machines ROOT is a directory that all of them see.
 """
 
 import argparse

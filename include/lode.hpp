@@ -31,10 +31,10 @@
  * Callbacks  No exception crosses the library. What a range, a byte source or a progress function throws
  *          comes out of the call unchanged, the `try_` form included; lode::backend says what becomes of a
  *          store's exceptions.
- * Threads  As in lode.h: stores, datasets, volumes, catalogs, snapshots, errors and cancel tokens may be shared; a
- *          writer, reader or iterator belongs to one thread at a time, and a second call on it at once is
- *          refused with lode::status::state. Moving a handle and using it at once is a data race, as with any
- *          object.
+ * Threads  As in lode.h: stores, datasets, volumes, catalogs, snapshots, errors and cancel tokens may be
+ *          shared; a writer, reader or iterator belongs to one thread at a time, and a second call on it at
+ *          once is refused with lode::status::state. Moving a handle and using it at once is a data race, as
+ *          with any object.
  *
  * lode.h is the reference: what a call does, and which statuses it gives.
  */

@@ -3,8 +3,8 @@
 #
 #   dist.sh OUT [tar]
 #
-# OUT/lode-VERSION.tar.gz, or with `tar` OUT/lode-VERSION.tar, holds what git knows of, as it is in the work tree, and below vendor/ every crate that
-# Cargo.lock names. The same sources give the same archive.
+# OUT/lode-VERSION.tar.gz, or with `tar` OUT/lode-VERSION.tar, holds what git knows of, as it is in the work
+# tree, and below vendor/ every crate that Cargo.lock names. The same sources give the same archive.
 set -eu
 out=$1 form=${2:-tar.gz}
 : "${CARGO:=cargo}"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the pages a site: a book by mdBook, the reference of the headers by Doxygen, warnings as errors. `make docs`
-# calls it; mdbook and doxygen must be there.
+# Makes the pages a site: a book by mdBook, the reference of the headers by Doxygen, warnings as errors. `make
+# docs` calls it; mdbook and doxygen must be there.
 #
 #   docs.sh OUT
 #

@@ -4,7 +4,7 @@
 #   install.sh install|uninstall
 #
 # Everything comes by environment variables, so that no path passes through make's or a shell's quoting:
-#   INSTALL_PREFIX, INSTALL_LIBDIR, INSTALL_INCLUDEDIR   absolute paths, as they are for those who use the library
+#   INSTALL_PREFIX, INSTALL_LIBDIR, INSTALL_INCLUDEDIR   absolute paths, as the library's users see them
 #   INSTALL_BINDIR, INSTALL_DATADIR                      the same for the tool, its manual and completions
 #   INSTALL_DESTDIR                                      what comes before them while installing, or nothing
 #   BUILD, HEADERS, VERSION, SHARED_FILE, SONAME, LINK_NAME, CMAKE_SONAME, STATIC_LIBS, STRIP

@@ -3,8 +3,8 @@
 #
 #   wheel.sh OUT
 #
-# The wheel appears in the directory OUT, as the only file there that ends in .whl. It serves every Python from
-# 3.9 on, on this system and machine. Zstandard goes in with it if its static library is there.
+# The wheel appears in the directory OUT, as the only file there that ends in .whl. It serves every Python
+# from 3.9 on, on this system and machine. Zstandard goes in with it if its static library is there.
 set -eu
 out=$1
 : "${BUILD:=build}" "${PYTHON:=python3}"

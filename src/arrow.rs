@@ -80,7 +80,8 @@ macro_rules! released {
         $(impl Released for $type {
             unsafe fn release(&mut self) {
                 if let Some(release) = self.release {
-                    // SAFETY: the producer gave the function with the struct; it marks the struct as released.
+                    // SAFETY: the producer gave the function with the struct; it marks the struct as
+                    // released.
                     crate::panic::outside(|| unsafe { release(self) });
                 }
             }
@@ -103,8 +104,8 @@ impl<T: Released> Moved<T> {
         if place.is_null() || !place.is_aligned() {
             return None;
         }
-        // SAFETY: not NULL and aligned; as asked of the caller. What was read is owned here, since its place says
-        // from now on that it was released.
+        // SAFETY: not NULL and aligned; as asked of the caller. What was read is owned here, since its place
+        // says from now on that it was released.
         unsafe {
             let moved = place.read();
             (*place).mark_released();
@@ -128,39 +129,42 @@ impl Call {
     }
 }
 
-/// Pulls all rows of an Arrow stream and commits them as one new snapshot: either all of them and a manifest, or
-/// nothing. One array of the stream is in memory at a time, beside the row group that is being gathered. Blocks
-/// until the commit is decided or has failed.
+/// Pulls all rows of an Arrow stream and commits them as one new snapshot: either all of them and a manifest,
+/// or nothing. One array of the stream is in memory at a time, beside the row group that is being gathered.
+/// Blocks until the commit is decided or has failed.
 ///
-/// Columns are found by name: those of the dataset's schema, or, if it has none, those of the stream. A column that
-/// is missing, or whose type the schema's does not take, is refused before the first array is pulled; further
-/// columns are ignored. Int32 takes narrower whole numbers, int64 also those of 32 bits, float64 takes float32, and
-/// strings and bytes come with offsets of 32 or 64 bits, as views or as dictionaries; timestamps of any unit must
-/// have a zone. A dataset of JSON lines takes a stream, too: each row becomes an object with the schema's fields. A
-/// partitioned dataset takes one if it was opened with `partition_streaming`: each array is split by the values of its
-/// key columns, whose texts in a path are those of records.
+/// Columns are found by name: those of the dataset's schema, or, if it has none, those of the stream. A
+/// column that is missing, or whose type the schema's does not take, is refused before the first array is
+/// pulled; further columns are ignored. Int32 takes narrower whole numbers, int64 also those of 32 bits,
+/// float64 takes float32, and strings and bytes come with offsets of 32 or 64 bits, as views or as
+/// dictionaries; timestamps of any unit must have a zone. A dataset of JSON lines takes a stream, too: each
+/// row becomes an object with the schema's fields. A partitioned dataset takes one if it was opened with
+/// `partition_streaming`: each array is split by the values of its key columns, whose texts in a path are
+/// those of records.
 ///
-/// Checked of every array: lengths and offsets, UTF-8, nulls where the schema has none, the range of timestamps. How
-/// large a buffer really is cannot be seen through this interface: that they hold what lengths and offsets say is
-/// the producer's word.
+/// Checked of every array: lengths and offsets, UTF-8, nulls where the schema has none, the range of
+/// timestamps. How large a buffer really is cannot be seen through this interface: that they hold what
+/// lengths and offsets say is the producer's word.
 ///
 /// @param dataset the dataset. Not NULL.
-/// @param stream the stream, an initialised ArrowArrayStream. It is moved out: its `release` is NULL when the call
-///        returns, with any outcome, and was called exactly once. Not NULL.
-/// @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the call. Not
-///        NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests at most 128 levels,
-///        the object itself included.
-/// @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the defaults.
-/// @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL: not
-///        wanted.
+/// @param stream the stream, an initialised ArrowArrayStream. It is moved out: its `release` is NULL when the
+///        call returns, with any outcome, and was called exactly once. Not NULL.
+/// @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
+///        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
+///        at most 128 levels, the object itself included.
+/// @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
+///        defaults.
+/// @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
+///        not wanted.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed. LODE_ALREADY_COMMITTED: by
-///         the same key before; nothing was written. LODE_ERR_NIL_ITERATOR (the stream is NULL, was released, or lacks
-///         a callback), LODE_ERR_ITERATOR (it failed: lode_error_callback_code has its errno, the message its text),
-///         LODE_ERR_ITERATOR_CONTRACT (an array that cannot be), LODE_ERR_ARROW_TYPE (names field and format),
-///         LODE_ERR_SCHEMA_VIOLATION (a value that does not fit, naming field and row), LODE_ERR_INVALID_RECORD (a row
-///         that belongs to no partition, naming row and key), LODE_ERR_UNSUPPORTED (a build without the feature
-///         "parquet"); otherwise as lode_dataset_stream_write_records.
+/// @return LODE_OK, LODE_COMMITTED_UNPUBLISHED, LODE_COMMITTED_BESIDE_FOREIGN: committed.
+///         LODE_ALREADY_COMMITTED: by the same key before; nothing was written. LODE_ERR_NIL_ITERATOR (the
+///         stream is NULL, was released, or lacks a callback), LODE_ERR_ITERATOR (it failed:
+///         lode_error_callback_code has its errno, the message its text), LODE_ERR_ITERATOR_CONTRACT (an
+///         array that cannot be), LODE_ERR_ARROW_TYPE (names field and format), LODE_ERR_SCHEMA_VIOLATION (a
+///         value that does not fit, naming field and row), LODE_ERR_INVALID_RECORD (a row that belongs to no
+///         partition, naming row and key), LODE_ERR_UNSUPPORTED (a build without the feature "parquet");
+///         otherwise as lode_dataset_stream_write_records.
 ///
 /// Any thread; the stream's callbacks come on it. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -196,22 +200,24 @@ pub unsafe extern "C" fn lode_dataset_stream_write_arrow(
     }
 }
 
-/// Adds the rows of an Arrow array of structs, of which each field is a column. What is checked, and how columns are
-/// found, is told at lode_dataset_stream_write_arrow; the dataset must have been opened with a schema. Never syncs,
-/// and never waits for another writer.
+/// Adds the rows of an Arrow array of structs, of which each field is a column. What is checked, and how
+/// columns are found, is told at lode_dataset_stream_write_arrow; the dataset must have been opened with a
+/// schema. Never syncs, and never waits for another writer.
 ///
 /// @param writer the writer. Not NULL.
-/// @param array the rows, an initialised ArrowArray. It is moved out: its `release` is NULL when the call returns, with
-///        any outcome, and was called exactly once. Not NULL.
-/// @param schema the array's type, an initialised ArrowSchema; borrowed for the call and never released by it. Not NULL.
-/// @param taken output, also on failure: how many rows are in. 0 if the call fails with LODE_ERR_SCHEMA_VIOLATION,
-///        LODE_ERR_INVALID_RECORD or before. After LODE_ERR_NO_SPACE in a partitioned dataset all rows may be in: the
-///        writer holds those that are not in their files yet. Not NULL.
+/// @param array the rows, an initialised ArrowArray. It is moved out: its `release` is NULL when the call
+///        returns, with any outcome, and was called exactly once. Not NULL.
+/// @param schema the array's type, an initialised ArrowSchema; borrowed for the call and never released by
+///        it. Not NULL.
+/// @param taken output, also on failure: how many rows are in. 0 if the call fails with
+///        LODE_ERR_SCHEMA_VIOLATION, LODE_ERR_INVALID_RECORD or before. After LODE_ERR_NO_SPACE in a
+///        partitioned dataset all rows may be in: the writer holds those that are not in their files yet. Not
+///        NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK: all rows are in. LODE_ERR_SCHEMA_VIOLATION, LODE_ERR_INVALID_RECORD (a row that belongs to no
-///         partition), LODE_ERR_ARROW_TYPE, LODE_ERR_ITERATOR_CONTRACT, LODE_ERR_NO_SPACE: the writer stays usable.
-///         LODE_ERR_SCHEMA_REQUIRED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE, LODE_ERR_IO, LODE_ERR_NO_MEMORY,
-///         LODE_ERR_UNSUPPORTED (a build without the feature "parquet").
+/// @return LODE_OK: all rows are in. LODE_ERR_SCHEMA_VIOLATION, LODE_ERR_INVALID_RECORD (a row that belongs
+///         to no partition), LODE_ERR_ARROW_TYPE, LODE_ERR_ITERATOR_CONTRACT, LODE_ERR_NO_SPACE: the writer
+///         stays usable. LODE_ERR_SCHEMA_REQUIRED, LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE, LODE_ERR_IO,
+///         LODE_ERR_NO_MEMORY, LODE_ERR_UNSUPPORTED (a build without the feature "parquet").
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -247,29 +253,31 @@ pub unsafe extern "C" fn lode_record_writer_append_arrow(
     }
 }
 
-/// Begins to read a snapshot as an Arrow stream: all columns, or those that the options name, in batches. Of a
-/// snapshot of JSON lines the columns are those of the dataset's schema. Opens the first file.
+/// Begins to read a snapshot as an Arrow stream: all columns, or those that the options name, in batches. Of
+/// a snapshot of JSON lines the columns are those of the dataset's schema. Opens the first file.
 ///
-/// Row groups of a Parquet file in which, by its statistics, no row can satisfy the options' comparisons are left
-/// out. Rows are not filtered: those that come may satisfy the comparisons or not. In memory are one row group's pages
-/// as they are read, and one batch.
+/// Row groups of a Parquet file in which, by its statistics, no row can satisfy the options' comparisons are
+/// left out. Rows are not filtered: those that come may satisfy the comparisons or not. In memory are one row
+/// group's pages as they are read, and one batch.
 ///
-/// The stream's calls fail with EIO, or with ECANCELED after a deadline or a cancel token, and its `get_last_error`
-/// begins with the status, as in "CORRUPT: …"; a failure stays. With LODE_VERIFY_STREAMING the verdict on a file's
-/// checksum comes with its end.
+/// The stream's calls fail with EIO, or with ECANCELED after a deadline or a cancel token, and its
+/// `get_last_error` begins with the status, as in "CORRUPT: …"; a failure stays. With LODE_VERIFY_STREAMING
+/// the verdict on a file's checksum comes with its end.
 ///
 /// @param dataset the dataset that the snapshot belongs to; the stream keeps its own hold of it. Not NULL.
 /// @param snapshot the snapshot; the stream keeps its own hold of it. Not NULL.
-/// @param options deadline of each call, cancel token, what to verify, columns, rows of a batch, comparisons. Borrowed
-///        for the call, but for the token, which the stream keeps its own hold of. NULL: the defaults.
-/// @param stream output: a place for a stream, which is written over without releasing what was there. The caller
-///        owns the stream and releases it by its `release`, on any thread. Not written if the call fails. Not NULL.
+/// @param options deadline of each call, cancel token, what to verify, columns, rows of a batch, comparisons.
+///        Borrowed for the call, but for the token, which the stream keeps its own hold of. NULL: the
+///        defaults.
+/// @param stream output: a place for a stream, which is written over without releasing what was there. The
+///        caller owns the stream and releases it by its `release`, on any thread. Not written if the call
+///        fails. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also for a column that is not there), LODE_ERR_CODEC_REQUIRED (a raw
-///         blob), LODE_ERR_SCHEMA_REQUIRED (JSON lines, and the dataset has no schema), LODE_ERR_ARROW_TYPE (a column
-///         of a type that is not portable), LODE_ERR_INVALID_FORMAT (no Parquet file, or a damaged one),
-///         LODE_ERR_CORRUPT, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_IO, LODE_ERR_NO_MEMORY,
-///         LODE_ERR_UNSUPPORTED (also: a build without the feature "parquet").
+/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also for a column that is not there), LODE_ERR_CODEC_REQUIRED
+///         (a raw blob), LODE_ERR_SCHEMA_REQUIRED (JSON lines, and the dataset has no schema),
+///         LODE_ERR_ARROW_TYPE (a column of a type that is not portable), LODE_ERR_INVALID_FORMAT (no Parquet
+///         file, or a damaged one), LODE_ERR_CORRUPT, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_IO,
+///         LODE_ERR_NO_MEMORY, LODE_ERR_UNSUPPORTED (also: a build without the feature "parquet").
 ///
 /// Any thread; the stream belongs to one at a time. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -170,7 +170,7 @@ pub unsafe extern "C" fn lode_dataset_stream_write_blob(
 /// @param dataset the dataset, opened with LODE_CODEC_NONE. Not NULL.
 /// @param source the source; the struct is borrowed for the call, which calls `release` before it returns.
 ///        Not NULL.
-/// @param call_options deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
+/// @param call deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
 /// @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; else as lode_dataset_stream_write_blob, but for what concerns metadata and commit.
@@ -180,23 +180,23 @@ pub unsafe extern "C" fn lode_dataset_stream_write_blob(
 pub unsafe extern "C" fn lode_dataset_stage_blob(
     dataset: *mut lode_dataset,
     source: *const lode_byte_source,
-    call_options: *const lode_call_options,
+    call: *const lode_call_options,
     part: *mut *mut lode_part,
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        run("lode_dataset_stage_blob", error, |call| {
+        run("lode_dataset_stage_blob", error, |this| {
             let part = Out::reset(part, std::ptr::null_mut());
             // First of all, so that it is released even if the dataset is NULL.
-            let source = PullGuard::take(call, source, "source");
+            let source = PullGuard::take(this, source, "source");
             // A clone: a callback may free the caller's handle.
-            let dataset = call.shared(dataset.cast_const(), "dataset")?.clone();
+            let dataset = this.shared(dataset.cast_const(), "dataset")?.clone();
             let (source, verdict) = source?;
             verdict?;
-            let mut source = CallerBytes::new(call, source)?;
-            let options = call.call_options(call_options)?;
-            let part = part.required(call, "part")?;
+            let mut source = CallerBytes::new(this, source)?;
+            let options = this.call_options(call)?;
+            let part = part.required(this, "part")?;
             give_part(dataset.stage_blob(&mut source, &options)?, &part)?;
             Ok(LODE_OK)
         })

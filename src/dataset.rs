@@ -384,8 +384,8 @@ pub unsafe extern "C" fn lode_dataset_options_init(options: *mut lode_dataset_op
 ///        to read.
 /// @param dataset output: the dataset, which the caller owns and frees with lode_dataset_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value, or the partition key
-///         that cannot stand in a path), LODE_ERR_CODEC_REQUIRED (the hive layout without a codec),
+/// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (the message names the field and its value, or the partition
+///         key that cannot stand in a path), LODE_ERR_CODEC_REQUIRED (the hive layout without a codec),
 ///         LODE_ERR_SCHEMA_INVALID and LODE_ERR_ARROW_TYPE (the schema; the message names the field),
 ///         LODE_ERR_UNSUPPORTED (a codec or setting that this build lacks, or Parquet with a compressor),
 ///         LODE_ERR_NO_MEMORY.

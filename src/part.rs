@@ -141,8 +141,8 @@ pub unsafe extern "C" fn lode_record_writer_stage(
 /// @param call deadline, cancel token, progress. Borrowed for the call. NULL: no limits.
 /// @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
-/// @return LODE_OK, and all else as lode_record_writer_stage; LODE_ERR_STATE also if a write was taken in part
-///         only.
+/// @return LODE_OK, and all else as lode_record_writer_stage; LODE_ERR_STATE also if a write was taken in
+///         part only.
 ///
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]

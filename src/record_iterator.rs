@@ -346,7 +346,7 @@ pub unsafe extern "C" fn lode_dataset_stream_write_records(
 /// @param dataset the dataset. Not NULL.
 /// @param records the iterator; the struct is borrowed for the call, which calls `release` before it returns.
 ///        Not NULL.
-/// @param call_options deadline, cancel token, progress (records, their bytes, bytes stored). Borrowed for
+/// @param call deadline, cancel token, progress (records, their bytes, bytes stored). Borrowed for
 ///         the call. NULL: no limits.
 /// @param part output: the part, which the caller owns and frees with lode_part_free. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
@@ -357,23 +357,23 @@ pub unsafe extern "C" fn lode_dataset_stream_write_records(
 pub unsafe extern "C" fn lode_dataset_stage_records(
     dataset: *mut lode_dataset,
     records: *const lode_record_iterator,
-    call_options: *const lode_call_options,
+    call: *const lode_call_options,
     part: *mut *mut lode_part,
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        run("lode_dataset_stage_records", error, |call| {
+        run("lode_dataset_stage_records", error, |this| {
             let part = Out::reset(part, std::ptr::null_mut());
             // First of all, so that it is released even if the dataset is NULL.
-            let iterator = PullGuard::take(call, records, "records");
+            let iterator = PullGuard::take(this, records, "records");
             // A clone: a callback may free the caller's handle.
-            let dataset = call.shared(dataset.cast_const(), "dataset")?.clone();
+            let dataset = this.shared(dataset.cast_const(), "dataset")?.clone();
             let (iterator, verdict) = iterator?;
             verdict?;
-            let mut records = CallerRecords::new(call, iterator)?;
-            let options = call.call_options(call_options)?;
-            let part = part.required(call, "part")?;
+            let mut records = CallerRecords::new(this, iterator)?;
+            let options = this.call_options(call)?;
+            let part = part.required(this, "part")?;
             give_part(dataset.stage_records(&mut records, &options)?, &part)?;
             Ok(LODE_OK)
         })

@@ -253,7 +253,7 @@ pub unsafe extern "C" fn lode_volume_read_at(
 }
 
 /// Checks all blocks of one snapshot: each is read whole and compared with its length and checksum.
-/// lode_volume_verify_history checks the whole history.
+/// lode_volume_verify checks the whole history.
 ///
 /// @param volume the volume. Not NULL.
 /// @param snapshot a snapshot of this volume. Not NULL.
@@ -264,7 +264,7 @@ pub unsafe extern "C" fn lode_volume_read_at(
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_volume_verify(
+pub unsafe extern "C" fn lode_volume_verify_snapshot(
     volume: *mut lode_volume,
     snapshot: *const lode_snapshot,
     options: *const lode_read_options,
@@ -272,12 +272,12 @@ pub unsafe extern "C" fn lode_volume_verify(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        run("lode_volume_verify", error, |call| {
+        run("lode_volume_verify_snapshot", error, |call| {
             let volume = call.shared(volume.cast_const(), "volume")?;
             let view = call.shared(snapshot, "snapshot")?;
             let options = call.options(options, "options")?;
             let options = call.read_options(&options)?;
-            volume.verify(&view.snapshot, &options)?;
+            volume.verify_snapshot(&view.snapshot, &options)?;
             Ok(LODE_OK)
         })
     }

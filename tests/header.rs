@@ -110,7 +110,7 @@ fn tidied(text: &str) -> String {
         let comment = (lines[at].trim() == "/**" && lines.get(at + 2).is_some_and(|end| end.trim() == "*/"))
             .then(|| lines[at + 1].trim().trim_start_matches("* "));
         match (comment, lines[at].split_once(" // ")) {
-            (Some(comment), _) if indent.len() + comment.len() + 7 <= 120 => {
+            (Some(comment), _) if indent.len() + comment.len() + 7 <= 110 => {
                 out.push_str(&format!("{indent}/** {comment} */"));
                 at += 2;
             }

@@ -2,14 +2,14 @@
 //
 //	reference write raw|maps INPUT ROOT   StreamWriteRecords, from JSON texts or from decoded maps
 //	reference read ROOT                            Latest and Read
-//	reference commits COUNT ROOT WARMUP            COUNT commits of one record each, each timed, after WARMUP more
+//	reference commits COUNT ROOT WARMUP            COUNT commits of one record, each timed, after WARMUP more
 //	reference volume COUNT ROOT                    COUNT commits of one block of a volume each
 //	reference reads COUNT ROOT READS               READS reads of 16 bytes of that volume
 //	reference write-parquet SCHEMA INPUT ROOT      Write with the Parquet codec, decoding INPUT included
 //	reference read-parquet SCHEMA ROOT             Read of that, as JSON again
 //
-// ROOT is a directory, or s3://bucket/prefix; for Parquet a directory. Each prints one JSON object on a line. Times are
-// in nanoseconds and leave out reading INPUT and decoding it into maps, but for Parquet.
+// ROOT is a directory, or s3://bucket/prefix; for Parquet a directory. Each prints one JSON object on a line.
+// Times are in nanoseconds and leave out reading INPUT and decoding it into maps, but for Parquet.
 package main
 
 import (

@@ -175,7 +175,7 @@ lode_status lode_go_verify(lode_dataset *dataset, int32_t level, uintptr_t handl
 lode_status lode_go_verify_volume(lode_volume *volume, int32_t level, uintptr_t handle,
                                   const lode_call_options *options, lode_error **error)
 {
-    return lode_volume_verify_history(volume, level, finding, (void *)handle, options, NULL, error);
+    return lode_volume_verify(volume, level, finding, (void *)handle, options, NULL, error);
 }
 
 static int32_t removed(void *ctx, int32_t kind, const char *path, uint64_t size, int64_t age_seconds)

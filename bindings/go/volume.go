@@ -278,7 +278,7 @@ func (v *Volume) ReadAt(ctx context.Context, snapshot *Snapshot, p []byte, offse
 func (v *Volume) VerifySnapshot(ctx context.Context, snapshot *Snapshot, options *ReadOptions) error {
 	return v.of(ctx, snapshot, options, func(volume *C.lode_volume, snapshot *C.lode_snapshot,
 		options *C.lode_read_options, raw **C.lode_error) C.lode_status {
-		return C.lode_volume_verify(volume, snapshot, options, raw)
+		return C.lode_volume_verify_snapshot(volume, snapshot, options, raw)
 	})
 }
 

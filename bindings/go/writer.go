@@ -288,7 +288,8 @@ func (b *batch) putAll(records [][]byte) int {
 	return taken
 }
 
-// enterFlushed begins a call for which nothing may wait: what was appended is with the library, and was taken.
+// enterFlushed begins a call for which nothing may wait: what was appended is with the library, and was
+// taken.
 func (w *Writer) enterFlushed() (*C.lode_record_writer, error) {
 	writer, err := w.enter()
 	if err != nil {

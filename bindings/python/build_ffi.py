@@ -1,8 +1,9 @@
-"""Makes the module `lode._ffi` from the library's header, and `lode/_statuses.py`: an exception for each failure.
+"""Makes the module `lode._ffi` from the library's header, and `lode/_statuses.py`: an exception for each
+failure.
 
-The library is the one that pkg-config knows as `lode`, linked dynamically; or, with LODE_INCLUDE_DIR and LODE_LIB_DIR
-set, the `liblode.a` there, which then lies inside the extension module. Zstandard goes in with it if the system has
-its static library.
+The library is the one that pkg-config knows as `lode`, linked dynamically; or, with LODE_INCLUDE_DIR and
+LODE_LIB_DIR set, the `liblode.a` there, which then lies inside the extension module. Zstandard goes in with
+it if the system has its static library.
 """
 
 import os
@@ -47,7 +48,8 @@ size_t pylode_joined_len(const lode_bytes *records, size_t count);
 void pylode_join(const lode_bytes *records, size_t count, char *joined);
 """
 
-# A batch of records crosses in one piece: a loop over its records in Python would cost more than all the rest.
+# A batch of records crosses in one piece: a loop over its records in Python would cost more than all the
+# rest.
 HELPERS = r"""
 #include <lode.h>
 #include <stdlib.h>
@@ -77,7 +79,7 @@ static void pylode_join(const lode_bytes *records, size_t count, char *joined)
     }
 }
 
-/* The Arrow PyCapsule interface: a capsule of this name owns a stream, and releases what was not moved out. */
+/* The Arrow PyCapsule interface: a capsule of this name owns a stream, and releases what was not moved. */
 static const char *pylode_stream_name(void) { return "arrow_array_stream"; }
 
 static struct ArrowArrayStream *pylode_new_stream(void) { return calloc(1, sizeof(struct ArrowArrayStream)); }

@@ -1,6 +1,7 @@
 //! The module `lode`, over the installed C library, whose header is translated as it is built.
 //!
-//! A program that depends on this package adds `b.dependency("lode", .{ ... }).module("lode")` to its imports.
+//! A program that depends on this package adds `b.dependency("lode", .{ ... }).module("lode")` to its
+//! imports.
 
 const std = @import("std");
 

@@ -2,7 +2,8 @@
  * A write plug-in of collectd: each measured value is a record of a dataset, and a snapshot is committed each
  * Interval seconds, on a flush, and as collectd ends.
  *
- *   cc -shared -fPIC -I/usr/include/collectd -I/usr/include/collectd/core -I/usr/include/collectd/core/daemon \
+ *   cc -shared -fPIC -I/usr/include/collectd -I/usr/include/collectd/core \
+ *       -I/usr/include/collectd/core/daemon \
  *       write_lode.c $(pkg-config --cflags --libs lode) -o /usr/lib/collectd/write_lode.so
  *
  * collectd calls write callbacks on several threads at once, so a lock stands before the writer. A commit

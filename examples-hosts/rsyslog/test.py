@@ -2,9 +2,10 @@
 
     test.py LODE DIRECTORY [MESSAGES]
 
-Each message is in the dataset at least once; those that are there twice are counted. rsyslogd is ended by SIGTERM, at
-which it saves its queue, and once by SIGKILL, at which it loses what is in its memory: the sender, as one that keeps a
-log of its own would, sends again what did not arrive. Nothing that was committed is gone afterwards.
+Each message is in the dataset at least once; those that are there twice are counted. rsyslogd is ended by
+SIGTERM, at which it saves its queue, and once by SIGKILL, at which it loses what is in its memory: the
+sender, as one that keeps a log of its own would, sends again what did not arrive. Nothing that was committed
+is gone afterwards.
 """
 
 import fcntl

@@ -100,7 +100,7 @@ struct dataset_options {
     lode::executor *executor = nullptr;
     /** The columns, as the JSON object that lode_dataset_options describes; "": none. */
     std::string schema_json{};
-    /** The same as an Arrow schema, borrowed for the call, never released by it; not together with schema_json. */
+    /** The same as an Arrow schema, borrowed for the call, never released by it; not with schema_json. */
     const ArrowSchema *arrow_schema = nullptr;
     std::int64_t row_group_bytes = 0; /**< Where a row group of a Parquet file ends; 0: at 32 MiB. */
     lode::schema_types schema_types = lode::schema_types::portable; /**< Which columns there may be. */

@@ -54,7 +54,7 @@ struct volume_functions {
     static constexpr auto find_producer = lode_volume_find_producer;
     static constexpr auto resolve_commit = lode_volume_resolve_commit;
     static constexpr auto adopt = lode_volume_adopt;
-    static constexpr auto verify = lode_volume_verify_history;
+    static constexpr auto verify = lode_volume_verify;
     static constexpr auto collect = lode_volume_collect;
 };
 
@@ -176,7 +176,7 @@ public:
     result<void> try_verify_snapshot(const snapshot &of, const read_options &options = {}) const
     {
         const lode_read_options c = detail::to_lode(options);
-        return detail::run(lode_volume_verify, get(), of.get(), &c);
+        return detail::run(lode_volume_verify_snapshot, get(), of.get(), &c);
     }
 };
 

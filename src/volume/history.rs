@@ -186,7 +186,7 @@ pub unsafe extern "C" fn lode_volume_find_producer(
 ///
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_volume_verify_history(
+pub unsafe extern "C" fn lode_volume_verify(
     volume: *mut lode_volume,
     level: i32,
     finding: Option<
@@ -205,7 +205,7 @@ pub unsafe extern "C" fn lode_volume_verify_history(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        history::verify("lode_volume_verify_history", volume, level, finding, ctx, call, findings, error)
+        history::verify("lode_volume_verify", volume, level, finding, ctx, call, findings, error)
     }
 }
 

@@ -2,8 +2,8 @@
 
      append_calls ROOT FORM COMPRESSOR COUNT
 
-   FORM is append, append-batch or append-lines, COMPRESSOR none, gzip or zstd. The check compares what lies between
-   the marks. */
+   FORM is append, append-batch or append-lines, COMPRESSOR none, gzip or zstd. The check compares what lies
+   between the marks. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "check.h"

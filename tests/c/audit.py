@@ -2,19 +2,21 @@
 """The second auditor: reads a dataset's or a volume's files, knows nothing of liblode, and checks that the
 history is whole.
 
-    audit.py ROOT NAME [--layout default|hive|flat|volume] [--acknowledged FILE] [--length N] [--no-leftovers] [--beside ID]
-             [--go-ahead]
+    audit.py ROOT NAME [--layout default|hive|flat|volume] [--acknowledged FILE] [--length N] [--no-leftovers]
+             [--beside ID] [--go-ahead]
 
-Walks the slots from the root and checks: every slot's header and payload; every manifest on the path, equal to its
-payload; none off it; in the hive layout a copy beside each partition's files of a manifest that is there, and none that no slot
-decided; ids rising; every file there with size, checksum and row count; of a volume every block there with size and
-checksum, no two that overlap, none outside, and each snapshot's blocks among its child's; `latest` on the path; every id in
-FILE on it. With --go-ahead, what the Go library has committed since the path's end is part of the history, if it is one
-chain. A path whose last slot has no manifest, or that `latest` is behind, is a commit that its writer did not live
-to publish: allowed, unless --length or --no-leftovers say that all writers returned. Prints what it found; exit status
-1 if anything is wrong. Standard library only; xxh3 checksums are verified where the module xxhash is installed.
+Walks the slots from the root and checks: every slot's header and payload; every manifest on the path, equal
+to its payload; none off it; in the hive layout a copy beside each partition's files of a manifest that is
+there, and none that no slot decided; ids rising; every file there with size, checksum and row count; of a
+volume every block there with size and checksum, no two that overlap, none outside, and each snapshot's blocks
+among its child's; `latest` on the path; every id in FILE on it. With --go-ahead, what the Go library has
+committed since the path's end is part of the history, if it is one chain. A path whose last slot has no
+manifest, or that `latest` is behind, is a commit that its writer did not live to publish: allowed, unless
+--length or --no-leftovers say that all writers returned. Prints what it found; exit status 1 if anything is
+wrong. Standard library only; xxh3 checksums are verified where the module xxhash is installed.
 
-Another program may import it: audit() does the same and gives an Audit, whose list `problems` is empty if all is well.
+Another program may import it: audit() does the same and gives an Audit, whose list `problems` is empty if all
+is well.
 """
 
 import argparse

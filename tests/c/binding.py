@@ -2,8 +2,9 @@
 
     binding.py LIBLODE.SO
 
-ctypes prints an exception of a callback and answers 0, which says "no more records". So the callback catches it, and
-`err`, which is asked whenever `next` has answered 0, tells of it; the call fails, and the binding raises it again.
+ctypes prints an exception of a callback and answers 0, which says "no more records". So the callback catches
+it, and `err`, which is asked whenever `next` has answered 0, tells of it; the call fails, and the binding
+raises it again.
 """
 
 import ctypes

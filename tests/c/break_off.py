@@ -6,19 +6,20 @@
 MODE kill: a child is killed before each system call of a commit, one after another.
 MODE errno: each system call of a commit fails with each error it can give, one after another.
 
-The commit is the first of a dataset and the one after it; SCENE says of what, and is one of records (the default), blob,
-hive, parts, stream, or:
-    adopt, dangling  the first commit after three snapshots of the Go library; `dangling`: and a pointer that it left
-                     dangling two minutes ago
+The commit is the first of a dataset and the one after it; SCENE says of what, and is one of records (the
+default), blob, hive, parts, stream, or:
+    adopt, dangling  the first commit after three snapshots of the Go library; `dangling`: and a pointer that
+                     it left dangling two minutes ago
     choose           not a commit but the choice between two heads of that library
     once             a producer's commit, which is made again afterwards and must then be there once
     volume           a commit of two blocks, staged in the same process, which is made again afterwards, too
-    collect          not a commit but the clean-up of a dataset and a volume, in which a process has died eight days ago
+    collect          not a commit but the clean-up of a dataset and a volume, in which a process has died eight
+                     days ago
 
-Afterwards, each time: a commit that said "committed" is there; the next writer commits; the auditor (audit.py) finds the
-history whole; and no commit that returned has left a temporary file. Of a clean-up: another one removes what is left of the
-garbage, and nothing else. COMMIT_ONCE is the program of commit_once.c. Prints a summary of each mode and scene; exit
-status 1 if anything is wrong.
+Afterwards, each time: a commit that said "committed" is there; the next writer commits; the auditor
+(audit.py) finds the history whole; and no commit that returned has left a temporary file. Of a clean-up:
+another one removes what is left of the garbage, and nothing else. COMMIT_ONCE is the program of
+commit_once.c. Prints a summary of each mode and scene; exit status 1 if anything is wrong.
 """
 
 import collections
@@ -264,8 +265,8 @@ def break_off(program, case):
 
 
 def prepare(program, scene, template):
-    """Makes the store that the first commit of a scene finds; gives the commit's arguments, the ids in the store and
-    those that are off its path."""
+    """Makes the store that the first commit of a scene finds; gives the commit's arguments, the ids in the
+    store and those that are off its path."""
     if scene in ("adopt", "dangling"):
         ids = go_history(template, False)
         if scene == "dangling":

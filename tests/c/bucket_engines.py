@@ -1,11 +1,11 @@
-"""PyArrow's own S3 filesystem reads a dataset where it lies in a bucket: the pointer, the manifest that it names, and
-the files that the manifest names, without the library.
+"""PyArrow's own S3 filesystem reads a dataset where it lies in a bucket: the pointer, the manifest that it
+names, and the files that the manifest names, without the library.
 
     python bucket_engines.py PREFIX DATASET EXPECTED.jsonl
 
 PREFIX is bucket/prefix of the store. The endpoint and the credentials are S3_ENDPOINT, ACCESS_KEY_ID and
-SECRET_ACCESS_KEY of the environment. Every record must be there once, in order, with the size and the number of
-records that the manifest tells.
+SECRET_ACCESS_KEY of the environment. Every record must be there once, in order, with the size and the number
+of records that the manifest tells.
 """
 
 import io

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(__GNUC__)
@@ -164,9 +165,14 @@ static MAYBE_UNUSED void remove_tree(const char *path)
 static MAYBE_UNUSED void make_root(char *root)
 {
     const char *parent = getenv("TMPDIR");
-    snprintf(root, 256, "%.200s/lode-c-test-XXXXXX", parent != NULL && *parent != '\0' ? parent : "/tmp");
-    if (mkdtemp(root) == NULL) {
-        perror("mkdtemp");
+    struct timespec now;
+    do { /* a name that no earlier run has used in a bucket either */
+        clock_gettime(CLOCK_REALTIME, &now);
+        snprintf(root, 256, "%.180s/lode-c-test-%ld-%lld-%09ld", parent != NULL && *parent != '\0' ? parent : "/tmp",
+                 (long)getpid(), (long long)now.tv_sec, now.tv_nsec);
+    } while (mkdir(root, 0700) != 0 && errno == EEXIST);
+    if (access(root, W_OK) != 0) {
+        perror(root);
         exit(1);
     }
 }

@@ -7,10 +7,10 @@
  *   commit_once ROOT NAME collect           instead of a commit, a clean-up of dataset and volume
  *   commit_once ROOT NAME leave             stages a part and a block, and dies
  *
- * `parts` stages two parts, one pushed and one pulled, the latter committed from its JSON; `stream` streams into
- * partitions, of which two have an open file. Prints "committed ID", "unpublished ID", "already ID",
- * "collected OBJECTS BYTES", "unknown ID MESSAGE" or "failed STATUS MESSAGE". Exit status 0 for the first four, 3
- * else. A call of getppid marks where the work begins. */
+ * `parts` stages two parts, one pushed and one pulled, the latter committed from its JSON; `stream` streams
+ * into partitions, of which two have an open file. Prints "committed ID", "unpublished ID", "already ID",
+ * "collected OBJECTS BYTES", "unknown ID MESSAGE" or "failed STATUS MESSAGE". Exit status 0 for the first
+ * four, 3 else. A call of getppid marks where the work begins. */
 #include "check.h"
 
 #include <sys/syscall.h>

@@ -1,8 +1,8 @@
-/* Arrow streams and arrays as producers make them, and as they lie: every lie is a status with a message, and every
- * release is called exactly once. Run under valgrind and the address sanitizer, too.
+/* Arrow streams and arrays as producers make them, and as they lie: every lie is a status with a message, and
+ * every release is called exactly once. Run under valgrind and the address sanitizer, too.
  *
- * In a build without the feature "parquet" the functions say that they are not supported, and release what they
- * were given. */
+ * In a build without the feature "parquet" the functions say that they are not supported, and release what
+ * they were given. */
 #include "check.h"
 
 enum { ROWS = 4 };

@@ -477,7 +477,8 @@ static void re_entered(void)
     lode_dataset_free(dataset);
 }
 
-/* Writes and reads 300 MB, in a bucket 60, in a process of its own, whose memory may grow by 16 MiB, there 40. */
+/* Writes and reads 300 MB, in a bucket 60, in a process of its own, whose memory may grow by 16 MiB, there
+ * 40. */
 static int large_in_child(const char *id, int32_t compressor)
 {
     const uint64_t len = (elsewhere() != NULL ? 60 : 300) * 1000 * 1000;

@@ -1,5 +1,6 @@
-/* Parts: staged by writers, iterators and sources, sent as JSON, committed once and in order, discarded; each refusal
- * with its message. And streams into partitions, and threads, which share the options of a dataset. */
+/* Parts: staged by writers, iterators and sources, sent as JSON, committed once and in order, discarded; each
+ * refusal with its message. And streams into partitions, and threads, which share the options of a
+ * dataset. */
 #include "check.h"
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
-/* Upkeep: a verification of a whole and of a damaged dataset, what its callback is told, and what is refused. */
+/* Upkeep: a verification of a whole and of a damaged dataset, what its callback is told, and what is
+ * refused. */
 #include "check.h"
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
-/* Stores by their URL: what is refused before any request, and, where the library has the feature object-store
- * and S3_ENDPOINT names a server with the bucket `tests`, commits in a bucket, denied access, and what a fork
- * may do. */
+/* Stores by their URL: what is refused before any request, and, where the library has the feature
+ * object-store and S3_ENDPOINT names a server with the bucket `tests`, commits in a bucket, denied access,
+ * and what a fork may do. */
 #include "check.h"
 
 #include <sys/wait.h>

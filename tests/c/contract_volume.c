@@ -1,5 +1,5 @@
-/* Volumes: ranges staged in any order and committed, read back, holes, conflicts, blocks that travel, and what is
- * refused. */
+/* Volumes: ranges staged in any order and committed, read back, holes, conflicts, blocks that travel, and
+ * what is refused. */
 #include "check.h"
 
 static lode_store *store;
@@ -68,7 +68,7 @@ static void filled(void)
     lode_read_options first = LODE_READ_OPTIONS_INIT;
     first.verify = LODE_VERIFY_FIRST;
     GIVES(LODE_OK, lode_volume_read_at(volume, snapshot, 50, buffer, 4, &first, error));
-    GIVES(LODE_OK, lode_volume_verify(volume, snapshot, NULL, error));
+    GIVES(LODE_OK, lode_volume_verify_snapshot(volume, snapshot, NULL, error));
 
     /* Holes. */
     lode_error *error = NULL;
@@ -132,7 +132,7 @@ static void filled(void)
 
     /* Upkeep. */
     uint64_t count = 9, bytes = 9;
-    GIVES(LODE_OK, lode_volume_verify_history(volume, LODE_VERIFY_LEVEL_RECORDS, NULL, NULL, NULL, &count, error));
+    GIVES(LODE_OK, lode_volume_verify(volume, LODE_VERIFY_LEVEL_RECORDS, NULL, NULL, NULL, &count, error));
     CHECK(count == 0, "findings");
     GIVES(LODE_OK, lode_volume_collect(volume, NULL, NULL, NULL, NULL, &count, &bytes, error));
     CHECK(count == 0 && bytes == 0, "something young was removed");

@@ -3,10 +3,11 @@
 
     daemon.py DAEMON CAT [TEST...]
 
-200,000 real records go in through standard input and from two senders of datagrams while the daemon is killed twenty times:
-afterwards each is there exactly once. Then its other promises, one by one: the functions whose names begin with test_.
-DAEMON and CAT are the programs of the examples. Nothing waits for a time, only for events; what does not come within a
-minute has failed. Stores are made below TMPDIR. Exit status 1 if anything is wrong.
+200,000 real records go in through standard input and from two senders of datagrams while the daemon is killed
+twenty times: afterwards each is there exactly once. Then its other promises, one by one: the functions whose
+names begin with test_. DAEMON and CAT are the programs of the examples. Nothing waits for a time, only for
+events; what does not come within a minute has failed. Stores are made below TMPDIR. Exit status 1 if anything
+is wrong.
 """
 
 import bisect

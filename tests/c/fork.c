@@ -1,7 +1,7 @@
 /* After a fork a writer, reader or iterator belongs to the process that made it: in the other one each of its
- * calls gives LODE_ERR_FORKED, and its free closes and removes nothing; of an Arrow stream the calls fail with
- * EIO. Stores, datasets, volumes, catalogs, snapshots, parts, blocks, buffers, tokens and errors go on working in
- * both. The parent's commits are right, regardless of what the child did. */
+ * calls gives LODE_ERR_FORKED, and its free closes and removes nothing; of an Arrow stream the calls fail
+ * with EIO. Stores, datasets, volumes, catalogs, snapshots, parts, blocks, buffers, tokens and errors go on
+ * working in both. The parent's commits are right, regardless of what the child did. */
 #include "memory_store.h"
 
 #include <fcntl.h>

@@ -3,10 +3,11 @@
 
     header.py HEADER LIBRARY USERS...
 
-Every function: has a comment right before it that speaks of each parameter, what is returned, the statuses (all of them
-in the status table), the threads and the version; is called by one of the files USERS (examples and C tests), and is
-exported by the shared library LIBRARY, which exports nothing else. Every status constant: has a comment or its line in
-the status table, and is asked for by a test, unless NOT_IN_THIS_BUILD says why it cannot arise. Exit status 1 if not.
+Every function: has a comment right before it that speaks of each parameter, what is returned, the statuses
+(all of them in the status table), the threads and the version; is called by one of the files USERS (examples
+and C tests), and is exported by the shared library LIBRARY, which exports nothing else. Every status
+constant: has a comment or its line in the status table, and is asked for by a test, unless NOT_IN_THIS_BUILD
+says why it cannot arise. Exit status 1 if not.
 """
 
 import re

@@ -1,5 +1,5 @@
-/* Lengths that no object can have, for every function that takes one: refused by name before anything is read or
- * written. tests/contracts.rs sees to it that no function of the header is missing here. */
+/* Lengths that no object can have, for every function that takes one: refused by name before anything is read
+ * or written. tests/contracts.rs sees to it that no function of the header is missing here. */
 #include "check.h"
 
 static lode_store *store;

@@ -3,13 +3,15 @@
 
     many_parts.py PARTS READER [--processes 8] [--threads 4] [--parts 1000] [--kills 5]
 
-PARTS and READER are the programs of examples-c/parts.c and examples-c/cat.c. --processes processes of --threads threads
-stage --parts parts in all; every second process is killed (SIGKILL) once it has told of a random number of parts. The
-coordinator commits what was told of, as one job; it is started --kills times with the same lines and killed at a random
-moment, then left alone; then once more, which must find the job done. Every record of every part that was
-told of must be in the dataset exactly once, and nothing else; the auditor (audit.py) finds the history whole.
+PARTS and READER are the programs of examples-c/parts.c and examples-c/cat.c. --processes processes of
+--threads threads stage --parts parts in all; every second process is killed (SIGKILL) once it has told of a
+random number of parts. The coordinator commits what was told of, as one job; it is started --kills times with
+the same lines and killed at a random moment, then left alone; then once more, which must find the job done.
+Every record of every part that was told of must be in the dataset exactly once, and nothing else; the auditor
+(audit.py) finds the history whole.
 
-MANY_PARTS_SEED decides what is random; it is printed. Exit status 1 if anything is wrong. Standard library only.
+MANY_PARTS_SEED decides what is random; it is printed. Exit status 1 if anything is wrong. Standard library
+only.
 """
 
 import argparse
@@ -45,8 +47,9 @@ def stage(command, parts_to_come, last, told):
 
 
 def coordinate(command, lines, kills, draw):
-    """Starts the coordinator again and again, and kills it at a random moment; then lets it end by itself. Gives the snapshot
-    that each of those that ended has told of, what the last one said, and how many were killed."""
+    """Starts the coordinator again and again, and kills it at a random moment; then lets it end by itself.
+    Gives the snapshot that each of those that ended has told of, what the last one said, and how many were
+    killed."""
     killed, snapshots = 0, set()
     for attempt in range(kills + 1):
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

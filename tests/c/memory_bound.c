@@ -1,5 +1,5 @@
-/* How much memory a snapshot takes: at most three times the size of its manifest, or 16 MiB more than that size, as
- * lode.h says, both while it is read and afterwards. Texts are made when they are asked for. */
+/* How much memory a snapshot takes: at most three times the size of its manifest, or 16 MiB more than that
+ * size, as lode.h says, both while it is read and afterwards. Texts are made when they are asked for. */
 #include "check.h"
 
 #include <malloc.h>

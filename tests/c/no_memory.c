@@ -1,6 +1,6 @@
 /* Memory that runs out, at one allocation or from one on. In the calls that take records and bytes a failed
- * allocation of any size is LODE_ERR_NO_MEMORY; in all others one of LARGE bytes or more is, and a smaller one may
- * end the process by abort, as lode.h says. The store is whole in every case. */
+ * allocation of any size is LODE_ERR_NO_MEMORY; in all others one of LARGE bytes or more is, and a smaller
+ * one may end the process by abort, as lode.h says. The store is whole in every case. */
 #include "check.h"
 
 #include <fcntl.h>

@@ -82,8 +82,8 @@ def main(tool, directory):
         wrote = peak_of(ingest, stdout=subprocess.DEVNULL)
         read = peak_of([tool, "cat", store, "a"], stdout=subprocess.DEVNULL)
         print(f"memory: {name}: {wrote >> 20} MiB to write, {read >> 20} MiB to read, of {LIMIT >> 20}")
-        # A row group that is nearly full, a huge line as it came and what it is decoded into may meet; a reader of
-        # 10,000 columns holds a page of each.
+        # A row group that is nearly full, a huge line as it came and what it is decoded into may meet; a
+        # reader of 10,000 columns holds a page of each.
         limit = {"6": 5 * LIMIT // 4, "150,000": 5 * LIMIT // 4, "600": 4 * LIMIT}.get(name.split()[0], LIMIT)
         assert wrote <= limit and read <= limit, f"{name}: over the limit"
 

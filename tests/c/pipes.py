@@ -3,7 +3,8 @@
 
     pipes.py INGEST CAT DIRECTORY RECORDS
 
-DIRECTORY is for the stores and is left empty; RECORDS is a file of JSON lines. Exit status 1 if something is wrong.
+DIRECTORY is for the stores and is left empty; RECORDS is a file of JSON lines. Exit status 1 if something is
+wrong.
 """
 
 import fcntl

@@ -1,7 +1,7 @@
 /* The path of a record, from opening the store to reading it back, on a stack of 24 KiB: what coroutine hosts
- * give; with columns, in a build that has them, on one of 64 KiB. Each case runs twice in a child of its own: on a
- * large painted stack, to print how deep it went, and on one of exactly that size with an unreadable page below
- * it. */
+ * give; with columns, in a build that has them, on one of 64 KiB. Each case runs twice in a child of its own:
+ * on a large painted stack, to print how deep it went, and on one of exactly that size with an unreadable
+ * page below it. */
 #include "check.h"
 
 #include <sys/mman.h>

@@ -1,5 +1,5 @@
-/* Loads two copies of the library under two names, uses both at once, in a forked process, too, and goes on after
- * both were closed. What one copy made is read by the other.
+/* Loads two copies of the library under two names, uses both at once, in a forked process, too, and goes on
+ * after both were closed. What one copy made is read by the other.
  *
  *   two_names LIBRARY COPY
  */

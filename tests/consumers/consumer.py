@@ -1,5 +1,5 @@
-"""consumer write ROOT DATASET, which commits the lines of standard input; consumer read ROOT DATASET, which prints the
-records of the newest snapshot."""
+"""consumer write ROOT DATASET, which commits the lines of standard input; consumer read ROOT DATASET, which
+prints the records of the newest snapshot."""
 
 import sys
 

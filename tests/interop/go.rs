@@ -1,6 +1,6 @@
-//! The Go program, and the stores that both sides use: directories, or, where LODE_TEST_STORE_URL names a place, below
-//! that under the directory's name, with the settings in LODE_TEST_STORE_SETTINGS. The Go program takes S3_ENDPOINT,
-//! ACCESS_KEY_ID and SECRET_ACCESS_KEY.
+//! The Go program, and the stores that both sides use: directories, or, where LODE_TEST_STORE_URL names a
+//! place, below that under the directory's name, with the settings in LODE_TEST_STORE_SETTINGS. The Go
+//! program takes S3_ENDPOINT, ACCESS_KEY_ID and SECRET_ACCESS_KEY.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Write};

@@ -3,21 +3,26 @@
 //
 //	interop read ROOT DATASET [SNAPSHOT]                records as JSON lines on stdout, their count on stderr
 //	interop latest ROOT DATASET                         the newest snapshot's id
-//	interop snapshots ROOT DATASET                      id, row count and parent of every snapshot, oldest first
+//	interop snapshots ROOT DATASET                      id, row count and parent of each snapshot, oldest first
 //	interop write ROOT DATASET COMPRESSOR CHECKSUM [METADATA]
 //	                                                    JSON lines on stdin become a snapshot; its id on stdout
 //	interop read-blob ROOT DATASET [SNAPSHOT]           the bytes of a snapshot without a codec on stdout
 //	interop write-blob ROOT DATASET COMPRESSOR CHECKSUM memory|stream
-//	                                                    stdin becomes a snapshot without a codec; its id on stdout
-//	interop reader ROOT DATASET                         what DatasetReader finds: datasets, partitions, manifests
+//	                                                    stdin becomes a snapshot without a codec; its id on
+//	                                                    stdout
+//	interop reader ROOT DATASET                         what DatasetReader finds: datasets, partitions,
+//	                                                    manifests
 //	interop decode FILE                                 whether the JSONL codec reads the bytes of a data file
 //	interop manifest FILE                               the manifest as the library would write it again
 //	interop write-parquet ROOT DATASET COMPRESSOR none|snappy|gzip SCHEMA
-//	                                                    JSON lines on stdin become a Parquet snapshot; its id on stdout
+//	                                                    JSON lines on stdin become a Parquet snapshot; its id
+//	                                                    on stdout
 //	interop read-parquet ROOT DATASET SCHEMA [SNAPSHOT] a Parquet snapshot's records as JSON lines on stdout
-//	interop watch ROOT DATASET SEED                     reads it in every way until stdin ends, and reports what is wrong
+//	interop watch ROOT DATASET SEED                     reads it in every way until stdin ends, and reports
+//	                                                    what is wrong
 //	interop write-volume ROOT VOLUME LENGTH CHECKSUM OFFSET:TEXT...
-//	                                                    the texts become blocks of one snapshot; its id on stdout
+//	                                                    the texts become blocks of one snapshot; its id on
+//	                                                    stdout
 //	interop read-volume ROOT VOLUME LENGTH OFFSET COUNT [SNAPSHOT]
 //	                                                    a range of a snapshot on stdout
 //	interop volume-snapshots ROOT VOLUME LENGTH         id, parent and number of blocks of every snapshot

@@ -5,7 +5,7 @@
 | block | what is done |
 |---|---|
 | sh | run by bash, in one shell for the whole page, in which a command that fails ends it |
-| sh background | run beside the blocks behind it, ended by SIGTERM after the last one; it must end with status 0 |
+| sh background | run beside the blocks behind it; SIGTERM after the last one must end it with status 0 |
 | sh norun: REASON | parsed by bash |
 | python | run by PYTHON, a block a program |
 | c | all of a page are one program, or functions that are compiled; a page compiles it by `cc NAME.c` |
@@ -13,9 +13,9 @@
 
 A comment that begins with `<!-- sh` is a block that a reader does not see: what the page takes for granted.
 
-The environment: PATH with the tool, PYTHON, CC, and PREFIX, where the library is installed. In the directory, which is HOME
-too, are events.jsonl, visits.jsonl, old.jsonl.gz, photo.jpg and lode, which is PREFIX; /srv/lode and /var/log stand for
-folders there.
+The environment: PATH with the tool, PYTHON, CC, and PREFIX, where the library is installed. In the directory,
+which is HOME too, are events.jsonl, visits.jsonl, old.jsonl.gz, photo.jpg and lode, which is PREFIX;
+/srv/lode and /var/log stand for folders there.
 """
 
 import gzip

@@ -8,7 +8,7 @@ if [ ! -x "$directory/minio" ]; then
     command -v go > /dev/null || { echo 'no MinIO server: there is no go in PATH to build it with' >&2; exit 1; }
     echo "building a MinIO server, which takes minutes; it is kept in $directory" >&2
     mkdir -p "$directory"
-    building=$(mktemp -d "$directory/building.XXXXXX")
+    building=$(mktemp -d -p "$directory")
     trap 'rm -rf "$building"' EXIT
     # From a directory without a go.mod, and not with the GOFLAGS of the caller.
     (cd "$building" && env -u GOFLAGS GOBIN="$building" CGO_ENABLED=0 \

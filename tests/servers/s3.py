@@ -8,7 +8,7 @@
     s3.py ENDPOINT put BUCKET KEY                from standard input
     s3.py ENDPOINT delete BUCKET KEY
     s3.py ENDPOINT mirror BUCKET PREFIX DIR      every object below the prefix as a file
-    s3.py ENDPOINT url BUCKET KEY                an address that reads the object without credentials, for an hour
+    s3.py ENDPOINT url BUCKET KEY                an address that needs no credentials, for an hour
 
 The credentials are ACCESS_KEY_ID and SECRET_ACCESS_KEY of the environment.
 """

@@ -3,10 +3,11 @@
 
     bucket_soak.py SOAK
 
-SOAK is the program of soak.c, linked with a library that has the feature object-store. First SOAK_CROWD (8) processes
-commit SOAK_COMMITS (100) times each to one dataset at once: one chain with every commit on it. Then, for SOAK_SECONDS
-(300), writers are killed at random beside readers, as in soak.py. Each time the bucket is read with a client of its own,
-and what it holds is audited and counted. Exit status 1 if anything is wrong. Standard library only.
+SOAK is the program of soak.c, linked with a library that has the feature object-store. First SOAK_CROWD (8)
+processes commit SOAK_COMMITS (100) times each to one dataset at once: one chain with every commit on it.
+Then, for SOAK_SECONDS (300), writers are killed at random beside readers, as in soak.py. Each time the bucket
+is read with a client of its own, and what it holds is audited and counted. Exit status 1 if anything is
+wrong. Standard library only.
 """
 
 import os

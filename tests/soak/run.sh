@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The checks that take minutes: the model check's deep scenarios, clean-ups beside writers that are killed, a thousand
-# parts of processes that are killed, then the soak of soak.py for SOAK_SECONDS (300), and that of bucket_soak.py on a
-# MinIO server for as long. `make soak` calls it; build/lib and build/full/lib must be there (`make lib full`).
+# The checks that take minutes: the model check's deep scenarios, clean-ups beside writers that are killed, a
+# thousand parts of processes that are killed, then the soak of soak.py for SOAK_SECONDS (300), and that of
+# bucket_soak.py on a MinIO server for as long. `make soak` calls it; build/lib and build/full/lib must be
+# there (`make lib full`).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 : "${CC:=cc}" "${CARGO:=cargo}" "${CFLAGS:=-O2}" "${BUILD:=build}"

@@ -3,14 +3,15 @@
 
     soak.py SOAK
 
-SOAK is the program of soak.c. For SOAK_SECONDS (300), SOAK_WRITERS (4) processes commit to one dataset; each is killed
-(SIGKILL) at a random moment and replaced, or now and then stopped for a while and left to go on late. SOAK_READERS (2)
-read the latest snapshot all the while and must never see an error, nor an older one than before. Then one writer commits
-once more, the auditor (tests/c/audit.py) walks the history, and the records are counted: every acknowledged commit is on
-the path under the id that was acknowledged, whole, once; every other commit there is whole and there once.
+SOAK is the program of soak.c. For SOAK_SECONDS (300), SOAK_WRITERS (4) processes commit to one dataset; each
+is killed (SIGKILL) at a random moment and replaced, or now and then stopped for a while and left to go on
+late. SOAK_READERS (2) read the latest snapshot all the while and must never see an error, nor an older one
+than before. Then one writer commits once more, the auditor (tests/c/audit.py) walks the history, and the
+records are counted: every acknowledged commit is on the path under the id that was acknowledged, whole, once;
+every other commit there is whole and there once.
 
-SOAK_SEED decides all that is random here; it is printed. Ends with a line of figures; exit status 1 if anything is wrong,
-and then the store is kept. Standard library only.
+SOAK_SEED decides all that is random here; it is printed. Ends with a line of figures; exit status 1 if
+anything is wrong, and then the store is kept. Standard library only.
 """
 
 import collections

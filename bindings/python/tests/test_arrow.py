@@ -1,4 +1,5 @@
-"""Arrow streams by the PyCapsule interface, with the libraries that are there. A build without the feature says so."""
+"""Arrow streams by the PyCapsule interface, with the libraries that are there. A build without the feature
+says so."""
 
 import importlib
 import unittest

@@ -1,5 +1,5 @@
-//! Commits the numbers 1 to 3 as records of the dataset "zig" in the store below the working directory, and reads
-//! them back.
+//! Commits the numbers 1 to 3 as records of the dataset "zig" in the store below the working directory, and
+//! reads them back.
 
 const std = @import("std");
 const lode = @import("lode");

@@ -513,7 +513,7 @@ pub const Volume = struct {
     }
     /// As Dataset.verify.
     pub fn verify(self: Volume, level: i32, listener: anytype, fields: anytype, diagnostics: ?*Diagnostics) Error!void {
-        return verifyBy(c.lode_volume_verify_history, self.handle, level, listener, fields, diagnostics);
+        return verifyBy(c.lode_volume_verify, self.handle, level, listener, fields, diagnostics);
     }
     /// As Dataset.collect.
     pub fn collect(self: Volume, what: anytype, listener: anytype, fields: anytype, diagnostics: ?*Diagnostics) Error!Collected {

@@ -187,9 +187,9 @@ pub struct Ingest {
     /// How the input becomes records.
     #[arg(long, value_enum, default_value_t)]
     pub codec: CodecName,
-    /// The schema of the records, for --codec parquet: a file with one JSON object, {"fields": [{"name": "id",
-    /// "type": "int64"}, …]}; types are int32, int64, float32, float64, string, bool, bytes and timestamp, and a
-    /// field may be "nullable".
+    /// The schema of the records, for --codec parquet: a file with one JSON object, {"fields": [{"name":
+    /// "id", "type": "int64"}, …]}; types are int32, int64, float32, float64, string, bool, bytes and
+    /// timestamp, and a field may be "nullable".
     #[arg(long, value_name = "FILE")]
     pub schema: Option<PathBuf>,
     /// What data files are compressed with; the pages of Parquet files by Snappy, or by zstd.
@@ -291,8 +291,8 @@ pub struct Cat {
 pub struct Ls {
     /// The store: a directory, or a URL such as `file:/srv/lode` or `s3://bucket/prefix`.
     pub store: String,
-    /// A dataset, to list its snapshots; without it, the datasets and volumes of the store. Datasets in the flat
-    /// layout cannot be listed.
+    /// A dataset, to list its snapshots; without it, the datasets and volumes of the store. Datasets in the
+    /// flat layout cannot be listed.
     pub dataset: Option<String>,
     /// Where the dataset's objects lie: `auto` finds it out.
     #[arg(long, value_enum, default_value_t, value_name = "LAYOUT", requires = "dataset")]

@@ -8,10 +8,10 @@
     for record in events.read():
         print(record["n"])
 
-A commit is all or nothing, and durable when it returns. Failures are exceptions, a class for each status of the
-library, below `Error`; `Error.action` says what to do. Wrong use (a closed handle, a reader used by two threads) is
-`StateError`, TypeError or ValueError. An interrupt (KeyboardInterrupt) ends the call that runs, with nothing committed
-unless the commit was decided already.
+A commit is all or nothing, and durable when it returns. Failures are exceptions, a class for each status of
+the library, below `Error`; `Error.action` says what to do. Wrong use (a closed handle, a reader used by two
+threads) is `StateError`, TypeError or ValueError. An interrupt (KeyboardInterrupt) ends the call that runs,
+with nothing committed unless the commit was decided already.
 """
 
 from . import _statuses

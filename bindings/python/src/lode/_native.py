@@ -18,7 +18,8 @@ log.addHandler(logging.NullHandler())
 
 
 class _Kept(threading.local):
-    """What a callback of this thread has raised: nothing may pass a C frame, so it waits until the call is over."""
+    """What a callback of this thread has raised: nothing may pass a C frame, so it waits until the call is
+    over."""
 
     exception: Optional[BaseException] = None
 
@@ -76,8 +77,8 @@ def misuse(message: str) -> StateError:
 def call(function: Any, *arguments: Any) -> int:
     """Calls a function whose last argument is the error; gives a status of 0 or above, or raises.
 
-    What a callback has raised during the call comes out of it: as it is if it ended the call (an iterator, a progress
-    callback, an interrupt), else as the cause of the library's own error.
+    What a callback has raised during the call comes out of it: as it is if it ended the call (an iterator, a
+    progress callback, an interrupt), else as the cause of the library's own error.
     """
     error = ffi.new("lode_error **")
     before, kept.exception = kept.exception, None

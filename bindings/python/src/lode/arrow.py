@@ -89,8 +89,8 @@ class ArrowStream:
     """A snapshot as an Arrow stream, for what takes one: `polars.DataFrame(stream)`, `pyarrow.table(stream)`,
     `pandas.DataFrame.from_arrow(stream)`, or its name in a query of duckdb.
 
-    Each of them opens a stream of its own, so that it can be taken more than once. An interrupt does not end a step of
-    the stream; `deadline` and `cancel` do.
+    Each of them opens a stream of its own, so that it can be taken more than once. An interrupt does not end
+    a step of the stream; `deadline` and `cancel` do.
     """
 
     def __init__(
@@ -128,7 +128,8 @@ class ArrowStream:
         self._alive += [names, array, comparisons]
 
     def check(self) -> None:
-        """Raises what opening the stream will raise, such as `UnsupportedError` or a column that is not there."""
+        """Raises what opening the stream will raise, such as `UnsupportedError` or a column that is not
+        there."""
         self._open()
 
     def _open(self) -> Any:
@@ -142,7 +143,8 @@ class ArrowStream:
         return f"<lode.ArrowStream of {self.snapshot!r}>"
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        """A capsule with an `ArrowArrayStream`, opened now. Columns come as they are stored: no request changes them."""
+        """A capsule with an `ArrowArrayStream`, opened now. Columns come as they are stored: no request
+        changes them."""
         stream = self._open()
         capsule = _new_capsule(
             _address(stream), _address(lib.pylode_stream_name()), _address(lib.pylode_capsule_destructor())

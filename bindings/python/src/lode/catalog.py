@@ -46,8 +46,8 @@ class Catalog(Handle):
         time_range_ns: Optional[Tuple[int, int]] = None,
         **limits: "Unpack[CallOptions]",
     ) -> Iterator[Snapshot]:
-        """Every snapshot whose manifest is there, sorted by id; those with a file in a partition or below it, and with
-        records in a range of times (in nanoseconds since the Unix epoch, both ends included).
+        """Every snapshot whose manifest is there, sorted by id; those with a file in a partition or below it,
+        and with records in a range of times (in nanoseconds since the Unix epoch, both ends included).
         """
         options, alive = call_options(**limits)
         nanos = ffi.NULL if time_range_ns is None else ffi.new("int64_t[2]", time_range_ns)

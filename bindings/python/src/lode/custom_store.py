@@ -13,14 +13,15 @@ class Upload(abc.ABC):
 
     @abc.abstractmethod
     def write(self, data: bytes) -> None:
-        """Adds bytes at the end. OSError with ENOSPC, which takes none of them: the same bytes may come again."""
+        """Adds bytes at the end. OSError with ENOSPC, which takes none of them: the same bytes may come
+        again."""
 
     @abc.abstractmethod
     def finish(self) -> None:
         """Makes the object appear under its key, whole and durable; FileExistsError if the key is taken.
 
-        An exception that is not one of lode's and none of OSError's kinds leaves open whether it appeared: the commit is
-        then in doubt, and resolved by reading.
+        An exception that is not one of lode's and none of OSError's kinds leaves open whether it appeared:
+        the commit is then in doubt, and resolved by reading.
         """
 
     @abc.abstractmethod
@@ -31,11 +32,11 @@ class Upload(abc.ABC):
 class CustomStore(abc.ABC):
     """Objects under keys, written once and whole, and swapped by comparison.
 
-    What has returned is durable, as far as the store can be, and seen by every call that begins afterwards. Methods come
-    on the threads whose calls need them, on several at once unless `serial` is true. They fail by FileNotFoundError,
-    FileExistsError, NotImplementedError, OSError, or an exception of lode's such as `ConflictError`, `BusyError` or
-    `CommitUnknownError`; any other exception is a `StoreError` with that exception as its cause.
-    `Store.check_conformance` tries all rules.
+    What has returned is durable, as far as the store can be, and seen by every call that begins afterwards.
+    Methods come on the threads whose calls need them, on several at once unless `serial` is true. They fail
+    by FileNotFoundError, FileExistsError, NotImplementedError, OSError, or an exception of lode's such as
+    `ConflictError`, `BusyError` or `CommitUnknownError`; any other exception is a `StoreError` with that
+    exception as its cause. `Store.check_conformance` tries all rules.
     """
 
     #: Whether the methods must not be called by two threads at once.
@@ -51,7 +52,8 @@ class CustomStore(abc.ABC):
 
     @abc.abstractmethod
     def read(self, key: str, offset: int, size: int) -> bytes:
-        """At most `size` bytes from `offset` on; none only at the object's end or beyond; or FileNotFoundError."""
+        """At most `size` bytes from `offset` on; none only at the object's end or beyond; or
+        FileNotFoundError."""
 
     @abc.abstractmethod
     def list(self, prefix: str) -> Iterable[str]:
@@ -63,8 +65,8 @@ class CustomStore(abc.ABC):
 
     @abc.abstractmethod
     def compare_and_swap(self, key: str, expected: bytes, value: bytes) -> None:
-        """Replaces the object's bytes if they are the expected ones, in one step, else `ConflictError`. Empty bytes are
-        expected where there is no object, or an empty one.
+        """Replaces the object's bytes if they are the expected ones, in one step, else `ConflictError`. Empty
+        bytes are expected where there is no object, or an empty one.
         """
 
 
@@ -133,8 +135,8 @@ def _bytes(data: Any, length: int) -> bytes:
     return bytes(ffi.buffer(data, length)[:]) if length else b""
 
 
-# Each answers for the exceptions of the store's method itself; `error` and `onerror` are for an interrupt that comes
-# before or behind that. Where an answer that is lost leaves the outcome open, it says so.
+# Each answers for the exceptions of the store's method itself; `error` and `onerror` are for an interrupt
+# that comes before or behind that. Where an answer that is lost leaves the outcome open, it says so.
 
 
 @ffi.def_extern(error=-25, onerror=keep)  # type: ignore[untyped-decorator]

@@ -59,12 +59,13 @@ class Dataset(History):
     ) -> Snapshot:
         """Commits all records of an iterable as one snapshot, or nothing.
 
-        A record is bytes, one JSON document as they are, or any other value, which `encode` makes bytes of. Some 64 KiB
-        of them are in memory at once. An exception of the iterable comes out of this call, with nothing committed.
+        A record is bytes, one JSON document as they are, or any other value, which `encode` makes bytes of.
+        Some 64 KiB of them are in memory at once. An exception of the iterable comes out of this call, with
+        nothing committed.
 
         `expected_parent` is the id of the snapshot that must be the newest ("": there must be none), else
-        `ConflictError`. With `producer` and `sequence` (from 1, rising) the commit happens once, however often it is
-        repeated; `position` comes back from `Snapshot.producer`.
+        `ConflictError`. With `producer` and `sequence` (from 1, rising) the commit happens once, however
+        often it is repeated; `position` comes back from `Snapshot.producer`.
         """
         pull = Pull(records, encode, timestamp)
         return self._commit(lib.lode_dataset_stream_write_records, pull.struct, metadata=metadata, options=commit)
@@ -94,11 +95,12 @@ class Dataset(History):
     def write_arrow(
         self, data: Any, metadata: Optional[Mapping[str, Any]] = None, **commit: "Unpack[CommitOptions]"
     ) -> Snapshot:
-        """Commits all rows of what gives itself as an Arrow stream as one snapshot, or nothing: a table or reader of
-        pyarrow, a DataFrame of polars or pandas, a relation of duckdb, an `ArrowStream`. Feature "parquet".
+        """Commits all rows of what gives itself as an Arrow stream as one snapshot, or nothing: a table or
+        reader of pyarrow, a DataFrame of polars or pandas, a relation of duckdb, an `ArrowStream`. Feature
+        "parquet".
 
-        Columns are found by name: those of the dataset's schema, or, if it has none, those of the stream. An exception of
-        the stream's producer is the message of an `IteratorError`.
+        Columns are found by name: those of the dataset's schema, or, if it has none, those of the stream. An
+        exception of the stream's producer is the message of an `IteratorError`.
         """
         lent, capsule = lent_stream(data)
         snapshot = self._commit(lib.lode_dataset_stream_write_arrow, lent, metadata=metadata, options=commit)
@@ -117,8 +119,8 @@ class Dataset(History):
         """Begins a snapshot whose records will be pushed.
 
         As a `with` statement it commits at the block's end, with this metadata and the further arguments of
-        `RecordWriter.commit`, and discards the records if the block fails. With `bad_records="skip"` records that are
-        invalid or too large are left out and counted.
+        `RecordWriter.commit`, and discards the records if the block fails. With `bad_records="skip"` records
+        that are invalid or too large are left out and counted.
         """
         options = ffi.new("lode_record_writer_options *")
         options.struct_size = ffi.sizeof("lode_record_writer_options")
@@ -130,8 +132,8 @@ class Dataset(History):
         return RecordWriter(writer[0], encode, arguments)
 
     def part(self, json: str) -> Part:
-        """A part that any process has staged, from its `Part.json`. Whether its files are there is found out by the
-        commit.
+        """A part that any process has staged, from its `Part.json`. Whether its files are there is found out
+        by the commit.
         """
         part = ffi.new("lode_part **")
         call(lib.lode_dataset_part_from_json, self._pointer, text(json, "json"), part)
@@ -148,8 +150,8 @@ class Dataset(History):
         """Commits parts, or what their `Part.json` gave elsewhere, as one snapshot, in this order.
 
         The parts' files stay, and no part is committed twice: `PartCommittedError`. With `producer`
-        and `sequence` a coordinator that was killed makes the same call again. `verify_parts` compares the files with
-        their checksums first; else as `stream_write_records`.
+        and `sequence` a coordinator that was killed makes the same call again. `verify_parts` compares the
+        files with their checksums first; else as `stream_write_records`.
         """
         given = [part if isinstance(part, Part) else self.part(part) for part in parts]
         pointers = ffi.new("lode_part *[]", [part._pointer for part in given])
@@ -215,8 +217,8 @@ class Dataset(History):
     ) -> "RecordReader[Any]":
         """The records of a snapshot, or of the newest, in the order in which they were written.
 
-        With `decode=None` they come as bytes. `verify` is "streaming" (the verdict comes with the end), "first" (each
-        file whole, before its first record) or "sizes". `deadline` holds for each step.
+        With `decode=None` they come as bytes. `verify` is "streaming" (the verdict comes with the end),
+        "first" (each file whole, before its first record) or "sizes". `deadline` holds for each step.
         """
         options, alive = read_options(**limits)
         found = self._snapshot(snapshot, limits)
@@ -234,7 +236,8 @@ class Dataset(History):
     ) -> "RecordReader[Any]":
         """The records of all snapshots after a position, oldest first, as one stream; all of them for "".
 
-        `RecordReader.position` says where the next run goes on: store it together with what was made of the records.
+        `RecordReader.position` says where the next run goes on: store it together with what was made of the
+        records.
         """
         options, alive = read_options(**limits)
         reader = ffi.new("lode_record_reader **")
@@ -250,12 +253,12 @@ class Dataset(History):
         batch_rows: int = 0,
         **limits: "Unpack[ReadOptions]",
     ) -> ArrowStream:
-        """A snapshot, or the newest, as an Arrow stream, which polars, pyarrow, pandas and duckdb take as it is. Feature
-        "parquet".
+        """A snapshot, or the newest, as an Arrow stream, which polars, pyarrow, pandas and duckdb take as it
+        is. Feature "parquet".
 
-        `columns` are those to read, in this order; None: all. Row groups in which no row can satisfy all of `where`, such
-        as `[("n", ">=", 10)]`, are left out; rows are not filtered. A batch has at most `batch_rows`; 0 is 65,536. Of JSON
-        lines the columns are those of the dataset's schema.
+        `columns` are those to read, in this order; None: all. Row groups in which no row can satisfy all of
+        `where`, such as `[("n", ">=", 10)]`, are left out; rows are not filtered. A batch has at most
+        `batch_rows`; 0 is 65,536. Of JSON lines the columns are those of the dataset's schema.
         """
         stream = ArrowStream(self, self._snapshot(snapshot, limits), columns, where, batch_rows, **limits)
         stream.check()

@@ -51,7 +51,8 @@ class Collected:
     bytes: int
 
 
-#: Told of each removal. False ends the call with `AbortedError`; an exception ends it, too, and comes out of it.
+#: Told of each removal. False ends the call with `AbortedError`; an exception ends it, too, and comes out of
+#: it.
 Removed = Callable[[Garbage], Optional[bool]]
 
 
@@ -105,8 +106,8 @@ class History(Handle):
         return SnapshotIterator(snapshots[0], alive)
 
     def find_producer(self, producer: str, **limits: "Unpack[CallOptions]") -> Optional[Snapshot]:
-        """The newest snapshot if it tells of this producer: `Snapshot.producer` then says where it is to go on. None if
-        nothing is remembered of it.
+        """The newest snapshot if it tells of this producer: `Snapshot.producer` then says where it is to go
+        on. None if nothing is remembered of it.
         """
         options, alive = call_options(**limits)
         snapshot = ffi.new("lode_snapshot **")
@@ -115,8 +116,8 @@ class History(Handle):
         return None if status == lib.LODE_NONE else Snapshot(snapshot[0])
 
     def resolve_commit(self, snapshot_id: str, **limits: "Unpack[CallOptions]") -> Optional[Snapshot]:
-        """Makes the answer final for a commit that ended in `CommitUnknownError`: the snapshot if it is committed, None if
-        it is not and never will be.
+        """Makes the answer final for a commit that ended in `CommitUnknownError`: the snapshot if it is
+        committed, None if it is not and never will be.
         """
         options, alive = call_options(**limits)
         snapshot = ffi.new("lode_snapshot **")
@@ -131,8 +132,8 @@ class History(Handle):
     def verify(self, level: str = "records", **limits: "Unpack[CallOptions]") -> List[Finding]:
         """What is wrong with the whole history; an empty list if nothing is. Nothing is written.
 
-        `level` is "structure" (the chain of snapshots), "sizes" (the files are there), "checksums" (they are what was
-        written) or "records" (they hold their records); each includes those before it.
+        `level` is "structure" (the chain of snapshots), "sizes" (the files are there), "checksums" (they are
+        what was written) or "records" (they hold their records); each includes those before it.
         """
         options, alive = call_options(**limits)
         found: List[Finding] = []
@@ -154,11 +155,11 @@ class History(Handle):
         removed: Optional[Removed] = None,
         **limits: "Unpack[CallOptions]",
     ) -> Collected:
-        """Removes what dead writers left, never what is or becomes visible: readers, writers and other clean-ups may be at
-        work meanwhile.
+        """Removes what dead writers left, never what is or becomes visible: readers, writers and other
+        clean-ups may be at work meanwhile.
 
-        What has stood unchanged for less than `min_age` (seconds or a timedelta, at least 48 hours; 0 is 7 days) stays.
-        With `dry_run` nothing is removed. `removed` is told of each removal.
+        What has stood unchanged for less than `min_age` (seconds or a timedelta, at least 48 hours; 0 is 7
+        days) stays. With `dry_run` nothing is removed. `removed` is told of each removal.
         """
         if removed is not None and not callable(removed):
             raise TypeError("removed must be callable")

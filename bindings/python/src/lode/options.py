@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 #: Seconds, or a timedelta, from the start of the call.
 Deadline = Union[float, timedelta, None]
 
-#: Told how many records (or other things), bytes in and bytes stored there are so far. False ends the call with
-#: `AbortedError`; an exception ends it, too, and comes out of it.
+#: Told how many records (or other things), bytes in and bytes stored there are so far. False ends the call
+#: with `AbortedError`; an exception ends it, too, and comes out of it.
 Progress = Callable[[int, int, int], Optional[bool]]
 
 #: A C struct, and what must live as long as it.
@@ -31,7 +31,8 @@ class CancelToken(Handle):
         super().__init__(token[0], lib.lode_cancel_token_free)
 
     def cancel(self) -> None:
-        """Ends the running calls with `CancelledError`, unless they are decided already, and every later one."""
+        """Ends the running calls with `CancelledError`, unless they are decided already, and every later
+        one."""
         lib.lode_cancel_token_cancel(self._pointer)
 
 
@@ -64,7 +65,8 @@ class CommitOptions(CallOptions, total=False):
 class ReadOptions(TypedDict, total=False):
     """What a reader may be told, each as an argument with a name."""
 
-    #: "streaming" (the verdict comes with the end), "first" (each file whole, before its first record) or "sizes".
+    #: "streaming" (the verdict comes with the end), "first" (each file whole, before its first record) or
+    #: "sizes".
     verify: str
     #: When each step must be over.
     deadline: Deadline
@@ -105,7 +107,8 @@ def choice(kind: str, value: Optional[str]) -> int:
 
 
 def name_of(kind: str, number: int) -> str:
-    """The name of a number that the library gave: "data_file" for LODE_GARBAGE_DATA_FILE; digits if it has none."""
+    """The name of a number that the library gave: "data_file" for LODE_GARBAGE_DATA_FILE; digits if it has
+    none."""
     return next((name for name, value in _names(kind).items() if value == number), str(number))
 
 
@@ -119,7 +122,8 @@ def metadata_json(metadata: Optional[Mapping[str, Any]], name: str = "metadata")
 
 @ffi.def_extern(error=1, onerror=keep)  # type: ignore[untyped-decorator]
 def pylode_progress(ctx: Any, records: int, bytes_in: int, bytes_stored: int) -> int:
-    # Called from Python's main thread this is also where a signal's handler runs, and where KeyboardInterrupt is raised.
+    # Called from Python's main thread this is also where a signal's handler runs, and where KeyboardInterrupt
+    # is raised.
     progress = ffi.from_handle(ctx).progress
     return 1 if progress is not None and progress(records, bytes_in, bytes_stored) is False else 0
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 class Part(Handle):
     """Data that is durable and not yet in a snapshot. Threads may share it.
 
-    `json` is all that has to get to the process that commits: there `Dataset.commit_parts` takes it as it is. Closing a
-    part removes nothing; `discard` does.
+    `json` is all that has to get to the process that commits: there `Dataset.commit_parts` takes it as it is.
+    Closing a part removes nothing; `discard` does.
     """
 
     _what = "the part"

@@ -97,7 +97,8 @@ class RecordReader(Handle, Iterator[Record], Generic[Record]):
 
 
 class BlobReader(io.RawIOBase):
-    """Streams a raw blob, as any binary file does: `io.BufferedReader(reader)` buffers it. One thread at a time.
+    """Streams a raw blob, as any binary file does: `io.BufferedReader(reader)` buffers it. One thread at a
+    time.
 
     `read_at` gives bytes from anywhere and does not move the stream.
     """

@@ -30,7 +30,8 @@ class File:
 
     #: Its key in the store.
     path: str
-    #: Where another program finds it: an absolute path, as of the opening of the store. None if there is no such place.
+    #: Where another program finds it: an absolute path, as of the opening of the store. None if there is no
+    #: such place.
     location: Optional[str]
     #: Its size as stored, in bytes.
     size: int
@@ -50,7 +51,8 @@ class Block:
     length: int
     #: Its key in the store.
     path: str
-    #: Where another program finds it: an absolute path, as of the opening of the store. None if there is no such place.
+    #: Where another program finds it: an absolute path, as of the opening of the store. None if there is no
+    #: such place.
     location: Optional[str]
     #: The checksum of its bytes, in lower-case hex.
     checksum: Optional[str]
@@ -157,8 +159,8 @@ class Snapshot(Handle):
             yield int(offset[0]), int(length[0])
 
     def producer(self, producer: str) -> Optional[Tuple[int, str]]:
-        """How far a producer had come: its highest committed sequence and the position that came with it; None if
-        nothing is remembered of it.
+        """How far a producer had come: its highest committed sequence and the position that came with it;
+        None if nothing is remembered of it.
         """
         sequence, position = ffi.new("uint64_t *"), ffi.new("const char **")
         pointer = self._pointer

@@ -47,8 +47,9 @@ class Store(Handle):
         settings: Optional[Mapping[str, Any]] = None,
         **limits: "Unpack[CallOptions]",
     ) -> "Store":
-        """A store by its URL: `file:`, `memory:`, and in a build with the feature "object-store" the buckets `s3:`, `gs:`
-        and `az:`. What the settings are, the header says at lode_store_open_url; no message shows a value of them.
+        """A store by its URL: `file:`, `memory:`, and in a build with the feature "object-store" the buckets
+        `s3:`, `gs:` and `az:`. What the settings are, the header says at lode_store_open_url; no message
+        shows a value of them.
         """
         options, alive = _logging_options()
         within, held = call_options(**limits)
@@ -99,17 +100,18 @@ class Store(Handle):
     ) -> Dataset:
         """Opens a dataset, which its first commit makes. No I/O.
 
-        The options say how it is written; what is read follows each snapshot's own manifest. `codec` is "jsonl",
-        "parquet" (a feature), or None for raw blobs; `compressor` None, "gzip" or "zstd"; `checksum` "xxh3", "md5", "sha256"
-        or None; `layout` "default", "flat" or "hive", which takes `partition_keys`; `durability` "full" or "process". With
-        `partition_streaming` a stream goes into the partitions of "hive", too, with up to `max_open_partitions` files
-        open. `threads` compress what is written. A file that has taken `target_file_bytes` of records is ended, and the
-        following ones go into another; 0: never.
+        The options say how it is written; what is read follows each snapshot's own manifest. `codec` is
+        "jsonl", "parquet" (a feature), or None for raw blobs; `compressor` None, "gzip" or "zstd"; `checksum`
+        "xxh3", "md5", "sha256" or None; `layout` "default", "flat" or "hive", which takes `partition_keys`;
+        `durability` "full" or "process". With `partition_streaming` a stream goes into the partitions of
+        "hive", too, with up to `max_open_partitions` files open. `threads` compress what is written. A file
+        that has taken `target_file_bytes` of records is ended, and the following ones go into another; 0:
+        never.
 
-        `schema` has the columns: a mapping `{"fields": [{"name": "n", "type": "int64"}]}`, as the header describes it at
-        lode_dataset_options, or what gives itself as an Arrow schema, such as a `pyarrow.Schema`. For "parquet",
-        `row_group_bytes` is where a row group ends, `schema_types` "portable" or "arrow", and `parquet_compression`
-        "snappy", "zstd" or "uncompressed".
+        `schema` has the columns: a mapping `{"fields": [{"name": "n", "type": "int64"}]}`, as the header
+        describes it at lode_dataset_options, or what gives itself as an Arrow schema, such as a
+        `pyarrow.Schema`. For "parquet", `row_group_bytes` is where a row group ends, `schema_types`
+        "portable" or "arrow", and `parquet_compression` "snappy", "zstd" or "uncompressed".
         """
         options, alive = dataset_options(
             codec=codec,
@@ -145,8 +147,8 @@ class Store(Handle):
     ) -> Volume:
         """Opens a volume, an address space of `total_length` bytes, which its first commit makes. No I/O.
 
-        Later `total_length` may be left out. `checksum` and `durability` are those of `dataset`; a volume keeps the
-        checksum of its first commit. A snapshot has at most `max_blocks`; 0 is 400,000.
+        Later `total_length` may be left out. `checksum` and `durability` are those of `dataset`; a volume
+        keeps the checksum of its first commit. A snapshot has at most `max_blocks`; 0 is 400,000.
         """
         return open_volume(
             self._pointer, volume_id, total_length, checksum, durability, retry_attempts, max_blocks
@@ -236,8 +238,8 @@ class Store(Handle):
         value: bytes,
         **limits: "Unpack[CallOptions]",
     ) -> None:
-        """Replaces a small object's bytes if they are the expected ones, else `ConflictError`. Empty bytes are expected
-        where there is no object.
+        """Replaces a small object's bytes if they are the expected ones, else `ConflictError`. Empty bytes
+        are expected where there is no object.
         """
         options, alive = call_options(**limits)
         pointer, name = self._pointer, text(key, "key")
@@ -245,7 +247,8 @@ class Store(Handle):
         del alive
 
     def check_conformance(self, prefix: str = "", **limits: "Unpack[CallOptions]") -> None:
-        """Tries every rule that a store must keep, for the author of one; `StoreError` names the rule that is broken."""
+        """Tries every rule that a store must keep, for the author of one; `StoreError` names the rule that is
+        broken."""
         options, alive = call_options(**limits)
         call(lib.lode_store_check_conformance, self._pointer, text(prefix, "prefix"), options)
         del alive

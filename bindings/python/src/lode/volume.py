@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class VolumeBlock(Handle):
     """A range of bytes that is durable and not yet in a snapshot. Threads may share it.
 
-    `json` is all that has to get to the process that commits: there `Volume.commit` takes it as it is. Closing a block
-    removes nothing.
+    `json` is all that has to get to the process that commits: there `Volume.commit` takes it as it is.
+    Closing a block removes nothing.
     """
 
     _what = "the block"
@@ -44,8 +44,8 @@ class VolumeBlock(Handle):
 
 
 class Volume(History):
-    """An address space of fixed length: each snapshot has the blocks of the one before it and more. Threads may share
-    it.
+    """An address space of fixed length: each snapshot has the blocks of the one before it and more. Threads
+    may share it.
     """
 
     _what = "the volume"
@@ -56,7 +56,7 @@ class Volume(History):
     _find_producer = lib.lode_volume_find_producer
     _resolve_commit = lib.lode_volume_resolve_commit
     _adopt = lib.lode_volume_adopt
-    _verify = lib.lode_volume_verify_history
+    _verify = lib.lode_volume_verify
     _collect = lib.lode_volume_collect
 
     def __init__(self, pointer: Any, volume_id: str) -> None:
@@ -70,8 +70,8 @@ class Volume(History):
     def stage(
         self, offset: int, data: Any, length: Optional[int] = None, **limits: "Unpack[CallOptions]"
     ) -> VolumeBlock:
-        """Makes bytes durable as a block that begins at `offset`, invisible until a commit names it. Any number of
-        threads and processes stage at once.
+        """Makes bytes durable as a block that begins at `offset`, invisible until a commit names it. Any
+        number of threads and processes stage at once.
 
         `data` is bytes; or, with `length`, a binary file or an iterable of bytes that gives exactly so many.
         """
@@ -98,7 +98,8 @@ class Volume(History):
         metadata: Optional[Mapping[str, Any]] = None,
         **commit: "Unpack[CommitOptions]",
     ) -> Snapshot:
-        """Commits blocks, or what their `VolumeBlock.json` gave elsewhere, and all that the volume has, as one snapshot.
+        """Commits blocks, or what their `VolumeBlock.json` gave elsewhere, and all that the volume has, as
+        one snapshot.
 
         Blocks that it has already are left out, so that a commit may be repeated: then the outcome is
         ALREADY_COMMITTED. Two blocks that overlap are `OverlappingBlocksError`.
@@ -113,7 +114,8 @@ class Volume(History):
         return committed(status, snapshot[0])
 
     def read_at(self, snapshot: Snapshot, offset: int, size: int, **limits: "Unpack[ReadOptions]") -> bytes:
-        """Exactly `size` bytes of a snapshot. A hole is `RangeMissingError`, whose `offset` is its first byte."""
+        """Exactly `size` bytes of a snapshot. A hole is `RangeMissingError`, whose `offset` is its first
+        byte."""
         options, alive = read_options(**limits)
         buffer = bytearray(size)
         view = ffi.from_buffer(buffer)
@@ -122,9 +124,10 @@ class Volume(History):
         return bytes(buffer)
 
     def verify_snapshot(self, snapshot: Snapshot, **limits: "Unpack[ReadOptions]") -> None:
-        """Checks all blocks of one snapshot, `CorruptError` if one is missing or differs; `verify` checks the history."""
+        """Checks all blocks of one snapshot, `CorruptError` if one is missing or differs; `verify` checks the
+        history."""
         options, alive = read_options(**limits)
-        call(lib.lode_volume_verify, self._pointer, snapshot._pointer, options)
+        call(lib.lode_volume_verify_snapshot, self._pointer, snapshot._pointer, options)
         del alive
 
 

@@ -149,8 +149,9 @@ class _Writer(Handle):
         return self.snapshot
 
     def stage(self, **limits: "Unpack[CallOptions]") -> Part:
-        """Makes what was taken durable as a part, for `Dataset.commit_parts` here or in another process, instead of
-        committing it. The writer is then done. If that fails nothing is lost, and it may be repeated.
+        """Makes what was taken durable as a part, for `Dataset.commit_parts` here or in another process,
+        instead of committing it. The writer is then done. If that fails nothing is lost, and it may be
+        repeated.
         """
         options, alive = call_options(**limits)
         with self._turn:
@@ -165,10 +166,11 @@ class _Writer(Handle):
             call(self._abort, self._pointer)
 
     def __exit__(self, kind: Optional[Type[BaseException]], value: Any, traceback: Any) -> None:
-        """Commits, unless the block failed or has committed, staged or closed the writer itself; frees the writer.
+        """Commits, unless the block failed or has committed, staged or closed the writer itself; frees the
+        writer.
 
-        If this commit fails, what was written is discarded with the writer. To repeat a commit, call `commit` within the
-        block.
+        If this commit fails, what was written is discarded with the writer. To repeat a commit, call `commit`
+        within the block.
         """
         try:
             if kind is None and self.snapshot is None and not self._is_staged and not self.closed:
@@ -200,7 +202,8 @@ class RecordWriter(_Writer):
         call(lib.lode_record_writer_append, self._pointer, data, len(data), time)
 
     def extend(self, records: Iterable[Any], *, timestamp: Optional[Timestamp] = None) -> None:
-        """Adds all records of an iterable, some thousands at once. After a bad record the same call goes on behind it."""
+        """Adds all records of an iterable, some thousands at once. After a bad record the same call goes on
+        behind it."""
         with self._turn:
             batches, lines, times = self._resumed(records) or (Batches(records, self._encode, timestamp), [], None)
             while True:
@@ -232,11 +235,11 @@ class RecordWriter(_Writer):
         return unfinished[1] if unfinished[0] is source else None
 
     def write_lines(self, source: Union[int, Iterable[Any], Any], **limits: "Unpack[CallOptions]") -> None:
-        """Adds the lines of a file, text or binary, of an iterable of lines, or of a file descriptor, until its end: one
-        record each. Blank lines are no records, and the last line needs no line break.
+        """Adds the lines of a file, text or binary, of an iterable of lines, or of a file descriptor, until
+        its end: one record each. Blank lines are no records, and the last line needs no line break.
 
-        After a bad line the same call goes on behind it. The limits hold for a file descriptor, which may have to be
-        waited for.
+        After a bad line the same call goes on behind it. The limits hold for a file descriptor, which may
+        have to be waited for.
         """
         if isinstance(source, int):
             options, alive = call_options(**limits)
@@ -245,7 +248,8 @@ class RecordWriter(_Writer):
             return
         with self._turn:
             pieces, rest = self._resumed(source) or (_pieces(source), b"")
-            # Whole lines that a failure left come before the next piece; a line without its break comes at the end.
+            # Whole lines that a failure left come before the next piece; a line without its break comes at
+            # the end.
             for piece in chain([b""], pieces, [b"\n"]):
                 rest = self._append_lines(source, pieces, rest + piece)
 
@@ -261,8 +265,8 @@ class RecordWriter(_Writer):
         return data[consumed[0] :]
 
     def append_arrow(self, batch: Any) -> int:
-        """Adds the rows of what gives itself as an Arrow array of structs, such as a `pyarrow.RecordBatch`; gives how many
-        are in. The dataset has a schema. Feature "parquet".
+        """Adds the rows of what gives itself as an Arrow array of structs, such as a `pyarrow.RecordBatch`;
+        gives how many are in. The dataset has a schema. Feature "parquet".
         """
         with lent_array(batch) as (array, schema), self._turn:
             taken = ffi.new("size_t *")

@@ -1,5 +1,5 @@
-//! As much of S3 as commits need, by a server that keeps small objects and no part of large ones: what it costs to
-//! send much is measured without a disk.
+//! As much of S3 as commits need, by a server that keeps small objects and no part of large ones: what it
+//! costs to send much is measured without a disk.
 
 use std::collections::BTreeMap;
 use std::io::Read;

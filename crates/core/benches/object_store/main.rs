@@ -4,11 +4,12 @@
 //!     object_store read|bare-read URL SETTINGS INPUT        what such a write has left, again
 //!     object_store commits|bare-commits URL SETTINGS COUNT  commits of one record; their five requests alone
 //!     object_store memory URL SETTINGS BYTES                the peak of memory while so much is written
-//!     object_store discard                                  a service that keeps no part of large objects, until
-//!                                                           standard input ends; prints its URL
+//!     object_store discard                                  a service that keeps no part of large objects,
+//!                                                           until standard input ends; prints its URL
 //!
-//! SETTINGS is the JSON of a store's settings. Nanoseconds leave out reading INPUT, and what is done once a handle: a
-//! commit of two parts comes before a write that is timed, and the five requests before the bare one.
+//! SETTINGS is the JSON of a store's settings. Nanoseconds leave out reading INPUT, and what is done once a
+//! handle: a commit of two parts comes before a write that is timed, and the five requests before the bare
+//! one.
 
 mod bare;
 mod discard;

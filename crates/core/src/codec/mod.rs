@@ -131,8 +131,8 @@ pub trait Encoder: Sized + Send {
         Err(crate::error::Error::new(crate::error::Status::Internal, "this codec takes no columns"))
     }
 
-    /// Appends a piece of what is ready to `out`; false: there is nothing. Called until there is nothing before a
-    /// record or row is given that finds `out` full.
+    /// Appends a piece of what is ready to `out`; false: there is nothing. Called until there is nothing
+    /// before a record or row is given that finds `out` full.
     ///
     /// # Errors
     /// `NoMemory`; `Internal`. The encoder is then of no use.

@@ -143,8 +143,8 @@ impl Columns {
         Ok(())
     }
 
-    /// Adds as many rows of `sources`, which were checked, as the batch can still take; gives how many, and how many
-    /// bytes they have.
+    /// Adds as many rows of `sources`, which were checked, as the batch can still take; gives how many, and
+    /// how many bytes they have.
     ///
     /// # Errors
     /// There is no memory; the columns are of no use any more.
@@ -368,7 +368,8 @@ fn reserve<T>(held: &mut Vec<T>, more: usize) -> std::result::Result<(), OutOfMe
     held.try_reserve(more).map_err(|_| OutOfMemory(more * size_of::<T>()))
 }
 
-/// Takes what a vector holds. The next batch finds as much room as this one needed, as far as there is memory.
+/// Takes what a vector holds. The next batch finds as much room as this one needed, as far as there is
+/// memory.
 fn replace<T>(values: &mut Vec<T>) -> Vec<T> {
     let mut next = Vec::new();
     let _ = next.try_reserve_exact(values.len());

@@ -1,5 +1,5 @@
-//! Typed columns: the schema of records, the way from records and Arrow arrays to columns, and back to records
-//! (`docs/parquet-arrow.md`).
+//! Typed columns: the schema of records, the way from records and Arrow arrays to columns, and back to
+//! records (`docs/parquet-arrow.md`).
 
 mod arrays;
 mod builder;

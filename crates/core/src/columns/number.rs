@@ -98,8 +98,8 @@ const POWERS: [f64; 23] = [
 ];
 
 /// The number at the beginning of `bytes` if it is one of at most 15 digits without exponent, and its length:
-/// digits and power of ten are then exact, so that their quotient is the nearest number (Clinger, "How to Read
-/// Floating Point Numbers Accurately", 1990). Else the general way is taken.
+/// digits and power of ten are then exact, so that their quotient is the nearest number (Clinger, "How to
+/// Read Floating Point Numbers Accurately", 1990). Else the general way is taken.
 #[inline(always)]
 pub(super) fn short_float(bytes: &[u8]) -> Option<(f64, usize)> {
     let minus = usize::from(*bytes.first()? == b'-');

@@ -1,9 +1,10 @@
 //! One strict pass from the bytes of a record to the values of its columns.
 //!
 //! Most records are flat objects whose keys come in the order of the record before: they are read in one pass
-//! over their bytes, with what stood before each value then. All else, and all that is wrong, takes the general
-//! way from the beginning: the check of any JSON document, then a walk over its members. Either way the values
-//! are kept in slots until all of them are known to fit, so that a rejected record leaves no trace.
+//! over their bytes, with what stood before each value then. All else, and all that is wrong, takes the
+//! general way from the beginning: the check of any JSON document, then a walk over its members. Either way
+//! the values are kept in slots until all of them are known to fit, so that a rejected record leaves no
+//! trace.
 
 use std::collections::HashMap;
 
@@ -245,8 +246,8 @@ impl RecordParser {
         }
     }
 
-    /// Steps over separator, key and colon where others stand than are expected: a member that not every record
-    /// has, or another order. Gives the key's column. `None`: the general way decides.
+    /// Steps over separator, key and colon where others stand than are expected: a member that not every
+    /// record has, or another order. Gives the key's column. `None`: the general way decides.
     #[inline(never)]
     fn other_key(&mut self, record: &[u8], pass: &mut Pass) -> Option<usize> {
         self.misses += 1;
@@ -270,7 +271,8 @@ impl RecordParser {
             return None;
         }
         pass.at = skip_space(record, at + 1);
-        // If members are missing here, it goes on behind this one; a new one leaves what is expected as it was.
+        // If members are missing here, it goes on behind this one; a new one leaves what is expected as it
+        // was.
         let text = &record[separator..pass.at];
         let ahead = self.expected.get(pass.number..).unwrap_or_default();
         if let Some(found) = ahead.iter().take(MISSING_MAX).position(|expected| *expected.text == *text) {
@@ -468,8 +470,8 @@ impl RecordParser {
         Violation::of_value(&self.columns[column], last, why).into()
     }
 
-    /// A number beyond a float64 is no fault of the document if it is the value of a column of numbers: there it
-    /// does not fit.
+    /// A number beyond a float64 is no fault of the document if it is the value of a column of numbers: there
+    /// it does not fit.
     #[cold]
     fn refusal(&mut self, record: &[u8], fault: Fault) -> Refusal {
         if fault.is_number_beyond_range()

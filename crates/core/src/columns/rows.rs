@@ -60,7 +60,8 @@ impl<'a> RowWriter<'a> {
         Ok(RowWriter { columns: batch.columns().iter().enumerate().map(column).collect::<Result<_>>()? })
     }
 
-    /// Appends the row as a record, without a line break. `number` is the row's in the snapshot, for messages.
+    /// Appends the row as a record, without a line break. `number` is the row's in the snapshot, for
+    /// messages.
     ///
     /// # Errors
     /// `SchemaViolation`: a value that JSON cannot tell, naming field and row.

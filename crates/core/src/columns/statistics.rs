@@ -104,8 +104,8 @@ impl Statistics {
         }
     }
 
-    /// Takes the least and greatest of some texts, in the order of their bytes: those of `rows`, each of which ends in
-    /// `data` where `ends` says and begins where the one before ends.
+    /// Takes the least and greatest of some texts, in the order of their bytes: those of `rows`, each of
+    /// which ends in `data` where `ends` says and begins where the one before ends.
     pub fn take_texts(&mut self, data: &[u8], ends: &[i32], rows: std::ops::Range<usize>) {
         let Range::Text(range) = &mut self.range else { return };
         let mut begin = if rows.start == 0 { 0 } else { ends[rows.start - 1] as usize };

@@ -29,8 +29,8 @@ pub enum Mismatch {
     NotFinite,
 }
 
-/// A value that does not fit its column: field, value and reason in words. Where it stands in its record is an
-/// offset beside it.
+/// A value that does not fit its column: field, value and reason in words. Where it stands in its record is
+/// an offset beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// What does not fit, for a person.

@@ -89,12 +89,12 @@ struct FromRecords {
 }
 
 impl Dataset {
-    /// Begins to read a snapshot as Arrow batches: of a Parquet snapshot its columns, of JSON lines those of the
-    /// dataset's schema. Opens the first file.
+    /// Begins to read a snapshot as Arrow batches: of a Parquet snapshot its columns, of JSON lines those of
+    /// the dataset's schema. Opens the first file.
     ///
     /// # Errors
-    /// `CodecRequired` for a raw blob; `SchemaRequired` for JSON lines without a schema; `ArrowType` for a column
-    /// of a type that is not portable, unless the dataset was opened with [`SchemaTypes::Arrow`];
+    /// `CodecRequired` for a raw blob; `SchemaRequired` for JSON lines without a schema; `ArrowType` for a
+    /// column of a type that is not portable, unless the dataset was opened with [`SchemaTypes::Arrow`];
     /// `InvalidArgument` for a column that is not there; `InvalidFormat`; otherwise as [`Dataset::read`].
     pub fn read_arrow(&self, snapshot: &Snapshot, options: ArrowReadOptions) -> Result<ArrowReader> {
         let codec = snapshot.manifest().codec.as_deref().and_then(Codec::from_manifest_name);
@@ -184,8 +184,8 @@ impl ArrowReader {
     ///
     /// # Errors
     /// `InvalidFormat`; `Corrupt`; `ArrowType` if the files of a snapshot differ in their columns;
-    /// `SchemaViolation` for a record of JSON lines that does not fit the schema; `Deadline`, `Cancelled`; the
-    /// store's failure. A failure stays.
+    /// `SchemaViolation` for a record of JSON lines that does not fit the schema; `Deadline`, `Cancelled`;
+    /// the store's failure. A failure stays.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<RecordBatch>> {
         if let Some(end) = &self.end {

@@ -38,13 +38,13 @@ pub trait BatchSource {
 impl Dataset {
     /// Pulls all rows from `batches` into one new snapshot: all of them and a manifest, or nothing
     /// (`docs/commit-protocol.md`, section "Committing"). Columns are found by name; where the dataset has no
-    /// schema, that of `batches` is taken for this snapshot. A dataset of JSON lines gets an object for each row. In
-    /// the hive layout each batch is split by the values of its key columns, as records are.
+    /// schema, that of `batches` is taken for this snapshot. A dataset of JSON lines gets an object for each
+    /// row. In the hive layout each batch is split by the values of its key columns, as records are.
     ///
     /// # Errors
-    /// `CodecRequired`; `PartitioningNotSupported`; `ArrowType` for a column that is missing or of another type,
-    /// before the first batch is pulled; what the source fails with; `SchemaViolation` for a value that does not
-    /// fit, `InvalidRecord` for a row that belongs to no partition; otherwise as
+    /// `CodecRequired`; `PartitioningNotSupported`; `ArrowType` for a column that is missing or of another
+    /// type, before the first batch is pulled; what the source fails with; `SchemaViolation` for a value that
+    /// does not fit, `InvalidRecord` for a row that belongs to no partition; otherwise as
     /// [`Dataset::stream_write_records`].
     pub fn stream_write_arrow(
         &self,
@@ -72,9 +72,9 @@ impl RecordWriter {
     /// Appends the rows of a batch. Gives how many are in: on a failure the rows before that number are.
     ///
     /// # Errors
-    /// `SchemaViolation`, `InvalidRecord` for a row that belongs to no partition: nothing was taken, and the writer
-    /// stays usable. `ArrowType`: a column is missing or of another type; nothing was taken. `SchemaRequired` of a
-    /// dataset without a schema. Otherwise as [`RecordWriter::append`].
+    /// `SchemaViolation`, `InvalidRecord` for a row that belongs to no partition: nothing was taken, and the
+    /// writer stays usable. `ArrowType`: a column is missing or of another type; nothing was taken.
+    /// `SchemaRequired` of a dataset without a schema. Otherwise as [`RecordWriter::append`].
     pub fn append_arrow(&mut self, batch: &RecordBatch) -> (usize, Result<()>) {
         let mut taken = 0;
         let outcome = self.append_rows(batch, &mut taken);
@@ -258,7 +258,8 @@ impl Feed {
                 Ok(())
             })?;
         }
-        // What earlier calls could not put into files comes first: if that fails, nothing of this batch is taken.
+        // What earlier calls could not put into files comes first: if that fails, nothing of this batch is
+        // taken.
         stream.append_waiting(transaction)?;
         stream.add(&self.assignment.chosen(batch)?, &partitions)?;
         *taken = rows;
@@ -267,7 +268,8 @@ impl Feed {
 }
 
 impl Keys {
-    /// The columns that a partitioned dataset's rows are told apart by: as they are declared, or as they come.
+    /// The columns that a partitioned dataset's rows are told apart by: as they are declared, or as they
+    /// come.
     ///
     /// # Errors
     /// `ArrowType` for a key that is no column, or of a type that is not portable.

@@ -154,7 +154,7 @@ impl Volume {
     /// # Errors
     /// `Corrupt` for the first that is missing or differs; `InvalidArgument` for another volume's snapshot;
     /// `Deadline`, `Cancelled`, `Aborted`; the store's failure.
-    pub fn verify(&self, snapshot: &Snapshot, options: &ReadOptions) -> Result<()> {
+    pub fn verify_snapshot(&self, snapshot: &Snapshot, options: &ReadOptions) -> Result<()> {
         let context = self.begin(&options.call);
         let verified = self.space(snapshot).and_then(|space| {
             space.blocks.as_slice().iter().try_for_each(|block| {

@@ -105,7 +105,7 @@ fn ranges_are_filled_in_any_order_and_read_back() {
             read(&volume, &first, 100, 1, Verify::Streaming).unwrap_err().status(),
             Status::RangeMissing
         );
-        volume.verify(&second, &ReadOptions::default()).unwrap();
+        volume.verify_snapshot(&second, &ReadOptions::default()).unwrap();
         let all = |mut snapshots: Snapshots| {
             let mut ids = Vec::new();
             while let Some(snapshot) = snapshots.next().unwrap() {
@@ -366,7 +366,7 @@ fn damage_is_found_as_far_as_it_is_asked_for() {
         };
         corrupt(read(Verify::Streaming, length));
         corrupt(read(Verify::First, 1));
-        corrupt(volume.verify(snapshot, &ReadOptions::default()));
+        corrupt(volume.verify_snapshot(snapshot, &ReadOptions::default()));
         read(Verify::SizeOnly, length).unwrap();
         match length {
             100 => corrupt(read(Verify::Streaming, 1)),

@@ -1,5 +1,6 @@
-//! Clean-up of a bucket while writers are at work: what dead ones left is removed, what is young, named or another
-//! program's stays. A proxy shows as years old what a test calls old, since ages are the service's to tell.
+//! Clean-up of a bucket while writers are at work: what dead ones left is removed, what is young, named or
+//! another program's stays. A proxy shows as years old what a test calls old, since ages are the service's to
+//! tell.
 
 use lode_core::Status;
 use lode_core::context::{CallOptions, Context};
@@ -145,8 +146,8 @@ fn what_is_left_is_removed(place: &Place) {
     }
 }
 
-/// Whichever request of a clean-up another writer commits before: what it committed is whole, staged before the
-/// clean-up began or after.
+/// Whichever request of a clean-up another writer commits before: what it committed is whole, staged before
+/// the clean-up began or after.
 fn a_commit_may_come_at_any_moment(place: &Place) {
     place.tap.show_as_old(&[OLD]);
     for moment in 0.. {

@@ -113,7 +113,8 @@ fn no_commit_is_lost_or_doubled_where_generations_are_the_condition() {
     nothing_is_lost(&tap, &|| store(&tap.url()), &store(&server.url()), &[records, parts]);
 }
 
-/// Commits through a proxy that does each fault to each request, and judges by another way to the same bucket.
+/// Commits through a proxy that does each fault to each request, and judges by another way to the same
+/// bucket.
 fn nothing_is_lost(tap: &Tap, lossy: &dyn Fn() -> Store, plain: &Store, kinds: &[Kind]) {
     for kind in kinds {
         let lossy = lossy();

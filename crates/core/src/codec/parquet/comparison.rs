@@ -1,4 +1,5 @@
-//! Row groups that can be left out: those in which, by the file's own statistics, no row satisfies a comparison.
+//! Row groups that can be left out: those in which, by the file's own statistics, no row satisfies a
+//! comparison.
 
 use std::cmp::Ordering;
 

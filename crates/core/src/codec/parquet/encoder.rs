@@ -1,9 +1,9 @@
-//! Writing: rows are gathered into batches, batches encoded into a row group, and a row group handed on when it
-//! is full.
+//! Writing: rows are gathered into batches, batches encoded into a row group, and a row group handed on when
+//! it is full.
 //!
 //! What is finished waits in pieces until the pipe has room: a row group's bytes and its pages are then never
-//! in memory twice, and a store that has no space left loses nothing. A batch with a huge value waits until all
-//! pieces before it are taken, and is encoded then.
+//! in memory twice, and a store that has no space left loses nothing. A batch with a huge value waits until
+//! all pieces before it are taken, and is encoded then.
 
 use std::ops::Range;
 

@@ -1,5 +1,5 @@
-//! The pages of a column chunk, walked by their headers before they are decoded: a header that claims more than
-//! is sensible ends the reading, and what the pages hold says how many rows make a batch.
+//! The pages of a column chunk, walked by their headers before they are decoded: a header that claims more
+//! than is sensible ends the reading, and what the pages hold says how many rows make a batch.
 
 use parquet::file::metadata::ColumnChunkMetaData;
 
@@ -28,8 +28,8 @@ struct Header {
     len: u64,
 }
 
-/// Checks the pages of a column chunk; gives the most bytes of a page, and those of a value, on average of its
-/// page, whichever page has the most.
+/// Checks the pages of a column chunk; gives the most bytes of a page, and those of a value, on average of
+/// its page, whichever page has the most.
 ///
 /// # Errors
 /// `InvalidFormat`; those of `input`.

@@ -1,5 +1,5 @@
-//! Just enough of Thrift's compact protocol to look at a Parquet file's structure before its decoder allocates
-//! what the structure claims.
+//! Just enough of Thrift's compact protocol to look at a Parquet file's structure before its decoder
+//! allocates what the structure claims.
 
 /// Deeper structures are not read.
 const DEPTH_MAX: usize = 32;
@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn fields_are_found_and_everything_else_is_stepped_over() {
-        // 1: i32 7; 2: binary "ab"; 3: list of two bools; 4: struct { 1: double }; 5: map of i8 to i16; 25: i64 -1.
+        // 1: i32 7; 2: binary "ab"; 3: list of two bools; 4: struct { 1: double }; 5: map of i8 to i16; 25:
+        // i64 -1.
         let mut bytes = vec![0x15, 14, 0x18, 2, b'a', b'b', 0x19, 0x21, 1, 2];
         bytes.extend([0x1c, 0x17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x1b, 1, 0x34, 9, 8, 0x06, 50, 1, 0]);
         let mut thrift = Thrift::new(&bytes);

@@ -1,5 +1,5 @@
-//! The file that is being written: batches are encoded into a row group, and a row group is spliced into the file
-//! when it is full.
+//! The file that is being written: batches are encoded into a row group, and a row group is spliced into the
+//! file when it is full.
 
 use std::collections::VecDeque;
 use std::io::{Sink, Write};
@@ -28,16 +28,16 @@ const PAGE_BYTES: usize = 1 << 20;
 /// What is finished is handed on in pieces of this size.
 pub(super) const PIECE: usize = 256 << 10;
 
-/// A batch with so many bytes more than one without a huge value has is encoded without the least and greatest of
-/// its texts, of which the encoder would hold four copies.
+/// A batch with so many bytes more than one without a huge value has is encoded without the least and
+/// greatest of its texts, of which the encoder would hold four copies.
 const HUGE: usize = 1 << 20;
 
-/// So many columns of numbers have dictionaries: the table that finds their values takes 73 KB each, from the first row
-/// on. Those of texts grow as they are needed.
+/// So many columns of numbers have dictionaries: the table that finds their values takes 73 KB each, from the
+/// first row on. Those of texts grow as they are needed.
 const DICTIONARIES_OF_NUMBERS: usize = 100;
 
-/// How often the encoder holds a huge value at most: in its page, in the page with levels, compressed; and the least
-/// and greatest of page and column, where they are told.
+/// How often the encoder holds a huge value at most: in its page, in the page with levels, compressed; and
+/// the least and greatest of page and column, where they are told.
 const COPIES_OF_HUGE: usize = 5;
 const COPIES: usize = 8;
 
@@ -100,8 +100,8 @@ impl FileWriter {
         })
     }
 
-    /// Ends the row group if a batch that has `excess` bytes more than one without a huge value is not to go into it;
-    /// whether it did.
+    /// Ends the row group if a batch that has `excess` bytes more than one without a huge value is not to go
+    /// into it; whether it did.
     ///
     /// # Errors
     /// `Internal`; the file is then of no use.
@@ -160,8 +160,8 @@ impl FileWriter {
         Ok(())
     }
 
-    /// How many bytes the row group holds in memory: encoded ones, and the keys of dictionaries, which wait for their
-    /// page in eight bytes each.
+    /// How many bytes the row group holds in memory: encoded ones, and the keys of dictionaries, which wait
+    /// for their page in eight bytes each.
     fn held(&self) -> usize {
         let columns = self.group.iter().flat_map(|group| &group.columns);
         columns.map(ArrowColumnWriter::memory_size).sum()

@@ -1,6 +1,6 @@
-//! Clean-up in the model, on a clock of days: it lists what is staged, with its age, then reads what is named,
-//! and then removes what was listed, is old and is not named. The one part of the scenarios is staged on day 0;
-//! no lock protects it, as on an object store: the order of reading and the ages alone do.
+//! Clean-up in the model, on a clock of days: it lists what is staged, with its age, then reads what is
+//! named, and then removes what was listed, is old and is not named. The one part of the scenarios is staged
+//! on day 0; no lock protects it, as on an object store: the order of reading and the ages alone do.
 
 use super::super::machine::{Ask, Mutant, PutAnswer, PutSlot};
 use super::answers::Answers;
@@ -18,8 +18,8 @@ const MIN_AGE: u8 = 2;
 enum Stage {
     #[default]
     Idle,
-    /// It knows whether the part is there and old enough, or whether it is named, which it reads first only if
-    /// the fault is seeded.
+    /// It knows whether the part is there and old enough, or whether it is named, which it reads first only
+    /// if the fault is seeded.
     Half { is_old: Option<bool>, is_named: Option<bool> },
 }
 

@@ -30,8 +30,8 @@ struct Explored {
     violation: Option<String>,
 }
 
-/// What a value feeds to its hasher, put together: it is hashed at once, which takes a fraction of the time of
-/// the many small pieces.
+/// What a value feeds to its hasher, put together: it is hashed at once, which takes a fraction of the time
+/// of the many small pieces.
 #[derive(Default)]
 struct Bytes(Vec<u8>);
 

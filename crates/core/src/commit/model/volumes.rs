@@ -1,6 +1,6 @@
 //! Volumes in the model: each commit brings a range, and its manifest holds the parent's and its own, merged
-//! again at every parent. A range overlaps another of the parent's: the commit is refused; it is there: nothing
-//! is to be done.
+//! again at every parent. A range overlaps another of the parent's: the commit is refused; it is there:
+//! nothing is to be done.
 
 use std::collections::BTreeMap;
 

@@ -43,8 +43,8 @@ const SYSTEM_ROOTS: [&str; 6] = [
 /// Why a request has no whole answer.
 #[derive(Clone, Debug)]
 pub(super) enum Loss {
-    /// It was never sent: the name was not found, the connection refused, or it may not be. `is_final`: to try
-    /// again is no use.
+    /// It was never sent: the name was not found, the connection refused, or it may not be. `is_final`: to
+    /// try again is no use.
     NotSent { why: String, is_final: bool },
     /// It may have been carried out.
     Lost(String),

@@ -108,8 +108,8 @@ fn time(text: &str) -> Option<SystemTime> {
     }
 }
 
-/// What is called at the end of an element: with the names down to it, without the outermost; whether it is said to
-/// be encoded; and its text.
+/// What is called at the end of an element: with the names down to it, without the outermost; whether it is
+/// said to be encoded; and its text.
 type Ended<'a> = dyn FnMut(&[&[u8]], bool, String) + 'a;
 
 /// Calls `each` at the end of every element of a document whose outermost one has one of these names.

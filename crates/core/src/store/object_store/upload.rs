@@ -69,8 +69,8 @@ impl BucketUpload {
             }
             let count = rest.len().min(most - buffer.len());
             if buffer.capacity() < buffer.len() + count {
-                // Doubled while it is small, so that many small uploads take little; of a large one each part is a
-                // whole one, and what doubling leaves behind would only fragment the memory.
+                // Doubled while it is small, so that many small uploads take little; of a large one each part
+                // is a whole one, and what doubling leaves behind would only fragment the memory.
                 let doubled = (buffer.len() + count).max(buffer.capacity() * 2).min(most);
                 let wanted = if self.multipart.is_some() { most } else { doubled };
                 let more = wanted - buffer.len();

@@ -136,7 +136,8 @@ impl BucketStore {
         }
     }
 
-    /// A page, when the service wrote it, and whether it lists the uploads of one name where a prefix is given.
+    /// A page, when the service wrote it, and whether it lists the uploads of one name where a prefix is
+    /// given.
     fn upload_page(
         &self,
         context: &Context,
