@@ -188,7 +188,8 @@
     (LODE_VERSION_NUMBER >= (major) * 1000000 + (minor) * 1000 + (patch))
 
 /*
- * The structs of the Arrow C data interface and of the Arrow C stream interface, as Apache Arrow specifies them.
+ * The structs of the Arrow C data interface and of the Arrow C stream interface, as Apache Arrow specifies
+ * them.
  */
 #ifndef ARROW_C_DATA_INTERFACE
 #define ARROW_C_DATA_INTERFACE
@@ -534,7 +535,9 @@ struct ArrowArrayStream {
 /** Columns have the types that every reader of the format knows, the Go library included. */
 #define LODE_SCHEMA_PORTABLE 0
 
-/** Columns of a Parquet file are read whatever Arrow type they have. The Go library does not know them all. */
+/**
+ * Columns of a Parquet file are read whatever Arrow type they have. The Go library does not know them all.
+ */
 #define LODE_SCHEMA_ARROW 1
 
 /** Pages of a Parquet file are compressed with Snappy, as the Go library does it. */
@@ -1366,7 +1369,9 @@ typedef struct lode_collect_options {
      * 7 days.
      */
     int64_t min_age_seconds;
-    /** 1: a dry run: `removed` is called for what would be removed, and nothing is removed. 0: it is removed. */
+    /**
+     * 1: a dry run: `removed` is called for what would be removed, and nothing is removed. 0: it is removed.
+     */
     int32_t dry_run;
 } lode_collect_options;
 

@@ -88,6 +88,31 @@ pub unsafe extern "C" fn lode_dataset_open_blob_reader(
     }
 }
 
+/// Fills a buffer with what `read` gives.
+///
+/// # Safety
+/// Every pointer is NULL or what lode.h asks for.
+unsafe fn fill(
+    function: &'static str,
+    reader: *mut lode_blob_reader,
+    (buffer, capacity): (*mut c_void, usize),
+    len: *mut usize,
+    error: *mut *mut lode_error,
+    read: impl FnOnce(&mut BlobReader, &mut [u8]) -> Result<usize>,
+) -> lode_status {
+    // SAFETY: as asked of the caller.
+    unsafe {
+        run(function, error, |call| {
+            let len = Out::reset(len, 0);
+            let mut reader = call.exclusive(reader, "reader")?;
+            let room = call.room(buffer, capacity)?;
+            let len = len.required(call, "len")?;
+            let read = read(&mut reader, room)?;
+            Ok(gave(&len, read))
+        })
+    }
+}
+
 /// Gives the next bytes of the stream: as many as there is room for, unless the end or a fault comes first.
 /// Bytes that come before a failure are given first. The checksum is compared at the end: read until LODE_OK.
 ///
@@ -113,13 +138,8 @@ pub unsafe extern "C" fn lode_blob_reader_read(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        run("lode_blob_reader_read", error, |call| {
-            let len = Out::reset(len, 0);
-            let mut reader = call.exclusive(reader, "reader")?;
-            let room = call.room(buffer, capacity)?;
-            let len = len.required(call, "len")?;
-            let read = reader.read(room)?;
-            Ok(gave(&len, read))
+        fill("lode_blob_reader_read", reader, (buffer, capacity), len, error, |reader, room| {
+            reader.read(room)
         })
     }
 }
@@ -154,13 +174,8 @@ pub unsafe extern "C" fn lode_blob_reader_read_at(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        run("lode_blob_reader_read_at", error, |call| {
-            let len = Out::reset(len, 0);
-            let mut reader = call.exclusive(reader, "reader")?;
-            let room = call.room(buffer, capacity)?;
-            let len = len.required(call, "len")?;
-            let read = reader.read_at(offset, room)?;
-            Ok(gave(&len, read))
+        fill("lode_blob_reader_read_at", reader, (buffer, capacity), len, error, |reader, room| {
+            reader.read_at(offset, room)
         })
     }
 }

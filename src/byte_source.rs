@@ -151,12 +151,7 @@ pub unsafe extern "C" fn lode_dataset_stream_write_blob(
     unsafe {
         run("lode_dataset_stream_write_blob", error, |call| {
             let snapshot = Out::reset(snapshot, std::ptr::null_mut());
-            // First of all, so that it is released even if the dataset is NULL.
-            let source = PullGuard::take(call, source, "source");
-            // A clone: a callback may free the caller's handle.
-            let dataset = call.shared(dataset.cast_const(), "dataset")?.clone();
-            let (source, verdict) = source?;
-            verdict?;
+            let (dataset, source) = call.pulled((dataset, "dataset"), (source, "source"))?;
             let mut source = CallerBytes::new(call, source)?;
             call.commit(metadata_json, options, &snapshot, |metadata, options| {
                 dataset.stream_write(&mut source, metadata, options)
@@ -188,12 +183,7 @@ pub unsafe extern "C" fn lode_dataset_stage_blob(
     unsafe {
         run("lode_dataset_stage_blob", error, |this| {
             let part = Out::reset(part, std::ptr::null_mut());
-            // First of all, so that it is released even if the dataset is NULL.
-            let source = PullGuard::take(this, source, "source");
-            // A clone: a callback may free the caller's handle.
-            let dataset = this.shared(dataset.cast_const(), "dataset")?.clone();
-            let (source, verdict) = source?;
-            verdict?;
+            let (dataset, source) = this.pulled((dataset, "dataset"), (source, "source"))?;
             let mut source = CallerBytes::new(this, source)?;
             let options = this.call_options(call)?;
             let part = part.required(this, "part")?;

@@ -9,13 +9,14 @@ use crate::call::{Call, run};
 use crate::commit::lode_commit_options;
 use crate::dataset::lode_dataset;
 use crate::error::lode_error;
-use crate::handle::{self, Handle, Shared};
+use crate::handle::{self, Exclusive, Handle, Shared};
 use crate::options::lode_call_options;
 use crate::panic::query;
 use crate::record_writer::lode_record_writer;
 use crate::snapshot::lode_snapshot;
 use crate::status::{LODE_OK, lode_status};
 use crate::strings::{LazyText, c_text};
+use lode_core::context::CallOptions;
 use lode_core::dataset::Part;
 use lode_core::error::{Result, Status};
 
@@ -102,6 +103,31 @@ impl Call {
     }
 }
 
+/// Stages what a writer has taken.
+///
+/// # Safety
+/// Every pointer is NULL or what lode.h asks for.
+unsafe fn stage<W: Exclusive>(
+    function: &'static str,
+    writer: *mut W,
+    call: *const lode_call_options,
+    part: *mut *mut lode_part,
+    error: *mut *mut lode_error,
+    stage: impl FnOnce(&mut W::Value, &CallOptions) -> Result<Part>,
+) -> lode_status {
+    // SAFETY: as asked of the caller.
+    unsafe {
+        run(function, error, |this| {
+            let part = Out::reset(part, std::ptr::null_mut());
+            let mut writer = this.exclusive(writer, "writer")?;
+            let options = this.call_options(call)?;
+            let part = part.required(this, "part")?;
+            give_part(stage(&mut writer, &options)?, &part)?;
+            Ok(LODE_OK)
+        })
+    }
+}
+
 /// Makes the records that a writer has taken durable as a part, instead of committing them. The writer can
 /// then only be freed. If it fails the records are kept, and it may be repeated.
 ///
@@ -123,14 +149,7 @@ pub unsafe extern "C" fn lode_record_writer_stage(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        run("lode_record_writer_stage", error, |this| {
-            let part = Out::reset(part, std::ptr::null_mut());
-            let mut writer = this.exclusive(writer, "writer")?;
-            let options = this.call_options(call)?;
-            let part = part.required(this, "part")?;
-            give_part(writer.stage(&options)?, &part)?;
-            Ok(LODE_OK)
-        })
+        stage("lode_record_writer_stage", writer, call, part, error, |writer, options| writer.stage(options))
     }
 }
 
@@ -154,14 +173,7 @@ pub unsafe extern "C" fn lode_blob_writer_stage(
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
-        run("lode_blob_writer_stage", error, |this| {
-            let part = Out::reset(part, std::ptr::null_mut());
-            let mut writer = this.exclusive(writer, "writer")?;
-            let options = this.call_options(call)?;
-            let part = part.required(this, "part")?;
-            give_part(writer.stage(&options)?, &part)?;
-            Ok(LODE_OK)
-        })
+        stage("lode_blob_writer_stage", writer, call, part, error, |writer, options| writer.stage(options))
     }
 }
 

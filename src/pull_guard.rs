@@ -5,6 +5,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::fmt;
 
 use crate::call::Call;
+use crate::handle::Shared;
 use crate::options::{Decoded, Versioned};
 use crate::panic::outside;
 use lode_core::error::{Error, Result, Status};
@@ -79,6 +80,31 @@ impl<T: PullCallbacks> PullGuard<T> {
             (_, Some(text)) => format!("{what} failed at {place} with code {code}: {text}"),
         };
         Err(Error::new(Status::Iterator, message).with_callback_code(cut(code)))
+    }
+}
+
+impl Call {
+    /// The handle that a call is about, and what the call is to pull from; the latter is taken over first of
+    /// all, so that it is released even if the handle is NULL.
+    ///
+    /// # Safety
+    /// `owner` is NULL or what lode.h asks for; `pointer` as for [`PullGuard::take`].
+    ///
+    /// # Errors
+    /// `InvalidArgument`; as [`PullGuard::take`].
+    pub(super) unsafe fn pulled<H: Shared<Value: Clone>, T: PullCallbacks>(
+        &self,
+        (owner, owner_name): (*mut H, &str),
+        (pointer, name): (*const T, &str),
+    ) -> Result<(H::Value, PullGuard<T>)> {
+        // SAFETY: as asked of the caller.
+        let (callbacks, owner) =
+            unsafe { (PullGuard::take(self, pointer, name), self.shared(owner.cast_const(), owner_name)) };
+        // A clone: a callback may free the caller's handle.
+        let owner = owner?.clone();
+        let (callbacks, verdict) = callbacks?;
+        verdict?;
+        Ok((owner, callbacks))
     }
 }
 

@@ -327,12 +327,7 @@ pub unsafe extern "C" fn lode_dataset_stream_write_records(
     unsafe {
         run("lode_dataset_stream_write_records", error, |call| {
             let snapshot = Out::reset(snapshot, std::ptr::null_mut());
-            // First of all, so that it is released even if the dataset is NULL.
-            let iterator = PullGuard::take(call, records, "records");
-            // A clone: a callback may free the caller's handle.
-            let dataset = call.shared(dataset.cast_const(), "dataset")?.clone();
-            let (iterator, verdict) = iterator?;
-            verdict?;
+            let (dataset, iterator) = call.pulled((dataset, "dataset"), (records, "records"))?;
             let mut records = CallerRecords::new(call, iterator)?;
             call.commit(metadata_json, options, &snapshot, |metadata, options| {
                 dataset.stream_write_records(&mut records, metadata, options)
@@ -365,12 +360,7 @@ pub unsafe extern "C" fn lode_dataset_stage_records(
     unsafe {
         run("lode_dataset_stage_records", error, |this| {
             let part = Out::reset(part, std::ptr::null_mut());
-            // First of all, so that it is released even if the dataset is NULL.
-            let iterator = PullGuard::take(this, records, "records");
-            // A clone: a callback may free the caller's handle.
-            let dataset = this.shared(dataset.cast_const(), "dataset")?.clone();
-            let (iterator, verdict) = iterator?;
-            verdict?;
+            let (dataset, iterator) = this.pulled((dataset, "dataset"), (records, "records"))?;
             let mut records = CallerRecords::new(this, iterator)?;
             let options = this.call_options(call)?;
             let part = part.required(this, "part")?;

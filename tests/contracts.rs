@@ -153,7 +153,10 @@ fn every_struct_that_grows_is_initialised_by_function_and_macro_alike() {
     for name in names {
         let compared = format!("DEFINE_INIT({name}, {}_INIT)", name.to_uppercase());
         assert!(test.contains(&compared), "not in tests/c/api_misuse.c: {compared}");
-        assert!(test.contains(&format!("STRUCT({name}, ")), "{name} is not in the table of tests/c/api_misuse.c");
+        assert!(
+            test.contains(&format!("STRUCT({name}, ")),
+            "{name} is not in the table of tests/c/api_misuse.c"
+        );
     }
 }
 

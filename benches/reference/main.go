@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"github.com/pithecene-io/lode/lode"
+
+	"lode-interop/golibrary"
 )
 
 type result struct {
@@ -47,7 +49,7 @@ func open(root string) (lode.Dataset, error) {
 			return nil, err
 		}
 	}
-	return lode.NewDataset("bench", factory(root), lode.WithCodec(lode.NewJSONLCodec()))
+	return lode.NewDataset("bench", golibrary.Factory(root), lode.WithCodec(lode.NewJSONLCodec()))
 }
 
 func load(path string, maps bool) ([]any, error) {

@@ -5,26 +5,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"syscall"
 	"time"
 
 	"github.com/pithecene-io/lode/lode"
-)
 
-// types by the names that liblode's schemas give them.
-var types = map[string]lode.ParquetType{
-	"int32":     lode.ParquetInt32,
-	"int64":     lode.ParquetInt64,
-	"float32":   lode.ParquetFloat32,
-	"float64":   lode.ParquetFloat64,
-	"string":    lode.ParquetString,
-	"bool":      lode.ParquetBool,
-	"bytes":     lode.ParquetBytes,
-	"timestamp": lode.ParquetTimestamp,
-}
+	"lode-interop/golibrary"
+)
 
 // openParquet gives a dataset of the columns that a schema of liblode's declares.
 func openParquet(schema, root string) (lode.Dataset, error) {
@@ -32,24 +21,11 @@ func openParquet(schema, root string) (lode.Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	var declared struct {
-		Fields []struct {
-			Name, Type string
-			Nullable   bool
-		}
-	}
-	if err := json.Unmarshal(text, &declared); err != nil {
+	declared, err := golibrary.Schema(text)
+	if err != nil {
 		return nil, err
 	}
-	var fields []lode.ParquetField
-	for _, field := range declared.Fields {
-		kind, known := types[field.Type]
-		if !known {
-			return nil, fmt.Errorf("unknown type %q", field.Type)
-		}
-		fields = append(fields, lode.ParquetField{Name: field.Name, Type: kind, Nullable: field.Nullable})
-	}
-	codec, err := lode.NewParquetCodec(lode.ParquetSchema{Fields: fields})
+	codec, err := lode.NewParquetCodec(declared)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,6 @@ use crate::error::lode_error;
 use crate::handle::{self, Handle, Shared};
 use crate::options::lode_call_options;
 use crate::panic::query;
-use crate::pull_guard::PullGuard;
 use crate::status::{LODE_OK, lode_status};
 use crate::strings::c_text;
 use lode_core::error::Result;
@@ -114,12 +113,7 @@ pub unsafe extern "C" fn lode_volume_stage_stream_at(
     unsafe {
         run("lode_volume_stage_stream_at", error, |this| {
             let block = Out::reset(block, std::ptr::null_mut());
-            // First of all, so that it is released even if the volume is NULL.
-            let source = PullGuard::take(this, source, "source");
-            // A clone: a callback may free the caller's handle.
-            let volume = this.shared(volume.cast_const(), "volume")?.clone();
-            let (source, verdict) = source?;
-            verdict?;
+            let (volume, source) = this.pulled((volume, "volume"), (source, "source"))?;
             let mut source = CallerBytes::new(this, source)?;
             let options = this.call_options(call)?;
             let block = block.required(this, "block")?;

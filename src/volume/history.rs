@@ -204,9 +204,7 @@ pub unsafe extern "C" fn lode_volume_verify(
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
-    unsafe {
-        history::verify("lode_volume_verify", volume, level, finding, ctx, call, findings, error)
-    }
+    unsafe { history::verify("lode_volume_verify", volume, level, finding, ctx, call, findings, error) }
 }
 
 /// Removes staged blocks that no snapshot names, and what else dead writers left in a volume: as

@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"github.com/pithecene-io/lode/lode"
+
+	"lode-interop/golibrary"
 )
 
 // openBlobs gives a dataset without a codec.
@@ -20,7 +22,7 @@ func openBlobs(root, dataset, compressor string, more ...lode.Option) (lode.Data
 		return nil, err
 	}
 	options := append([]lode.Option{lode.WithCompressor(compress()), laidOut}, more...)
-	return lode.NewDataset(lode.DatasetID(dataset), factory(root), options...)
+	return lode.NewDataset(lode.DatasetID(dataset), golibrary.Factory(root), options...)
 }
 
 func readBlob(ctx context.Context, args []string) error {

@@ -49,6 +49,8 @@ import (
 	"strings"
 
 	"github.com/pithecene-io/lode/lode"
+
+	"lode-interop/golibrary"
 )
 
 func main() {
@@ -134,7 +136,7 @@ func open(root, dataset, compressor string, more ...lode.Option) (lode.Dataset, 
 		lode.WithCompressor(compress()),
 		laidOut,
 	}, more...)
-	return lode.NewDataset(lode.DatasetID(dataset), factory(root), options...)
+	return lode.NewDataset(lode.DatasetID(dataset), golibrary.Factory(root), options...)
 }
 
 // find gives the snapshot and a dataset that is configured as the snapshot was written: the library reads no
@@ -290,7 +292,7 @@ func reader(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	r, err := lode.NewDatasetReader(factory(args[0]), laidOut)
+	r, err := lode.NewDatasetReader(golibrary.Factory(args[0]), laidOut)
 	if err != nil {
 		return err
 	}

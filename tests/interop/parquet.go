@@ -10,19 +10,9 @@ import (
 	"os"
 
 	"github.com/pithecene-io/lode/lode"
-)
 
-// types by the names that liblode's schemas give them.
-var types = map[string]lode.ParquetType{
-	"int32":     lode.ParquetInt32,
-	"int64":     lode.ParquetInt64,
-	"float32":   lode.ParquetFloat32,
-	"float64":   lode.ParquetFloat64,
-	"string":    lode.ParquetString,
-	"bool":      lode.ParquetBool,
-	"bytes":     lode.ParquetBytes,
-	"timestamp": lode.ParquetTimestamp,
-}
+	"lode-interop/golibrary"
+)
 
 // pages by the names of the page compressions that the library has.
 var pages = map[string]lode.ParquetCompression{
@@ -31,31 +21,17 @@ var pages = map[string]lode.ParquetCompression{
 	"gzip":   lode.ParquetCompressionGzip,
 }
 
-type field struct {
-	Name     string `json:"name"`
-	Type     string `json:"type"`
-	Nullable bool   `json:"nullable"`
-}
-
 // openParquet gives a Parquet dataset whose schema is told by liblode's JSON.
-func openParquet(root, dataset, compressor, page, schema string) (lode.Dataset, []field, error) {
-	var declared struct{ Fields []field }
-	if err := json.Unmarshal([]byte(schema), &declared); err != nil {
-		return nil, nil, fmt.Errorf("schema: %w", err)
-	}
-	var fields []lode.ParquetField
-	for _, f := range declared.Fields {
-		kind, known := types[f.Type]
-		if !known {
-			return nil, nil, fmt.Errorf("unknown type %q", f.Type)
-		}
-		fields = append(fields, lode.ParquetField{Name: f.Name, Type: kind, Nullable: f.Nullable})
+func openParquet(root, dataset, compressor, page, text string) (lode.Dataset, []lode.ParquetField, error) {
+	schema, err := golibrary.Schema([]byte(text))
+	if err != nil {
+		return nil, nil, err
 	}
 	compression, known := pages[page]
 	if !known {
 		return nil, nil, fmt.Errorf("unknown page compression %q", page)
 	}
-	codec, err := lode.NewParquetCodec(lode.ParquetSchema{Fields: fields}, lode.WithParquetCompression(compression))
+	codec, err := lode.NewParquetCodec(schema, lode.WithParquetCompression(compression))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -67,9 +43,9 @@ func openParquet(root, dataset, compressor, page, schema string) (lode.Dataset, 
 	if err != nil {
 		return nil, nil, err
 	}
-	ds, err := lode.NewDataset(lode.DatasetID(dataset), factory(root),
+	ds, err := lode.NewDataset(lode.DatasetID(dataset), golibrary.Factory(root),
 		lode.WithCodec(codec), lode.WithCompressor(compress()), laidOut)
-	return ds, declared.Fields, err
+	return ds, schema.Fields, err
 }
 
 // writeParquet writes the JSON lines of stdin as one snapshot; bytes are base64 in them.
@@ -88,7 +64,7 @@ func writeParquet(ctx context.Context, args []string) error {
 		}
 		for _, f := range fields {
 			text, is := object[f.Name].(string)
-			if f.Type != "bytes" || !is {
+			if f.Type != lode.ParquetBytes || !is {
 				continue
 			}
 			if object[f.Name], err = base64.StdEncoding.DecodeString(text); err != nil {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/pithecene-io/lode/lode"
+
+	"lode-interop/golibrary"
 )
 
 func openVolume(root, id, length, sum string) (lode.Volume, error) {
@@ -20,7 +22,7 @@ func openVolume(root, id, length, sum string) (lode.Volume, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lode.NewVolume(lode.VolumeID(id), factory(root), total, more...)
+	return lode.NewVolume(lode.VolumeID(id), golibrary.Factory(root), total, more...)
 }
 
 // writeVolume stages OFFSET:TEXT... and commits them; prints the snapshot's id.

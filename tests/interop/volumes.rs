@@ -109,5 +109,5 @@ fn a_volume_of_go_that_mixes_checksums_is_read_by_what_each_block_has() {
     let latest = volume.latest(&CallOptions::default()).unwrap();
     assert_eq!(latest.manifest().checksum_algorithm.as_deref(), Some("md5"));
     assert_eq!(read(&volume, &latest, 0, 8), "xxh3+md5");
-    volume.verify(&latest, &ReadOptions::default()).unwrap();
+    volume.verify_snapshot(&latest, &ReadOptions::default()).unwrap();
 }

@@ -75,24 +75,6 @@ cpp_complete() {
     [ -z "$missing" ] || { echo "lode::status lacks:" && echo "$missing" && return 1; }
 }
 
-cpp_documented() {
-    need doxygen doxygen
-    cat > "$OUT/Doxyfile" <<- EOF
-		INPUT = include/lode.hpp include/lode
-		STRIP_FROM_PATH = include
-		EXTENSION_MAPPING = hpp=C++
-		QUIET = YES
-		GENERATE_LATEX = NO
-		OUTPUT_DIRECTORY = $OUT/doxygen
-		EXCLUDE_SYMBOLS = lode::detail*
-		EXTRACT_ALL = NO
-		HAVE_DOT = NO
-		WARN_NO_PARAMDOC = NO
-		WARN_AS_ERROR = YES
-	EOF
-    doxygen "$OUT/Doxyfile"
-}
-
 cpp_example() {
     need g++ g++
     compile_cxx g++ c++17 examples-cpp/stream_write_records.cpp "$OUT/cpp_example" -O1 || return 1
@@ -137,7 +119,6 @@ check cpp_clang23 cpp_tests clang++ c++2b
 check cpp_standards cpp_standards
 check cpp_no_exceptions cpp_no_exceptions
 check cpp_complete cpp_complete
-check cpp_documented cpp_documented
 check cpp_example cpp_example
 check cpp_daemon cpp_daemon
 check cpp_page cpp_page

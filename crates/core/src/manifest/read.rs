@@ -11,13 +11,13 @@ mod volume;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use self::files::ArrayOf;
-use self::volume::VolumeTopLevel;
+use self::files::{ArrayOf, Element};
 use super::json::{self, Elements};
 use super::{ColumnStats, FORMAT_VERSION, FileRef, FileStats, Manifest, Metadata, SCHEMA_NAME, rfc3339};
 use crate::context::Context;
@@ -162,8 +162,10 @@ impl Manifest {
         };
         let mut json = serde_json::Deserializer::from_str(text);
         let visited = match key.layout {
-            Layout::Volume => json.deserialize_map(VolumeTopLevel(&mut reading)).map(AnyFields::Volume),
-            _ => json.deserialize_map(TopLevel(&mut reading)).map(AnyFields::Dataset),
+            Layout::Volume => {
+                json.deserialize_map(TopLevel::new(&mut reading, &volume::KNOWN)).map(AnyFields::Volume)
+            }
+            _ => json.deserialize_map(TopLevel::new(&mut reading, &KNOWN)).map(AnyFields::Dataset),
         };
         let visited = visited.and_then(|fields| {
             json.end()?;
@@ -420,16 +422,16 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// All that a manifest's text holds.
-struct Fields<'a> {
-    known: Known<'a, 15>,
-    files: Option<Vec<FileRef>>,
+/// All that a manifest's text holds: the values of its known keys, and what it has many of.
+struct Fields<'a, T, const N: usize> {
+    known: Known<'a, N>,
+    elements: Option<Vec<T>>,
     unknown: Vec<(String, String)>,
 }
 
 /// All that a manifest's text holds, of a dataset's or a volume's.
 enum AnyFields<'a> {
-    Dataset(Fields<'a>),
+    Dataset(Fields<'a, FileRef, 15>),
     Volume(volume::VolumeFields<'a>),
 }
 
@@ -453,7 +455,7 @@ fn check_version<const N: usize>(known: &Known<'_, N>, schema_name: &str, at_end
     Ok(())
 }
 
-impl Fields<'_> {
+impl Fields<'_, FileRef, 15> {
     fn into_manifest(self, reading: &mut Reading<'_>) -> Read<Manifest> {
         check_version(&self.known, SCHEMA_NAME, true)?;
         let known = self.known;
@@ -463,7 +465,7 @@ impl Fields<'_> {
             snapshot_id: known.matching_text("snapshot_id", reading.key.snapshot_id)?,
             created_at: known.created_at()?,
             metadata: read_metadata(known.get("metadata"), reading)?,
-            files: match self.files {
+            files: match self.elements {
                 Some(files) => files,
                 None => return fault(FILES, "it is missing"),
             },
@@ -482,36 +484,41 @@ impl Fields<'_> {
 }
 
 /// Visits the manifest itself.
-struct TopLevel<'r, 'a>(&'r mut Reading<'a>);
+struct TopLevel<'r, 'a, T, const N: usize> {
+    reading: &'r mut Reading<'a>,
+    names: &'static [&'static str; N],
+    element: PhantomData<T>,
+}
 
-impl<'de> Visitor<'de> for TopLevel<'_, '_> {
-    type Value = Fields<'de>;
+impl<'r, 'a, T, const N: usize> TopLevel<'r, 'a, T, N> {
+    fn new(reading: &'r mut Reading<'a>, names: &'static [&'static str; N]) -> Self {
+        TopLevel { reading, names, element: PhantomData }
+    }
+}
+
+impl<'de, T: Element, const N: usize> Visitor<'de> for TopLevel<'_, '_, T, N> {
+    type Value = Fields<'de, T, N>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Fields<'de>, A::Error> {
-        let reading = self.0;
-        let mut fields = Fields { known: Known::new(&KNOWN), files: None, unknown: Vec::new() };
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
+        let reading = self.reading;
+        let mut fields = Fields { known: Known::new(self.names), elements: None, unknown: Vec::new() };
         while let Some(key) = map.next_key::<&RawValue>()? {
             let key = json::key_text(key);
-            let read = if key == FILES {
+            let read = if key == T::FIELD {
                 // A value's text stands for all of them, which are read at once.
-                match fields
+                let begun = fields
                     .known
-                    .put(FILES, "[]")
-                    .map_err(Stop::from)
-                    .and_then(|_| Ok(check_version(&fields.known, SCHEMA_NAME, false)?))
-                {
-                    Ok(()) => match map.next_value_seed(ArrayOf::<FileRef>::new(reading, FILES))? {
-                        Ok(files) => {
-                            fields.files = Some(files);
-                            Ok(())
-                        }
-                        Err(stop) => Err(stop),
-                    },
-                    Err(stop) => Err(stop),
+                    .put(T::FIELD, "[]")
+                    .and_then(|_| check_version(&fields.known, T::SCHEMA_NAME, false));
+                match begun {
+                    Ok(()) => map.next_value_seed(ArrayOf::<T>::new(reading))?.map(|elements| {
+                        fields.elements = Some(elements);
+                    }),
+                    Err(error) => Err(error.into()),
                 }
             } else {
                 let value = map.next_value::<&RawValue>()?.get();

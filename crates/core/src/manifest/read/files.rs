@@ -6,6 +6,10 @@ use super::*;
 
 /// What a manifest has many of.
 pub(super) trait Element: Sized {
+    /// The field that holds them.
+    const FIELD: &'static str;
+    /// The schema of a manifest that has them.
+    const SCHEMA_NAME: &'static str;
     /// The Go library writes null for none.
     const NULL_IS_EMPTY: bool;
     /// Many of them, for messages.
@@ -18,17 +22,18 @@ pub(super) trait Element: Sized {
 /// Reads the elements of an array as the text is visited.
 pub(super) struct ArrayOf<'r, 'a, T> {
     reading: &'r mut Reading<'a>,
-    field: &'static str,
     element: PhantomData<T>,
 }
 
 impl<'r, 'a, T> ArrayOf<'r, 'a, T> {
-    pub fn new(reading: &'r mut Reading<'a>, field: &'static str) -> Self {
-        ArrayOf { reading, field, element: PhantomData }
+    pub fn new(reading: &'r mut Reading<'a>) -> Self {
+        ArrayOf { reading, element: PhantomData }
     }
 }
 
 impl Element for FileRef {
+    const FIELD: &'static str = FILES;
+    const SCHEMA_NAME: &'static str = SCHEMA_NAME;
     const NULL_IS_EMPTY: bool = true;
     const ITEMS: &'static str = "an array of files";
 
@@ -52,7 +57,7 @@ impl<'de, T: Element> DeserializeSeed<'de> for ArrayOf<'_, '_, T> {
 macro_rules! no_array {
     ($($method:ident($($type:ty)?): $found:literal;)*) => {
         $(fn $method<E: serde::de::Error>(self $(, _: $type)?) -> std::result::Result<Self::Value, E> {
-            Ok(fault(self.field, concat!("expected an array, found ", $found)))
+            Ok(fault(T::FIELD, concat!("expected an array, found ", $found)))
         })*
     };
 }
@@ -68,7 +73,7 @@ impl<'de, T: Element> Visitor<'de> for ArrayOf<'_, '_, T> {
     fn visit_unit<E>(self) -> std::result::Result<Self::Value, E> {
         match T::NULL_IS_EMPTY {
             true => Ok(Ok(Vec::new())),
-            false => Ok(fault(self.field, "expected an array, found null")),
+            false => Ok(fault(T::FIELD, "expected an array, found null")),
         }
     }
 
@@ -81,12 +86,12 @@ impl<'de, T: Element> Visitor<'de> for ArrayOf<'_, '_, T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, _map: A) -> std::result::Result<Self::Value, A::Error> {
-        self.reading.stop = fault::<(), _>(self.field, "expected an array, found an object").err();
+        self.reading.stop = fault::<(), _>(T::FIELD, "expected an array, found an object").err();
         Err(serde::de::Error::custom("stopped"))
     }
 
     fn visit_seq<A: serde::de::SeqAccess<'de>>(self, seq: A) -> std::result::Result<Self::Value, A::Error> {
-        let (reading, field) = (self.reading, self.field);
+        let (reading, field) = (self.reading, T::FIELD);
         let mut files = Vec::new();
         let mut first = None;
         let mut elements = Elements {

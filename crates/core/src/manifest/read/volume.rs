@@ -3,13 +3,13 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use super::files::{ArrayOf, Element};
+use super::files::Element;
 use super::*;
 use crate::manifest::VOLUME_SCHEMA_NAME;
 use crate::manifest::blocks::{AddressSpace, Block, BlockTable, Sum};
 
 /// The keys of a volume's manifest, those first that are read from their unparsed values.
-const KNOWN: [&str; 10] = [
+pub(super) const KNOWN: [&str; 10] = [
     "schema_name",
     "format_version",
     "volume_id",
@@ -28,11 +28,7 @@ const BLOCKS: &str = "blocks";
 const SUM_MAX: usize = 1024;
 
 /// All that the text of a volume's manifest holds.
-pub(super) struct VolumeFields<'a> {
-    known: Known<'a, 10>,
-    blocks: Option<Vec<Block>>,
-    unknown: Vec<(String, String)>,
-}
+pub(super) type VolumeFields<'a> = Fields<'a, Block, 10>;
 
 impl VolumeFields<'_> {
     pub fn into_manifest(self, reading: &mut Reading<'_>) -> Read<Manifest> {
@@ -43,7 +39,7 @@ impl VolumeFields<'_> {
         if total_length == 0 {
             return fault("total_length", "it is missing or 0, and must be more");
         }
-        let Some(blocks) = self.blocks else { return fault(BLOCKS, "it is missing") };
+        let Some(blocks) = self.elements else { return fault(BLOCKS, "it is missing") };
         let blocks = sorted(blocks, total_length, reading)?;
         Ok(Manifest {
             dataset_id: known.matching_text("volume_id", reading.key.dataset_id)?,
@@ -91,47 +87,9 @@ fn sorted(mut blocks: Vec<Block>, total_length: u64, reading: &mut Reading<'_>) 
     Ok(BlockTable::from_sorted(blocks))
 }
 
-/// Visits the manifest itself.
-pub(super) struct VolumeTopLevel<'r, 'a>(pub &'r mut Reading<'a>);
-
-impl<'de> Visitor<'de> for VolumeTopLevel<'_, '_> {
-    type Value = VolumeFields<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<VolumeFields<'de>, A::Error> {
-        let reading = self.0;
-        let mut fields = VolumeFields { known: Known::new(&KNOWN), blocks: None, unknown: Vec::new() };
-        while let Some(key) = map.next_key::<&RawValue>()? {
-            let key = json::key_text(key);
-            let read = if key == BLOCKS {
-                // A value's text stands for all of them, which are read at once.
-                let begun = fields
-                    .known
-                    .put(BLOCKS, "[]")
-                    .and_then(|_| check_version(&fields.known, VOLUME_SCHEMA_NAME, false));
-                match begun {
-                    Ok(()) => map.next_value_seed(ArrayOf::<Block>::new(reading, BLOCKS))?.map(|blocks| {
-                        fields.blocks = Some(blocks);
-                    }),
-                    Err(error) => Err(error.into()),
-                }
-            } else {
-                let value = map.next_value::<&RawValue>()?.get();
-                read_member(&mut fields.known, &mut fields.unknown, &key, value, reading)
-            };
-            if let Err(stop) = read {
-                reading.stop = Some(stop);
-                return Err(serde::de::Error::custom("stopped"));
-            }
-        }
-        Ok(fields)
-    }
-}
-
 impl Element for Block {
+    const FIELD: &'static str = BLOCKS;
+    const SCHEMA_NAME: &'static str = VOLUME_SCHEMA_NAME;
     /// The Go library refuses a volume's manifest whose blocks are null.
     const NULL_IS_EMPTY: bool = false;
     const ITEMS: &'static str = "an array of blocks";

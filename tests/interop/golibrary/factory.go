@@ -1,4 +1,6 @@
-package main
+// Package golibrary opens the Go library's stores and Parquet codecs by what liblode's tests and figures say of
+// them.
+package golibrary
 
 import (
 	"fmt"
@@ -13,9 +15,9 @@ import (
 	"github.com/pithecene-io/lode/lode/s3"
 )
 
-// factory opens what ROOT names: a directory, which is made, or s3://bucket/prefix by the library's S3
-// adapter. Endpoint and credentials are S3_ENDPOINT, ACCESS_KEY_ID and SECRET_ACCESS_KEY of the environment.
-func factory(root string) lode.StoreFactory {
+// Factory opens what ROOT names: a directory, or s3://bucket/prefix by the library's S3 adapter. Endpoint and
+// credentials are S3_ENDPOINT, ACCESS_KEY_ID and SECRET_ACCESS_KEY of the environment.
+func Factory(root string) lode.StoreFactory {
 	address, isBucket := strings.CutPrefix(root, "s3://")
 	if !isBucket {
 		return lode.NewFSFactory(root)
