@@ -1,5 +1,6 @@
-//! A multipart upload: one part in flight, and a completion that replaces nothing.
+//! A multipart upload: up to two parts in flight, and a completion that replaces nothing.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,8 +22,15 @@ use crate::store::location::Service;
 /// How many parts an object can have.
 pub(super) const LARGEST_PARTS: u64 = 10_000;
 
+/// How many parts may be in flight. The service is still at work on the first when the second is on its way, so
+/// that it need not wait for any; the next one is gathered once the first has arrived, so that no more than two
+/// parts are in memory.
+const FLIGHTS: usize = 2;
+
 /// A part in flight.
 struct Flight {
+    /// Counted from 0.
+    number: usize,
     data: Bytes,
     running: Option<Running<PartId>>,
 }
@@ -36,7 +44,8 @@ pub(super) struct Multipart {
     part_bytes: usize,
     /// The parts that have arrived.
     parts: Vec<PartId>,
-    flight: Option<Flight>,
+    /// The parts after them, in their order.
+    flights: VecDeque<Flight>,
     sent: u64,
     /// The service completes it only if the key is free.
     is_conditional: bool,
@@ -69,7 +78,7 @@ impl Multipart {
             id,
             part_bytes,
             parts: Vec::new(),
-            flight: None,
+            flights: VecDeque::new(),
             sent: 0,
             is_conditional,
             is_unclear: false,
@@ -85,14 +94,14 @@ impl Multipart {
         self.sent
     }
 
-    /// Lets the part in flight go on.
+    /// Lets the parts in flight go on.
     pub fn nudge(&self) {
-        if self.flight.is_some() {
+        if !self.flights.is_empty() {
             self.store.link.nudge();
         }
     }
 
-    /// Sends the next part, once the one before has arrived.
+    /// Sends the next part, and waits until the one before has arrived.
     ///
     /// # Errors
     /// The failure, and the part if it was not taken.
@@ -101,10 +110,12 @@ impl Multipart {
         context: &Context,
         part: Vec<u8>,
     ) -> std::result::Result<(), (Error, Option<Vec<u8>>)> {
-        if let Err(error) = self.wait(context) {
+        // So many are left by a failure only.
+        if let Err(error) = self.wait_for_all_but(FLIGHTS - 1, context) {
             return Err((error, Some(part)));
         }
-        if self.parts.len() as u64 >= LARGEST_PARTS {
+        let number = self.parts.len() + self.flights.len();
+        if number as u64 >= LARGEST_PARTS {
             let message = format!(
                 "{:?} would have more than {LARGEST_PARTS} parts of {} bytes, which no object store takes: give a \
                  larger \"part_bytes\", or a \"spool_directory\", where the size is known before the first part",
@@ -114,37 +125,41 @@ impl Multipart {
         }
         self.sent += part.len() as u64;
         let data = Bytes::from(part);
-        let running = Some(self.start(&data));
-        self.flight = Some(Flight { data, running });
-        Ok(())
+        let running = Some(self.start(number, &data));
+        self.flights.push_back(Flight { number, data, running });
+        self.wait_for_all_but(FLIGHTS - 1, context).map_err(|error| (error, None))
     }
 
-    fn start(&self, data: &Bytes) -> Running<PartId> {
+    fn start(&self, number: usize, data: &Bytes) -> Running<PartId> {
         let store = Arc::clone(&self.store.link.client().store);
-        let (path, id, number, payload) =
-            (self.path.clone(), self.id.clone(), self.parts.len(), PutPayload::from_bytes(data.clone()));
+        let (path, id, payload) = (self.path.clone(), self.id.clone(), PutPayload::from_bytes(data.clone()));
         let asked = Asked { most: SHORT, ..Asked::default() };
         self.store.link.start(asked, async move { store.put_part(&path, &id, number, payload).await })
     }
 
-    /// Waits for the part in flight; one that is lost is sent again.
+    /// Waits for all parts in flight; one that is lost is sent again.
     ///
     /// # Errors
     /// The failure; the part is kept and sent again by the next wait.
     pub fn wait(&mut self, context: &Context) -> Result<()> {
+        self.wait_for_all_but(0, context)
+    }
+
+    /// Waits for the first of the parts in flight, until no more than `rest` are left.
+    fn wait_for_all_but(&mut self, rest: usize, context: &Context) -> Result<()> {
         let mut tries = Tries::default();
-        loop {
-            let Some(mut flight) = self.flight.take() else { return Ok(()) };
-            let running = flight.running.take().unwrap_or_else(|| self.start(&flight.data));
+        while self.flights.len() > rest {
+            let Some(mut flight) = self.flights.pop_front() else { return Ok(()) };
+            let running = flight.running.take().unwrap_or_else(|| self.start(flight.number, &flight.data));
             let ask = self.store.link.ask("send a part of", &self.key, flight.data.len());
             match self.store.link.finish(context, ask, running) {
                 Ok((part, _)) => {
                     self.parts.push(part);
-                    return Ok(());
+                    tries = Tries::default();
                 }
                 Err((failure, running)) => {
                     flight.running = running;
-                    self.flight = Some(flight);
+                    self.flights.push_front(flight);
                     if failure.kind == Kind::Cut || failure.kind == Kind::Ended {
                         return Err(failure.error);
                     }
@@ -152,6 +167,7 @@ impl Multipart {
                 }
             }
         }
+        Ok(())
     }
 
     /// Completes the object, of this size and hash, once all parts have arrived. It may be called again.
@@ -218,7 +234,7 @@ impl Multipart {
 
     /// Gives the upload up, as far as that can be done now.
     pub fn abort(&mut self, context: &Context) {
-        self.flight = None;
+        self.flights.clear();
         if self.is_unclear {
             return;
         }

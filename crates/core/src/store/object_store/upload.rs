@@ -1,5 +1,5 @@
 //! Uploads: what fits into one part is one conditional put; more goes as a multipart upload, of which one
-//! part is in flight while the next one is gathered.
+//! part is in flight while the next one is gathered, and two while none is.
 
 use object_store::{PutMode, PutOptions, PutPayload};
 use xxhash_rust::xxh3::Xxh3;
