@@ -148,7 +148,8 @@ def compress(bench):
 
 
 def surface(bench):
-    """Partitions against the plain file by hand, a blob against cp and fsync."""
+    """Partitions against the plain file by hand, beside what their promise costs by hand; a blob against cp
+    and fsync."""
     by_hand = into_fresh(bench, [bench.baseline, "write", bench.input, "DIRECTORY"])
     copied = into_fresh(bench, [bench.baseline, "copy", bench.input, "DIRECTORY"])
     partitioned = Pair(
@@ -157,13 +158,18 @@ def surface(bench):
         by_hand,
         ">= 0.50",
     )
+    floor = Pair(
+        "hive by hand, the same promise (floor.c); against by hand, unpartitioned",
+        into_fresh(bench, [bench.floor, "partitions", bench.input, "DIRECTORY"]),
+        by_hand,
+    )
     blob = Pair(
         "blob; against cp and fsync",
         into_fresh(bench, [bench.lode, "blob", bench.input, "DIRECTORY"]),
         copied,
         ">= 0.80",
     )
-    pairs = [partitioned, blob]
+    pairs = [partitioned, floor, blob]
     alternate(pairs, bench.rounds)
     keep(bench, "surface", pairs)
     files = partitioned.subject_runs[0]["files"]
@@ -279,7 +285,7 @@ def commit(bench):
 
     for _ in range(bench.commit_rounds):
         results["by hand"] += into_fresh(bench, [bench.baseline, "commits", "DIRECTORY", count])()["commits"]
-        results["floor"] += into_fresh(bench, [bench.floor, "DIRECTORY", count])()["commits"]
+        results["floor"] += into_fresh(bench, [bench.floor, "commits", "DIRECTORY", count])()["commits"]
         for name, root in (("durable", None), ("long", big)):
             if name in results:
                 got = timed(root=root)
@@ -361,7 +367,7 @@ def system_calls(bench, big):
     more = bench.commits_a_round
     cases = {
         "by hand": ([bench.baseline, "commits", "DIRECTORY", "COUNT"], None),
-        "floor": ([bench.floor, "DIRECTORY", "COUNT"], None),
+        "floor": ([bench.floor, "commits", "DIRECTORY", "COUNT"], None),
         "durable": ([bench.lode, "commits", "COUNT", "DIRECTORY", "warmup=10"], None),
         "process": ([bench.lode, "commits", "COUNT", "DIRECTORY", "warmup=10", "durability=process"], None),
     }
