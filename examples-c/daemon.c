@@ -30,6 +30,10 @@
  * "invalid_records"), a full disk (the inputs wait until there is space), commits in doubt (repeated; the
  * sequence makes them happen once).
  *
+ * It never waits inside a call for input or to try a commit again, but in its poll. A program that may is
+ * shorter, as ingest.c is: lode_record_writer_append_from_fd reads a descriptor to its end, and
+ * lode_commit_options.attempts repeats a commit.
+ *
  * SIGTERM or SIGINT: takes what has arrived, commits and ends, within --drain seconds. So does the end of
  * standard input without --socket. Exit status: 0 all is committed; 1 failed: what is not "committed" has to
  * come again; 2 wrong usage; 3 the last commit is in doubt. After 1 (see the message) and 3 start it again:

@@ -50,10 +50,11 @@
  * Handles   Every handle is opaque and freed by the function of its own type, in any order: what was made
  *           from a handle keeps what it needs of it. Freeing NULL does nothing. A free never fails, never
  *           commits and never waits for a network. A handle stays valid until its own free.
- * Threads   Stores, datasets, snapshots, errors and cancel tokens may be used by any number of threads at
- *           once. A writer, reader or iterator belongs to one thread at a time; a second call on it at
- *           once gives LODE_ERR_STATE. The library starts no threads unless a dataset asks for them
- *           (lode_dataset_options.threads); callbacks come on the thread of the call that they belong to.
+ * Threads   Stores, datasets, volumes, catalogs, snapshots, parts, blocks, buffers, errors and cancel tokens
+ *           may be used by any number of threads at once. A writer, reader or iterator belongs to one thread
+ *           at a time; a second call on it at once gives LODE_ERR_STATE. The library starts no threads unless
+ *           a dataset asks for them (lode_dataset_options.threads); callbacks come on the thread of the call
+ *           that they belong to.
  * Lifetimes What a handle gives out as `const char *` lives until the handle is freed. What a reader gives
  *           out lives until its next call. What the caller gives is borrowed for the call, unless its
  *           description says longer.
@@ -82,11 +83,12 @@
  *           takes at most three times its size in memory, or 16 MiB more than its size. A listing holds at
  *           most 8 MiB of names: beyond some 50,000 of them the store is listed again for each further page.
  *           A key has at most 4,096 bytes, an id 255.
- * Forks     Stores, datasets, catalogs, snapshots, buffers, tokens and errors work in a forked process as in
- *           its parent. A writer, reader or iterator belongs to the process that made it: in another one its
- *           calls give LODE_ERR_FORKED, and its free closes descriptors and removes nothing. The C library's
- *           fork is noticed, and all that calls it; a bare clone system call is not. If another thread is
- *           inside a call at the time of the fork, the new process must not use the handles of that call.
+ * Forks     Stores, datasets, volumes, catalogs, snapshots, parts, blocks, buffers, tokens and errors work in
+ *           a forked process as in its parent, those of buckets excepted. A writer, reader or iterator belongs
+ *           to the process that made it: in another one its calls give LODE_ERR_FORKED (of an Arrow stream
+ *           EIO), and its free closes descriptors and removes nothing. The C library's fork is noticed, and
+ *           all that calls it; a bare clone system call is not. If another thread is inside a call at the
+ *           time of the fork, the new process must not use the handles of that call.
  * Process   The library prints nothing, installs no signal handler and no atexit function, and reads no
  *           environment variable, unless the settings of a bucket ask for its credentials. `append` never
  *           syncs; only a commit waits, and only within its deadline.

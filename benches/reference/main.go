@@ -93,17 +93,22 @@ func write(form, input, root string) (result, error) {
 	return result{NS: time.Since(start).Nanoseconds(), Records: snapshot.Manifest.RowCount}, nil
 }
 
+// newest reads the records of the newest snapshot.
+func newest(dataset lode.Dataset) ([]any, error) {
+	snapshot, err := dataset.Latest(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return dataset.Read(context.Background(), snapshot.ID)
+}
+
 func read(root string) (result, error) {
 	start := time.Now()
 	dataset, err := open(root)
 	if err != nil {
 		return result{}, err
 	}
-	snapshot, err := dataset.Latest(context.Background())
-	if err != nil {
-		return result{}, err
-	}
-	records, err := dataset.Read(context.Background(), snapshot.ID)
+	records, err := newest(dataset)
 	if err != nil {
 		return result{}, err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -42,17 +41,9 @@ func writeParquet(schema, input, root string) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	data, err := os.ReadFile(input)
+	records, err := load(input, true)
 	if err != nil {
 		return result{}, err
-	}
-	var records []any
-	for line := range bytes.Lines(data) {
-		var record map[string]any
-		if err := json.Unmarshal(line, &record); err != nil {
-			return result{}, err
-		}
-		records = append(records, record)
 	}
 	snapshot, err := dataset.Write(context.Background(), records, lode.Metadata{})
 	if err != nil {
@@ -68,11 +59,7 @@ func readParquet(schema, root string) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	snapshot, err := dataset.Latest(context.Background())
-	if err != nil {
-		return result{}, err
-	}
-	records, err := dataset.Read(context.Background(), snapshot.ID)
+	records, err := newest(dataset)
 	if err != nil {
 		return result{}, err
 	}

@@ -89,13 +89,16 @@ static lode_record_writer *open_writer(lode_dataset *dataset, int32_t bad_record
 
 static void lines_in_pieces(void)
 {
-    static const char text[] = "{\"id\":1}\n{\"id\":2}\r\n\n   \n[3,4]\n\"five\"\n6";
-    static const size_t pieces[] = {1, 3, 7, sizeof text};
+    /* The last line has no end, or blanks without one follow it. */
+#define LINES "{\"id\":1}\n{\"id\":2}\r\n\n   \n[3,4]\n\"five\"\n6"
+    static const char *const texts[] = {LINES, LINES "\n   "};
+    static const size_t pieces[] = {1, 3, 7, sizeof LINES + 4};
     lode_dataset *dataset = open_dataset(store, "pieces", NULL);
-    for (size_t at = 0; at < 2 * sizeof pieces / sizeof pieces[0]; at++) {
+    for (size_t at = 0; at < 4 * sizeof pieces / sizeof pieces[0]; at++) {
+        const char *text = texts[at / 2 % 2];
         lode_record_writer *writer = open_writer(dataset, LODE_BAD_RECORD_FAIL);
         pid_t child;
-        int fd = written_by_child(text, sizeof text - 1, pieces[at / 2], &child);
+        int fd = written_by_child(text, strlen(text), pieces[at / 4], &child);
         set_blocking(fd, at % 2);
         GIVES(LODE_OK, lode_record_writer_append_from_fd(writer, fd, NULL, error));
         CHECK(lode_record_writer_record_count(writer) == 5, "%" PRId64 " records",

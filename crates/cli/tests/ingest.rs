@@ -33,6 +33,11 @@ fn an_empty_input_is_a_snapshot_without_records_and_blank_lines_are_none() {
     let ended = run(&["log", &store, "d", "--json"]);
     assert_eq!(ended.lines().len(), 2);
     assert!(ended.lines().iter().all(|line| line.contains("\"records\":0")), "{ended:?}");
+    // What follows the last line's end and is blank is no record either, from a file or a pipe.
+    let file = directory.file("spaces.jsonl", "{\"a\":1}\n{\"a\":2}\n   ");
+    run(&["ingest", &store, "spaces", &file]).line();
+    run_with_input(&["ingest", &store, "spaces"], b"{\"a\":3}\n \t \n  ").line();
+    assert_eq!(run(&["cat", &store, "spaces", "--all"]).stdout, "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n");
 }
 
 #[test]
