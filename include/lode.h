@@ -84,7 +84,7 @@
  *           most 8 MiB of names: beyond some 50,000 of them the store is listed again for each further page.
  *           A key has at most 4,096 bytes, an id 255.
  * Forks     Stores, datasets, volumes, catalogs, snapshots, parts, blocks, buffers, tokens and errors work in
- *           a forked process as in its parent, those of buckets excepted. A writer, reader or iterator belongs
+ *           a forked process as in its parent, but for those of buckets. A writer, reader or iterator belongs
  *           to the process that made it: in another one its calls give LODE_ERR_FORKED (of an Arrow stream
  *           EIO), and its free closes descriptors and removes nothing. The C library's fork is noticed, and
  *           all that calls it; a bare clone system call is not. If another thread is inside a call at the
@@ -101,7 +101,7 @@
  *   LODE_ALREADY_COMMITTED                     2  NONE     this sequence was committed before; nothing was written
  *   LODE_COMMITTED_UNPUBLISHED                 3  NONE     committed and durable; the next writer publishes it
  *   LODE_COMMITTED_BESIDE_FOREIGN              4  NONE     committed, but a writer that ignores the slots was seen
- *   LODE_NONE                                  5  NONE     no such producer, no position
+ *   LODE_NONE                                  5  NONE     no such object, no such producer
  *   LODE_NOT_COMMITTED                         6  NONE     the commit in doubt did not happen, and never will
  *   LODE_ERR_UNKNOWN                          -1  GIVE_UP  a failure that this version has no name for
  *   LODE_ERR_INTERNAL                         -2  GIVE_UP  a bug in lode, caught before it reached the caller
@@ -274,8 +274,7 @@ struct ArrowArrayStream {
 #define LODE_COMMITTED_BESIDE_FOREIGN 4
 
 /**
- * What was asked for does not exist, which is an answer and not a failure: no such object or producer, no
- * position.
+ * What was asked for does not exist, which is an answer and not a failure: no such object, no such producer.
  */
 #define LODE_NONE 5
 
@@ -751,7 +750,10 @@ typedef struct lode_key_sink lode_key_sink;
  */
 typedef struct lode_part lode_part;
 
-/** Streams the records of one snapshot, in bounded memory. It belongs to one thread at a time. */
+/**
+ * Streams the records of one snapshot, or of all since a position, in bounded memory. It belongs to one
+ * thread at a time.
+ */
 typedef struct lode_record_reader lode_record_reader;
 
 /**
@@ -779,12 +781,12 @@ typedef struct lode_record_writer lode_record_writer;
  */
 typedef struct lode_snapshot lode_snapshot;
 
-/** Snapshots of a dataset, in order. It belongs to one thread at a time. */
+/** Snapshots of a dataset or a volume, in order. It belongs to one thread at a time. */
 typedef struct lode_snapshot_iterator lode_snapshot_iterator;
 
 /**
- * Where objects live: a directory, this process's memory, or the caller's own callbacks. Threads may share
- * it. Datasets opened on it keep what they need of it: it may be freed before them.
+ * Where objects live: a directory, a bucket, this process's memory, or the caller's own callbacks. Threads
+ * may share it. What is opened on it keeps what it needs of it: it may be freed before them.
  */
 typedef struct lode_store lode_store;
 
@@ -1555,7 +1557,8 @@ int32_t lode_error_errno(const lode_error *error);
 
 /**
  * The number by which the caller's own callback failed: for LODE_ERR_ITERATOR the answer of `next` (or of
- * `next_batch`, cut to 32 bits), for LODE_ERR_ITERATOR_CONTRACT the answer that is not allowed.
+ * `next_batch` or `read`, cut to 32 bits) or the errno of an Arrow stream, for LODE_ERR_ITERATOR_CONTRACT
+ * the answer that is not allowed, for a failure of lode_store_callbacks the callback's answer.
  *
  * @param error an error that a call gave. NULL: no error.
  * @return the callback's number; 0 if no callback failed, or `error` is NULL.
@@ -2001,9 +2004,9 @@ void lode_buffer_free(lode_buffer *buffer);
 /**
  * Gives the next text.
  *
- * @param keys the iterator. Not NULL.
- * @param key output: the text; NUL-terminated UTF-8, borrowed until the next call on the iterator; NULL at
- *        the end. Not NULL.
+ * @param strings the iterator. Not NULL.
+ * @param string output: the text; NUL-terminated UTF-8, borrowed until the next call on the iterator; NULL
+ *        at the end. Not NULL.
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_ITEM: there is one. LODE_OK: the end. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call
  *         is using the iterator), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED and LODE_ERR_ABORTED (as the options
@@ -2013,18 +2016,18 @@ void lode_buffer_free(lode_buffer *buffer);
  * One thread at a time. Since 0.1.0.
  */
 LODE_MUST_CHECK
-lode_status lode_string_iterator_next(lode_string_iterator *keys,
-                                      const char **key,
+lode_status lode_string_iterator_next(lode_string_iterator *strings,
+                                      const char **string,
                                       lode_error **error);
 
 /**
  * Frees an iterator.
  *
- * @param keys the iterator; it is not valid afterwards. NULL: nothing happens.
+ * @param strings the iterator; it is not valid afterwards. NULL: nothing happens.
  *
  * Cannot fail. One thread at a time. Since 0.1.0.
  */
-void lode_string_iterator_free(lode_string_iterator *keys);
+void lode_string_iterator_free(lode_string_iterator *strings);
 
 /**
  * Fills the options with the defaults: no codec, no compression, checksum XXH3, the default layout, full
@@ -2041,7 +2044,7 @@ void lode_dataset_options_init(lode_dataset_options *options, size_t struct_size
  * Opens a dataset. Does no I/O: a dataset need not be created, its first commit makes it.
  *
  * @param store the store; the dataset keeps its own hold of it. Not NULL.
- * @param dataset_id the dataset's id: one path segment of at most 255 bytes, without '/' and context
+ * @param dataset_id the dataset's id: one path segment of at most 255 bytes, without '/' and control
  *        characters, not "." or ".."; NUL-terminated UTF-8, borrowed for the call. Not NULL.
  * @param options how it is written. Borrowed for the call. NULL: the defaults, which have no codec: enough
  *        to read.
@@ -2183,8 +2186,8 @@ lode_status lode_snapshot_find_producer(const lode_snapshot *snapshot,
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
  *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
  *        at most 128 levels, the object itself included.
- * @param options deadline, cancel token, progress (a blob counts as one record), expected parent. Borrowed
- *        for the call. NULL: the defaults.
+ * @param options deadline, cancel token, progress (a blob counts as one record), expected parent,
+ *        exactly-once key. Borrowed for the call. NULL: the defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
@@ -2279,8 +2282,8 @@ void lode_record_iterator_init(lode_record_iterator *iterator, size_t struct_siz
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
  *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
  *        at most 128 levels, the object itself included.
- * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
- *        defaults.
+ * @param options deadline, cancel token, progress, expected parent, exactly-once key. Borrowed for the call.
+ *        NULL: the defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
@@ -2529,8 +2532,8 @@ int64_t lode_record_writer_byte_count(const lode_record_writer *writer);
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
  *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
  *        at most 128 levels, the object itself included.
- * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
- *        defaults.
+ * @param options deadline, cancel token, progress, expected parent, exactly-once key. Borrowed for the call.
+ *        NULL: the defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
@@ -2635,8 +2638,8 @@ lode_status lode_blob_writer_write(lode_blob_writer *writer,
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
  *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
  *        at most 128 levels, the object itself included.
- * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
- *        defaults.
+ * @param options deadline, cancel token, progress, expected parent, exactly-once key. Borrowed for the call.
+ *        NULL: the defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.
@@ -4314,8 +4317,8 @@ lode_status lode_volume_collect(lode_volume *volume,
  * @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
  *        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
  *        at most 128 levels, the object itself included.
- * @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
- *        defaults.
+ * @param options deadline, cancel token, progress, expected parent, exactly-once key. Borrowed for the call.
+ *        NULL: the defaults.
  * @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
  *        not wanted.
  * @param error output: the error, if the call fails. NULL: not wanted.

@@ -144,8 +144,8 @@ pub unsafe extern "C" fn lode_blob_writer_write(
 /// @param metadata_json the snapshot's metadata, one JSON object; NUL-terminated UTF-8, borrowed for the
 ///        call. Not NULL: "{}" says that there is none. Keys that begin with "lode." are reserved; it nests
 ///        at most 128 levels, the object itself included.
-/// @param options deadline, cancel token, progress, expected parent. Borrowed for the call. NULL: the
-///        defaults.
+/// @param options deadline, cancel token, progress, expected parent, exactly-once key. Borrowed for the call.
+///        NULL: the defaults.
 /// @param snapshot output: the new snapshot, which the caller owns and frees with lode_snapshot_free. NULL:
 ///        not wanted.
 /// @param error output: the error, if the call fails. NULL: not wanted.

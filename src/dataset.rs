@@ -378,7 +378,7 @@ pub unsafe extern "C" fn lode_dataset_options_init(options: *mut lode_dataset_op
 /// Opens a dataset. Does no I/O: a dataset need not be created, its first commit makes it.
 ///
 /// @param store the store; the dataset keeps its own hold of it. Not NULL.
-/// @param dataset_id the dataset's id: one path segment of at most 255 bytes, without '/' and context
+/// @param dataset_id the dataset's id: one path segment of at most 255 bytes, without '/' and control
 ///        characters, not "." or ".."; NUL-terminated UTF-8, borrowed for the call. Not NULL.
 /// @param options how it is written. Borrowed for the call. NULL: the defaults, which have no codec: enough
 ///        to read.

@@ -225,7 +225,8 @@ pub unsafe extern "C" fn lode_error_errno(error: *const lode_error) -> i32 {
 }
 
 /// The number by which the caller's own callback failed: for LODE_ERR_ITERATOR the answer of `next` (or of
-/// `next_batch`, cut to 32 bits), for LODE_ERR_ITERATOR_CONTRACT the answer that is not allowed.
+/// `next_batch` or `read`, cut to 32 bits) or the errno of an Arrow stream, for LODE_ERR_ITERATOR_CONTRACT
+/// the answer that is not allowed, for a failure of lode_store_callbacks the callback's answer.
 ///
 /// @param error an error that a call gave. NULL: no error.
 /// @return the callback's number; 0 if no callback failed, or `error` is NULL.

@@ -23,7 +23,8 @@ pub const LODE_VERIFY_FIRST: i32 = 1;
 /// Only sizes are checked.
 pub const LODE_VERIFY_SIZES: i32 = 2;
 
-/// Streams the records of one snapshot, in bounded memory. It belongs to one thread at a time.
+/// Streams the records of one snapshot, or of all since a position, in bounded memory. It belongs to one
+/// thread at a time.
 pub struct lode_record_reader {
     _opaque: [u8; 0],
 }

@@ -13,7 +13,7 @@ use crate::snapshot::{give_snapshot, lode_snapshot};
 use crate::status::{LODE_ITEM, LODE_OK, lode_status};
 use lode_core::dataset::Snapshots;
 
-/// Snapshots of a dataset, in order. It belongs to one thread at a time.
+/// Snapshots of a dataset or a volume, in order. It belongs to one thread at a time.
 pub struct lode_snapshot_iterator {
     _opaque: [u8; 0],
 }

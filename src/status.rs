@@ -18,8 +18,7 @@ pub const LODE_ALREADY_COMMITTED: i32 = 2;
 pub const LODE_COMMITTED_UNPUBLISHED: i32 = 3;
 /// Committed here, but a writer that ignores the commit slots (another library) was seen.
 pub const LODE_COMMITTED_BESIDE_FOREIGN: i32 = 4;
-/// What was asked for does not exist, which is an answer and not a failure: no such object or producer, no
-/// position.
+/// What was asked for does not exist, which is an answer and not a failure: no such object, no such producer.
 pub const LODE_NONE: i32 = 5;
 /// The commit in doubt did not happen, and never will.
 pub const LODE_NOT_COMMITTED: i32 = 6;

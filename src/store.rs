@@ -14,8 +14,8 @@ use lode_core::context::Context;
 use lode_core::error::Result;
 use lode_core::store::{LogLevel, Store, StoreOptions};
 
-/// Where objects live: a directory, this process's memory, or the caller's own callbacks. Threads may share
-/// it. Datasets opened on it keep what they need of it: it may be freed before them.
+/// Where objects live: a directory, a bucket, this process's memory, or the caller's own callbacks. Threads
+/// may share it. What is opened on it keeps what it needs of it: it may be freed before them.
 pub struct lode_store {
     _opaque: [u8; 0],
 }

@@ -52,9 +52,9 @@ pub(super) fn give_keys(keys: Keys, out: &Out<*mut lode_string_iterator>) -> Res
 
 /// Gives the next text.
 ///
-/// @param keys the iterator. Not NULL.
-/// @param key output: the text; NUL-terminated UTF-8, borrowed until the next call on the iterator; NULL at
-///        the end. Not NULL.
+/// @param strings the iterator. Not NULL.
+/// @param string output: the text; NUL-terminated UTF-8, borrowed until the next call on the iterator; NULL
+///        at the end. Not NULL.
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_ITEM: there is one. LODE_OK: the end. LODE_ERR_INVALID_ARGUMENT, LODE_ERR_STATE (another call
 ///         is using the iterator), LODE_ERR_DEADLINE, LODE_ERR_CANCELLED and LODE_ERR_ABORTED (as the options
@@ -64,18 +64,18 @@ pub(super) fn give_keys(keys: Keys, out: &Out<*mut lode_string_iterator>) -> Res
 /// One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lode_string_iterator_next(
-    keys: *mut lode_string_iterator,
-    key: *mut *const c_char,
+    strings: *mut lode_string_iterator,
+    string: *mut *const c_char,
     error: *mut *mut lode_error,
 ) -> lode_status {
     // SAFETY: every pointer is NULL or what lode.h asks for.
     unsafe {
         run("lode_string_iterator_next", error, |this| {
-            let key = Out::reset(key, std::ptr::null());
-            let mut keys = this.exclusive(keys, "keys")?;
-            let key = key.required(this, "key")?;
-            let next = keys.next()?;
-            key.set(next);
+            let string = Out::reset(string, std::ptr::null());
+            let mut strings = this.exclusive(strings, "strings")?;
+            let string = string.required(this, "string")?;
+            let next = strings.next()?;
+            string.set(next);
             Ok(if next.is_null() { LODE_OK } else { LODE_ITEM })
         })
     }
@@ -83,13 +83,13 @@ pub unsafe extern "C" fn lode_string_iterator_next(
 
 /// Frees an iterator.
 ///
-/// @param keys the iterator; it is not valid afterwards. NULL: nothing happens.
+/// @param strings the iterator; it is not valid afterwards. NULL: nothing happens.
 ///
 /// Cannot fail. One thread at a time. Since 0.1.0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lode_string_iterator_free(keys: *mut lode_string_iterator) {
+pub unsafe extern "C" fn lode_string_iterator_free(strings: *mut lode_string_iterator) {
     // SAFETY: NULL or an iterator of the caller's, as lode.h asks.
-    unsafe { handle::free(keys) }
+    unsafe { handle::free(strings) }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ const (
 	StatusCommittedUnpublished = Status(C.LODE_COMMITTED_UNPUBLISHED)
 	// StatusCommittedBesideForeign: committed, but a writer that ignores the slots was seen.
 	StatusCommittedBesideForeign = Status(C.LODE_COMMITTED_BESIDE_FOREIGN)
-	// StatusNone: no such producer, no position.
+	// StatusNone: no such object, no such producer.
 	StatusNone = Status(C.LODE_NONE)
 	// StatusNotCommitted: the commit in doubt did not happen, and never will.
 	StatusNotCommitted = Status(C.LODE_NOT_COMMITTED)

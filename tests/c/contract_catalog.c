@@ -301,7 +301,7 @@ static void datasets(void)
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "options.layout is 7", lode_catalog_open(store, &wrong, &none, error));
     CHECK(none == NULL, "*catalog was not reset");
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "store", lode_catalog_open(NULL, NULL, &none, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "keys", lode_string_iterator_next(NULL, NULL, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "strings", lode_string_iterator_next(NULL, NULL, error));
 }
 
 static void partitions(void)

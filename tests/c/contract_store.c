@@ -110,7 +110,7 @@ static void direct_misuse(lode_store *store)
             lode_store_compare_and_swap(store, "k", NULL, 0, NULL, 1, NULL, error));
     REFUSED(LODE_ERR_INVALID_ARGUMENT, "expected (length 5) is NULL",
             lode_store_compare_and_swap(store, "k", NULL, 5, "x", 1, NULL, error));
-    REFUSED(LODE_ERR_INVALID_ARGUMENT, "keys", lode_string_iterator_next(NULL, NULL, error));
+    REFUSED(LODE_ERR_INVALID_ARGUMENT, "strings", lode_string_iterator_next(NULL, NULL, error));
     lode_string_iterator_free(NULL);
     lode_buffer_free(NULL);
     CHECK(lode_buffer_len(NULL) == 0 && lode_buffer_data(NULL) == NULL, "no buffer has bytes");
