@@ -8,7 +8,7 @@
      lode_bench partition INPUT ROOT [SETTING...]    all of INPUT, in memory, into partitions by origin and
                                                      carrier (hive)
      lode_bench blob INPUT ROOT [SETTING...]         the file INPUT as one blob, pulled with read(2)
-     lode_bench find COUNT ROOT                      COUNT times: opens the dataset, finds the newest snapshot,
+     lode_bench find COUNT ROOT                      COUNT times: opens the dataset, finds the newest snapshot
                                                      and what is newer than the one ten before; each timed
 
    FORM: of write pull, pull-batch, append, append-batch or append-lines, of read next or next-batch.

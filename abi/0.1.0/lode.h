@@ -3369,8 +3369,8 @@ lode_status lode_blob_reader_read(lode_blob_reader *reader,
  * Gives the bytes from an offset on: as many as there is room for, unless the blob's end comes first. The
  * call neither depends on the stream nor moves it.
  *
- * Bytes of a range are checked by the file's size only, unless the option `verify` is 1: then the whole file
- * is checked before the first byte. An uncompressed blob is read where the bytes are. A compressed one has
+ * Bytes of a range are checked by the file's size only, unless the option `verify` is LODE_VERIFY_FIRST:
+ * then the whole file is checked before the first byte. An uncompressed blob is read where the bytes are. A compressed one has
  * no such places: it is decoded from its beginning, or on from the end of the last range if that is not
  * beyond `offset`, so ranges in rising order cost as much as one stream, and each step back a new beginning.
  *
