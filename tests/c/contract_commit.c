@@ -237,12 +237,36 @@ static void system_failure(void)
     lode_error *error = NULL;
     lode_status status = stream_many(dataset, &many, NULL, NULL, &error);
     setrlimit(RLIMIT_FSIZE, &before);
-    signal(SIGXFSZ, SIG_DFL);
     CHECK(lode_error_errno(error) == EFBIG, "errno %d, expected EFBIG", lode_error_errno(error));
     CHECK(lode_error_path(error) != NULL, "no path in: %s", lode_error_message(error));
     refused_at(__FILE__, __LINE__, "a file too large for its limit", status, error, LODE_ERR_NO_SPACE, "File too large");
     expect_head(dataset, NULL, "EFBIG");
-    lode_snapshot_free(commit_records(dataset, FIVE, 5));
+
+    /* A writer that meets it keeps its records, and goes on once it is lifted. */
+    lode_record_writer *writer = NULL;
+    char record[3000];
+    memset(record, '7', sizeof record);
+    record[0] = record[sizeof record - 1] = '"';
+    GIVES(LODE_OK, lode_dataset_open_record_writer(dataset, NULL, &writer, error));
+    setrlimit(RLIMIT_FSIZE, &small);
+    int64_t taken = 0;
+    while ((status = lode_record_writer_append(writer, record, sizeof record, NULL, &error)) == LODE_OK && taken < 1000) {
+        taken++;
+    }
+    CHECK(lode_error_action(error) == LODE_ACTION_RETRY, "%s advises action %d", lode_error_message(error),
+          (int)lode_error_action(error));
+    refused_at(__FILE__, __LINE__, "an append that meets the limit", status, error, LODE_ERR_NO_SPACE, "RLIMIT_FSIZE");
+    REFUSED(LODE_ERR_NO_SPACE, "RLIMIT_FSIZE", lode_record_writer_append(writer, record, sizeof record, NULL, error));
+    setrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, SIG_DFL);
+    lode_snapshot *snapshot = NULL;
+    GIVES(LODE_OK, lode_record_writer_append(writer, record, sizeof record, NULL, error));
+    GIVES(LODE_OK, lode_record_writer_commit(writer, "{}", NULL, &snapshot, error));
+    size_t count = 0;
+    GIVES(LODE_OK, read_all(dataset, snapshot, LODE_VERIFY_FIRST, &count, error));
+    CHECK((int64_t)count == taken + 1, "%zu records, %" PRId64 " were taken", count, taken + 1);
+    lode_snapshot_free(snapshot);
+    lode_record_writer_free(writer);
     lode_dataset_free(dataset);
 }
 
