@@ -46,7 +46,7 @@ HEADERS := $(wildcard include/*.h include/*.hpp include/lode/*.hpp)
 export CC CXX CFLAGS CARGO BUILD STATIC_LIBS LODE_SETUP
 
 .DEFAULT_GOAL := help
-.PHONY: ALWAYS help tools demo lib tool wheel full examples check soak fuzz miri bench header freeze-abi docs dist deb show-static-libs show-version install uninstall clean
+.PHONY: ALWAYS help tools demo lib tool wheel full examples check check-packagers soak fuzz miri bench header freeze-abi docs dist deb show-static-libs show-version install uninstall clean
 
 help:
 	@echo 'make demo       build, and show records going through the library and back'
@@ -62,6 +62,7 @@ help:
 	@echo 'make header     include/lode.h, again from the source'
 	@echo 'make dist       the source archive, which builds without a network, in $(BUILD)/dist'
 	@echo 'make deb        the Debian packages liblode0, liblode-dev and lode, in $(BUILD)/deb'
+	@echo 'make check-packagers  what takes tools that are long in building: cargo cinstall'
 	@echo 'make docs       the pages and the reference of the headers as a site, in $(BUILD)/docs'
 	@echo 'make freeze-abi the ABI of a version that is being released, below abi/'
 	@echo 'make install    to PREFIX=$(PREFIX), below DESTDIR if that is given; also: uninstall'
@@ -189,6 +190,10 @@ check: tools
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --all-features
 	$(CARGO) test --workspace --all-features
 	tests/c/run.sh
+
+# cargo-c is compiled once, which takes minutes, into the cache.
+check-packagers: lib
+	tests/packagers.sh
 
 soak: lib full
 	tests/soak/run.sh
