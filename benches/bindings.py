@@ -16,10 +16,13 @@ REPOSITORY = os.path.dirname(HERE)
 FORMS = {
     "C++": {"append": ("append-batch", False), "pull": ("pull-batch", True)},
     "Go": {
-        "append": ("append-batch", False),
+        "append": ("append", False),
         "append-batch": ("append-batch", True),
-        "pull": ("pull-batch", True),
-        "pull-any": ("pull-batch", False),
+        "append-apart": ("append-batch", False),
+        "append-lines": ("append-lines", True),
+        "pull": ("pull", False),
+        "pull-batch": ("pull-batch", True),
+        "pull-any": ("pull", False),
         "read": ("next-batch", False),
     },
     "Zig": {"append": ("append-batch", False), "pull": ("pull-batch", False), "read": ("next-batch", False)},
@@ -149,7 +152,9 @@ def bindings(bench):
     heading = ["ns a record over C", "C's form", *(f"records of {label}" for label in inputs), "goal"]
     notes += [
         f"  without fsync, on {where}",
-        "  append: one record a call; pull-any: by an iterator whose Record makes an `any` of each record, an allocation of",
-        "  the program's own; read: Go and Python give copies that may be kept, C lends",
+        "  append: one record a call; append-batch and pull-batch of Go: records that are slices of one buffer, which cross as",
+        "  they lie; append-apart: each in memory of its own, and pull: by an iterator that may use its memory again, are copied;",
+        "  pull-any: its Record makes an `any` of each record, an allocation of the program's own; read: Go and Python give",
+        "  copies that may be kept, C lends",
     ]
     return "\n".join([table(heading, rows), *notes])

@@ -2469,6 +2469,32 @@ lode_status lode_record_writer_append_batch(lode_record_writer *writer,
                                             lode_error **error);
 
 /**
+ * Adds many records that lie anywhere: one call for what an event loop or a binding has at hand, without
+ * copying it together first.
+ *
+ * @param writer the writer. Not NULL.
+ * @param records the records, `count` of them, one JSON document each; the array and what it points to are
+ *        borrowed for the call. NULL only if `count` is 0.
+ * @param unix_nanos `count` times, in nanoseconds since the Unix epoch, LODE_NO_TIMESTAMP for none; borrowed
+ *        for the call. NULL: no record has a time.
+ * @param count how many records.
+ * @param taken output, also on failure: how many records were processed, those skipped by the writer's
+ *        option included. If the call fails, record number `taken` is the one that failed, and the writer
+ *        holds those before it: go on at `taken` + 1. Not NULL.
+ * @param error output: the error, if the call fails. NULL: not wanted.
+ * @return LODE_OK: all were processed; else as lode_record_writer_append.
+ *
+ * One thread at a time. Since 0.1.0.
+ */
+LODE_MUST_CHECK
+lode_status lode_record_writer_append_records(lode_record_writer *writer,
+                                              const lode_bytes *records,
+                                              const int64_t *unix_nanos,
+                                              size_t count,
+                                              size_t *taken,
+                                              lode_error **error);
+
+/**
  * Adds the whole lines of a buffer, one record each, without times. Blank lines (nothing but white space)
  * are no records. What follows the last line break is left: it is the beginning of the next buffer. (A last
  * line without its break is given to lode_record_writer_append.)

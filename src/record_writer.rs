@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 
-use crate::arguments::Out;
+use crate::arguments::{Out, lode_bytes};
 use crate::call::{Call, run};
 use crate::commit::lode_commit_options;
 use crate::dataset::lode_dataset;
@@ -226,6 +226,51 @@ pub unsafe extern "C" fn lode_record_writer_append_batch(
     }
 }
 
+/// Adds many records that lie anywhere: one call for what an event loop or a binding has at hand, without
+/// copying it together first.
+///
+/// @param writer the writer. Not NULL.
+/// @param records the records, `count` of them, one JSON document each; the array and what it points to are
+///        borrowed for the call. NULL only if `count` is 0.
+/// @param unix_nanos `count` times, in nanoseconds since the Unix epoch, LODE_NO_TIMESTAMP for none; borrowed
+///        for the call. NULL: no record has a time.
+/// @param count how many records.
+/// @param taken output, also on failure: how many records were processed, those skipped by the writer's
+///        option included. If the call fails, record number `taken` is the one that failed, and the writer
+///        holds those before it: go on at `taken` + 1. Not NULL.
+/// @param error output: the error, if the call fails. NULL: not wanted.
+/// @return LODE_OK: all were processed; else as lode_record_writer_append.
+///
+/// One thread at a time. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lode_record_writer_append_records(
+    writer: *mut lode_record_writer,
+    records: *const lode_bytes,
+    unix_nanos: *const i64,
+    count: usize,
+    taken: *mut usize,
+    error: *mut *mut lode_error,
+) -> lode_status {
+    // SAFETY: every pointer is NULL or what lode.h asks for.
+    unsafe {
+        run("lode_record_writer_append_records", error, |call| {
+            let taken = Out::reset(taken, 0);
+            let mut writer = call.exclusive(writer, "writer")?;
+            let records = call.array(records, count, "records")?;
+            let times: &[i64] =
+                if unix_nanos.is_null() { &[] } else { call.array(unix_nanos, count, "unix_nanos")? };
+            let taken = taken.required(call, "taken")?;
+            for (number, bytes) in records.iter().enumerate() {
+                taken.set(number);
+                let record = call.record(number, *bytes, times.get(number).copied())?;
+                writer.append(record.data, record.unix_nanos)?;
+            }
+            taken.set(count);
+            Ok(LODE_OK)
+        })
+    }
+}
+
 /// Adds the whole lines of a buffer, one record each, without times. Blank lines (nothing but white space)
 /// are no records. What follows the last line break is left: it is the beginning of the next buffer. (A last
 /// line without its break is given to lode_record_writer_append.)
@@ -423,7 +468,7 @@ mod tests {
 
     #[test]
     fn null_for_everything_is_an_error_and_outputs_are_reset() {
-        let (mut taken, mut consumed) = (7usize, 7usize);
+        let (mut taken, mut of_records, mut consumed) = (7usize, 7usize, 7usize);
         let mut snapshot = ptr::dangling_mut();
         let null = ptr::null_mut();
         // SAFETY: NULL is refused or allowed everywhere; the outputs may be written.
@@ -439,12 +484,20 @@ mod tests {
                     &raw mut taken,
                     ptr::null_mut(),
                 ),
+                lode_record_writer_append_records(
+                    null,
+                    ptr::null(),
+                    ptr::null(),
+                    0,
+                    &raw mut of_records,
+                    ptr::null_mut(),
+                ),
                 lode_record_writer_append_lines(null, ptr::null(), 0, &raw mut consumed, ptr::null_mut()),
                 lode_record_writer_commit(null, ptr::null(), ptr::null(), &raw mut snapshot, ptr::null_mut()),
                 lode_record_writer_abort(null, ptr::null_mut()),
             ];
-            assert_eq!(statuses, [LODE_ERR_INVALID_ARGUMENT; 5]);
-            assert_eq!((taken, consumed, snapshot), (0, 0, ptr::null_mut()));
+            assert_eq!(statuses, [LODE_ERR_INVALID_ARGUMENT; 6]);
+            assert_eq!((taken, of_records, consumed, snapshot), (0, 0, 0, ptr::null_mut()));
             assert_eq!(lode_record_writer_record_count(null), -1);
             assert_eq!(lode_record_writer_skipped_count(null), -1);
             assert_eq!(lode_record_writer_byte_count(null), -1);

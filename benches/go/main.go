@@ -1,12 +1,13 @@
 // The same work by the Go package, for comparison with C:
 //
-//	go-bench append|append-batch|pull|pull-any INPUT ROOT
+//	go-bench append|append-batch|append-apart|append-lines|pull|pull-batch|pull-any INPUT ROOT
 //	go-bench read ROOT
 //
-// All lines of INPUT into one snapshot, by Writer.Append, Writer.AppendBatch of 256, or StreamWriteRecords
-// with an iterator that has Bytes (pull) or Record alone (pull-any), without checksum and without fsync; or
-// the records of the newest snapshot by Dataset.Read. Prints one JSON object on a line. The time, in
-// nanoseconds, leaves out reading INPUT.
+// All lines of INPUT into one snapshot, without checksum and without fsync: by Writer.Append, by
+// Writer.AppendBatch of records that are slices of one buffer or (append-apart) have memory of their own each,
+// by Writer.AppendLines, or by StreamWriteRecords with an iterator that has Bytes (pull), NextBatch (pull-batch)
+// or Record alone (pull-any); or the records of the newest snapshot by Dataset.Read. The sizes of batches are
+// those of lode_bench. Prints one JSON object on a line. The time, in nanoseconds, leaves out reading INPUT.
 package main
 
 import (
@@ -17,10 +18,19 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	lode "liblode"
 )
+
+// What is handed over at a time.
+const (
+	batchRecords = 1024
+	linesBytes   = 256 << 10
+)
+
+var forms = []string{"append", "append-batch", "append-apart", "append-lines", "pull", "pull-batch", "pull-any"}
 
 type iterator struct {
 	records [][]byte
@@ -34,6 +44,14 @@ func (i *iterator) Err() error  { return nil }
 type bytesIterator struct{ iterator }
 
 func (i *bytesIterator) Bytes() []byte { return i.records[i.at-1] }
+
+type batchIterator struct{ iterator }
+
+func (i *batchIterator) NextBatch() [][]byte {
+	begin := i.at
+	i.at = min(begin+batchRecords, len(i.records))
+	return i.records[begin:i.at]
+}
 
 func open(root string) (*lode.Dataset, error) {
 	store, err := lode.OpenFilesystem(root, nil)
@@ -65,7 +83,7 @@ func read(root string) (records, size int64, err error) {
 	return records, size, nil
 }
 
-func write(form string, records [][]byte, root string) (*lode.Snapshot, error) {
+func write(form string, data []byte, records [][]byte, root string) (*lode.Snapshot, error) {
 	ctx := context.Background()
 	dataset, err := open(root)
 	if err != nil {
@@ -74,6 +92,8 @@ func write(form string, records [][]byte, root string) (*lode.Snapshot, error) {
 	switch form {
 	case "pull":
 		return dataset.StreamWriteRecords(ctx, &bytesIterator{iterator{records: records}}, lode.Metadata{})
+	case "pull-batch":
+		return dataset.StreamWriteRecords(ctx, &batchIterator{iterator{records: records}}, lode.Metadata{})
 	case "pull-any":
 		return dataset.StreamWriteRecords(ctx, &iterator{records: records}, lode.Metadata{})
 	}
@@ -82,17 +102,26 @@ func write(form string, records [][]byte, root string) (*lode.Snapshot, error) {
 		return nil, err
 	}
 	defer writer.Close()
-	if form == "append-batch" {
-		for batch := range slices.Chunk(records, 256) {
-			if _, err := writer.AppendBatch(batch); err != nil {
+	switch form {
+	case "append":
+		for _, record := range records {
+			if err := writer.Append(record); err != nil {
 				return nil, err
 			}
 		}
-		return writer.Commit(ctx, lode.Metadata{})
-	}
-	for _, record := range records {
-		if err := writer.Append(record); err != nil {
-			return nil, err
+	case "append-lines":
+		for len(data) > 0 {
+			consumed, err := writer.AppendLines(data[:min(linesBytes, len(data))])
+			if err != nil {
+				return nil, err
+			}
+			data = data[consumed:]
+		}
+	default:
+		for batch := range slices.Chunk(records, batchRecords) {
+			if _, err := writer.AppendBatch(batch); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return writer.Commit(ctx, lode.Metadata{})
@@ -113,21 +142,26 @@ func main() {
 		report(begun, records, size)
 		return
 	}
-	if len(os.Args) != 4 || !slices.Contains([]string{"append", "append-batch", "pull", "pull-any"}, os.Args[1]) {
-		log.Fatal("usage: go-bench append|append-batch|pull|pull-any INPUT ROOT, or go-bench read ROOT")
+	if len(os.Args) != 4 || !slices.Contains(forms, os.Args[1]) {
+		log.Fatalf("usage: go-bench %s INPUT ROOT, or go-bench read ROOT", strings.Join(forms, "|"))
 	}
 	data, err := os.ReadFile(os.Args[2])
 	if err != nil {
 		log.Fatal(err)
 	}
 	records := make([][]byte, 0, bytes.Count(data, []byte("\n")))
-	for line := range bytes.Lines(data) {
-		records = append(records, bytes.TrimSuffix(line, []byte("\n")))
+	for rest := data; len(rest) > 0; {
+		var line []byte
+		line, rest, _ = bytes.Cut(rest, []byte("\n"))
+		if os.Args[1] == "append-apart" {
+			line = bytes.Clone(line)
+		}
+		records = append(records, line)
 	}
 	// What reading INPUT has left is not collected while the clock runs.
 	runtime.GC()
 	begun := time.Now()
-	snapshot, err := write(os.Args[1], records, os.Args[3])
+	snapshot, err := write(os.Args[1], data, records, os.Args[3])
 	if err != nil {
 		log.Fatal(err)
 	}

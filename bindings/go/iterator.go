@@ -33,6 +33,42 @@ type BytesIterator interface {
 	Bytes() []byte
 }
 
+// BatchIterator is a RecordIterator that has many records at hand. The calls that take a RecordIterator then ask
+// NextBatch, and neither Next nor Record.
+type BatchIterator interface {
+	RecordIterator
+	// NextBatch gives the following records, each one JSON document; none if there are no more, or if it failed.
+	// They must not change before it is called again or the call that asks is over: those that are slices of one
+	// buffer are not copied.
+	NextBatch() [][]byte
+}
+
+// Records gives records that are in memory, each one JSON document. They must not change before the call that
+// takes the iterator is over.
+func Records(records [][]byte) BatchIterator { return &inMemory{left: records} }
+
+type inMemory struct {
+	left    [][]byte
+	current []byte
+}
+
+func (m *inMemory) Next() bool {
+	if len(m.left) == 0 {
+		return false
+	}
+	m.current, m.left = m.left[0], m.left[1:]
+	return true
+}
+
+func (m *inMemory) Record() any { return m.current }
+func (m *inMemory) Err() error  { return nil }
+
+func (m *inMemory) NextBatch() [][]byte {
+	batch := m.left
+	m.left = nil
+	return batch
+}
+
 // Timestamped is a record with a time.
 type Timestamped interface {
 	Timestamp() time.Time
@@ -85,10 +121,14 @@ func asBytes(record any) ([]byte, bool) {
 // batchBytes is how much is gathered before it is given to the library.
 const batchBytes = 64 << 10
 
-// pulled is a RecordIterator as the library pulls from it: in batches, by one buffer of C.
+// pulled is a RecordIterator as the library pulls from it: in batches, by one buffer of C or where they lie.
 type pulled struct {
 	iterator RecordIterator
 	bytes    BytesIterator // the same, if it is one
+	batches  BatchIterator // the same, if it is one
+	batch    [][]byte      // what the last batch has left
+	lender   lender
+	apart    bool // whether the batch is copied: its records are no slices of few buffers
 	buffer   unsafe.Pointer
 	size     int
 	waiting  []byte // the record that the last batch had no room for
@@ -102,11 +142,16 @@ type pulled struct {
 }
 
 func newPulled(records RecordIterator) *pulled {
-	bytes, _ := records.(BytesIterator)
-	return &pulled{iterator: records, bytes: bytes}
+	p := &pulled{iterator: records}
+	p.bytes, _ = records.(BytesIterator)
+	p.batches, _ = records.(BatchIterator)
+	return p
 }
 
-func (p *pulled) free() { C.free(p.buffer) }
+func (p *pulled) free() {
+	p.lender.release()
+	C.free(p.buffer)
+}
 
 // explain puts what the iterator said into the error of the call.
 func (p *pulled) explain(err error) error {
@@ -126,10 +171,6 @@ func (p *pulled) next() (record []byte, at C.int64_t, more bool) {
 		p.ended = true
 		return nil, 0, false
 	}
-	if p.bytes != nil {
-		p.count++
-		return p.bytes.Bytes(), C.LODE_NO_TIMESTAMP, true
-	}
 	record, at, p.refused = encode(p.iterator.Record())
 	if p.refused != nil {
 		p.refused.Record = p.count
@@ -137,6 +178,100 @@ func (p *pulled) next() (record []byte, at C.int64_t, more bool) {
 	}
 	p.count++
 	return record, at, true
+}
+
+// room gives the buffer, for a record of this length at least.
+func (p *pulled) room(least int) []byte {
+	if p.size < max(least, batchBytes) {
+		C.free(p.buffer)
+		p.size = max(least, batchBytes)
+		p.buffer = C.malloc(C.size_t(p.size))
+	}
+	return unsafe.Slice((*byte)(p.buffer), p.size)
+}
+
+// fill gives records of any kind, with their times, and how many.
+func (p *pulled) fill(out []C.lode_bytes, times []C.int64_t) int {
+	room := p.room(0)
+	for count := range out {
+		record, at, more := p.next()
+		if !more {
+			return count
+		}
+		if len(record) > len(room) {
+			if count > 0 {
+				p.waiting, p.time, p.waits = record, at, true
+				return count
+			}
+			room = p.room(len(record))
+		}
+		out[count] = lent(room[:copy(room, record)])
+		room = room[len(record):]
+		if at != C.LODE_NO_TIMESTAMP {
+			times[count] = at
+		}
+	}
+	return len(out)
+}
+
+// fillBytes gives records that are bytes, and how many.
+func (p *pulled) fillBytes(out []C.lode_bytes) int {
+	records, room := p.bytes, p.room(0)
+	for count := range out {
+		var record []byte
+		switch {
+		case p.waits:
+			record, p.waits = p.waiting, false
+		case !p.ended && records.Next():
+			record = records.Bytes()
+		default:
+			p.ended = true
+			return count
+		}
+		if len(record) > len(room) {
+			if count > 0 {
+				p.waiting, p.waits = record, true
+				return count
+			}
+			room = p.room(len(record))
+		}
+		out[count] = lent(room[:copy(room, record)])
+		room = room[len(record):]
+	}
+	return len(out)
+}
+
+// fillBatch gives what is left of a batch, where it lies as far as it can be lent, and how many.
+func (p *pulled) fillBatch(out []C.lode_bytes) int {
+	if len(p.batch) == 0 && !p.ended {
+		p.lender.release()
+		p.batch = p.batches.NextBatch()
+		p.ended, p.apart = len(p.batch) == 0, false
+	} else if p.lender.pins == pinsMost {
+		p.lender.release()
+	}
+	batch := p.batch[:min(len(p.batch), len(out))]
+	room := p.room(0)
+	copied := 0
+	for count, record := range batch {
+		if !p.apart && p.lender.lend(record) {
+			out[count] = lent(record)
+			continue
+		}
+		if len(record) > len(room) {
+			if count > 0 {
+				batch = batch[:count]
+				break
+			}
+			room = p.room(len(record))
+		}
+		out[count] = lent(room[:copy(room, record)])
+		room = room[len(record):]
+		copied++
+	}
+	p.apart = copied > len(batch)/2
+	p.batch = p.batch[len(batch):]
+	return len(batch)
 }
 
 //export lodeGoNextBatch
@@ -148,35 +283,15 @@ func lodeGoNextBatch(handle C.uintptr_t, records *C.lode_bytes, unixNanos *C.int
 			answer = -1
 		}
 	}()
-	if p.size == 0 {
-		p.buffer, p.size = C.malloc(batchBytes), batchBytes
-	}
 	out := unsafe.Slice(records, int(capacity))
-	times := unsafe.Slice(unixNanos, int(capacity)) // they come as C.LODE_NO_TIMESTAMP
-	room := unsafe.Slice((*byte)(p.buffer), p.size)
 	count := 0
-	for count < len(out) {
-		record, at, more := p.next()
-		if !more {
-			break
-		}
-		if len(record) > len(room) {
-			if count > 0 {
-				p.waiting, p.time, p.waits = record, at, true
-				break
-			}
-			C.free(p.buffer)
-			p.buffer, p.size = C.malloc(C.size_t(len(record))), len(record)
-			room = unsafe.Slice((*byte)(p.buffer), p.size)
-		}
-		copy(room, record)
-		out[count].data = (*C.uint8_t)(unsafe.SliceData(room))
-		out[count].len = C.size_t(len(record))
-		if at != C.LODE_NO_TIMESTAMP {
-			times[count] = at
-		}
-		room = room[len(record):]
-		count++
+	switch {
+	case p.batches != nil:
+		count = p.fillBatch(out)
+	case p.bytes != nil:
+		count = p.fillBytes(out)
+	default:
+		count = p.fill(out, unsafe.Slice(unixNanos, int(capacity))) // they come as C.LODE_NO_TIMESTAMP
 	}
 	if p.refused != nil {
 		return -1

@@ -34,15 +34,17 @@ type Writer struct {
 	mu     sync.Mutex // tried, not waited for, but by Close
 	closed bool
 	bad    []error // of records that were refused, not reported yet
+	lender lender
 	*batch
 }
 
 // batch is what is gathered and not given yet, in memory of C.
 type batch struct {
 	memory  unsafe.Pointer
-	data    []byte      // of batchBytes
-	lengths []C.size_t  // of batchRecords
-	times   []C.int64_t // of batchRecords, filled from the first record on that has a time
+	data    []byte         // of batchBytes
+	lengths []C.size_t     // of batchRecords
+	times   []C.int64_t    // of batchRecords, filled from the first record on that has a time
+	places  []C.lode_bytes // of lentMost: records that stay where they are
 	used    int
 	count   int
 	timed   bool // whether a record has a time
@@ -51,14 +53,16 @@ type batch struct {
 const batchRecords = 4096
 
 func newBatch() *batch {
-	const words = unsafe.Sizeof(C.size_t(0)) + unsafe.Sizeof(C.int64_t(0))
-	memory := C.malloc(C.size_t(batchBytes + batchRecords*words))
+	const ofLengths, ofTimes = batchRecords * C.sizeof_size_t, batchRecords * C.sizeof_int64_t
+	memory := C.malloc(batchBytes + ofLengths + ofTimes + lentMost*C.sizeof_lode_bytes)
 	lengths := unsafe.Add(memory, batchBytes)
+	times := unsafe.Add(lengths, ofLengths)
 	return &batch{
 		memory:  memory,
 		data:    unsafe.Slice((*byte)(memory), batchBytes),
 		lengths: unsafe.Slice((*C.size_t)(lengths), batchRecords),
-		times:   unsafe.Slice((*C.int64_t)(unsafe.Add(lengths, batchRecords*unsafe.Sizeof(C.size_t(0)))), batchRecords),
+		times:   unsafe.Slice((*C.int64_t)(times), batchRecords),
+		places:  unsafe.Slice((*C.lode_bytes)(unsafe.Add(times, ofTimes)), lentMost),
 	}
 }
 
@@ -127,15 +131,30 @@ func (w *Writer) append(record []byte, at C.int64_t) error {
 	return err
 }
 
-// AppendBatch adds records as Append adds each, and costs less than as many calls. It gives how many are
-// taken: after an error of refused records all of them, after any other those before the one to go on with.
+// AppendBatch adds records as Append adds each, and costs less than as many calls. Those that are slices of one
+// buffer, such as its lines, are not even copied if there are 64 or more. It gives how many are taken: after an
+// error of refused records all of them, after any other those before the one to go on with.
 func (w *Writer) AppendBatch(records [][]byte) (taken int, err error) {
 	if !w.mu.TryLock() {
 		return 0, refused(ErrState, "another goroutine is using the writer: let each have its own, or lock it")
 	}
 	defer w.mu.Unlock()
 	var bad []error
+	lend := w.batch != nil
 	for taken < len(records) {
+		if rest := records[taken:]; lend && len(rest) >= lentLeast && len(rest[0]) >= lentLeastBytes {
+			n, err := w.appendLent(rest)
+			taken += n
+			if err != nil {
+				w.bad = append(bad, w.bad...)
+				return taken, err
+			}
+			if refused := w.report(); refused != nil {
+				bad = append(bad, refused)
+			}
+			lend = n > 0
+			continue
+		}
 		if w.batch != nil && !w.closed {
 			taken += w.putAll(records[taken:])
 			if taken == len(records) {
@@ -153,6 +172,43 @@ func (w *Writer) AppendBatch(records [][]byte) (taken int, err error) {
 		taken++
 	}
 	return taken, errors.Join(bad...)
+}
+
+// appendLent gives the first records to the library where they lie, and gives how many are dealt with: none if
+// they are to be gathered. Refused records are kept in mind.
+func (w *Writer) appendLent(records [][]byte) (taken int, err error) {
+	defer w.lender.release()
+	places := w.places
+	count := 0
+	for _, record := range records[:min(len(records), len(places))] {
+		if !w.lender.lend(record) {
+			break
+		}
+		places[count] = lent(record)
+		count++
+	}
+	if count < lentLeast {
+		return 0, nil
+	}
+	raw, err := w.h.use()
+	if err != nil {
+		return 0, err
+	}
+	defer w.h.done()
+	writer := (*C.lode_record_writer)(raw)
+	err = w.flush(writer)
+	for taken < count && err == nil {
+		var n C.size_t
+		var failed *C.lode_error
+		left := C.size_t(count - taken)
+		err = check(C.lode_record_writer_append_records(writer, &places[taken], nil, left, &n, &failed), failed)
+		taken += int(n)
+		if w.keepIfBad(err) {
+			taken++
+			err = nil
+		}
+	}
+	return taken, err
 }
 
 // appendSlowly makes room first, or says why there is none.

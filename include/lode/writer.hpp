@@ -84,6 +84,43 @@ public:
     }
 
     /**
+     * Adds records that lie anywhere.
+     * @param records the records.
+     * @param count how many.
+     * @param taken output, on failure too: how many were dealt with; record number `taken` is the bad one.
+     * @param unix_nanos the time of each, LODE_NO_TIMESTAMP for none; NULL: none has one.
+     * Throws lode::error.
+     */
+    void append_records(const std::string_view *records, std::size_t count, std::size_t &taken,
+                        const std::int64_t *unix_nanos = nullptr)
+    {
+        try_append_records(records, count, taken, unix_nanos).value();
+    }
+    /** As append_records, with the error in the result. */
+    result<void> try_append_records(const std::string_view *records, std::size_t count, std::size_t &taken,
+                                    const std::int64_t *unix_nanos = nullptr)
+    {
+        constexpr std::size_t most = 64;
+        lode_bytes places[most];
+        taken = 0;
+        do {
+            const std::size_t some = count - taken < most ? count - taken : most;
+            for (std::size_t i = 0; i < some; i++) {
+                const std::string_view &record = records[taken + i];
+                places[i] = {reinterpret_cast<const std::uint8_t *>(record.data()), record.size()};
+            }
+            std::size_t of_some = 0;
+            auto outcome = detail::run(lode_record_writer_append_records, get(), places,
+                                       unix_nanos == nullptr ? nullptr : unix_nanos + taken, some, &of_some);
+            taken += of_some;
+            if (!outcome) {
+                return outcome;
+            }
+        } while (taken < count);
+        return {};
+    }
+
+    /**
      * Adds the whole lines of a buffer, one record each; blank lines are none. What follows the last line
      * break is left.
      * @param data the lines.

@@ -39,19 +39,35 @@ impl Call {
             self.fault(Status::NoMemory, format_args!("no memory for an array of {count} records"))
         })?;
         for (number, bytes) in given.iter().enumerate() {
-            if let Some(fault) = slice_fault(bytes.data, bytes.len) {
-                let what = format_args!("records[{number}] (of {} bytes) {fault}", bytes.len);
-                return Err(self.invalid(what).with_record(number as u64));
-            }
-            let data = match bytes.len {
-                0 => &[][..],
-                // SAFETY: not NULL, not too long, and readable as asked of the caller.
-                len => unsafe { std::slice::from_raw_parts(bytes.data, len) },
-            };
-            let unix_nanos = times.get(number).copied().filter(|time| *time != LODE_NO_TIMESTAMP);
-            taken.push(Record { data, unix_nanos });
+            // SAFETY: as asked of the caller.
+            taken.push(unsafe { self.record(number, *bytes, times.get(number).copied())? });
         }
         Ok(taken)
+    }
+
+    /// One of the caller's records, number `number` of an array.
+    ///
+    /// # Safety
+    /// `bytes` is empty, or tells of bytes that can be read for `'a`.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, naming the record.
+    pub(crate) unsafe fn record<'a>(
+        &self,
+        number: usize,
+        bytes: lode_bytes,
+        unix_nanos: Option<i64>,
+    ) -> Result<Record<'a>> {
+        if let Some(fault) = slice_fault(bytes.data, bytes.len) {
+            let what = format_args!("records[{number}] (of {} bytes) {fault}", bytes.len);
+            return Err(self.invalid(what).with_record(number as u64));
+        }
+        let data = match bytes.len {
+            0 => &[][..],
+            // SAFETY: not NULL, not too long, and readable as asked of the caller.
+            len => unsafe { std::slice::from_raw_parts(bytes.data, len) },
+        };
+        Ok(Record { data, unix_nanos: unix_nanos.filter(|time| *time != LODE_NO_TIMESTAMP) })
     }
 }
 

@@ -44,6 +44,8 @@ static void null_pointers(void)
     REFUSED(INVALID, "writer", lode_dataset_open_record_writer(dataset, NULL, NULL, error));
     REFUSED(INVALID, "writer", lode_record_writer_append(NULL, "1", 1, NULL, error));
     REFUSED(INVALID, "writer", lode_record_writer_append_batch(NULL, "1", &length, NULL, 1, &count, error));
+    const lode_bytes one = {(const uint8_t *)"1", 1};
+    REFUSED(INVALID, "writer", lode_record_writer_append_records(NULL, &one, NULL, 1, &count, error));
     REFUSED(INVALID, "writer", lode_record_writer_append_lines(NULL, "1\n", 2, &count, error));
     REFUSED(INVALID, "writer", lode_record_writer_commit(NULL, "{}", NULL, &snapshot, error));
     REFUSED(INVALID, "writer", lode_record_writer_abort(NULL, error));
@@ -55,6 +57,9 @@ static void null_pointers(void)
     REFUSED(INVALID, "consumed", lode_record_writer_append_lines(writer, "1\n", 2, NULL, error));
     REFUSED(INVALID, "taken", lode_record_writer_append_batch(writer, "1", &length, NULL, 1, NULL, error));
     GIVES(LODE_OK, lode_record_writer_append_batch(writer, NULL, NULL, NULL, 0, &count, error));
+    REFUSED(INVALID, "records", lode_record_writer_append_records(writer, NULL, NULL, 1, &count, error));
+    REFUSED(INVALID, "taken", lode_record_writer_append_records(writer, &one, NULL, 1, NULL, error));
+    GIVES(LODE_OK, lode_record_writer_append_records(writer, NULL, NULL, 0, &count, error));
     GIVES(LODE_OK, lode_record_writer_append_lines(writer, NULL, 0, &count, error));
     size_t huge[2] = {SIZE_MAX, SIZE_MAX};
     REFUSED(INVALID, "lengths", lode_record_writer_append_batch(writer, "1", huge, NULL, 2, &count, error));

@@ -1,4 +1,4 @@
-/* The push writer: append, append_batch and append_lines, what each took when one record is bad, skipping bad
+/* The push writer: append, append_batch, append_records and append_lines, what each took when one record is bad, skipping bad
  * records, and a writer's states before and after commit and abort. */
 #include "check.h"
 
@@ -81,6 +81,8 @@ static void one_by_one(void)
     size_t length = 1;
     REFUSED(LODE_ERR_STATE, "commit", append(writer, "1", error));
     REFUSED(LODE_ERR_STATE, "commit", lode_record_writer_append_batch(writer, "1", &length, NULL, 1, &n, error));
+    const lode_bytes one = {(const uint8_t *)"1", 1};
+    REFUSED(LODE_ERR_STATE, "commit", lode_record_writer_append_records(writer, &one, NULL, 1, &n, error));
     REFUSED(LODE_ERR_STATE, "commit", lode_record_writer_append_lines(writer, "1\n", 2, &n, error));
     REFUSED(LODE_ERR_STATE, "commit", lode_record_writer_commit(writer, "{}", NULL, NULL, error));
     REFUSED(LODE_ERR_STATE, "commit", lode_record_writer_abort(writer, error));
@@ -137,31 +139,41 @@ static size_t joined(const char *const *records, size_t count, char *buffer, siz
     return len;
 }
 
-static void in_batches(void)
+/* The rest of the six records from number `done` on, by one of the two calls for many. */
+static lode_status append_many(lode_record_writer *writer, int scattered, size_t done, const int64_t *times, size_t *taken,
+                               lode_error **error)
 {
     static const char *const records[] = {"{\"n\":0}", "{\"n\":1}", "{\"n\":", "{\"n\":3}", "", "[5]"};
+    char buffer[128];
+    size_t lengths[6], before = 0;
+    lode_bytes apart[6];
+    joined(records, 6, buffer, lengths);
+    for (size_t i = 0; i < 6; i++) {
+        apart[i] = (lode_bytes){(const uint8_t *)records[i], lengths[i]};
+        before += i < done ? lengths[i] : 0;
+    }
+    if (scattered) {
+        return lode_record_writer_append_records(writer, apart + done, times, 6 - done, taken, error);
+    }
+    return lode_record_writer_append_batch(writer, buffer + before, lengths + done, times, 6 - done, taken, error);
+}
+
+static void in_batches(int scattered)
+{
     static const int64_t times[] = {50, 40, 1, 60, 2, 55};
     static const char *const good[] = {"{\"n\":0}", "{\"n\":1}", "{\"n\":3}", "[5]"};
-    char buffer[128];
-    size_t lengths[6];
-    joined(records, 6, buffer, lengths);
 
-    lode_dataset *dataset = open_dataset(store, "batches", NULL);
+    lode_dataset *dataset = open_dataset(store, scattered ? "scattered" : "batches", NULL);
     lode_record_writer *writer = new_writer(dataset, LODE_BAD_RECORD_FAIL);
 
     /* Go on behind each bad record, as the manual says. */
-    size_t done = 0;
-    size_t bad = 0;
-    size_t at = 0;
+    size_t done = 0, bad = 0;
     while (done < 6) {
         size_t taken = 99;
         lode_error *error = NULL;
-        lode_status status = lode_record_writer_append_batch(writer, buffer + at, lengths + done, times + done, 6 - done,
-                                                             &taken, &error);
+        lode_status status = append_many(writer, scattered, done, times + done, &taken, &error);
         REQUIRE(taken <= 6 - done, "taken is %zu of %zu", taken, 6 - done);
-        for (size_t i = 0; i < taken; i++) {
-            at += lengths[done++];
-        }
+        done += taken;
         if (status == LODE_OK) {
             CHECK(done == 6, "a success that took %zu of 6", done);
             break;
@@ -169,7 +181,7 @@ static void in_batches(void)
         CHECK(status == LODE_ERR_INVALID_RECORD, "gave %s", lode_status_name(status));
         CHECK(done == 2 || done == 4, "record %zu is called bad", done);
         lode_error_free(error);
-        at += lengths[done++];
+        done++;
         bad++;
     }
     CHECK(bad == 2, "%zu bad records, expected 2", bad);
@@ -185,12 +197,12 @@ static void in_batches(void)
     /* The same with the writer skipping. */
     writer = new_writer(dataset, LODE_BAD_RECORD_SKIP);
     size_t taken = 99;
-    GIVES(LODE_OK, lode_record_writer_append_batch(writer, buffer, lengths, NULL, 6, &taken, error));
+    GIVES(LODE_OK, append_many(writer, scattered, 0, NULL, &taken, error));
     CHECK(taken == 6, "%zu taken of 6", taken);
     CHECK(lode_record_writer_record_count(writer) == 4 && lode_record_writer_skipped_count(writer) == 2,
           "%" PRId64 " records, %" PRId64 " skipped; expected 4 and 2", lode_record_writer_record_count(writer),
           lode_record_writer_skipped_count(writer));
-    GIVES(LODE_OK, lode_record_writer_append_batch(writer, buffer, lengths, NULL, 0, &taken, error));
+    GIVES(LODE_OK, append_many(writer, scattered, 6, NULL, &taken, error));
     CHECK(taken == 0, "%zu taken of none", taken);
     GIVES(LODE_OK, append(writer, "not json", error));
     CHECK(lode_record_writer_skipped_count(writer) == 3, "%" PRId64 " skipped", lode_record_writer_skipped_count(writer));
@@ -329,7 +341,8 @@ int main(void)
     make_root(root);
     store = open_store(root);
     one_by_one();
-    in_batches();
+    in_batches(0);
+    in_batches(1);
     with_times();
     in_lines();
     at_the_limit();

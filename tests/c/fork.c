@@ -39,6 +39,15 @@ static lode_status append_batch(struct handles *of, lode_error **error)
     return status;
 }
 
+static lode_status append_records(struct handles *of, lode_error **error)
+{
+    static const lode_bytes record = {(const uint8_t *)"1", 1};
+    size_t taken = 9;
+    lode_status status = lode_record_writer_append_records(of->records, &record, NULL, 1, &taken, error);
+    CHECK(status >= 0 || taken == 0, "%zu records were taken", taken);
+    return status;
+}
+
 static lode_status append_lines(struct handles *of, lode_error **error)
 {
     size_t consumed = 9;
@@ -170,6 +179,7 @@ static const struct {
 } CALLS[] = {
     {"lode_record_writer", append},
     {"lode_record_writer", append_batch},
+    {"lode_record_writer", append_records},
     {"lode_record_writer", append_lines},
     {"lode_record_writer", append_from_fd},
     {"lode_record_writer", append_arrow},

@@ -85,6 +85,24 @@ static lode_status append_length(size_t length, lode_error **error)
     return status;
 }
 
+static lode_status append_records(size_t length, lode_error **error)
+{
+    size_t taken = 9;
+    lode_bytes record = {(const uint8_t *)byte, 1};
+    lode_status status = lode_record_writer_append_records(writer, &record, NULL, length, &taken, error);
+    CHECK(taken == 0, "%zu records are said to be taken", taken);
+    return status;
+}
+
+static lode_status append_long_record(size_t length, lode_error **error)
+{
+    size_t taken = 9;
+    lode_bytes record = {(const uint8_t *)byte, length};
+    lode_status status = lode_record_writer_append_records(writer, &record, NULL, 1, &taken, error);
+    CHECK(taken == 0, "%zu records are said to be taken", taken);
+    return status;
+}
+
 static lode_status append_lines(size_t length, lode_error **error)
 {
     size_t consumed = 9;
@@ -169,6 +187,8 @@ static const struct {
     {"lode_record_writer_append", append, "data"},
     {"lode_record_writer_append_batch", append_count, "lengths"},
     {"lode_record_writer_append_batch", append_length, "data"},
+    {"lode_record_writer_append_records", append_records, "records"},
+    {"lode_record_writer_append_records", append_long_record, "records[0]"},
     {"lode_record_writer_append_lines", append_lines, "data"},
     {"lode_blob_writer_write", write_bytes, "data"},
     {"lode_record_reader_next_batch", next_batch, "records"},

@@ -214,12 +214,20 @@ void a_refused_record_is_named()
     REFUSED(invalid_record, "", writer.append_batch(batch, lengths, 4, taken));
     CHECK(taken == 2);
     REFUSED(invalid_argument, "add up", writer.append_batch("12", lengths, 4, taken));
+    std::vector<std::string_view> apart(100, "6");
+    apart[70] = "bad";
+    REFUSED(invalid_record, "", writer.append_records(apart.data(), apart.size(), taken));
+    CHECK(taken == 70);
+    writer.append_records(apart.data(), 0, taken);
+    CHECK(taken == 0 && writer.record_count() == 73);
     std::size_t consumed = 0;
     REFUSED(invalid_record, "", writer.append_lines("7\n\nx\n8\n", consumed));
     CHECK(consumed <= 3);
     writer.append_lines("8\n9", consumed);
-    CHECK(consumed == 2 && writer.record_count() == 5 && writer.byte_count() > 0);
-    CHECK(read_all(dataset, writer.commit("{}")) == std::vector<std::string>{"1", "1", "2", "7", "8"});
+    CHECK(consumed == 2 && writer.record_count() == 75 && writer.byte_count() > 0);
+    std::vector<std::string> all{"1", "1", "2", "7", "8"};
+    all.insert(all.begin() + 3, 70, "6");
+    CHECK(read_all(dataset, writer.commit("{}")) == all);
 
     lode::record_writer_options skipping;
     skipping.bad_records = lode::bad_records::skip;

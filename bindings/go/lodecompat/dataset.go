@@ -12,13 +12,18 @@ import (
 )
 
 type dataset struct {
-	id      DatasetID
-	inner   *lode.Dataset
-	codec   Codec
-	retries int
+	id     DatasetID
+	inner  *lode.Dataset
+	codec  Codec
+	parent parent
+}
 
-	mu     sync.Mutex
-	parent *string // what the next commit builds on, as of the last commit or Latest; nil: not known
+// parent is what the next commit builds on, as of the last commit or Latest.
+type parent struct {
+	retries int // 0: a commit that loses to another writer is a conflict
+
+	mu sync.Mutex
+	id *string // nil: not known
 }
 
 // NewDataset opens a dataset of a store.
@@ -41,7 +46,7 @@ func NewDataset(id DatasetID, factory StoreFactory, opts ...Option) (Dataset, er
 	if err != nil {
 		return nil, translated(err)
 	}
-	return &dataset{id: id, inner: inner, codec: c.codec, retries: c.retryCount}, nil
+	return &dataset{id: id, inner: inner, codec: c.codec, parent: parent{retries: c.retryCount}}, nil
 }
 
 func (d *dataset) ID() DatasetID { return d.id }
@@ -63,17 +68,19 @@ func notNil(metadata Metadata) lode.Metadata {
 	return lode.Metadata(metadata)
 }
 
-// expect says what a commit must build on, if it is not to be retried.
-func (d *dataset) expect(ctx context.Context) ([]lode.CommitOption, error) {
-	if d.retries > 0 {
+// expect says what a commit must build on, if it is not to be retried. in is the dataset or volume.
+func (p *parent) expect(ctx context.Context, in interface {
+	Latest(context.Context) (*lode.Snapshot, error)
+}) ([]lode.CommitOption, error) {
+	if p.retries > 0 {
 		return nil, nil
 	}
-	d.mu.Lock()
-	parent := d.parent
-	d.mu.Unlock()
-	if parent == nil {
+	p.mu.Lock()
+	known := p.id
+	p.mu.Unlock()
+	if known == nil {
 		head := ""
-		s, err := d.inner.Latest(ctx)
+		s, err := in.Latest(ctx)
 		switch {
 		case errors.Is(err, lode.ErrNoSnapshots):
 		case err != nil:
@@ -82,9 +89,15 @@ func (d *dataset) expect(ctx context.Context) ([]lode.CommitOption, error) {
 			head = s.ID()
 			_ = s.Close()
 		}
-		parent = &head
+		known = &head
 	}
-	return []lode.CommitOption{lode.ExpectParent(*parent)}, nil
+	return []lode.CommitOption{lode.ExpectParent(*known)}, nil
+}
+
+func (p *parent) know(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.id = &id
 }
 
 // committed gives what a commit gave, and keeps in mind what the next one builds on.
@@ -92,14 +105,8 @@ func (d *dataset) committed(s *lode.Snapshot, err error) (*DatasetSnapshot, erro
 	if err != nil {
 		return nil, translated(err)
 	}
-	d.know(s.ID())
+	d.parent.know(s.ID())
 	return snapshot(s)
-}
-
-func (d *dataset) know(id string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.parent = &id
 }
 
 func (d *dataset) Write(ctx context.Context, data []any, metadata Metadata) (*DatasetSnapshot, error) {
@@ -113,7 +120,7 @@ func (d *dataset) Write(ctx context.Context, data []any, metadata Metadata) (*Da
 			return nil, fmt.Errorf("lode: without a codec a snapshot is one []byte, not a %T", data[0])
 		}
 	}
-	options, err := d.expect(ctx)
+	options, err := d.parent.expect(ctx, d.inner)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +167,7 @@ func (d *dataset) StreamWriteRecords(ctx context.Context, records RecordIterator
 	if records == nil {
 		return nil, ErrNilIterator
 	}
-	options, err := d.expect(ctx)
+	options, err := d.parent.expect(ctx, d.inner)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +202,7 @@ func (d *dataset) Latest(ctx context.Context) (*DatasetSnapshot, error) {
 	if err != nil {
 		return nil, translated(err)
 	}
-	d.know(s.ID())
+	d.parent.know(s.ID())
 	return snapshot(s)
 }
 
@@ -242,7 +249,7 @@ func (d *dataset) StreamWrite(ctx context.Context, metadata Metadata) (StreamWri
 	if d.codec != nil {
 		return nil, ErrCodecConfigured
 	}
-	options, err := d.expect(ctx)
+	options, err := d.parent.expect(ctx, d.inner)
 	if err != nil {
 		return nil, err
 	}

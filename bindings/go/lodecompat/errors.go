@@ -39,6 +39,12 @@ var (
 	ErrOptionNotValidForDataset = errors.New("option not valid for dataset")
 	// ErrOptionNotValidForDatasetReader: the option is of datasets only.
 	ErrOptionNotValidForDatasetReader = errors.New("option not valid for reader")
+	// ErrOptionNotValidForVolume: the option is not of volumes.
+	ErrOptionNotValidForVolume = errors.New("option not valid for volume")
+	// ErrRangeMissing: the snapshot has not all of the range.
+	ErrRangeMissing = errors.New("range missing: requested range is not fully committed")
+	// ErrOverlappingBlocks: two blocks have bytes in common.
+	ErrOverlappingBlocks = errors.New("overlapping blocks in cumulative manifest")
 )
 
 var sentinels = map[lode.Status]error{
@@ -53,6 +59,8 @@ var sentinels = map[lode.Status]error{
 	lode.ErrPartitioningNotSupported: ErrPartitioningNotSupported,
 	lode.ErrConflict:                 ErrSnapshotConflict,
 	lode.ErrDatasetsNotModeled:       ErrDatasetsNotModeled,
+	lode.ErrRangeMissing:             ErrRangeMissing,
+	lode.ErrOverlappingBlocks:        ErrOverlappingBlocks,
 }
 
 // failure is an error of package lode, in which errors.Is finds a value of this package, too.

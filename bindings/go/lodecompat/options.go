@@ -74,16 +74,18 @@ type config struct {
 	retryMax   time.Duration
 }
 
-// Option configures a dataset or a reader.
+// Option configures a dataset, a reader or a volume.
 type Option interface {
 	applyDataset(*config) error
 	applyReader(*config) error
+	applyVolume(*config) error
 }
 
 type option struct {
 	name     string
 	apply    func(*config) error
 	ofReader bool
+	ofVolume bool
 }
 
 func (o option) applyDataset(c *config) error { return o.apply(c) }
@@ -95,29 +97,36 @@ func (o option) applyReader(c *config) error {
 	return o.apply(c)
 }
 
+func (o option) applyVolume(c *config) error {
+	if !o.ofVolume {
+		return fmt.Errorf("%s: %w", o.name, ErrOptionNotValidForVolume)
+	}
+	return o.apply(c)
+}
+
 // WithLayout sets the layout.
 func WithLayout(l layout) Option {
-	return option{"WithLayout", func(c *config) error { c.layout = l; return nil }, true}
+	return option{"WithLayout", func(c *config) error { c.layout = l; return nil }, true, false}
 }
 
 // WithHiveLayout sets the layout that is partitioned by these keys.
 func WithHiveLayout(keys ...string) Option {
-	return option{"WithHiveLayout", func(c *config) (err error) { c.layout, err = NewHiveLayout(keys...); return err }, true}
+	return option{"WithHiveLayout", func(c *config) (err error) { c.layout, err = NewHiveLayout(keys...); return err }, true, false}
 }
 
 // WithCodec sets the codec; without it a snapshot is one blob.
 func WithCodec(given Codec) Option {
-	return option{"WithCodec", func(c *config) error { c.codec = given; return nil }, false}
+	return option{"WithCodec", func(c *config) error { c.codec = given; return nil }, false, false}
 }
 
 // WithCompressor sets the compressor.
 func WithCompressor(given Compressor) Option {
-	return option{"WithCompressor", func(c *config) error { c.compressor = given; return nil }, false}
+	return option{"WithCompressor", func(c *config) error { c.compressor = given; return nil }, false, false}
 }
 
 // WithChecksum sets the checksum; without it files have none.
 func WithChecksum(given Checksum) Option {
-	return option{"WithChecksum", func(c *config) error { c.checksum = given; return nil }, false}
+	return option{"WithChecksum", func(c *config) error { c.checksum = given; return nil }, false, true}
 }
 
 // WithRetryCount lets a commit that loses to another writer build on the winner; 0: it is
@@ -129,7 +138,7 @@ func WithRetryCount(n int) Option {
 		}
 		c.retryCount = n
 		return nil
-	}, false}
+	}, false, true}
 }
 
 // WithRetryBaseDelay sets the first pause.
@@ -140,7 +149,7 @@ func WithRetryBaseDelay(d time.Duration) Option {
 		}
 		c.retryBase = d
 		return nil
-	}, false}
+	}, false, true}
 }
 
 // WithRetryMaxDelay sets the longest pause.
@@ -151,7 +160,7 @@ func WithRetryMaxDelay(d time.Duration) Option {
 		}
 		c.retryMax = d
 		return nil
-	}, false}
+	}, false, true}
 }
 
 // WithRetryJitter checks the factor; pauses are always jittered.
@@ -161,7 +170,7 @@ func WithRetryJitter(j float64) Option {
 			return errors.New("WithRetryJitter: the factor must be between 0.0 and 1.0")
 		}
 		return nil
-	}, false}
+	}, false, true}
 }
 
 // open makes the store of a factory.
@@ -186,18 +195,16 @@ func (c *config) dataset() (*lode.DatasetOptions, error) {
 	if c.layout == nil {
 		return nil, errors.New("lode: the layout must not be nil")
 	}
-	options := &lode.DatasetOptions{Checksum: lode.ChecksumNone, RetryBase: c.retryBase, RetryCap: c.retryMax}
+	options := &lode.DatasetOptions{RetryBase: c.retryBase, RetryCap: c.retryMax}
 	options.Layout, options.PartitionKeys = c.layout.lode()
 	chosen, is := c.compressor.(compressor)
 	if !is {
 		return nil, fmt.Errorf("lode: the compressor is a %T; lodecompat takes those that it makes", c.compressor)
 	}
 	options.Compressor = chosen.is
-	if c.checksum != nil {
-		if _, is := c.checksum.(checksum); !is {
-			return nil, fmt.Errorf("lode: the checksum is a %T; lodecompat takes those that it makes", c.checksum)
-		}
-		options.Checksum = lode.ChecksumMD5
+	var err error
+	if options.Checksum, err = c.checksumOf(); err != nil {
+		return nil, err
 	}
 	if c.codec != nil {
 		if _, is := c.codec.(codec); !is {
@@ -208,4 +215,15 @@ func (c *config) dataset() (*lode.DatasetOptions, error) {
 		return nil, errors.New("lode: a partitioned layout needs a codec")
 	}
 	return options, nil
+}
+
+// checksumOf gives the checksum of package lode.
+func (c *config) checksumOf() (lode.Checksum, error) {
+	if c.checksum == nil {
+		return lode.ChecksumNone, nil
+	}
+	if _, is := c.checksum.(checksum); !is {
+		return 0, fmt.Errorf("lode: the checksum is a %T; lodecompat takes those that it makes", c.checksum)
+	}
+	return lode.ChecksumMD5, nil
 }

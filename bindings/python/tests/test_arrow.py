@@ -61,7 +61,8 @@ class Arrow(StoreCase):
     def test_columns_and_row_groups_are_chosen(self) -> None:
         copy = self.copies.write_arrow(self.columns.to_arrow(columns=["n"], batch_rows=2))
         self.assertEqual(list(self.copies.read(copy)), [{"n": 1}, {"n": 2}, {"n": 3}])
-        copy = self.copies.write_arrow(self.columns.to_arrow(self.snapshot.id, where=[("n", ">", 1000), ("s", "!=", "x")]))
+        where = [("n", ">", 1000), ("s", "!=", "x")]
+        copy = self.copies.write_arrow(self.columns.to_arrow(self.snapshot.id, where=where))
         self.assertEqual(copy.row_count, 0)
         with self.assertRaisesRegex(lode.InvalidArgumentError, "none"):
             self.columns.to_arrow(columns=["none"])

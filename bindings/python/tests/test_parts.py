@@ -28,7 +28,8 @@ class Parts(StoreCase):
         first, second = self.stage(1, 2), self.stage(3)
         self.assert_nothing_committed()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        done = subprocess.run([sys.executable, "-c", STAGE, self.root], env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        command = [sys.executable, "-c", STAGE, self.root]
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
         (line,) = done.stdout.splitlines()
         snapshot = self.events.commit_parts([second, line, first.json], {"job": 1}, verify_parts=True)
         self.assertEqual(numbers(self.events.read(snapshot)), [3, 10, 11, 12, 13, 14, 1, 2])
@@ -78,7 +79,8 @@ class Options(StoreCase):
         hive = {"layout": "hive", "partition_keys": ["p"], "durability": "process"}
         with self.assertRaises(lode.PartitioningNotSupportedError):
             self.store.dataset("refused", **hive).stream_write_records([{"p": 1}])  # type: ignore[arg-type]
-        dataset = self.store.dataset("streamed", partition_streaming=True, max_open_partitions=2, **hive)  # type: ignore[arg-type]
+        streamed = {**hive, "partition_streaming": True, "max_open_partitions": 2}
+        dataset = self.store.dataset("streamed", **streamed)  # type: ignore[arg-type]
         snapshot = dataset.stream_write_records({"p": n % 3, "n": n} for n in range(30))
         self.assertEqual(sorted(numbers(dataset.read(snapshot))), list(range(30)))
 

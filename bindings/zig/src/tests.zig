@@ -201,6 +201,92 @@ test "damage and garbage are told" {
     try expectError(error.InvalidArgument, dataset.collect(.{ .min_age_seconds = 1 }, {}, .{}, null));
 }
 
+test "records that lie anywhere are appended, up to the bad one" {
+    var dataset = try events();
+    defer dataset.deinit();
+    var writer = try dataset.openRecordWriter(.{}, null);
+    defer writer.deinit();
+    var diagnostics: lode.Diagnostics = .{};
+    defer diagnostics.deinit();
+    var taken: usize = 9;
+    var records: [100][]const u8 = @splat("1");
+    records[70] = "bad";
+    try expectError(error.InvalidRecord, writer.appendRecords(&records, &taken, &diagnostics));
+    try expectEqual(70, taken);
+    try expectEqual(70, diagnostics.record().?);
+    try writer.appendRecords(records[71..], &taken, null);
+    try expectEqual(29, taken);
+    var snapshot = try writer.commit("{}", .{}, null);
+    defer snapshot.deinit();
+    try expectEqual(99, snapshot.rowCount());
+}
+
+test "parts are staged, sent as JSON, and committed once, all together" {
+    var dataset = try events();
+    defer dataset.deinit();
+    var lines: Lines = .{ .lines = &.{ "{\"n\":1}", "{\"n\":2}" } };
+    var pulled = try dataset.stageRecords(&lines, .{}, null);
+    defer pulled.deinit();
+    var writer = try dataset.openRecordWriter(.{}, null);
+    defer writer.deinit();
+    try writer.append("{\"n\":3}", null);
+    var pushed = try writer.stage(.{}, null);
+    defer pushed.deinit();
+    try expectError(error.State, writer.append("4", null));
+    try expectError(error.NoSnapshots, dataset.latest(null));
+    try expectEqual(2, pulled.recordCount());
+    try expect(pulled.size() >= 2 * "{\"n\":1}".len);
+
+    var sent = try dataset.part(pushed.json(), null);
+    defer sent.deinit();
+    var snapshot = try dataset.commitParts(&.{ sent, pulled }, "{\"parts\":2}", .{ .expected_parent = "" }, null);
+    defer snapshot.deinit();
+    var reader = try dataset.read(snapshot, .{}, null);
+    defer reader.deinit();
+    for ([_][]const u8{ "{\"n\":3}", "{\"n\":1}", "{\"n\":2}" }) |expected| {
+        try expectEqualStrings(expected, (try reader.next(null)).?);
+    }
+    try expectEqual(null, try reader.next(null));
+    try expectError(error.PartCommitted, dataset.commitParts(&.{pulled}, "{}", .{}, null));
+
+    var failing: Lines = .{ .lines = &.{"1"}, .fails = error.SourceGone };
+    try expectError(error.SourceGone, dataset.stageRecords(&failing, .{}, null));
+    var rest: Lines = .{ .lines = &.{"5"} };
+    var unwanted = try dataset.stageRecords(&rest, .{}, null);
+    try unwanted.discard(.{}, null);
+    unwanted.deinit();
+    try expectEqualStrings("", unwanted.json());
+    try expectError(error.InvalidArgument, unwanted.discard(.{}, null));
+}
+
+test "Arrow streams go in and come out, or the feature is named" {
+    var store = try lode.Store.openMemory(null);
+    defer store.deinit();
+    var diagnostics: lode.Diagnostics = .{};
+    defer diagnostics.deinit();
+    const schema = "{\"fields\":[{\"name\":\"n\",\"type\":\"int64\"}]}";
+    if (c.lode_has_feature("parquet") == 0) {
+        var dataset = try events();
+        defer dataset.deinit();
+        var lines: Lines = .{ .lines = &.{"{\"n\":1}"} };
+        var snapshot = try dataset.streamWriteRecords(&lines, "{}", .{}, null);
+        defer snapshot.deinit();
+        try expectError(error.Unsupported, dataset.readArrow(snapshot, .{}, &diagnostics));
+        try expect(std.mem.indexOf(u8, diagnostics.message(), "parquet") != null);
+        return;
+    }
+    var dataset = try store.dataset("columns", .{ .codec = c.LODE_CODEC_PARQUET, .schema_json = schema }, null);
+    defer dataset.deinit();
+    var lines: Lines = .{ .lines = &.{ "{\"n\":1}", "{\"n\":2}" } };
+    var first = try dataset.streamWriteRecords(&lines, "{}", .{}, null);
+    defer first.deinit();
+    var stream = try dataset.readArrow(first, .{}, null);
+    var second = try dataset.streamWriteArrow(&stream, "{}", .{}, null);
+    defer second.deinit();
+    try expectEqual(null, stream.release);
+    try expectEqual(2, second.rowCount());
+}
+
 test "a handle that was freed is refused" {
     var store = try lode.Store.openMemory(null);
     var dataset = try store.dataset("events", .{ .codec = c.LODE_CODEC_JSONL }, null);

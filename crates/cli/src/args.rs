@@ -85,7 +85,7 @@ pub enum Command {
     Resolve(Resolve),
     /// Chooses the head of a dataset whose history forks.
     Adopt(Adopt),
-    /// Copies a dataset to another store, verified.
+    /// Copies a dataset or a volume to another store, verified.
     Cp(Cp),
     /// Checks all that is stored of a dataset or volume, and repairs nothing.
     Verify(Verify),
@@ -432,16 +432,19 @@ pub struct Adopt {
 /// `lode cp`.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
-Copies every object that the newest snapshot's history needs, under the same keys: data files (each checked against its \
-checksum on the way), commit slots, manifests, and at last the pointer. What is there already with the same content is \
+Copies every object that the newest snapshot's history needs, under the same keys: data files and blocks (each checked \
+against its checksum on the way), commit slots, manifests, and at last the pointer. What is there already with the same content is \
 left alone, so that a copy that was interrupted, or an older one, is completed. Objects that differ are a failure.")]
 pub struct Cp {
     /// The store to copy from: a directory, or a URL such as `file:/srv/lode` or `s3://bucket/prefix`.
     pub from: String,
-    /// The dataset's id, which the copy keeps.
+    /// The id of the dataset or volume, which the copy keeps.
     pub dataset: String,
     /// The store to copy to; its directory is made if it does not exist.
     pub to: String,
+    /// It is a volume, not a dataset.
+    #[arg(long, conflicts_with = "layout")]
+    pub volume: bool,
     /// Where the dataset's objects lie: `auto` finds it out.
     #[arg(long, value_enum, default_value_t, value_name = "LAYOUT")]
     pub layout: LayoutChoice,

@@ -1,4 +1,4 @@
-//! `lode cp`: a dataset in another store, verified on the way.
+//! `lode cp`: a dataset or a volume in another store, verified on the way.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use lode_core::checksum::Checksum;
 use lode_core::context::{CallOptions, Context};
 use lode_core::dataset::{BlobReader, Dataset, ReadOptions, Snapshot};
 use lode_core::layout::Layout;
-use lode_core::manifest::{FileRef, Manifest};
+use lode_core::manifest::Manifest;
 use lode_core::store::{Durability, Put, Store};
 use lode_core::{Error, Status};
 use serde_json::json;
@@ -29,12 +29,18 @@ const ROOT: &str = "root";
 pub fn run(options: &Cp) -> Result<()> {
     let interrupts = Interrupts::catch(true)?;
     let from = store::open(&options.from, false)?;
-    let (dataset, head) = store::open_existing(&from, &options.dataset, options.layout)?;
+    let (dataset, head) = if options.volume {
+        let volume = store::open_volume(&from, &options.dataset)?;
+        let head = volume.latest(&CallOptions::default())?;
+        (volume, head)
+    } else {
+        store::open_existing(&from, &options.dataset, options.layout)?
+    };
     let to = store::open(&options.to, true)?;
     let call = CallOptions { cancel: Some(interrupts.cancel_token()), ..CallOptions::default() };
     let chain = chain(&dataset, &head, &call)?;
-    let total =
-        chain.iter().flat_map(|snapshot| &snapshot.manifest().files).map(|file| file.size_bytes).sum();
+    let stored = stored(&chain)?;
+    let total = stored.iter().map(|object| object.size).sum();
     let mut copy = Copy {
         layout: dataset.options().layout,
         dataset: options.dataset.as_str(),
@@ -47,7 +53,7 @@ pub fn run(options: &Cp) -> Result<()> {
         objects: 0,
     };
     copy.refuse_another_history(&chain)?;
-    let result = copy.run(&chain);
+    let result = copy.run(&chain, &stored);
     interrupts.check()?;
     result?;
     let (objects, written) = (copy.objects, copy.written);
@@ -85,6 +91,35 @@ fn chain(dataset: &Dataset, head: &Snapshot, call: &CallOptions) -> Result<Vec<S
     Ok(chain)
 }
 
+/// An object that holds data.
+struct Stored {
+    path: String,
+    size: u64,
+    /// Its checksum, and what that is computed by.
+    checksum: Option<(Checksum, String)>,
+}
+
+/// The data files and blocks of all snapshots, each once.
+fn stored(chain: &[Snapshot]) -> Result<Vec<Stored>> {
+    let (mut all, mut met) = (Vec::new(), HashSet::new());
+    for manifest in chain.iter().map(Snapshot::manifest) {
+        for file in manifest.files.iter().filter(|file| met.insert(file.path.clone())) {
+            let algorithm = checksum_of(manifest)?;
+            let checksum = algorithm.and_then(|algorithm| Some((algorithm, file.checksum.clone()?)));
+            all.push(Stored { path: file.path.clone(), size: file.size_bytes, checksum });
+        }
+        for block in manifest.address_space.iter().flat_map(|space| space.blocks.as_slice()) {
+            let path = block.path(&manifest.dataset_id);
+            if met.insert(path.clone()) {
+                let checksum =
+                    block.sum.checksum().and_then(|algorithm| Some((algorithm, block.sum.text()?)));
+                all.push(Stored { path, size: block.length, checksum });
+            }
+        }
+    }
+    Ok(all)
+}
+
 struct Copy<'a> {
     layout: Layout,
     dataset: &'a str,
@@ -103,11 +138,14 @@ struct Copy<'a> {
 impl Copy<'_> {
     /// A dataset of this name that is not an older copy must not be mixed with it.
     fn refuse_another_history(&self, chain: &[Snapshot]) -> Result<()> {
-        let there = store::open_to_read(self.to, self.dataset, self.layout)?;
+        let (what, there) = match self.layout {
+            Layout::Volume => ("volume", store::open_volume(self.to, self.dataset)?),
+            layout => ("dataset", store::open_to_read(self.to, self.dataset, layout)?),
+        };
         match there.latest(&self.call) {
             Ok(theirs) if chain.iter().any(|snapshot| snapshot.id() == theirs.id()) => Ok(()),
             Ok(theirs) => Err(Failure::other(format_args!(
-                "the dataset {:?} that is there already has the newest snapshot {}, which is not in the history that is to \
+                "the {what} {:?} that is there already has the newest snapshot {}, which is not in the history that is to \
                  be copied",
                 self.dataset,
                 theirs.id()
@@ -118,12 +156,8 @@ impl Copy<'_> {
     }
 
     /// Data before slots, slots before manifests, the pointer last: as a commit does it.
-    fn run(&mut self, chain: &[Snapshot]) -> Result<()> {
-        for snapshot in chain {
-            for file in &snapshot.manifest().files {
-                self.data_file(snapshot.manifest(), file)?;
-            }
-        }
+    fn run(&mut self, chain: &[Snapshot], stored: &[Stored]) -> Result<()> {
+        stored.iter().try_for_each(|object| self.data(object))?;
         self.slots(chain)?;
         for snapshot in chain {
             for key in self.manifest_keys(snapshot.manifest()) {
@@ -133,19 +167,19 @@ impl Copy<'_> {
         self.pointer(chain)
     }
 
-    fn data_file(&mut self, manifest: &Manifest, file: &FileRef) -> Result<()> {
+    fn data(&mut self, object: &Stored) -> Result<()> {
         let before = self.seen;
         let context = Context::start(&self.call);
         let backend = self.to.backend();
         // An upload may replace what is there.
-        if backend.head(&context, &file.path)?.is_some() {
-            self.seen += file.size_bytes;
-            self.progress.set(self.seen, file.path.as_str());
-            return self.compare(&file.path);
+        if backend.head(&context, &object.path)?.is_some() {
+            self.seen += object.size;
+            self.progress.set(self.seen, object.path.as_str());
+            return self.compare(&object.path);
         }
-        let mut upload = backend.upload(&context, &file.path, Durability::Full)?;
-        let mut reader = self.reader(self.from, &file.path)?;
-        let mut hasher = hasher(manifest)?;
+        let mut upload = backend.upload(&context, &object.path, Durability::Full)?;
+        let mut reader = self.reader(self.from, &object.path)?;
+        let mut hasher = object.checksum.as_ref().and_then(|(algorithm, _)| algorithm.hasher());
         let mut buffer = vec![0; PIECE];
         loop {
             let count = reader.read(&mut buffer)?;
@@ -157,17 +191,17 @@ impl Copy<'_> {
             }
             upload.write(&context, &buffer[..count])?;
             self.seen += count as u64;
-            self.progress.set(self.seen, file.path.as_str());
+            self.progress.set(self.seen, object.path.as_str());
         }
         let size = self.seen - before;
-        check(file, size, hasher.map(lode_core::checksum::Hasher::finish))?;
+        check(object, size, hasher.map(lode_core::checksum::Hasher::finish))?;
         match upload.finish(&context) {
             Put::Done => {
                 self.objects += 1;
                 self.written += size;
                 Ok(())
             }
-            Put::Exists => self.compare(&file.path),
+            Put::Exists => self.compare(&object.path),
             Put::Failed(error) | Put::Unknown(error) | Put::Doubtful(error) => Err(error.into()),
         }
     }
@@ -253,7 +287,7 @@ impl Copy<'_> {
     }
 }
 
-fn hasher(manifest: &Manifest) -> Result<Option<lode_core::checksum::Hasher>> {
+fn checksum_of(manifest: &Manifest) -> Result<Option<Checksum>> {
     let Some(name) = &manifest.checksum_algorithm else { return Ok(None) };
     let checksum = Checksum::from_name(name).ok_or_else(|| {
         Failure::other(format_args!(
@@ -261,18 +295,18 @@ fn hasher(manifest: &Manifest) -> Result<Option<lode_core::checksum::Hasher>> {
             manifest.snapshot_id
         ))
     })?;
-    Ok(checksum.hasher())
+    Ok(Some(checksum))
 }
 
-fn check(file: &FileRef, size: u64, checksum: Option<String>) -> Result<()> {
-    let message = if size != file.size_bytes {
-        format!("the data file {:?} has {size} bytes, expected {}", file.path, file.size_bytes)
-    } else if let (Some(found), Some(expected)) = (checksum, &file.checksum)
+fn check(object: &Stored, size: u64, checksum: Option<String>) -> Result<()> {
+    let message = if size != object.size {
+        format!("the object {:?} has {size} bytes, expected {}", object.path, object.size)
+    } else if let (Some(found), Some((_, expected))) = (checksum, &object.checksum)
         && found != *expected
     {
-        format!("the data file {:?} has the checksum {found}, expected {expected}", file.path)
+        format!("the object {:?} has the checksum {found}, expected {expected}", object.path)
     } else {
         return Ok(());
     };
-    Err(Error::new(Status::Corrupt, message).with_path(&file.path).into())
+    Err(Error::new(Status::Corrupt, message).with_path(&object.path).into())
 }

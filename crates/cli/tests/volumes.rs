@@ -70,3 +70,39 @@ fn a_volume_is_checked_cleaned_up_and_repaired() {
     std::fs::write(&block, [8; 20]).unwrap();
     run(&["verify", &store, "disk", "--volume"]).failed(1, &["volume \"disk\" is damaged"]);
 }
+
+#[test]
+fn a_volume_is_copied_completed_and_not_mixed_with_another() {
+    let directory = Directory::new();
+    let store = filled(&directory);
+    let copy = directory.at("copy");
+    let cp = |json: bool| {
+        let mut words = vec!["cp", &store, "disk", &copy, "--volume"];
+        words.extend(json.then_some("--json"));
+        run(&words)
+    };
+    let first = cp(true);
+    let first = parsed(first.line());
+    assert_eq!((&first["snapshots"], &first["bytes"]), (&2.into(), &40.into()));
+    assert!(run(&["verify", &copy, "disk", "--volume"]).line().starts_with("2 snapshots, "));
+    let log = |store: &str| run(&["log", store, "disk", "--volume", "--json"]).stdout;
+    assert_eq!(log(&store), log(&copy));
+    assert_eq!(parsed(cp(true).line())["written_objects"], 0);
+
+    // What was broken off or has changed is brought over; what differs is refused.
+    let commit = |root: &str, offset| {
+        let store = Store::open_filesystem(root, StoreOptions::default()).unwrap();
+        let volume = Volume::open(&store, "disk", VolumeOptions::default()).unwrap();
+        let block = volume.stage_write_at(offset, &[9; 10], &CallOptions::default()).unwrap();
+        volume.commit(&[&block], Metadata::parse("{}").unwrap(), CommitOptions::default()).unwrap();
+    };
+    commit(&store, 30);
+    assert!(cp(false).line().starts_with("3 snapshots, 50 B, verified"));
+    assert_eq!(log(&store), log(&copy));
+    commit(&copy, 80);
+    cp(false).failed(1, &["the volume \"disk\" that is there already", "not in the history"]);
+    std::fs::write(directory.path().join("s/volumes/disk/data/0-20.bin"), [8; 20]).unwrap();
+    run(&["cp", &store, "disk", &directory.at("other"), "--volume"])
+        .failed(1, &["CORRUPT", "volumes/disk/data/0-20.bin", "checksum", "expected"]);
+    run(&["cp", &store, "none", &directory.at("none"), "--volume"]).failed(3, &["volume \"none\""]);
+}

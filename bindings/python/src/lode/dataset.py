@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Any, Iterable, List, Mapping, Optional, Sequen
 from ._native import call, ffi, lib, text
 from .arrow import ArrowStream, Comparison, lent_stream
 from .history import History
-from .options import CallOptions, CommitOptions, ReadOptions, Struct, choice, commit_options, metadata_json, read_options
+from .options import (
+    CallOptions,
+    CommitOptions,
+    ReadOptions,
+    Struct,
+    choice,
+    commit_options,
+    filled,
+    metadata_json,
+    read_options,
+)
 from .part import Part
 from .reader import BlobReader, Decode, RecordReader, Source, json_decode
 from .snapshot import Snapshot, committed
@@ -122,10 +132,11 @@ class Dataset(History):
         `RecordWriter.commit`, and discards the records if the block fails. With `bad_records="skip"` records
         that are invalid or too large are left out and counted.
         """
-        options = ffi.new("lode_record_writer_options *")
-        options.struct_size = ffi.sizeof("lode_record_writer_options")
-        options.bad_records = choice("bad_record", bad_records)
-        options.early_writeback = early_writeback
+        options = filled(
+            "lode_record_writer_options",
+            bad_records=choice("bad_record", bad_records),
+            early_writeback=early_writeback,
+        )
         arguments = commit_arguments(metadata, commit)
         writer = ffi.new("lode_record_writer **")
         call(lib.lode_dataset_open_record_writer, self._pointer, options, writer)
@@ -286,37 +297,24 @@ def dataset_options(
     *,
     codec: Optional[str],
     compressor: Optional[str],
-    compression_level: int,
     checksum: Optional[str],
     layout: str,
     partition_keys: Sequence[str],
     durability: str,
-    file_statistics: bool,
-    max_record_bytes: int,
-    retry_attempts: int,
-    partition_streaming: bool,
-    max_open_partitions: int,
-    threads: int,
-    target_file_bytes: int,
+    **fields: int,
 ) -> Struct:
     """The library's struct of the options of `Store.dataset`."""
     if isinstance(partition_keys, str):
         raise TypeError("partition_keys is a sequence of keys, not one str")
-    options = ffi.new("lode_dataset_options *")
-    options.struct_size = ffi.sizeof("lode_dataset_options")
-    options.codec = choice("codec", codec)
-    options.compressor = choice("compressor", compressor)
-    options.compression_level = compression_level
-    options.checksum = choice("checksum", checksum)
-    options.layout = choice("layout", layout)
-    options.durability = choice("durability", durability)
-    options.file_statistics = file_statistics
-    options.max_record_bytes = max_record_bytes
-    options.retry_attempts = retry_attempts
-    options.partition_streaming = partition_streaming
-    options.max_open_partitions = max_open_partitions
-    options.threads = threads
-    options.target_file_bytes = target_file_bytes
+    options = filled(
+        "lode_dataset_options",
+        codec=choice("codec", codec),
+        compressor=choice("compressor", compressor),
+        checksum=choice("checksum", checksum),
+        layout=choice("layout", layout),
+        durability=choice("durability", durability),
+        **fields,
+    )
     keys: List[Any] = [ffi.new("char[]", text(key, "a partition key")) for key in partition_keys]
     array = ffi.new("char *[]", keys)
     if keys:

@@ -150,19 +150,28 @@ def _set_limits(options: Any, given: Mapping[str, Any]) -> List[Any]:
     return [handle, *_set_cancel(options, given.get("cancel"))]
 
 
+def filled(kind: str, **fields: Any) -> Any:
+    """A struct of the library of this name with its size, these fields, and the defaults."""
+    options = ffi.new(f"{kind} *")
+    options.struct_size = ffi.sizeof(kind)
+    for name, value in fields.items():
+        setattr(options, name, value)
+    return options
+
+
 def call_options(**given: "Unpack[CallOptions]") -> Struct:
     """The library's struct of these options."""
     known(given, CallOptions, "a call")
-    options = ffi.new("lode_call_options *")
-    options.struct_size = ffi.sizeof("lode_call_options")
+    options = filled("lode_call_options")
     return options, _set_limits(options, given)
 
 
 def commit_options(**given: "Unpack[CommitOptions]") -> Struct:
     """The library's struct of these options."""
     known(given, CommitOptions, "a commit")
-    options = ffi.new("lode_commit_options *")
-    options.struct_size = ffi.sizeof("lode_commit_options")
+    options = filled(
+        "lode_commit_options", sequence=given.get("sequence", 0), attempts=given.get("attempts", 1)
+    )
     alive = _set_limits(options, given)
     texts = {"expected_parent": "expected_parent", "producer": "producer_id", "position": "position"}
     for name, field in texts.items():
@@ -170,16 +179,15 @@ def commit_options(**given: "Unpack[CommitOptions]") -> Struct:
         if value is not None:
             alive.append(ffi.new("char[]", text(value, name)))
             setattr(options, field, alive[-1])
-    options.sequence = given.get("sequence", 0)
-    options.attempts = given.get("attempts", 1)
     return options, alive
 
 
 def read_options(**given: "Unpack[ReadOptions]") -> Struct:
     """The library's struct of these options."""
     known(given, ReadOptions, "a reader")
-    options = ffi.new("lode_read_options *")
-    options.struct_size = ffi.sizeof("lode_read_options")
-    options.deadline_ms = milliseconds(given.get("deadline"))
-    options.verify = choice("verify", given.get("verify", "streaming"))
+    options = filled(
+        "lode_read_options",
+        deadline_ms=milliseconds(given.get("deadline")),
+        verify=choice("verify", given.get("verify", "streaming")),
+    )
     return options, _set_cancel(options, given.get("cancel"))

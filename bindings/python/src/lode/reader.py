@@ -70,8 +70,8 @@ class RecordReader(Handle, Iterator[Record], Generic[Record]):
         with self._turn:
             if self._ahead:
                 raise misuse(
-                    f"{len(self._ahead)} records were fetched and not given yet, so that the position is not known: iterate "
-                    "over batches(), or open the reader with batch_size=1"
+                    f"{len(self._ahead)} records were fetched and not given yet, so that the position is not known: "
+                    "iterate over batches(), or open the reader with batch_size=1"
                 )
             position = ffi.new("const char **")
             call(lib.lode_record_reader_get_position, self._pointer, position)

@@ -4,7 +4,17 @@ from typing import TYPE_CHECKING, Any, Iterable, Mapping, Optional, Union
 
 from ._native import Handle, call, ffi, lib, string, text
 from .history import History
-from .options import CallOptions, CommitOptions, ReadOptions, call_options, choice, commit_options, metadata_json, read_options
+from .options import (
+    CallOptions,
+    CommitOptions,
+    ReadOptions,
+    call_options,
+    choice,
+    commit_options,
+    filled,
+    metadata_json,
+    read_options,
+)
 from .reader import Source
 from .snapshot import Snapshot, committed
 
@@ -141,13 +151,14 @@ def open_volume(
     max_blocks: int,
 ) -> Volume:
     """A volume of a store's handle."""
-    options = ffi.new("lode_volume_options *")
-    options.struct_size = ffi.sizeof("lode_volume_options")
-    options.total_length = total_length
-    options.checksum = choice("checksum", checksum)
-    options.durability = choice("durability", durability)
-    options.retry_attempts = retry_attempts
-    options.max_blocks = max_blocks
+    options = filled(
+        "lode_volume_options",
+        total_length=total_length,
+        checksum=choice("checksum", checksum),
+        durability=choice("durability", durability),
+        retry_attempts=retry_attempts,
+        max_blocks=max_blocks,
+    )
     volume = ffi.new("lode_volume **")
     call(lib.lode_volume_open, store, text(volume_id, "volume_id"), options, volume)
     return Volume(volume[0], volume_id)

@@ -302,7 +302,9 @@ def _pieces(source: Any) -> Iterator[bytes]:
         # read1 gives what is there, so that a pipe's records are in as they come.
         data = source.read1(_PIECE) if hasattr(source, "read1") else source.read(_PIECE)
         if data is None:
-            raise BlockingIOError("the file does not block and has nothing now: give its descriptor, which is waited for")
+            raise BlockingIOError(
+                "the file does not block and has nothing now: give its descriptor, which is waited for"
+            )
         if not data:
             return
         yield data.encode("utf-8") if isinstance(data, str) else data

@@ -57,6 +57,8 @@ func which(err error) string {
 		"ErrOptionNotValidForDatasetReader": lode.ErrOptionNotValidForDatasetReader,
 		"ErrCodecNotStreamable":             lode.ErrCodecNotStreamable, "ErrRangeReadNotSupported": lode.ErrRangeReadNotSupported,
 		"ErrOptionNotValidForDataset": lode.ErrOptionNotValidForDataset, "errBroken": errBroken,
+		"ErrRangeMissing": lode.ErrRangeMissing, "ErrOverlappingBlocks": lode.ErrOverlappingBlocks,
+		"ErrOptionNotValidForVolume": lode.ErrOptionNotValidForVolume,
 	}
 	var found []string
 	for name, value := range values {
@@ -320,6 +322,77 @@ func stores(root string) {
 	}
 }
 
+func showVolume(what string, s *lode.VolumeSnapshot) {
+	m := s.Manifest
+	fmt.Printf("%s: %s of %s on %s, %s %s, %d bytes, checksum %q, metadata %s\n", what, name(lode.DatasetSnapshotID(s.ID)), m.VolumeID,
+		name(lode.DatasetSnapshotID(m.ParentSnapshotID)), m.SchemaName, m.FormatVersion, m.TotalLength, m.ChecksumAlgorithm,
+		must(json.Marshal(m.Metadata)))
+	for _, b := range m.Blocks {
+		fmt.Printf("  %d+%d at %s, checksum %s\n", b.Offset, b.Length, b.Path, b.Checksum)
+	}
+}
+
+func volumes(root string) {
+	in := root + "/volumes"
+	must(0, os.Mkdir(in, 0o755))
+	v := must(lode.NewVolume("disk", lode.NewFSFactory(in), 1000, lode.WithChecksum(lode.NewMD5Checksum())))
+	_, err := v.Latest(ctx)
+	fmt.Println(v.ID(), "latest of none", which(err))
+	block := func(offset int64, text string) lode.BlockRef {
+		return must(v.StageWriteAt(ctx, offset, strings.NewReader(text)))
+	}
+	first := must(v.Commit(ctx, []lode.BlockRef{block(10, "ten"), block(0, "zero")}, lode.Metadata{"n": 1}))
+	showVolume("first", first)
+	second := must(v.Commit(ctx, []lode.BlockRef{block(4, "four00")}, nil))
+	showVolume("second", second)
+	fmt.Printf("read %q %q\n", must(v.ReadAt(ctx, second.ID, 2, 10)), must(v.ReadAt(ctx, first.ID, 11, 2)))
+	for _, part := range [][2]int64{{0, 10}, {900, 1}, {12, 2}} {
+		_, err = v.ReadAt(ctx, first.ID, part[0], part[1])
+		fmt.Println("hole", part, which(err))
+	}
+	for _, part := range [][2]int64{{-1, 1}, {0, 0}, {999, 2}} {
+		_, err = v.ReadAt(ctx, first.ID, part[0], part[1])
+		fmt.Println("no range", part, err != nil)
+	}
+	_, err = v.ReadAt(ctx, "none", 0, 1)
+	_, none := v.Snapshot(ctx, "none")
+	fmt.Println("no snapshot", which(err), which(none))
+	_, err = v.Commit(ctx, []lode.BlockRef{block(1, "xx")}, nil)
+	fmt.Println("overlap", which(err))
+	for _, refs := range [][]lode.BlockRef{nil, second.Manifest.Blocks, {{Offset: 1, Length: 1, Path: "elsewhere"}}} {
+		_, err = v.Commit(ctx, refs, nil)
+		fmt.Println("commit of", len(refs), "fails:", err != nil)
+	}
+	for _, bad := range []int64{-1, 998, 1000} {
+		_, err = v.StageWriteAt(ctx, bad, strings.NewReader("four"))
+		fmt.Println("outside fails:", err != nil)
+	}
+	_, err = v.StageWriteAt(ctx, 0, strings.NewReader(""))
+	fmt.Println("no bytes fail:", err != nil)
+	showVolume("latest", must(v.Latest(ctx)))
+	showVolume("by id", must(v.Snapshot(ctx, first.ID)))
+	for _, s := range must(v.Snapshots(ctx)) {
+		showVolume("listed", s)
+	}
+	other := must(lode.NewVolume("disk", lode.NewFSFactory(in), 1000, lode.WithChecksum(lode.NewMD5Checksum())))
+	late := must(other.StageWriteAt(ctx, 500, strings.NewReader("late")))
+	must(other.Latest(ctx))
+	showVolume("third", must(v.Commit(ctx, []lode.BlockRef{block(600, "won")}, nil)))
+	_, err = other.Commit(ctx, []lode.BlockRef{late}, nil)
+	fmt.Println("conflict", which(err))
+	again := must(lode.NewVolume("disk", lode.NewFSFactory(in), 1000, lode.WithChecksum(lode.NewMD5Checksum()), lode.WithRetryCount(5)))
+	showVolume("after it", must(again.Commit(ctx, []lode.BlockRef{late}, nil)))
+	for _, option := range []lode.Option{lode.WithCompressor(lode.NewGzipCompressor()), lode.WithCodec(lode.NewJSONLCodec()),
+		lode.WithLayout(lode.NewDefaultLayout()), lode.WithHiveLayout("k"), lode.WithRetryCount(-1)} {
+		_, err = lode.NewVolume("x", lode.NewMemoryFactory(), 1, option)
+		fmt.Println("option of a volume:", err != nil, which(err))
+	}
+	for _, length := range []int64{0, -1} {
+		_, err = lode.NewVolume("x", lode.NewMemoryFactory(), length)
+		fmt.Println("length", length, "fails:", err != nil)
+	}
+}
+
 func main() {
 	root := os.Args[1]
 	records(root)
@@ -328,4 +401,5 @@ func main() {
 	reader(root)
 	conflicts()
 	stores(root)
+	volumes(root)
 }
