@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# `cargo cinstall` gives the header and libraries that `make install` gives. `make check-packagers` calls it, after
-# `make lib`; cargo-c is compiled once, which takes minutes, into the cache.
+# `cargo cinstall` gives the header and libraries that `make install` gives. `make check-packagers` calls it,
+# after `make lib`; cargo-c is compiled once, which takes minutes, into the cache. PROFILE=dev spares the
+# optimization of the library.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 HERE=$PWD
-: "${BUILD:=build}" "${CC:=cc}" "${CARGO:=cargo}"
+: "${BUILD:=build}" "${CC:=cc}" "${CARGO:=cargo}" "${PROFILE:=release}"
 tools=${XDG_CACHE_HOME:-$HOME/.cache}/lode/tools
 version=0.10.18
 [ -x "$tools/bin/cargo-cinstall" ] || "$CARGO" install --quiet --locked --debug --root "$tools" "cargo-c@$version"
@@ -12,7 +13,7 @@ export PATH=$tools/bin:$PATH
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/root
-sh packaging/release_build.sh "$CARGO" cinstall --quiet --release --locked --prefix "$root" --libdir "$root/lib"
+sh packaging/release_build.sh "$CARGO" cinstall --quiet --profile "$PROFILE" --locked --prefix "$root" --libdir "$root/lib"
 
 say() { echo "cargo cinstall: $*"; }
 fail() { say "$*" && exit 1; }

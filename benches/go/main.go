@@ -4,10 +4,11 @@
 //	go-bench read ROOT
 //
 // All lines of INPUT into one snapshot, without checksum and without fsync: by Writer.Append, by
-// Writer.AppendBatch of records that are slices of one buffer or (append-apart) have memory of their own each,
-// by Writer.AppendLines, or by StreamWriteRecords with an iterator that has Bytes (pull), NextBatch (pull-batch)
-// or Record alone (pull-any); or the records of the newest snapshot by Dataset.Read. The sizes of batches are
-// those of lode_bench. Prints one JSON object on a line. The time, in nanoseconds, leaves out reading INPUT.
+// Writer.AppendBatch of records that are slices of one buffer or (append-apart) have memory of their own
+// each, by Writer.AppendLines, or by StreamWriteRecords with an iterator that has Bytes (pull), NextBatch
+// (pull-batch) or Record alone (pull-any); or the records of the newest snapshot by Dataset.Read. The sizes
+// of batches are those of lode_bench. Prints one JSON object on a line. The time, in nanoseconds, leaves out
+// reading INPUT.
 package main
 
 import (

@@ -33,13 +33,13 @@ type BytesIterator interface {
 	Bytes() []byte
 }
 
-// BatchIterator is a RecordIterator that has many records at hand. The calls that take a RecordIterator then ask
-// NextBatch, and neither Next nor Record.
+// BatchIterator is a RecordIterator that has many records at hand. The calls that take a RecordIterator then
+// ask NextBatch, and neither Next nor Record.
 type BatchIterator interface {
 	RecordIterator
-	// NextBatch gives the following records, each one JSON document; none if there are no more, or if it failed.
-	// They must not change before it is called again or the call that asks is over: those that are slices of one
-	// buffer are not copied.
+	// NextBatch gives the following records, each one JSON document; none if there are no more, or if it
+	// failed. They must not change before it is called again or the call that asks is over: those that are
+	// slices of one buffer are not copied.
 	NextBatch() [][]byte
 }
 

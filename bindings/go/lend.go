@@ -11,7 +11,8 @@ import (
 const (
 	// lentMost is how many records are lent at once.
 	lentMost = 1024
-	// lentLeast is how many must be lent at once, and how long they must be, to be worth a crossing of their own.
+	// lentLeast is how many must be lent at once, and how long they must be, to be worth a crossing of their
+	// own.
 	lentLeast      = 64
 	lentLeastBytes = 64
 	// pinsMost is how much is pinned at once: one pin costs as much as the copies of a few records.

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// scattered gives records in the ways that they may lie in memory, with the same texts: slices of one buffer, of
-// several, each of its own, short and long ones mixed, and empty capacity behind each.
+// scattered gives records in the ways that they may lie in memory, with the same texts: slices of one buffer,
+// of several, each of its own, short and long ones mixed, and empty capacity behind each.
 func scattered(texts []string) map[string][][]byte {
 	all := map[string][][]byte{}
 	var one []byte

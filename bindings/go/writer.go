@@ -131,9 +131,9 @@ func (w *Writer) append(record []byte, at C.int64_t) error {
 	return err
 }
 
-// AppendBatch adds records as Append adds each, and costs less than as many calls. Those that are slices of one
-// buffer, such as its lines, are not even copied if there are 64 or more. It gives how many are taken: after an
-// error of refused records all of them, after any other those before the one to go on with.
+// AppendBatch adds records as Append adds each, and costs less than as many calls. Those that are slices of
+// one buffer, such as its lines, are not even copied if there are 64 or more. It gives how many are taken:
+// after an error of refused records all of them, after any other those before the one to go on with.
 func (w *Writer) AppendBatch(records [][]byte) (taken int, err error) {
 	if !w.mu.TryLock() {
 		return 0, refused(ErrState, "another goroutine is using the writer: let each have its own, or lock it")
@@ -174,8 +174,8 @@ func (w *Writer) AppendBatch(records [][]byte) (taken int, err error) {
 	return taken, errors.Join(bad...)
 }
 
-// appendLent gives the first records to the library where they lie, and gives how many are dealt with: none if
-// they are to be gathered. Refused records are kept in mind.
+// appendLent gives the first records to the library where they lie, and gives how many are dealt with: none
+// if they are to be gathered. Refused records are kept in mind.
 func (w *Writer) appendLent(records [][]byte) (taken int, err error) {
 	defer w.lender.release()
 	places := w.places

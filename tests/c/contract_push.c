@@ -1,5 +1,5 @@
-/* The push writer: append, append_batch, append_records and append_lines, what each took when one record is bad, skipping bad
- * records, and a writer's states before and after commit and abort. */
+/* The push writer: append, append_batch, append_records and append_lines, what each took when one record is
+ * bad, skipping bad records, and a writer's states before and after commit and abort. */
 #include "check.h"
 
 static lode_store *store;

@@ -15,8 +15,8 @@
 //     methods that read or write; and StreamingRecordCodec, RecordStreamEncoder, StatisticalCodec,
 //     StatisticalStreamEncoder and HashWriter, which only such a codec or checksum implements, are not here.
 //   - NewParquetCodec with ParquetSchema, ParquetField, ParquetType, ParquetOption, ParquetCompression and
-//     their constants, ErrSchemaViolation and ErrInvalidFormat: this package covers JSON lines and blobs, which
-//     every build of liblode has; Parquet is a feature that a build may lack.
+//     their constants, ErrSchemaViolation and ErrInvalidFormat: this package covers JSON lines and blobs,
+//     which every build of liblode has; Parquet is a feature that a build may lack.
 //   - NewS3Store and what else the package lode/s3 has: it is another package of the Go library.
 //
 // # What differs

@@ -85,8 +85,8 @@ pub const Dataset = struct {
         return .{ .handle = handle };
     }
 
-    /// Pulls all records from an iterator, as streamWriteRecords does, and makes them durable as a part, which
-    /// no snapshot has yet. The fields are those of lode_call_options.
+    /// Pulls all records from an iterator, as streamWriteRecords does, and makes them durable as a part,
+    /// which no snapshot has yet. The fields are those of lode_call_options.
     pub fn stageRecords(self: Dataset, records: anytype, fields: anytype, diagnostics: ?*Diagnostics) anyerror!Part {
         var pull: Pull(@TypeOf(records)) = .{ .records = records };
         const iterator = pull.iterator();
@@ -123,8 +123,8 @@ pub const Dataset = struct {
         return .{ .outcome = try check(status, found, diagnostics), .handle = handle };
     }
 
-    /// Pulls all record batches from an Arrow stream, which is released on every path, and commits them as one
-    /// snapshot. Feature "parquet". The fields are those of lode_commit_options.
+    /// Pulls all record batches from an Arrow stream, which is released on every path, and commits them as
+    /// one snapshot. Feature "parquet". The fields are those of lode_commit_options.
     pub fn streamWriteArrow(
         self: Dataset,
         stream: *c.struct_ArrowArrayStream,

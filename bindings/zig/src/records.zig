@@ -39,8 +39,8 @@ pub const RecordWriter = struct {
         const status = c.lode_record_writer_append_from_fd(self.handle, fd, &filled, &found);
         _ = try check(status, found, diagnostics);
     }
-    /// Adds records that lie anywhere; `taken` says how many, in a failure too: record number `taken` is the bad
-    /// one.
+    /// Adds records that lie anywhere; `taken` says how many, in a failure too: record number `taken` is the
+    /// bad one.
     pub fn appendRecords(self: RecordWriter, records: []const []const u8, taken: *usize, diagnostics: ?*Diagnostics) Error!void {
         taken.* = 0;
         var places: [64]c.lode_bytes = undefined;
