@@ -13,7 +13,7 @@ export PATH=$tools/bin:$PATH
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/root
-sh packaging/release_build.sh "$CARGO" cinstall --quiet --profile "$PROFILE" --locked --prefix "$root" --libdir "$root/lib"
+sh packaging/release_build.sh "$CARGO" cinstall --profile "$PROFILE" --locked --prefix "$root" --libdir "$root/lib"
 
 say() { echo "cargo cinstall: $*"; }
 fail() { say "$*" && exit 1; }
