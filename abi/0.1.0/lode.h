@@ -3396,9 +3396,10 @@ lode_status lode_blob_reader_read(lode_blob_reader *reader,
  * call neither depends on the stream nor moves it.
  *
  * Bytes of a range are checked by the file's size only, unless the option `verify` is LODE_VERIFY_FIRST:
- * then the whole file is checked before the first byte. An uncompressed blob is read where the bytes are. A compressed one has
- * no such places: it is decoded from its beginning, or on from the end of the last range if that is not
- * beyond `offset`, so ranges in rising order cost as much as one stream, and each step back a new beginning.
+ * then the whole file is checked before the first byte. An uncompressed blob is read where the bytes are. A
+ * compressed one has no such places: it is decoded from its beginning, or on from the end of the last range
+ * if that is not beyond `offset`, so ranges in rising order cost as much as one stream, and each step back a
+ * new beginning.
  *
  * @param reader the reader. Not NULL.
  * @param offset the first byte wanted, counted from 0 in the blob as it was given (not as it is stored).

@@ -1,7 +1,7 @@
 """Compares a frozen header with today's, as far as that takes no debug data.
 
     abi.py constants FROZEN TODAY    each constant of the frozen header has the same number today
-    abi.py stubs HEADER FROZEN       C source that defines each function of a header, of which abidiff reads the types
+    abi.py stubs HEADER FROZEN       C source that defines each function of a header, whose types abidiff reads
 """
 
 import re

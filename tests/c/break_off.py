@@ -13,7 +13,7 @@ default), blob, hive, parts, stream, or:
     choose           not a commit but the choice between two heads of that library
     once             a producer's commit, which is made again afterwards and must then be there once
     volume           a commit of two blocks, staged in the same process, which is made again afterwards, too
-    collect          not a commit but the clean-up of a dataset and a volume, in which a process has died eight
+    collect          not a commit but the clean-up of a dataset and a volume, in which a process died eight
                      days ago
 
 Afterwards, each time: a commit that said "committed" is there; the next writer commits; the auditor

@@ -1,5 +1,5 @@
-// Package golibrary opens the Go library's stores and Parquet codecs by what liblode's tests and figures say of
-// them.
+// Package golibrary opens the Go library's stores and Parquet codecs by what liblode's tests and figures say
+// of them.
 package golibrary
 
 import (

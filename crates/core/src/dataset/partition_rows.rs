@@ -1,4 +1,5 @@
-//! Rows of Arrow batches on their way into the files of partitions: each batch is split into the rows of each.
+//! Rows of Arrow batches on their way into the files of partitions: each batch is split into the rows of
+//! each.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -28,7 +29,8 @@ impl WaitingRows {
         self.parts.is_empty()
     }
 
-    /// Splits a batch: row for row, `partitions` tells where it belongs. Rows of one partition keep their order.
+    /// Splits a batch: row for row, `partitions` tells where it belongs. Rows of one partition keep their
+    /// order.
     ///
     /// # Errors
     /// `Internal`; nothing was added.

@@ -112,8 +112,8 @@ impl PartitionStream {
         Ok(())
     }
 
-    /// Takes a record that [`PartitionStream::check`] has just accepted into the file of its partition, if that
-    /// is open or can be opened beside those that are; false: the caller keeps it aside.
+    /// Takes a record that [`PartitionStream::check`] has just accepted into the file of its partition, if
+    /// that is open or can be opened beside those that are; false: the caller keeps it aside.
     ///
     /// # Errors
     /// `NoSpace`; the store's.
@@ -186,8 +186,8 @@ impl PartitionStream {
         self.records
     }
 
-    /// Takes the rows of a batch of the schema's columns in the file's order, which were checked; each belongs to the
-    /// partition that `partitions` gives. They wait for [`PartitionStream::append_waiting`].
+    /// Takes the rows of a batch of the schema's columns in the file's order, which were checked; each
+    /// belongs to the partition that `partitions` gives. They wait for [`PartitionStream::append_waiting`].
     ///
     /// # Errors
     /// `Internal`.
@@ -307,7 +307,8 @@ impl PartitionStream {
         Ok(())
     }
 
-    /// Makes all files durable; there may come others under the same id. After `NoSpace` it may be called again.
+    /// Makes all files durable; there may come others under the same id. After `NoSpace` it may be called
+    /// again.
     pub fn finish_files(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
         self.set_context(&terms.context);
         #[cfg(feature = "parquet")]

@@ -1,6 +1,6 @@
-//! Writing records that are held in memory. In the hive layout each partition becomes one file. The records are
-//! written in one pass, each into the open file of its partition. Those whose partitions find no room among the
-//! open files are kept aside, and written afterwards, partition by partition.
+//! Writing records that are held in memory. In the hive layout each partition becomes one file. The records
+//! are written in one pass, each into the open file of its partition. Those whose partitions find no room
+//! among the open files are kept aside, and written afterwards, partition by partition.
 
 use super::Dataset;
 use super::commit::Commit;
@@ -21,8 +21,8 @@ const STRIDE: usize = 256;
 impl Dataset {
     /// Writes these records as one new snapshot: all of them and a manifest, or nothing
     /// (`docs/commit-protocol.md`). In the hive layout each partition that occurs becomes a file
-    /// (`docs/format.md`, section "Partitions"); in the others all records become one. A record that is refused
-    /// leaves nothing of the others.
+    /// (`docs/format.md`, section "Partitions"); in the others all records become one. A record that is
+    /// refused leaves nothing of the others.
     ///
     /// # Errors
     /// `InvalidRecord` also for a record that cannot be put into a partition, naming record and key;
@@ -149,8 +149,8 @@ impl Held<'_> {
     }
 }
 
-/// Whether an open file of a partition takes no more than a small buffer. A compressor, a group of rows or the
-/// parts of an upload to a service take megabytes each.
+/// Whether an open file of a partition takes no more than a small buffer. A compressor, a group of rows or
+/// the parts of an upload to a service take megabytes each.
 fn is_cheap_to_open(dataset: &Dataset) -> bool {
     let options = dataset.options();
     let is_remote = dataset.store().backend().capabilities().is_remote;

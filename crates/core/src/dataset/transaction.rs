@@ -80,8 +80,8 @@ pub(super) trait Source {
     /// are durable and then calls [`Transaction::complete`].
     fn fill(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()>;
 
-    /// Whether `fill` may be asked again after a failure that came in the midst of it. It then goes on where it
-    /// was, or begins with [`Transaction::restart`].
+    /// Whether `fill` may be asked again after a failure that came in the midst of it. It then goes on where
+    /// it was, or begins with [`Transaction::restart`].
     fn is_repeatable(&self) -> bool {
         false
     }

@@ -263,7 +263,8 @@ fn a_full_disk_takes_nothing_of_a_record_and_the_writer_goes_on_when_there_is_sp
     }
 }
 
-/// A commit that is repeated by its policy either fails or has each record once, wherever its first try fails.
+/// A commit that is repeated by its policy either fails or has each record once, wherever its first try
+/// fails.
 #[test]
 fn a_repeated_commit_into_partitions_has_each_record_once() {
     type Way = fn(&Dataset, &[&str], CommitOptions<'_>) -> Result<Commit>;

@@ -22,9 +22,9 @@ use crate::store::location::Service;
 /// How many parts an object can have.
 pub(super) const LARGEST_PARTS: u64 = 10_000;
 
-/// How many parts may be in flight. The service is still at work on the first when the second is on its way, so
-/// that it need not wait for any; the next one is gathered once the first has arrived, so that no more than two
-/// parts are in memory.
+/// How many parts may be in flight. The service is still at work on the first when the second is on its way,
+/// so that it need not wait for any; the next one is gathered once the first has arrived, so that no more
+/// than two parts are in memory.
 const FLIGHTS: usize = 2;
 
 /// A part in flight.

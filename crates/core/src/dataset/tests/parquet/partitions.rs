@@ -175,7 +175,8 @@ fn json_lines_take_batches_into_partitions_and_one_pass_has_to_be_asked_for() {
 
 #[test]
 fn rows_that_a_full_disk_kept_from_their_files_are_in_once_there_is_space() {
-    // The first partition's file is written to, the second's is refused: by its first write, or when it is named.
+    // The first partition's file is written to, the second's is refused: by its first write, or when it is
+    // named.
     for (op, number) in [(Op::Write, 0), (Op::Write, 1), (Op::Link, 0), (Op::Link, 1)] {
         let disk = SimDisk::new();
         let process = disk.process();
