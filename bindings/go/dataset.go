@@ -272,6 +272,28 @@ func finding(ctx context.Context, h *handle, what, text string,
 	return newSnapshot(snapshot, StatusOK), nil
 }
 
+// listing runs a call of a dataset or volume that lists snapshots, after one or (after "": NULL) all.
+func listing(ctx context.Context, h *handle, after string,
+	body func(from unsafe.Pointer, after *C.char, options *C.lode_call_options, all **C.lode_snapshot_iterator,
+		raw **C.lode_error) C.lode_status) iter.Seq2[*Snapshot, error] {
+	return snapshots(ctx, func(c *call, all **C.lode_snapshot_iterator, raw **C.lode_error) (C.lode_status, error) {
+		var id *C.char
+		if after != "" {
+			text, err := c.text("snapshot's id", after)
+			if err != nil {
+				return 0, err
+			}
+			id = text
+		}
+		from, err := h.use()
+		if err != nil {
+			return 0, err
+		}
+		defer h.done()
+		return body(from, id, c.options(), all, raw), nil
+	})
+}
+
 // finding runs a call that finds a snapshot by a text; nil if the call says that there is none.
 func (d *Dataset) finding(ctx context.Context, what, text string,
 	body func(dataset *C.lode_dataset, text *C.char, options *C.lode_call_options, snapshot **C.lode_snapshot,
@@ -326,33 +348,17 @@ func (d *Dataset) Adopt(ctx context.Context, snapshotID string) (*Snapshot, erro
 
 // Snapshots lists all snapshots, oldest first. After an error it ends.
 func (d *Dataset) Snapshots(ctx context.Context) iter.Seq2[*Snapshot, error] {
-	return snapshots(ctx, func(c *call, all **C.lode_snapshot_iterator, raw **C.lode_error) (C.lode_status, error) {
-		dataset, err := d.h.use()
-		if err != nil {
-			return 0, err
-		}
-		defer d.h.done()
-		return C.lode_dataset_list_snapshots((*C.lode_dataset)(dataset), c.options(), all, raw), nil
+	return listing(ctx, d.h, "", func(from unsafe.Pointer, _ *C.char, options *C.lode_call_options,
+		all **C.lode_snapshot_iterator, raw **C.lode_error) C.lode_status {
+		return C.lode_dataset_list_snapshots((*C.lode_dataset)(from), options, all, raw)
 	})
 }
 
 // Changes lists the snapshots after one, oldest first; after "": all. After an error it ends.
 func (d *Dataset) Changes(ctx context.Context, after string) iter.Seq2[*Snapshot, error] {
-	return snapshots(ctx, func(c *call, all **C.lode_snapshot_iterator, raw **C.lode_error) (C.lode_status, error) {
-		var id *C.char
-		if after != "" {
-			text, err := c.text("snapshot's id", after)
-			if err != nil {
-				return 0, err
-			}
-			id = text
-		}
-		dataset, err := d.h.use()
-		if err != nil {
-			return 0, err
-		}
-		defer d.h.done()
-		return C.lode_dataset_list_changes((*C.lode_dataset)(dataset), id, c.options(), all, raw), nil
+	return listing(ctx, d.h, after, func(from unsafe.Pointer, after *C.char, options *C.lode_call_options,
+		all **C.lode_snapshot_iterator, raw **C.lode_error) C.lode_status {
+		return C.lode_dataset_list_changes((*C.lode_dataset)(from), after, options, all, raw)
 	})
 }
 

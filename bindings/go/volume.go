@@ -340,32 +340,16 @@ func (v *Volume) Adopt(ctx context.Context, snapshotID string) (*Snapshot, error
 
 // Snapshots lists all snapshots, oldest first. After an error it ends.
 func (v *Volume) Snapshots(ctx context.Context) iter.Seq2[*Snapshot, error] {
-	return snapshots(ctx, func(c *call, all **C.lode_snapshot_iterator, raw **C.lode_error) (C.lode_status, error) {
-		volume, err := v.h.use()
-		if err != nil {
-			return 0, err
-		}
-		defer v.h.done()
-		return C.lode_volume_list_snapshots((*C.lode_volume)(volume), c.options(), all, raw), nil
+	return listing(ctx, v.h, "", func(from unsafe.Pointer, _ *C.char, options *C.lode_call_options,
+		all **C.lode_snapshot_iterator, raw **C.lode_error) C.lode_status {
+		return C.lode_volume_list_snapshots((*C.lode_volume)(from), options, all, raw)
 	})
 }
 
 // Changes lists the snapshots after one, oldest first; after "": all. After an error it ends.
 func (v *Volume) Changes(ctx context.Context, after string) iter.Seq2[*Snapshot, error] {
-	return snapshots(ctx, func(c *call, all **C.lode_snapshot_iterator, raw **C.lode_error) (C.lode_status, error) {
-		var id *C.char
-		if after != "" {
-			text, err := c.text("snapshot's id", after)
-			if err != nil {
-				return 0, err
-			}
-			id = text
-		}
-		volume, err := v.h.use()
-		if err != nil {
-			return 0, err
-		}
-		defer v.h.done()
-		return C.lode_volume_list_changes((*C.lode_volume)(volume), id, c.options(), all, raw), nil
+	return listing(ctx, v.h, after, func(from unsafe.Pointer, after *C.char, options *C.lode_call_options,
+		all **C.lode_snapshot_iterator, raw **C.lode_error) C.lode_status {
+		return C.lode_volume_list_changes((*C.lode_volume)(from), after, options, all, raw)
 	})
 }
