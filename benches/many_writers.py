@@ -1,4 +1,4 @@
-"""Sections on several threads, and on streams into partitions."""
+"""Sections on several threads, on streams into partitions, and on parts."""
 
 from measure import Pair, alternate, fresh_directory, run, table
 from sections import into_fresh, keep, throughput_table
@@ -41,7 +41,33 @@ def stream(bench):
     return throughput_table(pairs, "against") + "\n" + table(heading, rows)
 
 
+def parts(bench):
+    """The requests of a commit of parts beside those of an ordinary commit. Counts, not times."""
+    count, between = (100, 10) if bench.options.quick else (1_000, 10)
+    counted = run([bench.parts, count, between])
+    bench.results["parts"] = counted
+    kinds = ["puts", "swaps", "stats", "reads", "lists", "removes"]
+
+    def row(name, key, of="", stats=0, reads=0):
+        cells = [f"{counted[key][kind]:,}" for kind in kinds]
+        if not of:
+            return [name, *cells, ""]
+        # The data are there already: a put fewer.
+        more = {"puts": -1, "stats": stats, "reads": reads}
+        holds = all(counted[key][kind] == counted[of][kind] + more.get(kind, 0) for kind in kinds)
+        return [name, *cells, "holds" if holds else "DOES NOT HOLD"]
+
+    rows = [
+        row("an ordinary commit", "ordinary"),
+        row(f"{count:,} parts: a stat each more", "parts", "ordinary", count),
+        row(f"an ordinary commit after {between} of another writer", "ordinary_after"),
+        row(f"{count:,} parts staged before those: {between} reads more", "parts_after", "ordinary_after", count, between),
+    ]
+    return table(["", *kinds, "goal"], rows)
+
+
 SECTIONS = {
     "threads": (threads, "Compressing on two threads against one"),
+    "parts": (parts, "Requests of committing parts"),
     "stream": (stream, "A stream into partitions, checksummed (xxh3), durable"),
 }

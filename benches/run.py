@@ -100,7 +100,7 @@ class Bench:
         include = self.options.include or os.path.join(REPOSITORY, "include")
         origin = "@loader_path" if darwin else "$ORIGIN"
         linked = [f"-I{include}", local, f"-Wl,-rpath,{origin}"]
-        for name, attribute, extra in (("baseline", "baseline", []), ("floor", "floor", []), ("lode_bench", "lode", linked), ("upkeep_bench", "upkeep", linked)):
+        for name, attribute, extra in (("baseline", "baseline", []), ("floor", "floor", []), ("lode_bench", "lode", linked), ("upkeep_bench", "upkeep", linked), ("parts_bench", "parts", [*linked, "-pthread"])):
             program = os.path.join(self.build_directory, name)
             must([*compiler, *flags, "-o", program, os.path.join(HERE, f"{name}.c"), *extra])
             setattr(self, attribute, program)

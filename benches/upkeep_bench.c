@@ -6,6 +6,7 @@
      upkeep_bench commits ROOT COUNT            COUNT commits of one block of 1 KiB each
      upkeep_bench reads ROOT COUNT              COUNT reads of 16 bytes of that volume, a block each
      upkeep_bench latest ROOT 1                 the newest snapshot of a volume, loaded, and its last gap
+     upkeep_bench refuse ROOT STATUS            the same of a manifest that must be refused with this status
      upkeep_bench verify ROOT DATASET           all data files of a dataset are compared with their checksums
 
    Each prints one JSON object on a line. Times are in nanoseconds. */
@@ -140,6 +141,21 @@ static void read_small(const char *root, uint64_t count, int only_latest) {
     lode_store_free(store);
 }
 
+static void refuse(const char *root, const char *expected) {
+    lode_error *error = NULL;
+    lode_store *store = open_store(root);
+    lode_volume *volume = open_volume(store, 0);
+    lode_snapshot *snapshot = NULL;
+    int64_t begin = now_ns();
+    lode_status status = lode_volume_find_latest(volume, NULL, &snapshot, &error);
+    int64_t ns = now_ns() - begin;
+    if (strcmp(lode_status_name(status), expected) != 0) die("latest: %s, expected %s", lode_status_name(status), expected);
+    printf("{\"ns\":%lld}\n", (long long)ns);
+    lode_error_free(error);
+    lode_volume_free(volume);
+    lode_store_free(store);
+}
+
 static void verify(const char *root, const char *id) {
     lode_error *error = NULL;
     lode_store *store = open_store(root);
@@ -159,7 +175,8 @@ int main(int argc, char **argv) {
     else if (argc == 4 && strcmp(argv[1], "commits") == 0) commit_small(argv[2], strtoull(argv[3], NULL, 10));
     else if (argc == 4 && strcmp(argv[1], "reads") == 0) read_small(argv[2], strtoull(argv[3], NULL, 10), 0);
     else if (argc == 4 && strcmp(argv[1], "latest") == 0) read_small(argv[2], 1, 1);
+    else if (argc == 4 && strcmp(argv[1], "refuse") == 0) refuse(argv[2], argv[3]);
     else if (argc == 4 && strcmp(argv[1], "verify") == 0) verify(argv[2], argv[3]);
-    else die("usage: upkeep_bench fill|volume|pread|commits|reads|latest|verify ROOT ...");
+    else die("usage: upkeep_bench fill|volume|pread|commits|reads|latest|refuse|verify ROOT ...");
     return 0;
 }

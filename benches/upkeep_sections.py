@@ -1,6 +1,7 @@
 """What `make bench` measures of volumes and of upkeep; see sections.py for the form."""
 
 import glob
+import hashlib
 import json
 import os
 import shutil
@@ -27,11 +28,14 @@ def volume(bench):
     return throughput_table([pair], "pread")
 
 
-def forge_volume(root, blocks):
-    """A volume of so many blocks as the Go library writes it, of which only the newest manifest is there."""
+def forge_volume(root, blocks, hostile=None, reads=0):
+    """A volume of so many blocks as the Go library writes it, of which only the newest manifest is there, and the blocks
+    that so many reads of upkeep_bench ask for. `hostile`: what is wrong with it."""
     id = "1700000000000000000"
     directory = os.path.join(root, "volumes/bench/snapshots", id)
     os.makedirs(directory)
+    data = b"x" * 1024
+    of_data = hashlib.md5(data).hexdigest()
     head = {
         "schema_name": "lode-volume-manifest",
         "format_version": "1.0.0",
@@ -43,10 +47,21 @@ def forge_volume(root, blocks):
     }
     with open(os.path.join(directory, "manifest.json"), "w", encoding="ascii") as out:
         out.write(json.dumps(head)[:-1] + ', "blocks": [')
-        for number in range(blocks):
-            block = f'"offset":{1024 * number},"length":1024,"path":"volumes/bench/data/{1024 * number}-1024.bin"'
-            out.write(f'{"," if number else ""}{{{block},"checksum":"{number:016x}"}}')
-        out.write('], "checksum_algorithm": "xxh3"}')
+        order = reversed(range(blocks)) if hostile == "the last two overlap, listed backwards" else range(blocks)
+        for place, number in enumerate(order):
+            offset, length = 1024 * number, 1024
+            if number == blocks - 1 and hostile == "the last is beyond the end":
+                length += 1
+            elif number == blocks - 1 and hostile:
+                offset, length = offset - 1, 1025
+            block = f'"offset":{offset},"length":{length},"path":"volumes/bench/data/{offset}-{length}.bin"'
+            checksum = of_data if reads else f"{number:016x}"
+            out.write(f'{"," if place else ""}{{{block},"checksum":"{checksum}"}}')
+        out.write(f'], "checksum_algorithm": "{"md5" if reads else "xxh3"}"}}')
+    os.makedirs(os.path.join(root, "volumes/bench/data"))
+    for number in {read * 7919 % blocks for read in range(reads)}:
+        with open(os.path.join(root, f"volumes/bench/data/{1024 * number}-1024.bin"), "wb") as out:
+            out.write(data)
     with open(os.path.join(root, "volumes/bench/latest"), "w", encoding="ascii") as out:
         out.write(id)
 
@@ -75,6 +90,18 @@ def small_blocks(bench):
             size = os.path.getsize(glob.glob(os.path.join(root, "volumes/bench/snapshots/*/manifest.json"))[0])
             peak = run([bench.baseline, "peak", bench.upkeep, "latest", root, "1"])["peak_bytes"] - size
             measured(f"its memory over the manifest's {size / 1e6:.1f} MB, MB", peak, None, 1e6, 1)
+        with fresh_directory(bench.data) as root:
+            forge_volume(root, blocks, reads=reads)
+            ns = run([bench.upkeep, "reads", root, reads])["ns"] / reads
+            measured(f"a read of 16 bytes of {blocks:,} blocks, once loaded, µs", ns, None, 1e3, 1)
+    for hostile in ("the last two overlap, listed backwards", "the last is beyond the end"):
+        with fresh_directory(bench.data) as root:
+            forge_volume(root, blocks, hostile)
+            command = [bench.upkeep, "refuse", root, "LODE_ERR_MANIFEST_INVALID"]
+            measured(f"refusing {blocks:,} blocks, {hostile}, ms", run(command)["ns"], None, 1e6)
+            size = os.path.getsize(glob.glob(os.path.join(root, "volumes/bench/snapshots/*/manifest.json"))[0])
+            peak = run([bench.baseline, "peak", *command])["peak_bytes"] - size
+            measured("its memory over the manifest's size, MB", peak, None, 1e6, 1)
     return table(["", "lode", "reference"], rows)
 
 

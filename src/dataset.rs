@@ -141,14 +141,17 @@ pub struct lode_dataset_options {
     /// that was used least recently.
     pub partition_streaming: i32,
     /// How many partitions have an open file at a time; each takes two descriptors, and memory: without
-    /// compression 0.4 MiB, with gzip 1 MiB, with Zstandard at level 3 up to 5 MiB. 0: 64. If there are more
-    /// partitions, those that are used least recently are finished, and get a further file when their next
-    /// record comes.
+    /// compression 0.4 MiB, with gzip 1 MiB, with Zstandard at level 3 up to 5 MiB; with several threads up
+    /// to 1.5 MiB more. 0: 64. If there are more partitions, those that are used least recently are finished,
+    /// and get a further file when their next record comes.
     pub max_open_partitions: i32,
-    /// How many threads compress what is written through this handle, pushed, pulled, in partitions and as
-    /// parts: the calling thread and `threads` - 1 others. 0 and 1: the calling thread alone, and no thread
-    /// is started. Without a compressor there is nothing to share. Records keep their order; each 4 MiB of
-    /// them become a frame or member of their own; memory grows by 9 MiB a thread.
+    /// How many threads work on what is written by one writer or call of this handle, pushed, pulled, in
+    /// partitions or as a part: the calling thread and `threads` - 1 others. 0 and 1: the calling thread
+    /// alone, and no thread is started. They compress, compute the checksum, and check the records of JSON
+    /// lines that one call writes, pulled or given as an array, without partitions and `file_statistics`;
+    /// some records more may have been pulled when a bad one is found. Records that are pushed are checked
+    /// before the call returns, by its thread. Records keep their order; each 2 MiB of them become a frame or
+    /// member of their own. Memory grows by up to 16 MiB a thread, half of that where records become small.
     pub threads: i32,
     /// Gives the other threads: has `task` called with `arg` exactly once, on another thread, now or later,
     /// and answers 0. Any other answer: `task` will not be called, and the calling thread does the work.
@@ -182,7 +185,7 @@ pub struct lode_dataset_options {
     pub parquet_compression: i32,
     /// A data file that has taken so many bytes of records, as they were given, is ended, and the following
     /// records go into another; the files keep the order of the records. What was gathered is divided no
-    /// further: 256 KiB, 4 MiB with Zstandard up to level 4 and with several threads, a row group with
+    /// further: 256 KiB, 4 MiB with Zstandard up to level 4, 2 MiB with several threads, a row group with
     /// Parquet. The append that ends the fifth file, or a later one, syncs one of those before. Not for
     /// blobs, nor for LODE_LAYOUT_HIVE, which divides records by their keys. 0: all records of a commit go
     /// into one data file.

@@ -91,7 +91,7 @@ struct dataset_options {
     std::vector<std::string> partition_keys{};            /**< For layout::hive at least one. */
     bool partition_streaming = false;                     /**< Whether streams may be partitioned. */
     std::int32_t max_open_partitions = 0;                 /**< Of such a stream; see lode_dataset_options. */
-    std::int32_t threads = 0;                             /**< That compress; see lode_dataset_options. */
+    std::int32_t threads = 0;                             /**< That share the work; see lode_dataset_options. */
     std::int64_t target_file_bytes = 0;                   /**< After which records go into another file; 0: never. */
     /**
      * Gives the other threads; NULL: the library starts them. Borrowed until the dataset and all that was

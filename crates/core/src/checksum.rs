@@ -1,8 +1,10 @@
 //! Checksums of stored bytes (`docs/format.md`, section "Checksums"): streaming, as lower-case hex.
 
 use std::fmt::Write as _;
+use std::hash::Hasher as _;
 
 use md5::Digest as _;
+use twox_hash::XxHash3_64;
 
 /// Which checksum a file gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +42,7 @@ impl Checksum {
     #[must_use]
     pub fn hasher(self) -> Option<Hasher> {
         let state = match self {
-            Checksum::Xxh3 => State::Xxh3(Box::new(xxhash_rust::xxh3::Xxh3Default::new())),
+            Checksum::Xxh3 => State::Xxh3(Box::new(XxHash3_64::new())),
             Checksum::None => return None,
             Checksum::Md5 => State::Md5(Box::default()),
             Checksum::Sha256 => State::Sha256(Box::default()),
@@ -53,7 +55,7 @@ impl Checksum {
 pub struct Hasher(State);
 
 enum State {
-    Xxh3(Box<xxhash_rust::xxh3::Xxh3Default>),
+    Xxh3(Box<XxHash3_64>),
     Md5(Box<md5::Md5>),
     Sha256(Box<sha2::Sha256>),
 }
@@ -62,7 +64,7 @@ impl Hasher {
     /// Takes the next bytes; how they are cut into pieces does not matter.
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.0 {
-            State::Xxh3(hasher) => hasher.update(bytes),
+            State::Xxh3(hasher) => hasher.write(bytes),
             State::Md5(hasher) => hasher.update(bytes),
             State::Sha256(hasher) => hasher.update(bytes),
         }
@@ -72,7 +74,7 @@ impl Hasher {
     #[must_use]
     pub fn finish(self) -> String {
         match self.0 {
-            State::Xxh3(hasher) => hex(&hasher.digest().to_be_bytes()),
+            State::Xxh3(hasher) => hex(&hasher.finish().to_be_bytes()),
             State::Md5(hasher) => hex(&hasher.finalize()),
             State::Sha256(hasher) => hex(&hasher.finalize()),
         }

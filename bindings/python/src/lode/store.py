@@ -104,8 +104,8 @@ class Store(Handle):
         "jsonl", "parquet" (a feature), or None for raw blobs; `compressor` None, "gzip" or "zstd"; `checksum`
         "xxh3", "md5", "sha256" or None; `layout` "default", "flat" or "hive", which takes `partition_keys`;
         `durability` "full" or "process". With `partition_streaming` a stream goes into the partitions of
-        "hive", too, with up to `max_open_partitions` files open. `threads` compress what is written. A file
-        that has taken `target_file_bytes` of records is ended, and the following ones go into another; 0:
+        "hive", too, with up to `max_open_partitions` files open. `threads` share the work of writing. A
+        file that has taken `target_file_bytes` of records is ended, and the following ones go into another; 0:
         never.
 
         `schema` has the columns: a mapping `{"fields": [{"name": "n", "type": "int64"}]}`, as the header

@@ -75,6 +75,9 @@ pub trait Encoder: Sized + Send {
     const FILE_NAME: &'static str;
     /// Whether it holds records back, and with them much memory for each file that is being written.
     const HOLDS_BACK: bool = false;
+    /// Whether a record becomes a line of its own without its line breaks, however the others are, so that
+    /// several encoders may check the records of one file; statistics are gathered by one alone.
+    const RECORDS_STAND_ALONE: bool = false;
 
     /// An encoder for one data file.
     ///
@@ -287,6 +290,14 @@ macro_rules! codecs {
                 match self {
                     Codec::None => false,
                     $($(#[cfg($cfg)])? Codec::$variant => <$module::Encoder as Encoder>::HOLDS_BACK,)+
+                }
+            }
+
+            /// [`Encoder::RECORDS_STAND_ALONE`].
+            pub(crate) const fn records_stand_alone(self) -> bool {
+                match self {
+                    Codec::None => false,
+                    $($(#[cfg($cfg)])? Codec::$variant => <$module::Encoder as Encoder>::RECORDS_STAND_ALONE,)+
                 }
             }
 

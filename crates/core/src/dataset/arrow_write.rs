@@ -8,7 +8,7 @@ use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 
 use super::commit::Commit;
 use super::partition_stream::PartitionStream;
-use super::pipe::Pipe;
+use super::pipe::{Opening, Pipe};
 use super::stream_write::Record;
 use super::transaction::{Source, Terms, Transaction};
 use super::{Dataset, RecordWriter};
@@ -123,7 +123,7 @@ impl Source for Pulled<'_> {
         if transaction.dataset().is_partitioned() {
             return self.fill_partitions(transaction, terms);
         }
-        let pipe = transaction.open(&context, true)?;
+        let pipe = transaction.open(&context, Opening::alone(true))?;
         while let Some(batch) = self.batches.next()? {
             context.check("pulling Arrow batches")?;
             self.feed.append(pipe, &batch, &mut 0, &mut |pipe: &Pipe| {

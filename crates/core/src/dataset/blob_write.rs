@@ -5,7 +5,7 @@
 use super::commit::Commit;
 use super::file_reader::buffer;
 use super::ingest::Pending;
-use super::pipe::{CHUNK, Pipe};
+use super::pipe::{CHUNK, Opening, Pipe};
 use super::transaction::{Source, Staged, Terms, Transaction};
 use super::{BlobReader, Dataset, Part, ReadOptions, Snapshot};
 use crate::context::{CallOptions, Context};
@@ -57,7 +57,9 @@ impl Dataset {
     pub fn blob_writer(&self, options: BlobWriterOptions) -> Result<BlobWriter> {
         self.require_no_codec("writing a blob")?;
         let mut transaction = Transaction::of_writer(self.clone());
-        transaction.open(Context::unlimited(), options.early_writeback).map_err(|error| self.named(error))?;
+        transaction
+            .open(Context::unlimited(), Opening::alone(options.early_writeback))
+            .map_err(|error| self.named(error))?;
         Ok(BlobWriter { transaction, bytes: 0, partial: None, pending: Pending::default() })
     }
 
@@ -122,7 +124,7 @@ pub(super) enum Blob<'a> {
 
 impl Source for Blob<'_> {
     fn fill(&mut self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
-        let pipe = transaction.open(&terms.context, true)?;
+        let pipe = transaction.open(&terms.context, Opening::alone(true))?;
         match self {
             Blob::Memory(data) => {
                 for piece in data.chunks(CHUNK) {

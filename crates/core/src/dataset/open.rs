@@ -46,13 +46,14 @@ pub struct DatasetOptions {
     /// A data file of records that has taken so many bytes of them, as they were given, is ended, and the
     /// following records go into another; 0: all records of a commit go into one file. The files keep the
     /// order of the records. More are gathered before this is checked: 256 KiB, 4 MiB with Zstandard up to
-    /// level 4 and with several threads, a row group with Parquet. An append that ends the fifth file or a
+    /// level 4, 2 MiB with several threads, a row group with Parquet. An append that ends the fifth file or a
     /// later one syncs one of those before. Not for the hive layout, which divides records by their keys.
     pub target_file_bytes: u64,
     /// Whether the manifest tells of each file its records and, of each column, the least and greatest value
     /// and how many are null.
     pub file_statistics: bool,
-    /// Which threads compress what is written; the calling one alone by default.
+    /// Which threads compress and hash what is written, and check records that one call writes; the calling
+    /// one alone by default.
     pub threads: Threads,
     /// What a commit must survive.
     pub durability: Durability,

@@ -6,11 +6,13 @@
 //! memory is bounded by the number of open files (`docs/concepts.md`, section "Partitioned streams"), and
 //! does not grow with the records.
 
+use std::sync::Arc;
+
 use super::Dataset;
 use super::partition::Partitioner;
 #[cfg(feature = "parquet")]
 use super::partition::Values;
-use super::pipe::Pipe;
+use super::pipe::{CHUNK, Opening, Pipe};
 use super::stream_write::Record;
 use super::transaction::{Source, Terms, Transaction, fresh_home};
 use crate::codec::{Checked, FileEncoder};
@@ -18,6 +20,7 @@ use crate::commit::driver;
 use crate::commit::machine::Dated;
 use crate::context::{Context, Progress};
 use crate::error::{Error, Result, Status};
+use crate::threads::Pool;
 
 /// How many partitions have an open file unless the dataset says otherwise.
 pub(super) const OPEN_DEFAULT: u32 = 64;
@@ -29,6 +32,8 @@ pub(super) struct PartitionStream {
     home: Dated,
     context: Context,
     early_writeback: bool,
+    /// The threads that all files share.
+    pool: Option<Arc<Pool>>,
     /// Checks each record before its partition is found.
     checker: FileEncoder,
     partitioner: Partitioner,
@@ -85,6 +90,7 @@ impl PartitionStream {
             home: fresh_home(dataset),
             context: context.clone(),
             early_writeback,
+            pool: Pool::new(&options.threads),
             checker,
             partitioner: Partitioner::new(&options.partition_keys),
             partitions: Vec::new(),
@@ -253,7 +259,14 @@ impl PartitionStream {
 
     fn open_pipe(&self, partition: usize) -> Result<Pipe> {
         let Partition { path, files, .. } = &self.partitions[partition];
-        Pipe::open_small(&self.dataset, path, files + 1, &self.home, self.early_writeback, &self.context)
+        let opening = Opening {
+            partition: path,
+            number: files + 1,
+            most: CHUNK,
+            pool: self.pool.clone(),
+            ..Opening::alone(self.early_writeback)
+        };
+        Pipe::open(&self.dataset, &self.home, opening, &self.context)
     }
 
     fn close_least_used(&mut self, transaction: &mut Transaction) -> Result<()> {

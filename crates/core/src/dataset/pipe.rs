@@ -2,6 +2,8 @@
 //! the store (`docs/format.md`, section "Data files"). One pass over the bytes, one copy, no allocation for
 //! each record. The bytes of a blob take the same way, but for the encoding.
 
+use std::sync::Arc;
+
 use super::Dataset;
 use super::partition_stream::sum;
 use crate::checksum::Hasher;
@@ -12,13 +14,15 @@ use crate::context::{Context, Progress};
 use crate::error::{Error, Result, Status};
 use crate::manifest::FileRef;
 use crate::store::{Hold, Put, Upload};
-use crate::threads::{Compressed, ParallelCompressor};
+use crate::threads::Pool;
 
 use super::stream_write::Record;
 
 mod files;
+mod parallel;
 
 use files::Ended;
+use parallel::Parallel;
 
 /// How many bytes are gathered before they are sent on, unless the compressor wants more at a time.
 pub(super) const CHUNK: usize = 256 << 10;
@@ -29,10 +33,6 @@ const WRITEBACK: u64 = 8 << 20;
 /// The same of compressed bytes, which come so slowly that the disk is idle between them, and of one of many
 /// files, which would have all of its bytes left: what is left for the commit counts more.
 const WRITEBACK_SMALL: u64 = 1 << 20;
-
-/// How many bytes a thread compresses at a time, where there are several: each becomes a frame or member of
-/// its own.
-const PARALLEL_PIECE: usize = 4 << 20;
 
 /// Room for the record with which the gathered bytes become enough; a longer one widens the buffer.
 const SLACK: usize = CHUNK / 4;
@@ -54,12 +54,12 @@ pub(super) struct Pipe {
     /// Once there are so many they are to be sent on: `piece`, or 0 while a file is to be ended first.
     full_at: usize,
     compressor: Option<CompressStream>,
-    /// In its place: several threads compress.
-    parallel: Option<ParallelCompressor>,
+    /// In place of compressor and hasher: several threads do their work.
+    parallel: Option<Parallel>,
+    /// Whether all records come in one call.
+    is_one_call: bool,
     /// Compressed bytes that the store has not taken yet.
     compressed: Vec<u8>,
-    /// Buffers that the threads have given back.
-    spare: Vec<Vec<u8>>,
     hasher: Option<Hasher>,
     /// How many bytes start for the disk at once before the commit; `None`: none do.
     early_writeback: Option<u64>,
@@ -95,59 +95,57 @@ pub(super) struct DataFile {
     pub staged: i128,
 }
 
+/// How a data file is written.
+pub(super) struct Opening<'a> {
+    /// The partition that it belongs to; "": none.
+    pub partition: &'a str,
+    /// Which of the partition's files it is, from 1 on.
+    pub number: u32,
+    /// Whether the bytes may start for the disk before the commit.
+    pub early_writeback: bool,
+    /// The most bytes that are gathered: [`CHUNK`] for one of many files that are open at once.
+    pub most: usize,
+    /// Whether all records come in one call, by [`Pipe::take`]: a bad one fails the whole call, so that it
+    /// need not be found before the next one is taken.
+    pub is_one_call: bool,
+    /// The threads that several files share; `None`: it has those that its dataset asks for.
+    pub pool: Option<Arc<Pool>>,
+}
+
+impl Opening<'_> {
+    /// The first file, of no partition and alone.
+    pub fn alone(early_writeback: bool) -> Self {
+        Opening {
+            partition: "",
+            number: 1,
+            early_writeback,
+            most: usize::MAX,
+            is_one_call: false,
+            pool: None,
+        }
+    }
+
+    /// The same for records that all come in one call.
+    pub fn of_one_call(early_writeback: bool) -> Self {
+        Opening { is_one_call: true, ..Opening::alone(early_writeback) }
+    }
+}
+
 impl Pipe {
-    /// A pipe into a new data file under the id `home`. `early_writeback`: the bytes may start for the disk
-    /// before the commit.
-    pub fn open(dataset: &Dataset, home: &Dated, early_writeback: bool, context: &Context) -> Result<Pipe> {
-        Self::open_partition(dataset, "", home, early_writeback, context)
-    }
-
-    /// The same for the data file of a partition.
-    pub fn open_partition(
-        dataset: &Dataset,
-        partition: &str,
-        home: &Dated,
-        early_writeback: bool,
-        context: &Context,
-    ) -> Result<Pipe> {
-        let name = dataset.options().file_name(1);
-        Self::open_named(dataset, partition, &name, home, early_writeback, usize::MAX, context)
-    }
-
-    /// The same for one of many files that are open at once, the one of this number in its partition: it
-    /// gathers no more than is good for a write.
-    pub fn open_small(
-        dataset: &Dataset,
-        partition: &str,
-        number: u32,
-        home: &Dated,
-        early_writeback: bool,
-        context: &Context,
-    ) -> Result<Pipe> {
-        let name = dataset.options().file_name(number);
-        Self::open_named(dataset, partition, &name, home, early_writeback, CHUNK, context)
-    }
-
-    #[allow(clippy::too_many_arguments)] // What a file is called, how it is written, and for whom.
-    fn open_named(
-        dataset: &Dataset,
-        partition: &str,
-        name: &str,
-        home: &Dated,
-        early_writeback: bool,
-        most: usize,
-        context: &Context,
-    ) -> Result<Pipe> {
+    /// A pipe into a new data file under the id `home`.
+    pub fn open(dataset: &Dataset, home: &Dated, opening: Opening<'_>, context: &Context) -> Result<Pipe> {
         let options = dataset.options();
-        let key = options.layout.partition_data_path(dataset.id(), partition, &home.id, name);
-        let parallel =
-            ParallelCompressor::new(options.compressor, options.compression_level, &options.threads);
+        let name = options.file_name(opening.number);
+        let key = options.layout.partition_data_path(dataset.id(), opening.partition, &home.id, &name);
+        let mut hasher = options.checksum.hasher();
+        let parallel = Parallel::new(dataset, &opening, &mut hasher)?;
+        let Opening { early_writeback, most, is_one_call, .. } = opening;
         let compressor = match parallel {
             Some(_) => None,
             None => CompressStream::new(options.compressor, options.compression_level)?,
         };
         let piece = match parallel {
-            Some(_) => PARALLEL_PIECE,
+            Some(_) => parallel::PIECE,
             None => compressor.as_ref().map_or(CHUNK, CompressStream::piece),
         };
         let piece = piece.min(most);
@@ -179,9 +177,9 @@ impl Pipe {
             ),
             compressor,
             parallel,
+            is_one_call,
             compressed,
-            spare: Vec::new(),
-            hasher: options.checksum.hasher(),
+            hasher,
             writeback: 0,
             complete: false,
             dataset: dataset.clone(),
@@ -400,54 +398,6 @@ impl Pipe {
         )
     }
 
-    /// Gives the buffer to the threads, once there is room for it.
-    fn send_on_in_parallel(&mut self) -> Result<()> {
-        self.store_compressed()?;
-        while self.parallel.as_ref().is_some_and(ParallelCompressor::is_full) {
-            self.collect()?;
-            self.store_compressed()?;
-        }
-        if !self.buffer.is_empty() {
-            self.submit()?;
-        }
-        Ok(())
-    }
-
-    /// Gives the buffer to the threads.
-    fn submit(&mut self) -> Result<()> {
-        let Some(parallel) = &mut self.parallel else { return Ok(()) };
-        let room = match self.spare.pop() {
-            Some(room) => room,
-            None if self.complete => Vec::new(),
-            None => reserved(self.piece + SLACK)?,
-        };
-        parallel.submit(std::mem::replace(&mut self.buffer, room));
-        Ok(())
-    }
-
-    /// Takes the next compressed piece from the threads; whether there was one.
-    fn collect(&mut self) -> Result<bool> {
-        let Some(parallel) = &mut self.parallel else { return Ok(false) };
-        let Some(Compressed { bytes, room }) = parallel.collect()? else { return Ok(false) };
-        self.compressed = bytes;
-        // One that a huge record has widened is not kept.
-        if room.capacity() <= self.piece + 3 * CHUNK {
-            self.spare.push(room);
-        }
-        Ok(true)
-    }
-
-    fn store_compressed(&mut self) -> Result<()> {
-        store(
-            &self.context,
-            &mut *self.upload,
-            &mut self.hasher,
-            &mut self.stored,
-            &mut self.compressed,
-            self.piece,
-        )
-    }
-
     /// Hands all that was taken to the store, after which nothing more can be taken. After `NoSpace` it may
     /// be called again.
     pub fn close(&mut self) -> Result<()> {
@@ -467,28 +417,25 @@ impl Pipe {
                 compressor.finish(&mut self.compressed)?;
                 self.buffer = Vec::new();
             }
-            self.compressor = None;
-            self.complete = true;
-            let parallel = self.parallel.as_ref();
             // A file of no bytes is an empty frame or member.
-            if parallel.is_some_and(|parallel| parallel.is_untouched() || !self.buffer.is_empty()) {
+            if self.is_untouched() {
                 self.submit()?;
             }
+            self.compressor = None;
+            self.complete = true;
             // A service may date an object from the beginning of its upload; where an upload is held, the
             // file is as old as its last bytes.
             if self.dataset.store().backend().capabilities().has_holds {
                 self.staged = self.dataset.boot_time();
             }
         }
+        if self.parallel.is_some() {
+            self.close_parallel()?;
+        }
         for rest in [&mut self.buffer, &mut self.compressed] {
             store(&self.context, &mut *self.upload, &mut self.hasher, &mut self.stored, rest, self.piece)?;
             *rest = Vec::new();
         }
-        while self.collect()? {
-            self.store_compressed()?;
-        }
-        self.parallel = None;
-        self.spare = Vec::new();
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use super::commit::Commit;
 use super::ingest::Pending;
 use super::partition_stream::{PartitionStream, Streamed};
+use super::pipe::Opening;
 use super::stream_write::Record;
 use super::transaction::{Staged, Terms, Transaction};
 use super::{Dataset, Part};
@@ -62,7 +63,7 @@ impl Dataset {
             transaction.stream();
             PartitionStream::new(self, options.early_writeback, context).map(Box::new).map(Some)
         } else {
-            transaction.open(context, options.early_writeback).map(|_| None)
+            transaction.open(context, Opening::alone(options.early_writeback)).map(|_| None)
         };
         Ok(RecordWriter {
             partitions: partitions.map_err(|error| self.named(error))?,

@@ -5,7 +5,7 @@
 use super::Dataset;
 use super::commit::Commit;
 use super::partition_stream::{PartitionStream, sum};
-use super::pipe::Pipe;
+use super::pipe::{Opening, Pipe};
 use super::stream_write::Record;
 use super::transaction::{Source, Terms, Transaction};
 use crate::codec::Checked;
@@ -61,7 +61,7 @@ impl Source for Held<'_> {
 impl Held<'_> {
     /// Writes all records into one file.
     fn fill_file(&self, transaction: &mut Transaction, terms: &mut Terms<'_>) -> Result<()> {
-        let pipe = transaction.open(&terms.context, true)?;
+        let pipe = transaction.open(&terms.context, Opening::of_one_call(true))?;
         for some in self.records.chunks(STRIDE) {
             terms.context.check("checking records")?;
             for record in some {
@@ -69,7 +69,7 @@ impl Held<'_> {
                     pipe.flush()?;
                     terms.report(pipe.progress())?;
                 }
-                pipe.append(record.data, record.unix_nanos)?;
+                pipe.take(record.data, record.unix_nanos)?;
             }
         }
         Ok(())
@@ -116,7 +116,10 @@ impl Held<'_> {
         let mut written: Vec<Pipe> = Vec::new();
         for (partition, numbers) in aside.by_partition()? {
             let path = stream.path(partition);
-            let open = |context: &Context| Pipe::open_partition(&dataset, path, stream.home(), true, context);
+            let open = |context: &Context| {
+                let opening = Opening { partition: path, ..Opening::alone(true) };
+                Pipe::open(&dataset, stream.home(), opening, context)
+            };
             let mut pipe = match open(&terms.context) {
                 // Perhaps there are no more descriptors.
                 Err(_) if !written.is_empty() => {

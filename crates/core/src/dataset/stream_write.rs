@@ -3,6 +3,7 @@
 use super::Dataset;
 use super::commit::Commit;
 use super::partition_stream::PartitionStream;
+use super::pipe::Opening;
 use super::transaction::{Source, Terms, Transaction};
 use crate::error::Result;
 use crate::manifest::Metadata;
@@ -29,8 +30,9 @@ pub trait RecordSource {
 
 impl Dataset {
     /// Pulls all records from `records` into one new snapshot: all of them and a manifest, or nothing
-    /// (`docs/commit-protocol.md`, section "Committing"). One record is in memory at a time, on the calling
-    /// thread.
+    /// (`docs/commit-protocol.md`, section "Committing"). The source is asked on the calling thread, and each
+    /// record copied before the next one is asked for. With several threads some records more may be asked
+    /// for after a bad one.
     ///
     /// # Errors
     /// `CodecRequired`; `PartitioningNotSupported` before anything is done; what the source fails with;
@@ -58,9 +60,15 @@ impl Source for Pulled<'_> {
         if transaction.dataset().is_partitioned() {
             return self.fill_partitions(transaction, terms);
         }
-        let pipe = transaction.open(&terms.context, true)?;
+        let pipe = transaction.open(&terms.context, Opening::of_one_call(true))?;
         let watched = terms.context.is_limited();
-        while let Some(record) = self.0.next()? {
+        loop {
+            let record = match self.0.next() {
+                Ok(Some(record)) => record,
+                Ok(None) => return Ok(()),
+                // A bad record that came before is the first failure.
+                Err(error) => return pipe.check_taken().and(Err(error)),
+            };
             if watched {
                 terms.context.check("pulling records")?;
             }
@@ -68,9 +76,8 @@ impl Source for Pulled<'_> {
                 pipe.flush()?;
                 terms.report(pipe.progress())?;
             }
-            pipe.append(record.data, record.unix_nanos)?;
+            pipe.take(record.data, record.unix_nanos)?;
         }
-        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::commit::{Commit, Outcome};
 use super::parts::WantedParts;
-use super::pipe::{DataFile, Pipe};
+use super::pipe::{DataFile, Opening, Pipe};
 use super::{Dataset, Snapshot};
 use crate::commit::driver::{self, Content, Ended};
 use crate::commit::machine::{Dated, Goal, Publication};
@@ -206,11 +206,11 @@ impl Transaction {
     }
 
     /// Begins the one data file, under an id of this moment.
-    pub fn open(&mut self, context: &Context, early_writeback: bool) -> Result<&mut Pipe> {
+    pub fn open(&mut self, context: &Context, opening: Opening<'_>) -> Result<&mut Pipe> {
         if !matches!(self.phase, Phase::Open(_)) {
             driver::check_clock(self.dataset.target())?;
             let home = fresh_home(&self.dataset);
-            let mut pipe = Pipe::open(&self.dataset, &home, early_writeback, context)?;
+            let mut pipe = Pipe::open(&self.dataset, &home, opening, context)?;
             self.hold(&mut pipe);
             self.phase = Phase::Open(Box::new(pipe));
         }

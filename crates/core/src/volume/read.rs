@@ -47,7 +47,7 @@ impl Volume {
         let space = self.space(snapshot)?;
         self.check_range(offset, room.len() as u64, Some(space.total_length), "a range")?;
         let end = offset + room.len() as u64;
-        if let Some((gap, length)) = gap_from(space, offset).filter(|(gap, _)| *gap < end) {
+        if let Some((gap, length)) = first_gap(space, offset, end) {
             let message = format!(
                 "the snapshot {} has no bytes from {gap} to {}: no block covers them yet",
                 snapshot.id(),
@@ -193,17 +193,21 @@ fn compare(block: &Block, path: &str, found: Option<&str>) -> Result<()> {
     }
 }
 
-/// The first gap at or after an offset: where it begins and how long it is.
-pub(crate) fn gap_from(space: &AddressSpace, from: u64) -> Option<(u64, u64)> {
+/// The first gap that begins in a range: where, and how long it is. No block beyond the range is met, so that
+/// a short read of a volume without gaps does not walk through its table.
+pub(super) fn first_gap(space: &AddressSpace, from: u64, end: u64) -> Option<(u64, u64)> {
     let blocks = space.blocks.as_slice();
     let mut at = from;
     for block in &blocks[space.blocks.first_ending_after(from)..] {
+        if at >= end {
+            return None;
+        }
         if block.offset > at {
             return Some((at, block.offset - at));
         }
         at = block.end();
     }
-    (at < space.total_length).then(|| (at, space.total_length - at))
+    (at < end).then(|| (at, space.total_length - at))
 }
 
 impl Snapshot {
@@ -211,6 +215,7 @@ impl Snapshot {
     /// length; `None`: there is none. A dataset's snapshot has no address space, and no gap.
     #[must_use]
     pub fn next_gap(&self, from: u64) -> Option<(u64, u64)> {
-        gap_from(self.manifest().address_space.as_ref()?, from)
+        let space = self.manifest().address_space.as_ref()?;
+        first_gap(space, from, space.total_length)
     }
 }

@@ -493,7 +493,10 @@ fn a_million_blocks_are_a_table_of_48_bytes_each() {
     };
     let first = space.blocks.first_ending_after(1_000_001);
     assert_eq!(space.blocks.as_slice()[first].offset, 1_000_002);
-    assert_eq!(super::read::gap_from(&space, 1_000_000), Some((1_000_001, 1)));
+    let gap = |from, end| super::read::first_gap(&space, from, end);
+    assert_eq!(gap(1_000_000, 1_000_002), Some((1_000_001, 1)));
+    assert_eq!(gap(1_000_000, 1_000_001), None, "what lies beyond the range does not matter");
+    assert_eq!(gap(1_999_999, 2_000_000), Some((1_999_999, 1)));
     assert!(size_of::<Block>() <= 48);
 }
 

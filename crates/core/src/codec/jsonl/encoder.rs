@@ -16,6 +16,7 @@ pub struct Encoder {
 impl crate::codec::Encoder for Encoder {
     const NAME: &'static str = "jsonl";
     const FILE_NAME: &'static str = "data";
+    const RECORDS_STAND_ALONE: bool = true;
 
     fn new(options: &EncoderOptions<'_>) -> Result<Self> {
         Ok(Encoder {

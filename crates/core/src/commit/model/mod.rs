@@ -18,7 +18,7 @@ mod world;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+use twox_hash::{XxHash3_64, XxHash3_128};
 
 use super::machine::Mutant;
 use foreign::GoPlan;
@@ -41,14 +41,14 @@ impl Hasher for Bytes {
     }
 
     fn finish(&self) -> u64 {
-        xxh3_64(&self.0)
+        XxHash3_64::oneshot(&self.0)
     }
 }
 
 fn fingerprint(world: &World) -> u128 {
     let mut bytes = Bytes::default();
     world.hash(&mut bytes);
-    xxh3_128(&bytes.0)
+    XxHash3_128::oneshot(&bytes.0)
 }
 
 /// Visits every state, level by level.

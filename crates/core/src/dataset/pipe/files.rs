@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::{DataFile, Pipe};
+use super::{DataFile, Opening, Pipe};
 use crate::context::{Context, Progress};
 use crate::dataset::partition_stream::sum;
 use crate::error::Result;
@@ -43,11 +43,9 @@ impl Pipe {
             self.finish_first()?;
         }
         let number = self.ended.count + 2;
-        let early_writeback = self.early_writeback.is_some();
-        let (dataset, home) = (&self.dataset, &self.home);
-        let name = dataset.options().file_name(number);
-        let mut next =
-            Pipe::open_named(dataset, "", &name, home, early_writeback, usize::MAX, &self.context)?;
+        let alone = Opening::alone(self.early_writeback.is_some());
+        let opening = Opening { number, is_one_call: self.is_one_call, ..alone };
+        let mut next = Pipe::open(&self.dataset, &self.home, opening, &self.context)?;
         next.ended = std::mem::take(&mut self.ended);
         let mut ended = std::mem::replace(self, next);
         self.ended.progress = sum(self.ended.progress, ended.progress());

@@ -1,9 +1,11 @@
-//! Data files that several threads compress: the same records as by one, in the same order.
+//! Data files that several threads check, compress and hash: the same records as by one, in the same order, and
+//! the same refusals.
 
 use std::sync::Arc;
 
 use super::faults::store_of;
 use super::*;
+use crate::error::Status;
 use crate::store::sim::{Errno, Fault, SimDisk};
 use crate::threads::{OwnThreads, Spawn, Task, Threads};
 
@@ -17,8 +19,12 @@ impl Spawn for AtOnce {
 }
 
 fn threaded(store: &Store, compressor: Compressor, spawn: Arc<dyn Spawn>) -> Dataset {
+    threaded_as(store, spawn, DatasetOptions { compressor, ..options() })
+}
+
+fn threaded_as(store: &Store, spawn: Arc<dyn Spawn>, options: DatasetOptions) -> Dataset {
     let threads = Threads { count: 3, spawn: Some(spawn) };
-    Dataset::open(store, "events", DatasetOptions { compressor, threads, ..options() }).unwrap()
+    Dataset::open(store, "events", DatasetOptions { threads, ..options }).unwrap()
 }
 
 /// Records that make more than one piece for a thread.
@@ -28,10 +34,11 @@ fn texts(count: usize) -> Vec<String> {
 
 #[test]
 fn several_threads_write_what_one_reads_back() {
-    for compressor in [Compressor::Gzip, Compressor::Zstd, Compressor::None] {
+    for (compressor, checksum) in formats() {
         for count in [0, 1, 130] {
             let store = memory();
-            let dataset = threaded(&store, compressor, Arc::new(OwnThreads));
+            let options = DatasetOptions { compressor, checksum, ..options() };
+            let dataset = threaded_as(&store, Arc::new(OwnThreads), options);
             let texts = texts(count);
             let given: Vec<&str> = texts.iter().map(String::as_str).collect();
             let pulled = write(&dataset, &given).unwrap().snapshot;
@@ -40,9 +47,89 @@ fn several_threads_write_what_one_reads_back() {
             let staged = parts::commit(&dataset, &[part]).unwrap().snapshot;
             for snapshot in [pulled, held, staged] {
                 let read = read_all(&open(&store), &snapshot, ReadOptions::default()).unwrap();
-                assert!(read == texts, "{compressor:?}, {count} records");
+                assert!(read == texts, "{compressor:?}, {checksum:?}, {count} records");
             }
         }
+    }
+}
+
+#[test]
+fn small_records_that_are_pulled_and_their_line_breaks_do_not_depend_on_the_threads() {
+    let mut texts: Vec<String> = (0..400_000).map(|number| (number % 10).to_string()).collect();
+    texts[131_072] = "[\n1,\r\n2]".to_owned();
+    texts[399_999] = "{\n}".to_owned();
+    let given: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for target_file_bytes in [0, 100_000] {
+        let store = memory();
+        let options = DatasetOptions { target_file_bytes, ..options() };
+        let dataset = threaded_as(&store, Arc::new(OwnThreads), options);
+        let snapshot = write(&dataset, &given).unwrap().snapshot;
+        let read = read_all(&open(&store), &snapshot, ReadOptions::default()).unwrap();
+        let expected = texts.iter().map(|text| text.replace(['\r', '\n'], ""));
+        assert!(read.into_iter().eq(expected), "files of {target_file_bytes} bytes");
+        assert_eq!(snapshot.manifest().files.len() > 1, target_file_bytes > 0);
+    }
+}
+
+#[test]
+fn a_bad_record_gives_the_same_error_with_any_number_of_threads() {
+    /// What stands where, what the source fails with at its end, and which error is the first, of which record.
+    type Case<'a> = (&'a [(usize, &'a str)], Option<Error>, Option<(Status, Option<u64>)>);
+    /// The limit of the dataset.
+    const LIMIT: u64 = 200_000;
+    let long = format!("\"{}\"", "x".repeat(LIMIT as usize));
+    let spread = format!("[1{}]", "\n".repeat(LIMIT as usize));
+    let fails = || Some(Error::new(Status::Aborted, "the source fails"));
+    let cases: &[Case<'_>] = &[
+        (&[(0, "nil")], None, Some((Status::InvalidRecord, Some(0)))),
+        (&[(129, "[1")], None, Some((Status::InvalidRecord, Some(129)))),
+        (&[(30, "1 2"), (100, "nil")], None, Some((Status::InvalidRecord, Some(30)))),
+        (&[(64, "{}\n{}")], None, Some((Status::InvalidRecord, Some(64)))),
+        (&[(64, "")], fails(), Some((Status::InvalidRecord, Some(64)))),
+        (&[(64, &long)], None, Some((Status::RecordTooLarge, Some(64)))),
+        (&[(64, "nil"), (65, &long)], None, Some((Status::InvalidRecord, Some(64)))),
+        (&[(64, &long), (65, "nil")], None, Some((Status::RecordTooLarge, Some(64)))),
+        (&[], fails(), Some((Status::Aborted, None))),
+        (&[(64, &spread)], None, None),
+    ];
+    for (number, (placed, failure, expected)) in cases.iter().enumerate() {
+        let mut texts = texts(130);
+        placed.iter().for_each(|(at, text)| (*text).clone_into(&mut texts[*at]));
+        let given: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let mut messages = Vec::new();
+        let spawns: [Option<Arc<dyn Spawn>>; 3] = [None, Some(Arc::new(AtOnce)), Some(Arc::new(OwnThreads))];
+        for spawn in spawns {
+            let store = memory();
+            let options =
+                DatasetOptions { max_record_bytes: LIMIT, compressor: Compressor::Zstd, ..options() };
+            let dataset = match spawn {
+                None => Dataset::open(&store, "events", options).unwrap(),
+                Some(spawn) => threaded_as(&store, spawn, options),
+            };
+            if let (None, Some((status, record))) = (failure, expected) {
+                let error = write_held(&dataset, &given).err().unwrap();
+                assert_eq!((error.status(), error.record()), (*status, *record), "array of case {number}");
+            }
+            let mut source = Records { failure: failure.clone(), ..records(&given) };
+            let written =
+                dataset.stream_write_records(&mut source, Metadata::empty(), CommitOptions::default());
+            match (written, expected) {
+                (Err(error), Some((status, record))) => {
+                    assert_eq!((error.status(), error.record()), (*status, *record), "case {number}");
+                    messages.push(error.message().to_owned());
+                    assert!(keys(&store).is_empty(), "nothing is left of case {number}");
+                }
+                (Ok(commit), None) => {
+                    let read = read_all(&dataset, &commit.snapshot, ReadOptions::default()).unwrap();
+                    assert_eq!((read.len(), &*read[64]), (130, "[1]"), "case {number}");
+                    messages.push(String::new());
+                }
+                (written, _) => {
+                    panic!("case {number}: {:?}", written.map(|commit| commit.snapshot.id().to_owned()))
+                }
+            }
+        }
+        assert!(messages.iter().all(|message| *message == messages[0]), "{messages:?}");
     }
 }
 

@@ -27,7 +27,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use object_store::list::PaginatedListOptions;
 use object_store::{GetOptions, PutMode};
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::XxHash3_128;
 
 use self::answer::{Failure, Kind};
 use self::connect::Client;
@@ -129,15 +129,15 @@ impl BucketStore {
     /// The hash of a whole object; `None`: it is absent.
     fn hash(&self, context: &Context, key: &str) -> Result<Option<u128>> {
         let Some(mut object) = self.open(context, key)? else { return Ok(None) };
-        let (mut hasher, mut offset) = (Xxh3::new(), 0);
+        let (mut hasher, mut offset) = (XxHash3_128::new(), 0);
         let mut buffer = staging::reserved(1 << 20)?;
         buffer.resize(1 << 20, 0);
         loop {
             context.check("reading an object back")?;
             match object.read_at(context, offset, &mut buffer)? {
-                0 => return Ok(Some(hasher.digest128())),
+                0 => return Ok(Some(hasher.finish_128())),
                 count => {
-                    hasher.update(&buffer[..count]);
+                    hasher.write(&buffer[..count]);
                     offset += count as u64;
                 }
             }

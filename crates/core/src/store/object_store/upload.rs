@@ -2,7 +2,7 @@
 //! part is in flight while the next one is gathered, and two while none is.
 
 use object_store::{PutMode, PutOptions, PutPayload};
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::XxHash3_128;
 
 use bytes::Bytes;
 
@@ -27,7 +27,7 @@ pub(super) struct BucketUpload {
     key: String,
     staged: Staged,
     multipart: Option<Multipart>,
-    hasher: Box<Xxh3>,
+    hasher: Box<XxHash3_128>,
     size: u64,
     /// How many bytes of what is offered next were taken by a write that failed.
     taken: usize,
@@ -46,7 +46,7 @@ impl BucketUpload {
             key: key.to_owned(),
             staged,
             multipart: None,
-            hasher: Box::new(Xxh3::new()),
+            hasher: Box::new(XxHash3_128::new()),
             size: 0,
             taken: 0,
         })
@@ -77,7 +77,7 @@ impl BucketUpload {
                 buffer.try_reserve_exact(more).map_err(|_| no_memory(&self.key, more))?;
             }
             buffer.extend_from_slice(&rest[..count]);
-            self.hasher.update(&rest[..count]);
+            self.hasher.write(&rest[..count]);
             self.size += count as u64;
             self.taken += count;
             rest = &rest[count..];
@@ -165,7 +165,7 @@ impl BucketUpload {
             return Put::Failed(error);
         }
         match &mut self.multipart {
-            Some(multipart) => multipart.complete(context, self.size, self.hasher.digest128()),
+            Some(multipart) => multipart.complete(context, self.size, self.hasher.finish_128()),
             None => {
                 Put::Failed(Error::new(Status::Internal, "a large object was completed before it was begun"))
             }
@@ -185,7 +185,7 @@ impl Upload for BucketUpload {
                 spool
                     .write(data)
                     .map_err(|error| error.context(format_args!("the data of {:?}", self.key)))?;
-                self.hasher.update(data);
+                self.hasher.write(data);
                 self.size += data.len() as u64;
             }
             Staged::Memory(_) => {
