@@ -2,9 +2,9 @@
 
      parts_bench PARTS BETWEEN
 
-   Prints one JSON object on a line: for each of four commits the requests by kind. "ordinary" and "parts": nothing was
-   committed by others since the handle's last commit; with "_after": another handle has committed BETWEEN snapshots, after
-   the parts were staged. */
+   Prints one JSON object on a line: for each of four commits the requests by kind. "ordinary" and "parts": no
+   other handle has committed since this one's last commit; with "_after": another handle has committed BETWEEN
+   snapshots, after the parts were staged. */
 #include "../tests/c/memory_store.h"
 
 static const char *const KINDS[] = {"", "", "", "puts", "stats", "reads", "lists", "removes", "swaps"};

@@ -29,8 +29,8 @@ def volume(bench):
 
 
 def forge_volume(root, blocks, hostile=None, reads=0):
-    """A volume of so many blocks as the Go library writes it, of which only the newest manifest is there, and the blocks
-    that so many reads of upkeep_bench ask for. `hostile`: what is wrong with it."""
+    """A volume of so many blocks as the Go library writes it, of which only the newest manifest is there, and
+    the blocks that so many reads of upkeep_bench ask for. `hostile`: what is wrong with it."""
     id = "1700000000000000000"
     directory = os.path.join(root, "volumes/bench/snapshots", id)
     os.makedirs(directory)
