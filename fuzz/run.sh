@@ -9,7 +9,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 : "${CARGO:=cargo}" "${FUZZ_SECONDS:=60}" "${FUZZ_TOOLCHAIN:=nightly}"
-ALL="json jsonl manifest metadata producers slot gzip zstd dataset columns parquet"
+ALL="json jsonl manifest metadata producers slot gzip zstd dataset columns parquet arrow"
 
 missing() {
     echo "fuzz: missing: $1" >&2
@@ -29,7 +29,7 @@ options() {
     json | jsonl | columns) echo -dict=fuzz/json.dict -max_len=4096 ;;
     metadata) echo -dict=fuzz/json.dict -max_len=4096 ;;
     manifest | producers | slot | dataset) echo -dict=fuzz/lode.dict -max_len=8192 ;;
-    gzip | zstd | parquet) echo -max_len=4096 ;;
+    gzip | zstd | parquet | arrow) echo -max_len=4096 ;;
     esac
 }
 

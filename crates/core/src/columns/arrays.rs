@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -11,11 +12,14 @@ use arrow_array::types::{
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type,
     UInt32Type,
 };
-use arrow_array::{Array, ArrowPrimitiveType, BinaryViewArray, RecordBatch, StringViewArray};
+use arrow_array::{
+    Array, ArrayRef, ArrowPrimitiveType, BinaryViewArray, PrimitiveArray, RecordBatch, StringViewArray,
+};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
-use arrow_schema::{DataType, Schema as ArrowSchema, TimeUnit};
+use arrow_schema::{ArrowError, DataType, Schema as ArrowSchema, TimeUnit};
 
-use super::schema::{ColumnType, Field, not_portable};
+use super::builder::not_an_array;
+use super::schema::{ColumnType, Field, UTC, not_portable};
 use super::violation::{Mismatch, Violation};
 use crate::error::{Error, Result, Status};
 
@@ -70,7 +74,7 @@ impl Assignment {
     /// # Errors
     /// `Internal`.
     pub fn chosen(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        batch.project(&self.places).map_err(super::builder::not_an_array)
+        batch.project(&self.places).map_err(not_an_array)
     }
 
     /// The columns of a batch, checked.
@@ -85,7 +89,7 @@ impl Assignment {
         fields
             .zip(&self.places)
             .map(|(field, place)| {
-                Source::new(field, batch.column(*place).as_ref()).map_err(|(row, why)| {
+                Source::new(field, batch.column(*place)).map_err(|(row, why)| {
                     let message = format!(
                         "the field {:?} ({}) {}",
                         field.name,
@@ -109,6 +113,8 @@ fn of_array(why: Mismatch) -> String {
 
 /// An array's values as those of a column, checked.
 pub struct Source<'a> {
+    /// The array itself, if it is of the type that the column gives out.
+    own: Option<&'a ArrayRef>,
     nulls: Option<NullBuffer>,
     fixed: FixedValues<'a>,
     texts: Texts<'a>,
@@ -136,7 +142,13 @@ enum Texts<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn new(field: &Field, array: &'a dyn Array) -> std::result::Result<Self, (usize, Mismatch)> {
+    fn new(field: &Field, array: &'a ArrayRef) -> std::result::Result<Self, (usize, Mismatch)> {
+        let is_own = match (array.data_type(), field.column_type) {
+            (DataType::Timestamp(TimeUnit::Nanosecond, Some(_)), ColumnType::Timestamp) => true,
+            (given, own) => *given == own.arrow(),
+        };
+        let own = is_own.then_some(array);
+        let array: &dyn Array = array.as_ref();
         let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
         if let Some(nulls) = &nulls
             && !field.nullable
@@ -166,7 +178,34 @@ impl<'a> Source<'a> {
             ColumnType::String | ColumnType::Bytes(_) => FixedValues::None,
         };
         let texts = if matches!(fixed, FixedValues::None) { Texts::of(array) } else { Texts::None };
-        Ok(Source { nulls, fixed, texts })
+        Ok(Source { own, nulls, fixed, texts })
+    }
+
+    /// Whether the array is of the type that the column gives out.
+    pub(super) fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Some rows of an array of that type, as the column would give them out: where none is null, it has no nulls.
+    pub(super) fn slice(&self, rows: Range<usize>) -> Result<ArrayRef> {
+        let Some(own) = self.own else {
+            return Err(not_an_array(ArrowError::CastError("another type".into())));
+        };
+        let part = own.slice(rows.start, rows.len());
+        let drops_nulls = part.nulls().is_some_and(|nulls| nulls.null_count() == 0);
+        Ok(match part.data_type() {
+            DataType::Timestamp(..) => {
+                let part = part.as_primitive::<TimestampNanosecondType>();
+                let nulls = part.nulls().filter(|_| !drops_nulls).cloned();
+                let part = PrimitiveArray::<TimestampNanosecondType>::try_new(part.values().clone(), nulls);
+                Arc::new(part.map_err(not_an_array)?.with_timezone(UTC))
+            }
+            _ if drops_nulls => {
+                let data = part.to_data().into_builder().nulls(None).build().map_err(not_an_array)?;
+                arrow_array::make_array(data)
+            }
+            _ => part,
+        })
     }
 
     pub(super) fn nulls(&self) -> Option<&NullBuffer> {

@@ -10,15 +10,13 @@ use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch,
     StringArray, TimestampNanosecondArray,
 };
-use arrow_buffer::{BooleanBufferBuilder, NullBuffer, NullBufferBuilder, OffsetBuffer};
+use arrow_buffer::{BooleanBufferBuilder, NullBufferBuilder, OffsetBuffer};
 use arrow_schema::SchemaRef;
 
 use super::arrays::{FixedValues, Source};
 use super::record::{RecordParser, Slot};
 use super::schema::{ColumnType, Field, Schema, UTC};
-use super::statistics::Statistics;
 use crate::error::{Error, Result, Status};
-use crate::manifest::{ColumnStats, FileStats};
 
 /// The most rows of a batch. A row group holds a whole number of them.
 pub(crate) const BATCH_ROWS: usize = 8192;
@@ -50,7 +48,6 @@ struct Column {
     values: Values,
     /// Which are not null; only of a nullable column.
     nulls: NullBufferBuilder,
-    statistics: Statistics,
 }
 
 #[derive(Debug)]
@@ -101,6 +98,11 @@ impl Columns {
     /// The columns' fields, in order.
     pub fn fields(&self) -> impl ExactSizeIterator<Item = &Field> {
         self.columns.iter().map(|column| &column.field)
+    }
+
+    /// The places of the columns in the order in which they were declared.
+    pub fn declared(&self) -> &[usize] {
+        &self.declared
     }
 
     /// How many rows there are in this batch.
@@ -164,6 +166,32 @@ impl Columns {
         Ok((taken, bytes))
     }
 
+    /// The whole batch that the columns would make of the next rows of `sources`, which were checked, where it is but
+    /// a part of their arrays; how many bytes it has beside it. `None`: there are rows already, too few follow, an
+    /// array is of another type, or a value is huge. Nothing was added.
+    ///
+    /// # Errors
+    /// `Internal`.
+    pub fn next_whole(
+        &self,
+        sources: &[Source<'_>],
+        rows: &Range<usize>,
+    ) -> Result<Option<(RecordBatch, usize)>> {
+        if self.rows > 0 || !sources.iter().all(Source::is_own) {
+            return Ok(None);
+        }
+        let (taken, text) = self.fitting(sources, rows);
+        let bytes = taken * self.row_bytes + text;
+        let is_whole = taken == BATCH_ROWS || bytes >= self.batch_bytes;
+        if !is_whole || bytes > 2 * self.batch_bytes {
+            return Ok(None);
+        }
+        let rows = rows.start..rows.start + taken;
+        let arrays = sources.iter().map(|source| source.slice(rows.clone())).collect::<Result<Vec<_>>>()?;
+        let batch = RecordBatch::try_new(self.arrow.clone(), arrays).map_err(not_an_array)?;
+        Ok(Some((batch, bytes)))
+    }
+
     /// Adds all rows of `sources`, however many, to the batch.
     ///
     /// # Errors
@@ -204,15 +232,6 @@ impl Columns {
         let arrays = arrays.collect::<Result<Vec<_>>>()?;
         RecordBatch::try_new(self.arrow.clone(), arrays).map_err(not_an_array)
     }
-
-    /// What was gathered of all batches so far, which had `rows` rows: columns as they were declared.
-    pub fn statistics(&self, row_count: u64) -> FileStats {
-        let column = |place: &usize| -> ColumnStats {
-            let column = &self.columns[*place];
-            column.statistics.finish(&column.field)
-        };
-        FileStats { row_count, columns: self.declared.iter().map(column).collect() }
-    }
 }
 
 impl Column {
@@ -225,8 +244,7 @@ impl Column {
             ColumnType::Bool => Values::Bool(BooleanBufferBuilder::new(0)),
             ColumnType::String | ColumnType::Bytes(_) => Values::Bytes { ends: Vec::new(), data: Vec::new() },
         };
-        let statistics = Statistics::new(field.column_type);
-        Column { field: field.clone(), values, nulls: NullBufferBuilder::new(0), statistics }
+        Column { field: field.clone(), values, nulls: NullBufferBuilder::new(0) }
     }
 
     #[inline(always)]
@@ -272,19 +290,15 @@ impl Column {
 
     fn finish_batch(&mut self, rows: usize) -> Result<ArrayRef> {
         let nulls = if self.field.nullable { self.nulls.finish() } else { None };
-        self.statistics.nulls += nulls.as_ref().map_or(0, NullBuffer::null_count) as u64;
-        let statistics = &mut self.statistics;
         let is_time = self.field.column_type == ColumnType::Timestamp;
         let is_text = self.field.column_type == ColumnType::String;
         Ok(match &mut self.values {
             Values::Int32(values) => {
                 let values = replace(values);
-                runs(nulls.as_ref(), rows).for_each(|run| statistics.take_whole(&values[run]));
                 Arc::new(Int32Array::try_new(values.into(), nulls).map_err(not_an_array)?)
             }
             Values::Int64(values) => {
                 let values = replace(values);
-                runs(nulls.as_ref(), rows).for_each(|run| statistics.take_whole(&values[run]));
                 if is_time {
                     let array =
                         TimestampNanosecondArray::try_new(values.into(), nulls).map_err(not_an_array)?;
@@ -295,20 +309,15 @@ impl Column {
             }
             Values::Float32(values) => {
                 let values = replace(values);
-                runs(nulls.as_ref(), rows).for_each(|run| statistics.take_floats(&values[run]));
                 Arc::new(Float32Array::try_new(values.into(), nulls).map_err(not_an_array)?)
             }
             Values::Float64(values) => {
                 let values = replace(values);
-                runs(nulls.as_ref(), rows).for_each(|run| statistics.take_floats(&values[run]));
                 Arc::new(Float64Array::try_new(values.into(), nulls).map_err(not_an_array)?)
             }
             Values::Bool(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
             Values::Bytes { ends, data } => {
                 let (ends, data) = (replace(ends), replace_bytes(data));
-                if is_text {
-                    runs(nulls.as_ref(), rows).for_each(|run| statistics.take_texts(&data, &ends, run));
-                }
                 let mut offsets = Vec::with_capacity(rows + 1);
                 offsets.push(0);
                 offsets.extend_from_slice(&ends);
@@ -351,13 +360,6 @@ impl Values {
             }
         }
     }
-}
-
-/// The runs of rows that are not null.
-fn runs(nulls: Option<&NullBuffer>, rows: usize) -> impl Iterator<Item = Range<usize>> {
-    let all = nulls.is_none().then_some(0..rows);
-    let some = nulls.into_iter().flat_map(NullBuffer::valid_slices).map(|(start, end)| start..end);
-    all.into_iter().chain(some)
 }
 
 #[inline(always)]

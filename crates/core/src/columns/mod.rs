@@ -18,6 +18,7 @@ pub(crate) use record::{RecordParser, Refusal};
 pub(crate) use rows::RowWriter;
 pub(crate) use schema::not_portable;
 pub use schema::{BytesText, COLUMNS_MAX, ColumnType, Field, Schema};
+pub(crate) use statistics::{Statistics, TextRange};
 pub use violation::Violation;
 
 use std::sync::Arc;

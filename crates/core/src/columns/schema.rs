@@ -129,11 +129,6 @@ impl ColumnType {
             (_, None) => false,
         }
     }
-
-    /// Whether its least and greatest value are told.
-    pub(crate) fn has_order(self) -> bool {
-        !matches!(self, ColumnType::Bool | ColumnType::Bytes(_))
-    }
 }
 
 /// One column.

@@ -1,6 +1,11 @@
 //! The least and greatest value of a column, and how many are null, as the manifest tells them
 //! (`docs/format.md`, section "File statistics").
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Float64Type};
+use arrow_array::{Array, ArrowPrimitiveType};
+use arrow_buffer::NullBuffer;
+
 use crate::manifest::ColumnStats;
 use crate::manifest::json::push_string;
 
@@ -10,22 +15,27 @@ use super::timestamp;
 /// The longest least or greatest text that is told, in bytes.
 pub(crate) const TEXT_MAX: usize = 256;
 
-/// What is gathered of one column of one file.
-#[derive(Debug)]
-pub(super) struct Statistics {
+/// What is gathered of one column, of a row group or of a file.
+#[derive(Clone, Debug)]
+pub(crate) struct Statistics {
+    /// How many values are null.
     pub nulls: u64,
     range: Range,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Range {
     /// There is no order, or a value that has no place in it.
     None,
     Whole(Option<(i64, i64)>),
     Float(Option<(f64, f64)>),
-    /// Each cut off after one byte more than is told, which leaves every comparison as it is.
-    Text(Option<(Vec<u8>, Vec<u8>)>),
+    Text(TextRange),
 }
+
+/// The least and the greatest of some texts, in the order of their bytes. Each is cut off after one byte more than is
+/// told, which leaves every comparison as it is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TextRange(Option<(Vec<u8>, Vec<u8>)>);
 
 /// A text with its first bytes as a number, which most often tell which of two comes first.
 #[derive(Clone, Copy)]
@@ -63,54 +73,19 @@ impl<'a> Ranked<'a> {
     }
 }
 
-impl Statistics {
-    pub fn new(column_type: ColumnType) -> Self {
-        let range = match column_type {
-            ColumnType::Int32 | ColumnType::Int64 | ColumnType::Timestamp => Range::Whole(None),
-            ColumnType::Float32 | ColumnType::Float64 => Range::Float(None),
-            ColumnType::String => Range::Text(None),
-            ColumnType::Bool | ColumnType::Bytes(_) => Range::None,
-        };
-        debug_assert_eq!(matches!(range, Range::None), !column_type.has_order());
-        Statistics { nulls: 0, range }
+impl TextRange {
+    /// The least and the greatest, if there was a text.
+    pub fn bounds(&self) -> Option<(&[u8], &[u8])> {
+        self.0.as_ref().map(|(least, greatest)| (&**least, &**greatest))
     }
 
-    /// Takes the least and greatest of some whole numbers.
-    pub fn take_whole<T: Copy + Ord + Into<i64>>(&mut self, values: &[T]) {
-        let Some((first, rest)) = values.split_first() else { return };
-        let (low, high) = rest
-            .iter()
-            .fold((*first, *first), |(least, greatest), value| (least.min(*value), greatest.max(*value)));
-        let (low, high) = (low.into(), high.into());
-        if let Range::Whole(range) = &mut self.range {
-            *range =
-                Some(range.map_or((low, high), |(least, greatest)| (low.min(least), high.max(greatest))));
-        }
-    }
-
-    /// Takes the least and greatest of some floats. One that is no number has no place in the order: there is
-    /// then neither.
-    pub fn take_floats<T: Copy + Into<f64>>(&mut self, values: &[T]) {
-        let Range::Float(range) = &mut self.range else { return };
-        for value in values {
-            let value = (*value).into();
-            if value.is_nan() {
-                self.range = Range::None;
-                return;
-            }
-            *range = Some(
-                range.map_or((value, value), |(least, greatest)| (value.min(least), value.max(greatest))),
-            );
-        }
-    }
-
-    /// Takes the least and greatest of some texts, in the order of their bytes: those of `rows`, each of
-    /// which ends in `data` where `ends` says and begins where the one before ends.
-    pub fn take_texts(&mut self, data: &[u8], ends: &[i32], rows: std::ops::Range<usize>) {
-        let Range::Text(range) = &mut self.range else { return };
-        let mut begin = if rows.start == 0 { 0 } else { ends[rows.start - 1] as usize };
+    /// Takes the texts of these rows, each of which begins and ends in `data` where `offsets` says.
+    fn take(&mut self, data: &[u8], offsets: &[i32], rows: std::ops::Range<usize>) {
+        let Some(ends) = offsets.get(rows.start..=rows.end) else { return };
+        let Some((begin, ends)) = ends.split_first() else { return };
+        let mut begin = *begin as usize;
         let mut found: Option<(Ranked<'_>, Ranked<'_>)> = None;
-        for end in &ends[rows] {
+        for end in ends {
             let value = Ranked::new(data, begin, *end as usize);
             begin = *end as usize;
             match &mut found {
@@ -124,10 +99,15 @@ impl Statistics {
                 }
             }
         }
-        let Some((low, high)) = found.map(|(low, high)| (low.text, high.text)) else { return };
+        if let Some((low, high)) = found {
+            self.widen(low.text, high.text);
+        }
+    }
+
+    fn widen(&mut self, low: &[u8], high: &[u8]) {
         let cut = |text: &[u8]| text[..text.len().min(TEXT_MAX + 1)].to_vec();
-        match range {
-            None => *range = Some((cut(low), cut(high))),
+        match &mut self.0 {
+            None => self.0 = Some((cut(low), cut(high))),
             Some((least, greatest)) => {
                 if low < &**least {
                     *least = cut(low);
@@ -137,6 +117,98 @@ impl Statistics {
                 }
             }
         }
+    }
+}
+
+impl Statistics {
+    pub fn new(column_type: ColumnType) -> Self {
+        let range = match column_type {
+            ColumnType::Int32 | ColumnType::Int64 | ColumnType::Timestamp => Range::Whole(None),
+            ColumnType::Float32 | ColumnType::Float64 => Range::Float(None),
+            ColumnType::String | ColumnType::Bytes(_) => Range::Text(TextRange::default()),
+            ColumnType::Bool => Range::None,
+        };
+        Statistics { nulls: 0, range }
+    }
+
+    /// Takes the values of an array of the column's own type, but for whole numbers: the encoder of a column chunk
+    /// finds their least and greatest, which [`Statistics::take_whole`] takes.
+    pub fn take(&mut self, array: &dyn Array) {
+        let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
+        self.nulls += nulls.map_or(0, NullBuffer::null_count) as u64;
+        match &mut self.range {
+            Range::None | Range::Whole(_) => {}
+            Range::Float(_) => {
+                if let Some(array) = array.as_primitive_opt::<Float64Type>() {
+                    runs(nulls, array.len())
+                        .for_each(|run| self.take_floats::<Float64Type>(&array.values()[run]));
+                } else if let Some(array) = array.as_primitive_opt::<Float32Type>() {
+                    runs(nulls, array.len())
+                        .for_each(|run| self.take_floats::<Float32Type>(&array.values()[run]));
+                }
+            }
+            Range::Text(range) => {
+                let (offsets, data) = match (array.as_string_opt::<i32>(), array.as_binary_opt::<i32>()) {
+                    (Some(array), _) => (array.value_offsets(), array.value_data()),
+                    (_, Some(array)) => (array.value_offsets(), array.value_data()),
+                    _ => return,
+                };
+                runs(nulls, array.len()).for_each(|run| range.take(data, offsets, run));
+            }
+        }
+    }
+
+    /// Takes the least and greatest of some whole numbers.
+    pub fn take_whole(&mut self, low: i64, high: i64) {
+        if let Range::Whole(range) = &mut self.range {
+            *range =
+                Some(range.map_or((low, high), |(least, greatest)| (low.min(least), high.max(greatest))));
+        }
+    }
+
+    /// Takes the least and greatest of some floats. One that is no number has no place in the order: there is
+    /// then neither.
+    fn take_floats<T: ArrowPrimitiveType<Native: Into<f64> + PartialOrd>>(&mut self, values: &[T::Native]) {
+        let (Range::Float(range), Some((first, rest))) = (&mut self.range, values.split_first()) else {
+            return;
+        };
+        let (mut low, mut high, mut is_number) = (*first, *first, first == first);
+        for value in rest {
+            is_number &= value == value;
+            low = if *value < low { *value } else { low };
+            high = if *value > high { *value } else { high };
+        }
+        if !is_number {
+            self.range = Range::None;
+            return;
+        }
+        let (low, high) = (low.into(), high.into());
+        *range = Some(range.map_or((low, high), |(least, greatest)| (low.min(least), high.max(greatest))));
+    }
+
+    /// Takes what was gathered of further values of the same column.
+    pub fn merge(&mut self, more: &Statistics) {
+        self.nulls += more.nulls;
+        match (&mut self.range, &more.range) {
+            (Range::Whole(_), Range::Whole(Some((low, high)))) => self.take_whole(*low, *high),
+            (Range::Float(range), Range::Float(Some((low, high)))) => {
+                *range = Some(
+                    range.map_or((*low, *high), |(least, greatest)| (low.min(least), high.max(greatest))),
+                );
+            }
+            (Range::Text(range), Range::Text(more)) => {
+                if let Some((low, high)) = more.bounds() {
+                    range.widen(low, high);
+                }
+            }
+            (range, Range::None) => *range = Range::None,
+            _ => {}
+        }
+    }
+
+    /// The least and greatest text, if it is a column of texts.
+    pub fn texts(&self) -> Option<&TextRange> {
+        if let Range::Text(range) = &self.range { Some(range) } else { None }
     }
 
     /// As the manifest tells it.
@@ -155,7 +227,9 @@ impl Statistics {
                 let single = field.column_type == ColumnType::Float32;
                 Some([*least, *greatest].map(|value| float_json(value, single)))
             }
-            Range::Text(Some((least, greatest))) if least.len().max(greatest.len()) <= TEXT_MAX => {
+            Range::Text(TextRange(Some((least, greatest))))
+                if field.column_type == ColumnType::String && least.len().max(greatest.len()) <= TEXT_MAX =>
+            {
                 let texts = [least, greatest].map(|text| std::str::from_utf8(text).ok());
                 match texts {
                     [Some(least), Some(greatest)] => Some([least, greatest].map(|text| {
@@ -173,6 +247,13 @@ impl Statistics {
     }
 }
 
+/// The runs of rows that are not null.
+fn runs(nulls: Option<&NullBuffer>, rows: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let all = nulls.is_none().then_some(0..rows);
+    let some = nulls.into_iter().flat_map(NullBuffer::valid_slices).map(|(start, end)| start..end);
+    all.into_iter().chain(some)
+}
+
 /// A finite float as JSON: the shortest digits that read back as the same.
 fn float_json(value: f64, single: bool) -> String {
     let json = if single { serde_json::to_string(&(value as f32)) } else { serde_json::to_string(&value) };
@@ -181,6 +262,8 @@ fn float_json(value: f64, single: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::{Float32Array, Float64Array, StringArray};
+
     use super::*;
 
     fn told(column_type: ColumnType, fill: impl FnOnce(&mut Statistics)) -> (Option<String>, Option<String>) {
@@ -192,16 +275,11 @@ mod tests {
     }
 
     fn take_texts(statistics: &mut Statistics, texts: &[&str]) {
-        let data = texts.concat();
-        let mut end = 0;
-        let ends: Vec<i32> = texts
-            .iter()
-            .map(|text| {
-                end += text.len() as i32;
-                end
-            })
-            .collect();
-        statistics.take_texts(data.as_bytes(), &ends, 0..texts.len());
+        statistics.take(&StringArray::from(texts.to_vec()));
+    }
+
+    fn take_floats(statistics: &mut Statistics, values: &[f64]) {
+        statistics.take(&Float64Array::from(values.to_vec()));
     }
 
     #[test]
@@ -229,8 +307,8 @@ mod tests {
                 let told = |order: &[&str]| {
                     let mut statistics = Statistics::new(ColumnType::String);
                     take_texts(&mut statistics, order);
-                    let Range::Text(range) = statistics.range else { unreachable!() };
-                    range.unwrap()
+                    let (least, greatest) = statistics.texts().and_then(TextRange::bounds).unwrap();
+                    (least.to_vec(), greatest.to_vec())
                 };
                 let expected = (texts[from].as_bytes().to_vec(), texts[to].as_bytes().to_vec());
                 let mut chosen = texts[from..=to].to_vec();
@@ -247,14 +325,11 @@ mod tests {
 
     #[test]
     fn each_type_tells_its_values_as_json() {
-        assert_eq!(
-            told(ColumnType::Int64, |s| s.take_whole(&[3, i64::MIN, 7])),
-            both("-9223372036854775808", "7")
-        );
-        let times = told(ColumnType::Timestamp, |s| s.take_whole(&[1_i64, 0]));
+        assert_eq!(told(ColumnType::Int64, |s| s.take_whole(i64::MIN, 7)), both("-9223372036854775808", "7"));
+        let times = told(ColumnType::Timestamp, |s| s.take_whole(0, 1));
         assert_eq!(times, both("\"1970-01-01T00:00:00Z\"", "\"1970-01-01T00:00:00.000000001Z\""));
-        assert_eq!(told(ColumnType::Float64, |s| s.take_floats(&[0.1, -2.5])), both("-2.5", "0.1"));
-        assert_eq!(told(ColumnType::Float32, |s| s.take_floats(&[0.1_f32])), both("0.1", "0.1"));
+        assert_eq!(told(ColumnType::Float64, |s| take_floats(s, &[0.1, -2.5])), both("-2.5", "0.1"));
+        assert_eq!(told(ColumnType::Float32, |s| s.take(&Float32Array::from(vec![0.1]))), both("0.1", "0.1"));
         assert_eq!(
             told(ColumnType::String, |s| take_texts(s, &["b", "é", "<"])),
             both("\"\\u003c\"", "\"é\"")
@@ -264,9 +339,43 @@ mod tests {
     }
 
     #[test]
+    fn what_parts_tell_together_is_what_the_whole_tells() {
+        let of_floats = |parts: &[&[f64]]| {
+            told(ColumnType::Float64, |whole| {
+                for part in parts {
+                    let mut of_part = Statistics::new(ColumnType::Float64);
+                    take_floats(&mut of_part, part);
+                    whole.merge(&of_part);
+                }
+            })
+        };
+        assert_eq!(of_floats(&[&[2.0, 1.0], &[], &[3.0]]), both("1.0", "3.0"));
+        assert_eq!(of_floats(&[&[2.0], &[f64::NAN], &[3.0]]), (None, None));
+        let texts = told(ColumnType::String, |whole| {
+            for part in ["b", "a", "c"] {
+                let mut of_part = Statistics::new(ColumnType::String);
+                of_part.take(&StringArray::from(vec![Some(part), None]));
+                whole.merge(&of_part);
+            }
+            assert_eq!(whole.nulls, 3);
+        });
+        assert_eq!(texts, both("\"a\"", "\"c\""));
+    }
+
+    #[test]
+    fn what_is_null_is_not_told_whatever_stands_there() {
+        let nulls = Some(NullBuffer::from(vec![true, false, true]));
+        let values = Float64Array::try_new(vec![1.0, f64::NAN, 2.0].into(), nulls.clone()).unwrap();
+        assert_eq!(told(ColumnType::Float64, |s| s.take(&values)), both("1.0", "2.0"));
+        let (offsets, data, _) = StringArray::from(vec!["b", "zz", "c"]).into_parts();
+        let texts = StringArray::try_new(offsets, data, nulls).unwrap();
+        assert_eq!(told(ColumnType::String, |s| s.take(&texts)), both("\"b\"", "\"c\""));
+    }
+
+    #[test]
     fn values_without_a_place_in_the_order_leave_none() {
-        assert_eq!(told(ColumnType::Float64, |s| s.take_floats(&[1.0, f64::NAN])), (None, None));
-        assert_eq!(told(ColumnType::Float64, |s| s.take_floats(&[1.0, f64::INFINITY])), (None, None));
+        assert_eq!(told(ColumnType::Float64, |s| take_floats(s, &[1.0, f64::NAN])), (None, None));
+        assert_eq!(told(ColumnType::Float64, |s| take_floats(s, &[1.0, f64::INFINITY])), (None, None));
     }
 
     #[test]

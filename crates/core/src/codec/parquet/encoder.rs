@@ -96,6 +96,13 @@ impl crate::codec::Encoder for Encoder {
         if inner.columns.is_full() {
             inner.write_batch()?;
         }
+        // Rows that are a batch by themselves are encoded where they are.
+        if inner.writer.encodes_at_once()
+            && let Some((batch, bytes)) = inner.columns.next_whole(sources, &rows)?
+        {
+            let taken = (batch.num_rows(), bytes);
+            return inner.writer.write(batch, 0).map(|()| taken);
+        }
         let taken = inner.columns.extend(sources, rows)?;
         if inner.columns.is_full() {
             inner.end_batch()?;
@@ -133,7 +140,8 @@ impl crate::codec::Encoder for Encoder {
     }
 
     fn statistics(&mut self, records: u64) -> Option<FileStats> {
-        Some(self.inner.columns.statistics(records))
+        let columns = self.inner.writer.statistics(self.inner.columns.declared());
+        Some(FileStats { row_count: records, columns })
     }
 }
 

@@ -1,12 +1,14 @@
 //! Apache Parquet (`docs/parquet-arrow.md`): one file of typed columns, written in row groups as records or
 //! Arrow arrays come, and read page by page.
 
+mod bounds;
 mod comparison;
 mod decoder;
 mod encoder;
 mod file;
 mod footer;
 mod pages;
+mod row_group;
 mod row_groups;
 mod spool;
 mod thrift;

@@ -1,13 +1,11 @@
-//! The file that is being written: batches are encoded into a row group, and a row group is spliced into the
-//! file when it is full.
+//! The file that is being written: batches are encoded into a row group, and a row group is spliced into the file
+//! when it is full.
 
 use std::collections::VecDeque;
-use std::io::{Sink, Write};
+use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
-use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{
@@ -16,8 +14,10 @@ use parquet::file::properties::{
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{SchemaDescriptor, Type};
 
-use crate::columns::{ColumnOptions, ColumnType, Columns, Field, PageCompression};
+use super::row_group::{ColumnEncoders, RowGroup};
+use crate::columns::{ColumnOptions, ColumnType, Columns, Field, PageCompression, Statistics};
 use crate::error::{Error, Result, Status};
+use crate::manifest::ColumnStats;
 
 /// The most rows of a row group.
 const ROW_GROUP_ROWS: usize = 1 << 20;
@@ -28,39 +28,25 @@ const PAGE_BYTES: usize = 1 << 20;
 /// What is finished is handed on in pieces of this size.
 pub(super) const PIECE: usize = 256 << 10;
 
-/// A batch with so many bytes more than one without a huge value has is encoded without the least and
-/// greatest of its texts, of which the encoder would hold four copies.
-const HUGE: usize = 1 << 20;
-
-/// So many columns of numbers have dictionaries: the table that finds their values takes 73 KB each, from the
-/// first row on. Those of texts grow as they are needed.
+/// So many columns of numbers have dictionaries: the table that finds their values takes 73 KB each, from the first row
+/// on. Those of texts grow as they are needed.
 const DICTIONARIES_OF_NUMBERS: usize = 100;
 
-/// How often the encoder holds a huge value at most: in its page, in the page with levels, compressed; and
-/// the least and greatest of page and column, where they are told.
+/// How often the encoder holds a huge value at most: in its page, in the page with levels, compressed, and as the
+/// column's own entry of a dictionary.
 const COPIES_OF_HUGE: usize = 5;
-const COPIES: usize = 8;
 
 /// The name of the schema's root.
-const ROOT: &str = "record";
+pub(super) const ROOT: &str = "record";
 
 /// Encodes batches into a file.
 pub(super) struct FileWriter {
     file: SerializedFileWriter<Outbox>,
-    arrow: SchemaRef,
-    /// Makes the encoders of a row group's columns.
-    columns: ArrowRowGroupWriterFactory,
-    /// The same for row groups of huge values.
-    huge_columns: ArrowRowGroupWriterFactory,
+    encoders: ColumnEncoders,
     group: Option<RowGroup>,
     row_group_bytes: usize,
-}
-
-/// The row group that is being gathered.
-struct RowGroup {
-    columns: Vec<ArrowColumnWriter>,
-    rows: usize,
-    is_huge: bool,
+    /// What was gathered of each column in the row groups that are finished.
+    statistics: Vec<Statistics>,
 }
 
 impl FileWriter {
@@ -75,41 +61,38 @@ impl FileWriter {
     fn open(columns: &Columns, options: &ColumnOptions) -> parquet::errors::Result<Self> {
         let schema = parquet_schema(columns.fields())?;
         let is_text = |field: &Field| matches!(field.column_type, ColumnType::String | ColumnType::Bytes(_));
-        let numbers = columns.fields().zip(schema.columns()).filter(|(field, _)| !is_text(field));
-        let properties =
-            numbers.skip(DICTIONARIES_OF_NUMBERS).fold(properties(options)?, |properties, (_, column)| {
-                properties.set_column_dictionary_enabled(column.path().clone(), false)
-            });
-        let texts = columns.fields().zip(schema.columns()).filter(|(field, _)| is_text(field));
-        let without_texts = texts.fold(properties.clone(), |properties, (_, column)| {
-            properties.set_column_statistics_enabled(column.path().clone(), EnabledStatistics::None)
-        });
-        let arrow = columns.arrow().clone();
-        let (root, row_group_bytes) = (schema.root_schema_ptr(), options.row_group_bytes);
-        // Column encoders take their settings from a file: this one is never written to.
-        let other: SerializedFileWriter<Sink> =
-            SerializedFileWriter::new(std::io::sink(), root.clone(), Arc::new(without_texts.build()))?;
-        let file = SerializedFileWriter::new(Outbox::default(), root, Arc::new(properties.build()))?;
-        Ok(FileWriter {
-            columns: ArrowRowGroupWriterFactory::new(&file, arrow.clone()),
-            huge_columns: ArrowRowGroupWriterFactory::new(&other, arrow.clone()),
-            file,
-            arrow,
-            group: None,
-            row_group_bytes: usize::try_from(row_group_bytes).unwrap_or(usize::MAX),
-        })
+        let (mut properties, mut numbers) = (properties(options)?, 0);
+        for (field, column) in columns.fields().zip(schema.columns()) {
+            let path = column.path().clone();
+            if is_text(field) {
+                // The encoder holds four copies of the least and greatest text, however long they are: they are
+                // gathered here, and cut off.
+                properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
+                continue;
+            }
+            numbers += 1;
+            if numbers > DICTIONARIES_OF_NUMBERS {
+                properties = properties.set_column_dictionary_enabled(path, false);
+            }
+        }
+        let properties = Arc::new(properties.build());
+        let file =
+            SerializedFileWriter::new(Outbox::default(), schema.root_schema_ptr(), properties.clone())?;
+        let fields: Vec<Field> = columns.fields().cloned().collect();
+        let statistics = fields.iter().map(|field| Statistics::new(field.column_type)).collect();
+        let encoders = ColumnEncoders::new(fields, columns.arrow(), &schema, &properties)?;
+        let row_group_bytes = usize::try_from(options.row_group_bytes).unwrap_or(usize::MAX);
+        Ok(FileWriter { file, encoders, group: None, row_group_bytes, statistics })
     }
 
-    /// Ends the row group if a batch that has `excess` bytes more than one without a huge value is not to go
-    /// into it; whether it did.
+    /// Ends the row group if a batch that has `excess` bytes more than one without a huge value is not to go into it;
+    /// whether it did.
     ///
     /// # Errors
     /// `Internal`; the file is then of no use.
     pub fn make_room(&mut self, excess: usize) -> Result<bool> {
         let Some(group) = &self.group else { return Ok(false) };
-        let is_huge = excess > HUGE;
-        let copies = if is_huge { COPIES_OF_HUGE } else { COPIES };
-        if group.is_huge == is_huge && self.held() + copies * excess <= self.held_max() {
+        if excess == 0 || group.held() + COPIES_OF_HUGE * excess <= self.held_max() {
             return Ok(false);
         }
         self.end_row_group().map(|()| true)
@@ -120,20 +103,23 @@ impl FileWriter {
     /// # Errors
     /// `Internal`; the file is then of no use.
     pub fn write(&mut self, batch: RecordBatch, excess: usize) -> Result<()> {
-        let is_huge = excess > HUGE;
         self.make_room(excess)?;
         let mut rest = Some(batch);
         while let Some(batch) = rest.take() {
-            let rows = self.group.as_ref().map_or(0, |group| group.rows);
-            let (rows, room) = (batch.num_rows(), ROW_GROUP_ROWS - rows);
+            let group = match &mut self.group {
+                Some(group) => group,
+                None => {
+                    let number = self.file.flushed_row_groups().len();
+                    self.group.insert(RowGroup::new(&self.encoders, number).map_err(failed)?)
+                }
+            };
+            let (rows, room) = (batch.num_rows(), ROW_GROUP_ROWS - group.rows());
             if rows > room {
                 rest = Some(batch.slice(room, rows - room));
-                self.encode(&batch.slice(0, room), is_huge).map_err(failed)?;
+                group.write(&self.encoders, batch.slice(0, room)).map_err(failed)?;
             } else {
-                self.encode(&batch, is_huge).map_err(failed)?;
+                group.write(&self.encoders, batch).map_err(failed)?;
             }
-            // Before the row group's pages are handed on, which may be as large.
-            drop(batch);
             if self.is_full() {
                 self.end_row_group()?;
             }
@@ -141,30 +127,9 @@ impl FileWriter {
         Ok(())
     }
 
-    fn encode(&mut self, batch: &RecordBatch, is_huge: bool) -> parquet::errors::Result<()> {
-        let group = match &mut self.group {
-            Some(group) => group,
-            None => {
-                let columns = if is_huge { &self.huge_columns } else { &self.columns };
-                let columns = columns.create_column_writers(self.file.flushed_row_groups().len())?;
-                self.group.insert(RowGroup { columns, rows: 0, is_huge })
-            }
-        };
-        let mut columns = group.columns.iter_mut();
-        for (field, array) in self.arrow.fields().iter().zip(batch.columns()) {
-            for (leaf, column) in compute_leaves(field, array)?.iter().zip(&mut columns) {
-                column.write(leaf)?;
-            }
-        }
-        group.rows += batch.num_rows();
-        Ok(())
-    }
-
-    /// How many bytes the row group holds in memory: encoded ones, and the keys of dictionaries, which wait
-    /// for their page in eight bytes each.
-    fn held(&self) -> usize {
-        let columns = self.group.iter().flat_map(|group| &group.columns);
-        columns.map(ArrowColumnWriter::memory_size).sum()
+    /// Whether the columns of a batch are encoded when it is written; otherwise it is kept.
+    pub fn encodes_at_once(&self) -> bool {
+        self.encoders.encode_at_once()
     }
 
     fn held_max(&self) -> usize {
@@ -173,21 +138,16 @@ impl FileWriter {
 
     fn is_full(&self) -> bool {
         let Some(group) = &self.group else { return false };
-        let encoded = group.columns.iter().map(ArrowColumnWriter::get_estimated_total_bytes).sum::<usize>();
-        group.rows >= ROW_GROUP_ROWS || encoded >= self.row_group_bytes || self.held() >= self.held_max()
+        group.rows() >= ROW_GROUP_ROWS
+            || group.encoded() >= self.row_group_bytes
+            || group.held() >= self.held_max()
     }
 
     fn end_row_group(&mut self) -> Result<()> {
         let Some(group) = self.group.take() else { return Ok(()) };
-        self.splice(group).map_err(failed)
-    }
-
-    fn splice(&mut self, group: RowGroup) -> parquet::errors::Result<()> {
-        let mut row_group = self.file.next_row_group()?;
-        for column in group.columns {
-            column.close()?.append_to_row_group(&mut row_group)?;
-        }
-        row_group.close().map(drop)
+        let told = group.finish(&self.encoders, &mut self.file).map_err(failed)?;
+        self.statistics.iter_mut().zip(&told).for_each(|(all, more)| all.merge(more));
+        Ok(())
     }
 
     /// Ends the file.
@@ -197,6 +157,11 @@ impl FileWriter {
     pub fn finish(&mut self) -> Result<()> {
         self.end_row_group()?;
         self.file.finish().map(drop).map_err(failed)
+    }
+
+    /// What was gathered of all row groups that are finished: columns in this order of their places.
+    pub fn statistics(&self, order: &[usize]) -> Vec<ColumnStats> {
+        order.iter().map(|place| self.statistics[*place].finish(&self.encoders.fields()[*place])).collect()
     }
 
     /// The next piece that is finished; none: nothing is.
@@ -260,7 +225,7 @@ fn failed(error: ParquetError) -> Error {
 
 /// Bytes that are finished and wait for the pipe.
 #[derive(Debug, Default)]
-struct Outbox {
+pub(super) struct Outbox {
     pieces: VecDeque<Vec<u8>>,
 }
 

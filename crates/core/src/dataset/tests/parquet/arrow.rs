@@ -166,6 +166,55 @@ fn what_goes_in_as_records_or_as_arrow_comes_out_equal_as_either() {
     }
 }
 
+#[test]
+fn whole_batches_of_an_array_leave_no_trace_in_the_file() {
+    // Nulls in one stretch alone, with values under them that are not to be seen; a zone of the producer's own.
+    let schema = r#"{"fields":[{"name":"at","type":"timestamp","nullable":true},{"name":"n","type":"int32"},
+        {"name":"text","type":"string","nullable":true},{"name":"x","type":"float64","nullable":true}]}"#;
+    let dataset = open_parquet(&memory(), columns(schema));
+    let count = 40_000;
+    let is_null = |row: usize| (20_000..20_100).contains(&row) && row.is_multiple_of(3);
+    let nulls = Some(::arrow_buffer::NullBuffer::from_iter((0..count).map(|row| !is_null(row))));
+    let text = |row: usize| "t".repeat(row % 7) + &(row % 1000).to_string();
+    let (offsets, data, _) = StringArray::from_iter_values((0..count).map(text)).into_parts();
+    let at = |row: usize| row as i64 * 1_000_000_000;
+    let moments = ::arrow_array::TimestampNanosecondArray::from_iter_values((0..count).map(at));
+    let moments = ::arrow_array::TimestampNanosecondArray::new(moments.values().clone(), nulls.clone());
+    let all = batch(vec![
+        ("n", Arc::new(::arrow_array::Int32Array::from_iter_values(0..count as i32))),
+        ("text", Arc::new(StringArray::new(offsets, data, nulls.clone()))),
+        ("at", Arc::new(moments.with_timezone("+02:00"))),
+        ("x", Arc::new(::arrow_array::Float64Array::new(vec![f64::NAN; count].into(), None))),
+    ]);
+    let all_numbers =
+        Arc::new(::arrow_array::Float64Array::from_iter_values((0..count).map(|row| row as f64)));
+    let mut arrays = all.columns().to_vec();
+    arrays[3] = all_numbers;
+    let numbered = RecordBatch::try_new(all.schema(), arrays).unwrap();
+    let records: Vec<String> = (0..count)
+        .map(|row| {
+            let mut moment = b"\"".to_vec();
+            crate::columns::push_timestamp(at(row), &mut moment);
+            let (moment, text) = (String::from_utf8(moment).unwrap() + "\"", format!("\"{}\"", text(row)));
+            let or_null = |value: String| if is_null(row) { "null".to_owned() } else { value };
+            format!(r#"{{"at":{},"n":{row},"text":{},"x":{row}.0}}"#, or_null(moment), or_null(text))
+        })
+        .collect();
+    let by_records = commit(&dataset, &records.iter().map(|text| &**text).collect::<Vec<_>>());
+    let expected = stored(&dataset, &by_records);
+    for rows in [count, 20_000, 8192, 8191, 9000] {
+        let parts = (0..count).step_by(rows).map(|row| numbered.slice(row, rows.min(count - row)));
+        let snapshot = write(&dataset, &mut held(parts.collect())).unwrap();
+        assert!(stored(&dataset, &snapshot) == expected, "in batches of {rows}");
+        assert_eq!(snapshot.manifest().files[0].stats, by_records.manifest().files[0].stats);
+    }
+    assert!(read(&dataset, &by_records).unwrap() == records);
+    // One that is no number leaves no least and greatest.
+    let snapshot = write(&dataset, &mut held(vec![all])).unwrap();
+    let stats = snapshot.manifest().files[0].stats.clone().unwrap();
+    assert_eq!((stats.columns[3].min.clone(), stats.columns[3].null_count), (None, 0));
+}
+
 fn options_of_lines() -> DatasetOptions {
     super::options()
 }

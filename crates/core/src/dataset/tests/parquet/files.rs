@@ -143,6 +143,58 @@ fn records_of_ten_mebibytes_and_ten_thousand_columns_are_stored() {
 }
 
 #[test]
+fn row_groups_of_many_columns_hold_what_they_are_to_hold_however_their_rows_come() {
+    // Numbers, texts and nulls in turn.
+    let field = |n: usize| match n % 3 {
+        0 => format!(r#"{{"name":"c{n:05}","type":"int64"}}"#),
+        1 => format!(r#"{{"name":"c{n:05}","type":"string"}}"#),
+        _ => format!(r#"{{"name":"c{n:05}","type":"float64","nullable":true}}"#),
+    };
+    let fields: Vec<String> = (0..1000).map(field).collect();
+    let schema = format!(r#"{{"fields":[{}]}}"#, fields.join(","));
+    let options = ColumnOptions { row_group_bytes: 1 << 20, ..columns(&schema) };
+    let dataset = open_parquet(&memory(), options);
+    let value = |row: usize, n: usize| match n % 3 {
+        0 => (row * n).to_string(),
+        1 => format!("\"{}\"", row + n),
+        _ if row.is_multiple_of(5) => "null".to_owned(),
+        _ => format!("{}.5", row * n),
+    };
+    let texts: Vec<String> = (0..700)
+        .map(|row| {
+            let members: Vec<String> = (0..1000).map(|n| format!(r#""c{n:05}":{}"#, value(row, n))).collect();
+            format!("{{{}}}", members.join(","))
+        })
+        .collect();
+    let snapshot = commit(&dataset, &texts.iter().map(|text| &**text).collect::<Vec<_>>());
+    assert!(read(&dataset, &snapshot).unwrap() == texts);
+    let expected = stored(&dataset, &snapshot);
+    let parquet = metadata(expected.clone());
+    assert!(parquet.num_row_groups() > 3, "{}", parquet.num_row_groups());
+    for group in parquet.row_groups() {
+        // As they wait, and a batch more.
+        assert!(group.total_byte_size() <= (1 << 20) + (1 << 19), "{}", group.total_byte_size());
+        assert!(group.columns().iter().all(|column| column.statistics().is_some()));
+    }
+    let stats = snapshot.manifest().files[0].stats.clone().unwrap();
+    let told = |place: usize| (stats.columns[place].min.clone(), stats.columns[place].max.clone());
+    assert_eq!(told(999), (Some("0".into()), Some((699 * 999).to_string())));
+    assert_eq!(told(997), (Some("\"1000\"".into()), Some("\"999\"".into())));
+    assert_eq!(told(998), (Some("998.5".into()), Some(format!("{}.5", 699 * 998))));
+    assert_eq!(stats.columns[998].null_count, 140);
+    for batch_rows in [0, 13] {
+        let options = ArrowReadOptions { batch_rows, ..ArrowReadOptions::default() };
+        let mut reader = dataset.read_arrow(&snapshot, options).unwrap();
+        let mut writer = dataset.record_writer(WriterOptions::default()).unwrap();
+        while let Some(batch) = reader.next().unwrap() {
+            writer.append_arrow(&batch).1.unwrap();
+        }
+        let as_arrow = writer.commit(Metadata::empty(), CommitOptions::default()).unwrap().snapshot;
+        assert!(stored(&dataset, &as_arrow) == expected, "the file shows that its rows came as Arrow");
+    }
+}
+
+#[test]
 fn records_are_divided_into_files_of_row_groups_and_none_is_lost() {
     let options = DatasetOptions {
         codec: Codec::Parquet,
@@ -194,7 +246,14 @@ fn huge_texts_make_row_groups_of_few_rows_however_they_come() {
         let statistics = group.column(0).statistics().expect("numbers always have them");
         assert!(statistics.min_bytes_opt().is_some(), "{group:?}");
     }
-    assert!(groups[0].column(1).statistics().is_none(), "of huge texts none is told");
+    let told: Vec<(&[u8], &[u8])> = groups
+        .iter()
+        .map(|group| group.column(1).statistics().expect("texts, too"))
+        .map(|of| (of.min_bytes_opt().unwrap(), of.max_bytes_opt().unwrap()))
+        .collect();
+    let bounds = ("y".repeat(64), format!("{}z", "y".repeat(63)));
+    assert_eq!(told[0], (&b"a0"[..], bounds.1.as_bytes()));
+    assert_eq!(told[1], (bounds.0.as_bytes(), bounds.1.as_bytes()), "a huge text is told by bounds");
     let stats = snapshot.manifest().files[0].stats.clone().unwrap();
     assert_eq!(stats.columns.iter().map(|column| column.null_count).sum::<u64>(), 0);
     assert_eq!(read(&dataset, &snapshot).unwrap(), texts);

@@ -1,0 +1,209 @@
+//! The row group that is being gathered: columns are encoded as their rows come, or, where there are many, a few at a
+//! time when the row group is full.
+
+use std::io::{Sink, Write};
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{Schema as ArrowSchema, SchemaRef};
+use parquet::arrow::arrow_writer::{
+    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
+};
+use parquet::errors::Result;
+use parquet::file::properties::WriterPropertiesPtr;
+use parquet::file::statistics::Statistics as Told;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::types::{SchemaDescriptor, Type};
+
+use super::bounds::text_statistics;
+use super::writer::ROOT;
+use crate::columns::{ColumnType, Field, Statistics};
+
+/// So many columns are encoded as their rows come: the encoder of one takes 8 KB before it has a value. Of more columns
+/// the rows wait as arrays, and as many columns are encoded at a time.
+const COLUMNS_AT_ONCE: usize = 256;
+
+/// Makes the encoders of the columns of a file.
+pub(super) struct ColumnEncoders {
+    fields: Vec<Field>,
+    arrow: SchemaRef,
+    /// For each run of [`COLUMNS_AT_ONCE`] columns.
+    factories: Vec<ArrowRowGroupWriterFactory>,
+}
+
+impl ColumnEncoders {
+    pub fn new(
+        fields: Vec<Field>,
+        arrow: &SchemaRef,
+        schema: &SchemaDescriptor,
+        properties: &WriterPropertiesPtr,
+    ) -> Result<Self> {
+        let root = schema.root_schema();
+        let runs = root.get_fields().chunks(COLUMNS_AT_ONCE).zip(arrow.fields().chunks(COLUMNS_AT_ONCE));
+        let factory = |(columns, fields): (&[Arc<Type>], &[Arc<arrow_schema::Field>])| {
+            // Encoders take their settings from a file: this one is never written to.
+            let root = Type::group_type_builder(ROOT).with_fields(columns.to_vec()).build()?;
+            let file =
+                SerializedFileWriter::<Sink>::new(std::io::sink(), Arc::new(root), properties.clone())?;
+            Ok(ArrowRowGroupWriterFactory::new(&file, Arc::new(ArrowSchema::new(fields.to_vec()))))
+        };
+        Ok(ColumnEncoders {
+            fields,
+            arrow: arrow.clone(),
+            factories: runs.map(factory).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Whether columns are encoded as their rows come.
+    pub fn encode_at_once(&self) -> bool {
+        self.factories.len() == 1
+    }
+
+    /// The columns' fields.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+}
+
+/// Rows that are gathered.
+pub(super) struct RowGroup {
+    number: usize,
+    rows: usize,
+    content: Content,
+    statistics: Vec<Statistics>,
+}
+
+enum Content {
+    Encoded(Vec<ArrowColumnWriter>),
+    /// Of many columns.
+    Waiting {
+        batches: Vec<RecordBatch>,
+        bytes: usize,
+    },
+}
+
+impl RowGroup {
+    /// An empty one, which is the file's with this number.
+    pub fn new(encoders: &ColumnEncoders, number: usize) -> Result<Self> {
+        let content = match &encoders.factories[..] {
+            [factory] => Content::Encoded(factory.create_column_writers(number)?),
+            _ => Content::Waiting { batches: Vec::new(), bytes: 0 },
+        };
+        let statistics = encoders.fields.iter().map(|field| Statistics::new(field.column_type)).collect();
+        Ok(RowGroup { number, rows: 0, content, statistics })
+    }
+
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// How many bytes the columns have as they are encoded, as far as that is known; those that wait count as they are.
+    pub fn encoded(&self) -> usize {
+        match &self.content {
+            Content::Encoded(columns) => {
+                columns.iter().map(ArrowColumnWriter::get_estimated_total_bytes).sum()
+            }
+            Content::Waiting { bytes, .. } => *bytes,
+        }
+    }
+
+    /// How many bytes are held in memory: encoded ones, and the keys of dictionaries, which wait for their page in
+    /// eight bytes each.
+    pub fn held(&self) -> usize {
+        match &self.content {
+            Content::Encoded(columns) => columns.iter().map(ArrowColumnWriter::memory_size).sum(),
+            Content::Waiting { bytes, .. } => *bytes,
+        }
+    }
+
+    pub fn write(&mut self, encoders: &ColumnEncoders, batch: RecordBatch) -> Result<()> {
+        self.rows += batch.num_rows();
+        for (statistics, array) in self.statistics.iter_mut().zip(batch.columns()) {
+            statistics.take(array);
+        }
+        match &mut self.content {
+            Content::Encoded(columns) => {
+                for ((field, array), column) in
+                    encoders.arrow.fields().iter().zip(batch.columns()).zip(columns)
+                {
+                    encode(field, array, column)?;
+                }
+            }
+            Content::Waiting { batches, bytes } => {
+                *bytes += batch.get_array_memory_size();
+                batches.push(batch);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the row group into the file; gives what was gathered of its columns.
+    pub fn finish<W: Write + Send>(
+        self,
+        encoders: &ColumnEncoders,
+        file: &mut SerializedFileWriter<W>,
+    ) -> Result<Vec<Statistics>> {
+        let RowGroup { number, content, mut statistics, .. } = self;
+        let mut row_group = file.next_row_group()?;
+        let mut told = statistics.iter_mut().zip(&encoders.fields);
+        match content {
+            Content::Encoded(columns) => {
+                for (column, (statistics, field)) in columns.into_iter().zip(told) {
+                    put(column, field, statistics, &mut row_group)?;
+                }
+            }
+            Content::Waiting { batches, .. } => {
+                let mut fields = encoders.arrow.fields().iter();
+                let mut arrays: Vec<_> =
+                    batches.into_iter().map(|batch| Vec::from(batch.columns()).into_iter()).collect();
+                for factory in &encoders.factories {
+                    let columns = factory.create_column_writers(number)?;
+                    for ((mut column, arrow), (statistics, field)) in
+                        columns.into_iter().zip(&mut fields).zip(&mut told)
+                    {
+                        // What was encoded is not kept beside its pages.
+                        for array in arrays.iter_mut().filter_map(Iterator::next) {
+                            encode(arrow, &array, &mut column)?;
+                        }
+                        put(column, field, statistics, &mut row_group)?;
+                    }
+                }
+            }
+        }
+        row_group.close()?;
+        Ok(statistics)
+    }
+}
+
+fn encode(field: &arrow_schema::Field, array: &ArrayRef, column: &mut ArrowColumnWriter) -> Result<()> {
+    compute_leaves(field, array)?.iter().try_for_each(|leaf| column.write(leaf))
+}
+
+/// Ends a column, and puts it into the row group.
+fn put<W: Write + Send>(
+    column: ArrowColumnWriter,
+    field: &Field,
+    statistics: &mut Statistics,
+    row_group: &mut SerializedRowGroupWriter<'_, W>,
+) -> Result<()> {
+    let mut chunk: ArrowColumnChunk = column.close()?;
+    match chunk.close().metadata.statistics() {
+        Some(Told::Int32(of)) => {
+            if let (Some(low), Some(high)) = (of.min_opt(), of.max_opt()) {
+                statistics.take_whole((*low).into(), (*high).into());
+            }
+        }
+        Some(Told::Int64(of)) => {
+            if let (Some(low), Some(high)) = (of.min_opt(), of.max_opt()) {
+                statistics.take_whole(*low, *high);
+            }
+        }
+        _ => {}
+    }
+    if let Some(texts) = statistics.texts() {
+        let told = text_statistics(texts, statistics.nulls, field.column_type == ColumnType::String);
+        let close = chunk.close_mut();
+        close.metadata = close.metadata.clone().into_builder().set_statistics(told).build()?;
+    }
+    chunk.append_to_row_group(row_group)
+}
