@@ -5,12 +5,12 @@
 
 import ctypes
 import datetime
-import json
 import os
 import pathlib
 import sys
 
 import duckdb
+import foreign
 import polars
 import pyarrow
 import pyarrow.parquet
@@ -70,31 +70,6 @@ class Datasets:
         )
         return self.lode.library.lode_snapshot_file_location(snapshot, ctypes.c_size_t(0)).decode()
 
-    def put(self, name, path, rows):
-        """Makes a snapshot of a file of another program, as a writer without checksums does."""
-        snapshot = "1700000000000000000"
-        key = f"datasets/{name}/snapshots/{snapshot}/data/data"
-        target = pathlib.Path(self.root, key)
-        target.parent.mkdir(parents=True)
-        os.replace(path, target)
-        manifest = {
-            "schema_name": "lode-manifest",
-            "format_version": "1.0.0",
-            "dataset_id": name,
-            "snapshot_id": snapshot,
-            "created_at": "2023-11-14T22:13:20Z",
-            "metadata": {},
-            "files": [{"path": key, "size_bytes": target.stat().st_size}],
-            "row_count": rows,
-            "codec": "parquet",
-            "compressor": "noop",
-            "partitioner": "noop",
-        }
-        pathlib.Path(self.root, f"datasets/{name}/snapshots/{snapshot}/manifest.json").write_text(
-            json.dumps(manifest, indent=2)
-        )
-        pathlib.Path(self.root, f"datasets/{name}/latest").write_text(snapshot)
-
     def read(self, name):
         dataset, snapshot = self.open(name), ctypes.c_void_p()
         self.lode.call("lode_dataset_find_latest", dataset, None, ctypes.byref(snapshot))
@@ -149,7 +124,7 @@ def main(library, root):
                         table.column_names.index("at"), "at", table.column("at").cast(pyarrow.timestamp("us", "UTC"))
                     )
                     duckdb.sql(f"COPY (SELECT * FROM source) TO '{path}' (FORMAT parquet, COMPRESSION {compression})")
-                datasets.put(f"theirs-{number}", path, rows)
+                foreign.put(root, f"theirs-{number}", path, rows)
                 found = plain(datasets.read(f"theirs-{number}"))
                 assert found == expected, f"{writer}, {compression}, {rows} rows, nullable: {nullable}"
     print(f"lode reads {number} files of PyArrow, Polars and DuckDB")

@@ -1,17 +1,18 @@
 //! One run over Parquet: `parquet MODE INPUT DIRECTORY`, which prints a line of JSON with nanoseconds, bytes
 //! of the input and the peak of memory. INPUT is JSON lines of flights; the modes that read expect what
-//! `write-records` has left in DIRECTORY.
+//! `write-records` has left in DIRECTORY. The modes of wide rows have no input: they write 600 rows of 10,000 columns
+//! and read them, each by the library and by the crate alone.
 
 use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use lode_core::Result;
 use lode_core::codec::Codec;
-use lode_core::columns::{ColumnOptions, Schema};
+use lode_core::columns::{self, ColumnOptions};
 use lode_core::context::CallOptions;
 use lode_core::dataset::{
     ArrowReadOptions, BatchSource, Dataset, DatasetOptions, ReadOptions, WriterOptions,
@@ -39,9 +40,53 @@ impl BatchSource for Held {
     }
 }
 
+/// Columns, and rows of one batch, of the wide modes.
+const WIDE: (usize, i64) = (10_000, 100);
+
+/// Batches of many columns, made when they are asked for.
+struct Wide(SchemaRef, i64);
+
+impl Wide {
+    fn new() -> Self {
+        let field = |n: usize| Field::new(format!("column{n:05}"), DataType::Int64, false);
+        Wide(Arc::new(Schema::new((0..WIDE.0).map(field).collect::<Vec<_>>())), 6)
+    }
+}
+
+impl BatchSource for Wide {
+    fn schema(&self) -> SchemaRef {
+        self.0.clone()
+    }
+
+    fn next(&mut self) -> Result<Option<RecordBatch>> {
+        if self.1 == 0 {
+            return Ok(None);
+        }
+        self.1 -= 1;
+        let scattered = |n: i64| n.wrapping_mul(6_364_136_223_846_793_005) >> 20;
+        let array = |column: usize| -> ArrayRef {
+            let first = (self.1 * WIDE.0 as i64 + column as i64) * WIDE.1;
+            Arc::new(Int64Array::from_iter_values((first..first + WIDE.1).map(scattered)))
+        };
+        Ok(Some(RecordBatch::try_new(self.0.clone(), (0..WIDE.0).map(array).collect()).unwrap()))
+    }
+}
+
+fn open_wide(directory: &str) -> Dataset {
+    let store = Store::open_filesystem(directory, StoreOptions::default()).unwrap();
+    Dataset::open(&store, "wide", DatasetOptions { codec: Codec::Parquet, ..Default::default() }).unwrap()
+}
+
+/// How long it takes, once: what is asked for is the peak.
+fn once(run: impl FnOnce()) -> u128 {
+    let begun = Instant::now();
+    run();
+    begun.elapsed().as_nanos()
+}
+
 fn open(directory: &str) -> Dataset {
     let store = Store::open_filesystem(directory, StoreOptions::default()).unwrap();
-    let schema = Some(Arc::new(Schema::from_json(FLIGHTS).unwrap()));
+    let schema = Some(Arc::new(columns::Schema::from_json(FLIGHTS).unwrap()));
     let columns = ColumnOptions { schema, ..ColumnOptions::default() };
     Dataset::open(&store, "flights", DatasetOptions { codec: Codec::Parquet, columns, ..Default::default() })
         .unwrap()
@@ -155,6 +200,38 @@ fn main() {
                 writer.into_inner().unwrap();
             })
         }
+        "wide-write" => once(|| {
+            let dataset = open_wide(directory);
+            dataset
+                .stream_write_arrow(&mut Wide::new(), Metadata::empty(), CommitOptions::default())
+                .unwrap();
+        }),
+        "wide-writer" => once(|| {
+            let mut source = Wide::new();
+            let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+            let file = File::create(format!("{directory}/wide.parquet")).unwrap();
+            let mut writer = ArrowWriter::try_new(file, source.schema(), Some(properties)).unwrap();
+            while let Some(batch) = source.next().unwrap() {
+                writer.write(&batch).unwrap();
+                if writer.in_progress_size() >= 32 << 20 {
+                    writer.flush().unwrap();
+                }
+            }
+            writer.close().unwrap();
+        }),
+        "wide-read" => once(|| {
+            let dataset = open_wide(directory);
+            let snapshot = dataset.latest(&CallOptions::default()).unwrap();
+            let mut reader = dataset.read_arrow(&snapshot, ArrowReadOptions::default()).unwrap();
+            while reader.next().unwrap().is_some() {}
+        }),
+        "wide-reader" => once(|| {
+            let snapshot = open_wide(directory).latest(&CallOptions::default()).unwrap();
+            let file = File::open(snapshot.location(0).unwrap()).unwrap();
+            let builder = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+            let reader = builder.with_batch_size(WIDE.1 as usize).build().unwrap();
+            reader.for_each(|batch| drop(batch.unwrap()));
+        }),
         other => panic!("unknown mode {other:?}"),
     };
     let bytes = std::fs::metadata(input).unwrap().len();

@@ -4,6 +4,7 @@
 
 FULL=$HERE/$BUILD/full/lib
 ENGINES=${XDG_CACHE_HOME:-$HOME/.cache}/lode/engines
+SPARK=${XDG_CACHE_HOME:-$HOME/.cache}/lode/spark
 
 full() { # NAME [FLAG...]: tests/c/NAME.c against the library with every feature
     local name=$1
@@ -89,6 +90,18 @@ parquet_engines() {
     "$ENGINES/bin/python" tests/c/engines.py "$FULL/liblode.so" "$TMPDIR/engines" && rm -rf "$TMPDIR/engines"
 }
 
+# Spark from PyPI, kept from run to run, on Java from Debian.
+parquet_spark() {
+    local python=$SPARK/bin/python
+    need python3 python3
+    need java default-jre-headless
+    [ -x "$python" ] || { mkdir -p "$SPARK" && python3 -m venv "$SPARK"; } || exit $SKIP
+    "$python" -c 'import pyspark' 2> /dev/null ||
+        "$python" -m pip install --quiet --disable-pip-version-check pyspark || exit $SKIP
+    PYSPARK_PYTHON=$python "$python" tests/c/spark.py "$HERE/$BUILD/full/bin/lode" "$TMPDIR/spark" 2> "$OUT/spark.err" || { tail -n 30 "$OUT/spark.err" && return 1; }
+    rm -rf "$TMPDIR/spark"
+}
+
 arrow_example() {
     engines
     "$ENGINES/bin/python" examples-hosts/arrow.py "$FULL/liblode.so" "$TMPDIR/arrow_example" && rm -rf "$TMPDIR/arrow_example"
@@ -105,4 +118,5 @@ check parquet_tool parquet_tool
 check parquet_size parquet_size
 check parquet_memory parquet_memory
 check parquet_engines parquet_engines
+check parquet_spark parquet_spark
 check arrow_example arrow_example

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type,
-    UInt32Type,
+    ByteViewType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    UInt8Type, UInt16Type, UInt32Type,
 };
 use arrow_array::{
-    Array, ArrayRef, ArrowPrimitiveType, BinaryViewArray, PrimitiveArray, RecordBatch, StringViewArray,
+    Array, ArrayRef, ArrowPrimitiveType, BinaryViewArray, GenericByteViewArray, PrimitiveArray, RecordBatch,
+    StringViewArray,
 };
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::{ArrowError, DataType, Schema as ArrowSchema, TimeUnit};
@@ -22,6 +23,9 @@ use super::builder::not_an_array;
 use super::schema::{ColumnType, Field, UTC, not_portable};
 use super::violation::{Mismatch, Violation};
 use crate::error::{Error, Result, Status};
+
+/// A view holds a text of so many bytes itself, after its length.
+pub(super) const VIEW_INLINE: usize = 12;
 
 /// Which columns of a stream's batches are those of a schema.
 #[derive(Debug)]
@@ -227,6 +231,8 @@ impl<'a> Source<'a> {
             (Texts::None, _) => 0,
             (Texts::Small { offsets, .. }, None) => (offsets[rows.end] - offsets[rows.start]) as usize,
             (Texts::Large { offsets, .. }, None) => (offsets[rows.end] - offsets[rows.start]) as usize,
+            (Texts::TextViews(array), None) => array.views()[rows].iter().map(view_len).sum(),
+            (Texts::ByteViews(array), None) => array.views()[rows].iter().map(view_len).sum(),
             _ => rows.map(|row| self.text(row).len()).sum(),
         }
     }
@@ -238,6 +244,11 @@ impl<'a> Source<'a> {
             data.extend_from_slice(&given[offsets[rows.start] as usize..offsets[rows.end] as usize]);
             ends.extend(offsets[rows.start + 1..=rows.end].iter().map(|end| end + moved));
             return;
+        }
+        match &self.texts {
+            Texts::TextViews(array) => return push_views(array, self.nulls.as_ref(), rows, ends, data),
+            Texts::ByteViews(array) => return push_views(array, self.nulls.as_ref(), rows, ends, data),
+            _ => {}
         }
         for row in rows {
             data.extend_from_slice(self.text(row));
@@ -286,6 +297,34 @@ impl<'a> Texts<'a> {
             Texts::ByteViews(array) => array.value(row),
             Texts::Dictionary { keys, values } => values.get(keys[row]),
         }
+    }
+}
+
+/// How many bytes the text of a view has.
+fn view_len(view: &u128) -> usize {
+    *view as u32 as usize
+}
+
+/// Appends the texts of these rows; a short one is copied with all that its view holds, and what is too much is taken
+/// off.
+fn push_views<T: ByteViewType>(
+    array: &GenericByteViewArray<T>,
+    nulls: Option<&NullBuffer>,
+    rows: Range<usize>,
+    ends: &mut Vec<i32>,
+    data: &mut Vec<u8>,
+) {
+    for (row, view) in rows.clone().zip(&array.views()[rows]) {
+        let (start, len) = (data.len(), view_len(view));
+        if nulls.is_none_or(|nulls| nulls.is_valid(row)) {
+            if len <= VIEW_INLINE {
+                data.extend_from_slice(&view.to_le_bytes()[4..]);
+                data.truncate(start + len);
+            } else {
+                data.extend_from_slice(array.value(row).as_ref());
+            }
+        }
+        ends.push(data.len() as i32);
     }
 }
 

@@ -11,9 +11,9 @@ use arrow_array::{
     StringArray, TimestampNanosecondArray,
 };
 use arrow_buffer::{BooleanBufferBuilder, NullBufferBuilder, OffsetBuffer};
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 
-use super::arrays::{FixedValues, Source};
+use super::arrays::{FixedValues, Source, VIEW_INLINE};
 use super::record::{RecordParser, Slot};
 use super::schema::{ColumnType, Field, Schema, UTC};
 use crate::error::{Error, Result, Status};
@@ -78,11 +78,22 @@ impl Columns {
         for (place, number) in order.iter().enumerate() {
             declared[*number] = place;
         }
+        Columns::of_columns(columns, declared, schema.arrow_in(order))
+    }
+
+    /// Columns of these fields, in this order.
+    pub fn of_fields(fields: &[Field]) -> Self {
+        let arrow: Vec<_> = fields.iter().map(Field::arrow).collect();
+        let columns = fields.iter().map(Column::new).collect();
+        Columns::of_columns(columns, (0..fields.len()).collect(), Arc::new(ArrowSchema::new(arrow)))
+    }
+
+    fn of_columns(columns: Vec<Column>, declared: Vec<usize>, arrow: SchemaRef) -> Self {
         let row_bytes: usize = columns.iter().map(|column| column.values.width()).sum();
         Columns {
             columns,
             declared,
-            arrow: schema.arrow_in(order),
+            arrow,
             rows: 0,
             bytes: 0,
             row_bytes,
@@ -192,20 +203,42 @@ impl Columns {
         Ok(Some((batch, bytes)))
     }
 
-    /// Adds all rows of `sources`, however many, to the batch.
+    /// Adds rows of `sources`, which were checked, until there are `most` or they have `most_bytes`; gives how many. A
+    /// first row is always taken.
     ///
     /// # Errors
     /// There is no memory; the columns are of no use any more.
-    pub fn extend_all(
+    pub fn extend_to(
         &mut self,
         sources: &[Source<'_>],
-        rows: usize,
-    ) -> std::result::Result<(), OutOfMemory> {
-        for (column, source) in self.columns.iter_mut().zip(sources) {
-            column.extend(source, 0..rows)?;
+        rows: Range<usize>,
+        most: usize,
+        most_bytes: usize,
+    ) -> std::result::Result<usize, OutOfMemory> {
+        let wanted = rows.len().min(most.saturating_sub(self.rows));
+        let bytes_of = |rows: Range<usize>| {
+            let texts = sources.iter().map(|source| source.text_len(rows.clone())).sum::<usize>();
+            rows.len() * self.row_bytes + texts
+        };
+        let (mut taken, mut bytes) = (wanted, bytes_of(rows.start..rows.start + wanted));
+        if self.bytes + bytes > most_bytes {
+            (taken, bytes) = (0, 0);
+            while taken < wanted {
+                let row = rows.start + taken;
+                let more = bytes_of(row..row + 1);
+                if self.bytes + bytes + more > most_bytes && self.rows + taken > 0 {
+                    break;
+                }
+                bytes += more;
+                taken += 1;
+            }
         }
-        self.rows += rows;
-        Ok(())
+        for (column, source) in self.columns.iter_mut().zip(sources) {
+            column.extend(source, rows.start..rows.start + taken)?;
+        }
+        self.rows += taken;
+        self.bytes += bytes;
+        Ok(taken)
     }
 
     /// How many of these rows the batch takes, and how many bytes their strings have.
@@ -354,7 +387,7 @@ impl Values {
             Values::Bool(_) => Ok(()),
             Values::Bytes { ends, data } => {
                 reserve(ends, values)?;
-                reserve(data, text)?;
+                reserve(data, text + VIEW_INLINE)?;
                 // Offsets are of 32 bits: the rows before a batch's last have `BATCH_BYTES` at most.
                 if data.len() + text > i32::MAX as usize { Err(OutOfMemory(text)) } else { Ok(()) }
             }

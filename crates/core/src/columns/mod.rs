@@ -16,8 +16,8 @@ pub use arrays::Source;
 pub(crate) use builder::Columns;
 pub(crate) use record::{RecordParser, Refusal};
 pub(crate) use rows::RowWriter;
-pub(crate) use schema::not_portable;
 pub use schema::{BytesText, COLUMNS_MAX, ColumnType, Field, Schema};
+pub(crate) use schema::{UTC, not_portable};
 pub(crate) use statistics::{Statistics, TextRange};
 pub use violation::Violation;
 

@@ -142,6 +142,13 @@ pub struct Field {
     pub nullable: bool,
 }
 
+impl Field {
+    /// The column as Arrow tells of it.
+    pub(crate) fn arrow(&self) -> ArrowField {
+        ArrowField::new(&*self.name, self.column_type.arrow(), self.nullable)
+    }
+}
+
 /// The columns of a dataset's records, in the order in which they were declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schema {
@@ -245,10 +252,7 @@ impl Schema {
 
     /// The Arrow schema with the columns in this order.
     pub(crate) fn arrow_in(&self, order: &[usize]) -> SchemaRef {
-        let field = |number: &usize| {
-            let field = &self.fields[*number];
-            ArrowField::new(&*field.name, field.column_type.arrow(), field.nullable)
-        };
+        let field = |number: &usize| self.fields[*number].arrow();
         Arc::new(ArrowSchema::new(order.iter().map(field).collect::<Fields>()))
     }
 }

@@ -1,22 +1,16 @@
 //! A snapshot as Arrow record batches: all columns or some, row group by row group of a Parquet file, or from
 //! the records of JSON lines where a schema is declared.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::ByteViewType;
-use arrow_array::{
-    Array, ArrayRef, BinaryArray, GenericByteViewArray, RecordBatch, RecordBatchOptions, StringArray,
-};
-use arrow_buffer::OffsetBuffer;
-use arrow_schema::{DataType, Field, Schema as ArrowSchema, SchemaRef};
+use arrow_array::{Array, RecordBatch, RecordBatchOptions};
+use arrow_schema::{Field, Schema as ArrowSchema, SchemaRef};
 
-use super::file_reader::{FileReader, buffer};
+use super::file_reader::FileReader;
 use super::record_reader::{Watched, watched};
 use super::{Dataset, ReadOptions, RecordReader, Snapshot, Verify};
 use crate::checksum::Checksum;
-use crate::codec::parquet::{Batches, Selection, Widening};
+use crate::codec::parquet::{Batches, Gathering, Selection};
 use crate::codec::{Codec, SharedInput};
 use crate::columns::{ColumnType, Columns, Comparison, RecordParser, Refusal, Schema, SchemaTypes};
 use crate::compress::Compressor;
@@ -26,8 +20,11 @@ use crate::error::{Error, Result, Status};
 /// How many rows a batch has at most where the caller does not say.
 const BATCH_ROWS: usize = 65_536;
 
-/// How many bytes a batch's strings have at most, unless one row has more.
-const BATCH_TEXT: usize = 16 << 20;
+/// How many rows are decoded at once.
+const ROWS_DECODED: usize = 8192;
+
+/// How many bytes a batch's values have at most, unless one row has more.
+const BATCH_BYTES: usize = 16 << 20;
 
 /// How to read a snapshot as batches.
 #[derive(Clone, Debug, Default)]
@@ -65,8 +62,6 @@ struct Files {
     checksum: Option<Checksum>,
     next: usize,
     file: Option<OpenFile>,
-    /// Decoded, and not given yet.
-    ready: VecDeque<RecordBatch>,
     /// The rows of the files that were read.
     rows: u64,
 }
@@ -75,9 +70,12 @@ struct OpenFile {
     path: String,
     input: Arc<Mutex<Watched>>,
     batches: Batches,
-    widening: Option<Widening>,
-    /// How many rows were given.
-    given: u64,
+    /// Of a file whose columns are given out with the portable types.
+    gathering: Option<Gathering>,
+    /// Rows that were decoded, and the first of them that was not gathered.
+    decoded: Option<(RecordBatch, usize)>,
+    /// How many rows were gathered.
+    gathered: u64,
 }
 
 /// Records as rows.
@@ -115,8 +113,7 @@ impl Dataset {
             comparisons: options.comparisons.clone().into(),
             any_type: self.options().columns.types == SchemaTypes::Arrow,
         };
-        let files =
-            Files { selection, compressor, checksum, next: 0, file: None, ready: VecDeque::new(), rows: 0 };
+        let files = Files { selection, compressor, checksum, next: 0, file: None, rows: 0 };
         let mut reader = ArrowReader {
             dataset: self.clone(),
             snapshot: snapshot.clone(),
@@ -213,14 +210,13 @@ impl ArrowReader {
         loop {
             context.check("reading columns")?;
             let Rows::Files(files) = &mut self.rows else { return Ok(None) };
-            if let Some(batch) = files.ready.pop_front() {
-                return Ok(Some(batch));
-            }
             if files.file.is_none() && !self.open_next(&context)? {
                 return self.check_rows().map(|()| None);
             }
             let Rows::Files(files) = &mut self.rows else { return Ok(None) };
-            files.decode(&context, most, &self.schema)?;
+            if let Some(batch) = files.decode(&context, most, &self.schema)? {
+                return Ok(Some(batch));
+            }
         }
     }
 
@@ -235,9 +231,11 @@ impl ArrowReader {
         let input = Arc::new(Mutex::new(Watched { file: open, context: context.clone() }));
         let located = |error| located(error, &path);
         let batches = Batches::open(&SharedInput::of(input.clone()), &files.selection).map_err(located)?;
-        let widening =
-            if files.selection.any_type { None } else { Widening::of(batches.schema()).map_err(located)? };
-        files.file = Some(OpenFile { path, input, batches, widening, given: 0 });
+        let gathering = match files.selection.any_type {
+            true => None,
+            false => Some(Gathering::new(batches.schema()).map_err(located)?),
+        };
+        files.file = Some(OpenFile { path, input, batches, gathering, decoded: None, gathered: 0 });
         Ok(true)
     }
 
@@ -267,35 +265,59 @@ impl ArrowReader {
 }
 
 impl Files {
-    /// Decodes the next rows of the open file, or closes it at its end.
-    fn decode(&mut self, context: &Context, most: usize, schema: &SchemaRef) -> Result<()> {
-        let Some(file) = &mut self.file else { return Ok(()) };
+    /// Decodes the next rows of the open file; none: it was closed at its end.
+    fn decode(&mut self, context: &Context, most: usize, schema: &SchemaRef) -> Result<Option<RecordBatch>> {
+        let Some(file) = &mut self.file else { return Ok(None) };
         watched(&file.input).context = context.clone();
-        let path = &file.path;
-        let located = |error| located(error, path);
-        let Some(batch) = file.batches.next(most).map_err(located)? else {
+        let path = file.path.clone();
+        let located = |error| located(error, &path);
+        let batch = match &mut file.gathering {
+            Some(_) => file.gather(most).map_err(located)?,
+            None => file.batches.next(most).map_err(located)?,
+        };
+        let Some(batch) = batch else {
             self.rows += file.batches.rows();
             self.file = None;
-            return Ok(());
+            return Ok(None);
         };
-        let batch = match &mut file.widening {
-            Some(widening) => widening.widen(&batch, file.given).map_err(located)?,
-            None => batch,
-        };
-        file.given += batch.num_rows() as u64;
-        let mut first = 0;
-        while first < batch.num_rows() {
-            let rows = rows_within(&batch, first);
-            self.ready.push_back(given(&batch.slice(first, rows), schema).map_err(located)?);
-            first += rows;
+        given(&batch, schema).map_err(located).map(Some)
+    }
+}
+
+impl OpenFile {
+    /// The next rows with the types that are given out. They are decoded a few at a time, which stay in the
+    /// processor's cache until they are gathered.
+    fn gather(&mut self, most: usize) -> Result<Option<RecordBatch>> {
+        let Some(gathering) = &mut self.gathering else { return Ok(None) };
+        loop {
+            let (rows, next) = match &mut self.decoded {
+                Some(decoded) => decoded,
+                None => match self.batches.next(most.min(ROWS_DECODED))? {
+                    Some(rows) => self.decoded.insert((rows, 0)),
+                    None if gathering.rows() > 0 => return gathering.finish().map(Some),
+                    None => return Ok(None),
+                },
+            };
+            let left = *next..rows.num_rows();
+            let taken =
+                gathering.take(rows, left.clone(), self.gathered - *next as u64, most, BATCH_BYTES)?;
+            *next += taken;
+            self.gathered += taken as u64;
+            if taken < left.len() {
+                return gathering.finish().map(Some);
+            }
+            self.decoded = None;
+            // A batch is of one row group, so that what is held of it is let go.
+            if gathering.rows() >= most || (gathering.rows() > 0 && self.batches.is_between_groups()) {
+                return gathering.finish().map(Some);
+            }
         }
-        Ok(())
     }
 }
 
 impl FromRecords {
     fn next(&mut self, most: usize) -> Result<Option<RecordBatch>> {
-        while self.columns.rows() < most && self.columns.bytes() < BATCH_TEXT {
+        while self.columns.rows() < most && self.columns.bytes() < BATCH_BYTES {
             let Some(record) = self.reader.next()? else { break };
             let number = self.number;
             self.parser.parse(record).map_err(|refusal| match refusal {
@@ -339,123 +361,33 @@ fn given_schema(read: &ArrowSchema, any_type: bool) -> SchemaRef {
     Arc::new(ArrowSchema::new(read.fields().iter().map(field).collect::<Vec<_>>()))
 }
 
-/// How many rows from `first` on make a batch whose views are given out as strings.
-fn rows_within(batch: &RecordBatch, first: usize) -> usize {
-    let views: Vec<&[u128]> =
-        batch.columns().iter().filter_map(views_of).map(|views| &views[first..]).collect();
-    let left = batch.num_rows() - first;
-    if views.iter().copied().flatten().map(|view| len_of(*view)).sum::<usize>() <= BATCH_TEXT {
-        return left;
-    }
-    let (mut rows, mut bytes) = (0, 0_usize);
-    while rows < left {
-        bytes += views.iter().map(|views| len_of(views[rows])).sum::<usize>();
-        if bytes > BATCH_TEXT && rows > 0 {
-            break;
-        }
-        rows += 1;
-    }
-    rows
-}
-
-/// The views of an array of strings or bytes.
-fn views_of(array: &ArrayRef) -> Option<&[u128]> {
-    match array.data_type() {
-        DataType::Utf8View => Some(array.as_string_view().views()),
-        DataType::BinaryView => Some(array.as_binary_view().views()),
-        _ => None,
-    }
-}
-
-/// How many bytes the value of a view has.
-fn len_of(view: u128) -> usize {
-    view as u32 as usize
-}
-
 /// The batch as it is given out.
 fn given(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let read = batch.schema_ref();
     if read.fields().len() != schema.fields().len() {
         return Err(differs("its columns are not those of the snapshot's first file"));
     }
-    let mut arrays = Vec::with_capacity(batch.num_columns());
     for ((array, own), field) in batch.columns().iter().zip(read.fields()).zip(schema.fields()) {
-        let array = match (array.data_type(), field.data_type()) {
-            (DataType::Utf8View, DataType::Utf8) => string_array(array)?,
-            (DataType::BinaryView, DataType::Binary) => binary_array(array)?,
-            (found, expected) if found == expected => array.clone(),
-            (found, expected) => {
-                let name = field.name();
-                return Err(differs(format_args!(
-                    "its column {name:?} has the type {found}, that of the snapshot's first file {expected}"
-                )));
-            }
-        };
+        let (found, expected) = (array.data_type(), field.data_type());
+        if found != expected {
+            let name = field.name();
+            return Err(differs(format_args!(
+                "its column {name:?} has the type {found}, that of the snapshot's first file {expected}"
+            )));
+        }
         if own.name() != field.name() || (!field.is_nullable() && array.null_count() > 0) {
             let (own, name) = (own.name(), field.name());
             return Err(differs(format_args!(
                 "its column {own:?} is not as the column {name:?} of the snapshot's first file, or has nulls"
             )));
         }
-        arrays.push(array);
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(schema.clone(), arrays, &options)
+    RecordBatch::try_new_with_options(schema.clone(), batch.columns().to_vec(), &options)
         .map_err(|error| differs(format_args!("{error}")))
 }
 
 #[cold]
 fn differs(what: impl std::fmt::Display) -> Error {
     Error::new(Status::ArrowType, what)
-}
-
-fn string_array(array: &ArrayRef) -> Result<ArrayRef> {
-    let views = array.as_string_view();
-    let (offsets, data) = joined(views)?;
-    StringArray::try_new(offsets, data.into(), views.nulls().cloned())
-        .map(|array| Arc::new(array) as ArrayRef)
-        .map_err(differs)
-}
-
-fn binary_array(array: &ArrayRef) -> Result<ArrayRef> {
-    let views = array.as_binary_view();
-    let (offsets, data) = joined(views)?;
-    BinaryArray::try_new(offsets, data.into(), views.nulls().cloned())
-        .map(|array| Arc::new(array) as ArrayRef)
-        .map_err(differs)
-}
-
-/// A view holds values of so many bytes itself, after their length.
-const INLINE: usize = 12;
-
-/// Values one after another, and where each ends.
-fn joined<T: ByteViewType>(array: &GenericByteViewArray<T>) -> Result<(OffsetBuffer<i32>, Vec<u8>)> {
-    let is_null = |row: usize| array.nulls().is_some_and(|nulls| nulls.is_null(row));
-    let lens = array.views().iter().enumerate();
-    let total: usize = lens.map(|(row, view)| if is_null(row) { 0 } else { len_of(*view) }).sum();
-    if i32::try_from(total).is_err() {
-        let message = format!("values of {total} bytes are too long for an Arrow array of 32-bit offsets");
-        return Err(Error::new(Status::RecordTooLarge, message));
-    }
-    let mut offsets = Vec::new();
-    offsets.try_reserve_exact(array.len() + 1).map_err(|_| {
-        Error::new(Status::NoMemory, format_args!("no memory for {} offsets of strings", array.len()))
-    })?;
-    // Short values are copied with all that a view holds: the last one needs room for that, too.
-    let mut data = buffer(total + INLINE)?;
-    let mut end = 0;
-    offsets.push(0);
-    for (row, view) in array.views().iter().enumerate() {
-        let len = if is_null(row) { 0 } else { len_of(*view) };
-        if len <= INLINE {
-            data[end..end + INLINE].copy_from_slice(&view.to_le_bytes()[4..]);
-        } else {
-            let value: &[u8] = array.value(row).as_ref();
-            data[end..end + len].copy_from_slice(value);
-        }
-        end += len;
-        offsets.push(end as i32);
-    }
-    data.truncate(total);
-    Ok((OffsetBuffer::new(offsets.into()), data))
 }

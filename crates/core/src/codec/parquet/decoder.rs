@@ -1,11 +1,11 @@
 //! Reading records: the rows of batches as JSON.
 
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Schema as ArrowSchema};
 
+use super::gathering::Gathering;
 use super::row_groups::{Batches, Selection};
 use crate::codec::{Batch, DecoderOptions, SharedInput};
-use crate::columns::{Assignment, ColumnOptions, ColumnType, Columns, Field, RowWriter, Schema};
+use crate::columns::{ColumnOptions, RowWriter};
 use crate::error::{Error, Result, Status};
 
 /// The most rows that are decoded at once.
@@ -28,7 +28,7 @@ pub struct Decoder {
 struct File {
     batches: Batches,
     /// Of a file with types that are widened.
-    widening: Option<Widening>,
+    gathering: Option<Gathering>,
 }
 
 impl Decoder {
@@ -49,15 +49,19 @@ impl Decoder {
             Some(file) => file,
             None => {
                 let batches = Batches::open(input, &Selection::default())?;
-                let widening = Widening::of(batches.schema())?;
-                self.file.insert(File { batches, widening })
+                let gathering = Gathering::where_needed(batches.schema())?;
+                self.file.insert(File { batches, gathering })
             }
         };
         // An empty batch could only be a damaged file's, and would be taken for the end.
         while let Some(batch) = file.batches.next(ROWS)? {
             if batch.num_rows() > 0 {
-                let batch = match &mut file.widening {
-                    Some(widening) => widening.widen(&batch, self.handed_out)?,
+                let batch = match &mut file.gathering {
+                    Some(gathering) => {
+                        let rows = 0..batch.num_rows();
+                        gathering.take(&batch, rows, self.handed_out, usize::MAX, usize::MAX)?;
+                        gathering.finish()?
+                    }
                     None => batch,
                 };
                 self.rows = Some((batch, 0));
@@ -111,45 +115,4 @@ fn too_long(limit: u64) -> Error {
         "longer than the limit of {limit} bytes; open the dataset with a larger max_record_bytes to read it"
     );
     Error::new(Status::RecordTooLarge, message)
-}
-
-/// Makes the types of a column that another writer chose the portable ones that hold them.
-pub(crate) struct Widening {
-    assignment: Assignment,
-    columns: Columns,
-}
-
-impl Widening {
-    /// None if all types are those that are given out.
-    ///
-    /// # Errors
-    /// `ArrowType` for a type that is not portable; `InvalidFormat` for columns that no schema can have.
-    pub fn of(schema: &ArrowSchema) -> Result<Option<Self>> {
-        let is_own = |data_type: &DataType| match data_type {
-            DataType::Utf8View | DataType::BinaryView => true,
-            other => ColumnType::of_arrow(other).is_some_and(|own| own.arrow() == *other),
-        };
-        if schema.fields().iter().all(|field| is_own(field.data_type())) {
-            return Ok(None);
-        }
-        let portable = Schema::from_arrow(schema).map_err(|error| match error.status() {
-            Status::SchemaInvalid => super::footer::invalid(error.message()),
-            _ => error,
-        })?;
-        let order: Vec<usize> = (0..portable.fields().len()).collect();
-        let columns = Columns::new(&portable, &order);
-        let assignment = Assignment::new(columns.fields(), schema)?;
-        Ok(Some(Widening { assignment, columns }))
-    }
-
-    /// The batch with portable types; `number` is its first row's in the file, for messages.
-    pub fn widen(&mut self, batch: &RecordBatch, number: u64) -> Result<RecordBatch> {
-        let fields: Vec<Field> = self.columns.fields().cloned().collect();
-        let sources = self
-            .assignment
-            .sources(fields.iter(), batch)
-            .map_err(|(row, violation)| violation.into_error(number + row as u64))?;
-        self.columns.extend_all(&sources, batch.num_rows())?;
-        self.columns.finish_batch()
-    }
 }

@@ -7,6 +7,7 @@ mod decoder;
 mod encoder;
 mod file;
 mod footer;
+mod gathering;
 mod pages;
 mod row_group;
 mod row_groups;
@@ -16,6 +17,6 @@ mod writer;
 
 pub use comparison::{Comparison, Literal, Operator};
 pub use decoder::Decoder;
-pub(crate) use decoder::Widening;
 pub use encoder::Encoder;
+pub(crate) use gathering::Gathering;
 pub(crate) use row_groups::{Batches, Selection};

@@ -4,16 +4,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 
+use parquet::basic::Type as Physical;
+use parquet::schema::types::Type;
+
 use super::file::ParquetInput;
 use super::{footer, pages, spool};
 use crate::codec::SharedInput;
-use crate::columns::{ColumnType, not_portable};
+use crate::columns::{ColumnType, UTC, not_portable};
 use crate::error::{Error, Result, Status};
 
 use super::comparison::{ColumnComparison, Comparison};
@@ -77,7 +80,7 @@ impl Batches {
         let inferred = guarded(|| {
             ArrowReaderMetadata::try_new(Arc::new(metadata), options).map_err(|error| foreign(&error))
         })?;
-        let fields = inferred.schema().fields();
+        let fields = &with_moments(&inferred);
         let order = match &selection.columns {
             None => (0..fields.len()).collect::<Vec<_>>(),
             Some(names) => names.iter().map(|name| place_of(fields, name)).collect::<Result<_>>()?,
@@ -135,6 +138,11 @@ impl Batches {
     /// How many rows the row groups had that were read or left out so far.
     pub fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// Whether the next rows are those of another row group, or there are none.
+    pub fn is_between_groups(&self) -> bool {
+        self.group.as_ref().is_none_or(|group| group.rows_left == 0)
     }
 
     /// The next rows, at most `most`; none at the end only, once the whole file has been checked.
@@ -227,6 +235,24 @@ fn place_of(fields: &arrow_schema::Fields, name: &str) -> Result<usize> {
         .iter()
         .position(|field| field.name() == name)
         .ok_or_else(|| Error::new(Status::InvalidArgument, format_args!("the file has no column {name:?}")))
+}
+
+/// The file's fields; those of the old type INT96, which Spark still writes, are moments. Spark stores microseconds, and
+/// dates far beyond what nanoseconds reach, which are found when they are widened; others store nanoseconds.
+fn with_moments(file: &ArrowReaderMetadata) -> arrow_schema::Fields {
+    let metadata = file.metadata().file_metadata();
+    let is_java = metadata.created_by().is_some_and(|writer| writer.starts_with("parquet-mr"));
+    let unit = if is_java { TimeUnit::Microsecond } else { TimeUnit::Nanosecond };
+    let columns = metadata.schema_descr().root_schema().get_fields();
+    let field = |(field, column): (&Arc<Field>, &Arc<Type>)| -> Arc<Field> {
+        if column.is_primitive() && column.get_physical_type() == Physical::INT96 {
+            let moment = DataType::Timestamp(unit, Some(UTC.into()));
+            Arc::new(field.as_ref().clone().with_data_type(moment))
+        } else {
+            field.clone()
+        }
+    };
+    file.schema().fields().iter().zip(columns).map(field).collect()
 }
 
 /// The field, its strings and bytes as views; where any type is read, types stay as the file has them.

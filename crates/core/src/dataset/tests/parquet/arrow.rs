@@ -441,6 +441,76 @@ fn an_arrow_reader_keeps_what_it_needs_and_reports_the_checksum_with_the_end() {
     );
 }
 
+/// The snapshot with a file of another program in the place of its own.
+fn with_file(dataset: &Dataset, snapshot: &Snapshot, file: &[u8]) -> Snapshot {
+    let mut manifest = snapshot.manifest().clone();
+    manifest.files[0].size_bytes = file.len() as u64;
+    manifest.files[0].checksum = None;
+    let context = Context::default();
+    let (path, backend) = (manifest.files[0].path.clone(), dataset.store().backend());
+    backend.delete(&context, &path).unwrap();
+    let put = backend.put_if_absent(&context, &path, file, crate::store::Durability::Process);
+    assert!(matches!(put, crate::store::Put::Done));
+    dataset.assemble(manifest, Vec::new())
+}
+
+/// A file of one column `at` of the type INT96, which tells moments by days and nanoseconds.
+fn moments_of_96_bits(writer: &str, moments: &[(i64, i64)]) -> Vec<u8> {
+    use ::parquet::data_type::{Int96, Int96Type};
+    use ::parquet::file::{properties::WriterProperties, writer::SerializedFileWriter};
+    let schema = ::parquet::schema::parser::parse_message_type("message spark_schema { required int96 at; }");
+    let properties = WriterProperties::builder().set_created_by(writer.into()).build();
+    let mut file = Vec::new();
+    let mut out =
+        SerializedFileWriter::new(&mut file, Arc::new(schema.unwrap()), Arc::new(properties)).unwrap();
+    let mut group = out.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let value = |(days, nanos): &(i64, i64)| {
+        let mut value = Int96::new();
+        // Days are counted from a beginning 2,440,588 days before 1970.
+        value.set_data(*nanos as u32, (*nanos >> 32) as u32, (*days + 2_440_588) as u32);
+        value
+    };
+    let values: Vec<Int96> = moments.iter().map(value).collect();
+    column.typed::<Int96Type>().write_batch(&values, None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    out.close().unwrap();
+    file
+}
+
+#[test]
+fn timestamps_of_spark_are_moments_and_those_out_of_range_are_refused() {
+    let dataset = open_parquet(&memory(), columns(r#"{"fields":[{"name":"a","type":"int32"}]}"#));
+    let snapshot = commit(&dataset, &[r#"{"a":1}"#, r#"{"a":2}"#]);
+    let spark = "parquet-mr version 1.15.2 (build 0)";
+    let near = [(0, 1_000), (-1, 86_399_000_000_000)];
+    let snapshot = with_file(&dataset, &snapshot, &moments_of_96_bits(spark, &near));
+    let expected = [r#"{"at":"1970-01-01T00:00:00.000001Z"}"#, r#"{"at":"1969-12-31T23:59:59Z"}"#];
+    assert_eq!(read(&dataset, &snapshot).unwrap(), expected);
+    let found = batches(&dataset, &snapshot, ArrowReadOptions::default()).unwrap();
+    let moments = found[0].column(0).as_primitive::<::arrow_array::types::TimestampNanosecondType>();
+    assert_eq!(
+        (moments.values()[0], moments.values()[1], moments.timezone()),
+        (1000, -1_000_000_000, Some("UTC"))
+    );
+    // A writer of nanoseconds.
+    let snapshot =
+        with_file(&dataset, &snapshot, &moments_of_96_bits("parquet-cpp-arrow", &[(0, 1), (1, 0)]));
+    let expected = [r#"{"at":"1970-01-01T00:00:00.000000001Z"}"#, r#"{"at":"1970-01-02T00:00:00Z"}"#];
+    assert_eq!(read(&dataset, &snapshot).unwrap(), expected);
+    // The year 9999, which many programs mean by "never".
+    let far = [(0, 0), (2_932_896, 0)];
+    let snapshot = with_file(&dataset, &snapshot, &moments_of_96_bits(spark, &far));
+    for error in [
+        read(&dataset, &snapshot).map(drop).unwrap_err(),
+        batches(&dataset, &snapshot, ArrowReadOptions::default()).map(drop).unwrap_err(),
+    ] {
+        assert_eq!((error.status(), error.record()), (Status::SchemaViolation, Some(1)), "{error}");
+        assert!(error.message().contains("\"at\""), "{error}");
+    }
+}
+
 #[test]
 fn a_type_that_is_not_portable_is_read_only_where_the_dataset_allows_it() {
     let store = memory();
@@ -451,15 +521,8 @@ fn a_type_that_is_not_portable_is_read_only_where_the_dataset_allows_it() {
     writer.close().unwrap();
     let dataset = open_parquet(&store, columns(r#"{"fields":[{"name":"a","type":"int32"}]}"#));
     let snapshot = commit(&dataset, &[r#"{"a":1}"#, r#"{"a":2}"#]);
-    let mut manifest = snapshot.manifest().clone();
-    manifest.files[0].size_bytes = file.len() as u64;
-    manifest.files[0].checksum = None;
-    let context = Context::default();
-    let path = manifest.files[0].path.clone();
-    store.backend().delete(&context, &path).unwrap();
-    let put = store.backend().put_if_absent(&context, &path, &file, crate::store::Durability::Process);
-    assert!(matches!(put, crate::store::Put::Done));
-    let snapshot = dataset.assemble(manifest, Vec::new());
+    let snapshot = with_file(&dataset, &snapshot, &file);
+    let path = snapshot.manifest().files[0].path.clone();
     for error in [
         read(&dataset, &snapshot).map(drop).unwrap_err(),
         batches(&dataset, &snapshot, ArrowReadOptions::default()).map(drop).unwrap_err(),

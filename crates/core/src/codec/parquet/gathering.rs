@@ -1,0 +1,79 @@
+//! Rows of a file's batches as columns of the portable types, in batches of a size of their own.
+
+use std::ops::Range;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Schema as ArrowSchema};
+
+use crate::columns::{Assignment, ColumnType, Columns, Field, not_portable};
+use crate::error::Result;
+
+/// Gathers rows, and makes the types of columns that another writer chose the portable ones that hold them.
+pub(crate) struct Gathering {
+    fields: Vec<Field>,
+    assignment: Assignment,
+    columns: Columns,
+}
+
+impl Gathering {
+    /// One for batches with these columns.
+    ///
+    /// # Errors
+    /// `ArrowType` for a type that is not portable.
+    pub fn new(schema: &ArrowSchema) -> Result<Self> {
+        let field = |field: &std::sync::Arc<arrow_schema::Field>| {
+            let column_type = ColumnType::of_arrow(field.data_type())
+                .ok_or_else(|| not_portable(field.name(), field.data_type()))?;
+            Ok(Field { name: field.name().clone(), column_type, nullable: field.is_nullable() })
+        };
+        let fields = schema.fields().iter().map(field).collect::<Result<Vec<_>>>()?;
+        let columns = Columns::of_fields(&fields);
+        Ok(Gathering { assignment: Assignment::identity(fields.len()), fields, columns })
+    }
+
+    /// The same, if there is a type that is not one of those that are given out, or a view of it.
+    ///
+    /// # Errors
+    /// As [`Gathering::new`].
+    pub fn where_needed(schema: &ArrowSchema) -> Result<Option<Self>> {
+        let is_own = |data_type: &DataType| match data_type {
+            DataType::Utf8View | DataType::BinaryView => true,
+            other => ColumnType::of_arrow(other).is_some_and(|own| own.arrow() == *other),
+        };
+        let is_needed = !schema.fields().iter().all(|field| is_own(field.data_type()));
+        is_needed.then(|| Gathering::new(schema)).transpose()
+    }
+
+    /// How many rows were gathered.
+    pub fn rows(&self) -> usize {
+        self.columns.rows()
+    }
+
+    /// Takes rows of a batch until there are `most` or they have `most_bytes`, but one at least; gives how
+    /// many. `number` is that of the batch's row 0 in the file, for messages.
+    ///
+    /// # Errors
+    /// `SchemaViolation` for a timestamp out of range; `NoMemory`.
+    pub fn take(
+        &mut self,
+        batch: &RecordBatch,
+        rows: Range<usize>,
+        number: u64,
+        most: usize,
+        most_bytes: usize,
+    ) -> Result<usize> {
+        let sources = self
+            .assignment
+            .sources(self.fields.iter(), batch)
+            .map_err(|(row, violation)| violation.into_error(number + row as u64))?;
+        Ok(self.columns.extend_to(&sources, rows, most, most_bytes)?)
+    }
+
+    /// The rows that were gathered.
+    ///
+    /// # Errors
+    /// `Internal`.
+    pub fn finish(&mut self) -> Result<RecordBatch> {
+        self.columns.finish_batch()
+    }
+}
