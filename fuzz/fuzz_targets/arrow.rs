@@ -1,5 +1,5 @@
-//! Arrow structs of arbitrary content: pushed into a writer, or pulled from a stream. What cannot be is refused, what
-//! is taken can be read back, and each struct is released once.
+//! Arrow structs of arbitrary content: pushed into a writer, or pulled from a stream. What cannot be is
+//! refused, what is taken can be read back, and each struct is released once.
 #![no_main]
 
 use std::ffi::{c_char, c_int, c_void};
@@ -77,8 +77,8 @@ fuzz_target!(|data: &[u8]| {
     let mode = bytes.byte();
     let mut made = Made::new(&mut bytes);
     let metadata: *const c_char = c"{}".as_ptr();
-    // SAFETY: every pointer is a handle of the library's, a struct of this file, or NULL where lode.h allows it; the
-    // buffers of the arrays are as large as their lengths and offsets say.
+    // SAFETY: every pointer is a handle of the library's, a struct of this file, or NULL where lode.h allows
+    // it; the buffers of the arrays are as large as their lengths and offsets say.
     unsafe {
         let (mut store, mut dataset) = (null_mut(), null_mut());
         assert_eq!(lode_store_open_memory(null(), &raw mut store, null_mut()), LODE_OK);

@@ -1,5 +1,5 @@
-//! Structs of the Arrow C data interface made of arbitrary bytes: types, lengths, offsets and values may be anything;
-//! every buffer has exactly the bytes that they claim, so that a read beyond them is found.
+//! Structs of the Arrow C data interface made of arbitrary bytes: types, lengths, offsets and values may be
+//! anything; every buffer has exactly the bytes that they claim, so that a read beyond them is found.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ffi::{CString, c_char, c_void};

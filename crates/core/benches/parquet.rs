@@ -1,7 +1,7 @@
 //! One run over Parquet: `parquet MODE INPUT DIRECTORY`, which prints a line of JSON with nanoseconds, bytes
 //! of the input and the peak of memory. INPUT is JSON lines of flights; the modes that read expect what
-//! `write-records` has left in DIRECTORY. The modes of wide rows have no input: they write 600 rows of 10,000 columns
-//! and read them, each by the library and by the crate alone.
+//! `write-records` has left in DIRECTORY. The modes of wide rows have no input: they write 600 rows of 10,000
+//! columns and read them, each by the library and by the crate alone.
 
 use std::fs::File;
 use std::io::Read;

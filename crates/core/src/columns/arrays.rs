@@ -190,7 +190,8 @@ impl<'a> Source<'a> {
         self.own.is_some()
     }
 
-    /// Some rows of an array of that type, as the column would give them out: where none is null, it has no nulls.
+    /// Some rows of an array of that type, as the column would give them out: where none is null, it has no
+    /// nulls.
     pub(super) fn slice(&self, rows: Range<usize>) -> Result<ArrayRef> {
         let Some(own) = self.own else {
             return Err(not_an_array(ArrowError::CastError("another type".into())));
@@ -305,8 +306,8 @@ fn view_len(view: &u128) -> usize {
     *view as u32 as usize
 }
 
-/// Appends the texts of these rows; a short one is copied with all that its view holds, and what is too much is taken
-/// off.
+/// Appends the texts of these rows; a short one is copied with all that its view holds, and what is too much
+/// is taken off.
 fn push_views<T: ByteViewType>(
     array: &GenericByteViewArray<T>,
     nulls: Option<&NullBuffer>,

@@ -177,9 +177,9 @@ impl Columns {
         Ok((taken, bytes))
     }
 
-    /// The whole batch that the columns would make of the next rows of `sources`, which were checked, where it is but
-    /// a part of their arrays; how many bytes it has beside it. `None`: there are rows already, too few follow, an
-    /// array is of another type, or a value is huge. Nothing was added.
+    /// The whole batch that the columns would make of the next rows of `sources`, which were checked, where
+    /// it is but a part of their arrays; how many bytes it has beside it. `None`: there are rows already, too
+    /// few follow, an array is of another type, or a value is huge. Nothing was added.
     ///
     /// # Errors
     /// `Internal`.
@@ -203,8 +203,8 @@ impl Columns {
         Ok(Some((batch, bytes)))
     }
 
-    /// Adds rows of `sources`, which were checked, until there are `most` or they have `most_bytes`; gives how many. A
-    /// first row is always taken.
+    /// Adds rows of `sources`, which were checked, until there are `most` or they have `most_bytes`; gives
+    /// how many. A first row is always taken.
     ///
     /// # Errors
     /// There is no memory; the columns are of no use any more.

@@ -32,8 +32,8 @@ enum Range {
     Text(TextRange),
 }
 
-/// The least and the greatest of some texts, in the order of their bytes. Each is cut off after one byte more than is
-/// told, which leaves every comparison as it is.
+/// The least and the greatest of some texts, in the order of their bytes. Each is cut off after one byte more
+/// than is told, which leaves every comparison as it is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TextRange(Option<(Vec<u8>, Vec<u8>)>);
 
@@ -131,8 +131,8 @@ impl Statistics {
         Statistics { nulls: 0, range }
     }
 
-    /// Takes the values of an array of the column's own type, but for whole numbers: the encoder of a column chunk
-    /// finds their least and greatest, which [`Statistics::take_whole`] takes.
+    /// Takes the values of an array of the column's own type, but for whole numbers: the encoder of a column
+    /// chunk finds their least and greatest, which [`Statistics::take_whole`] takes.
     pub fn take(&mut self, array: &dyn Array) {
         let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
         self.nulls += nulls.map_or(0, NullBuffer::null_count) as u64;

@@ -5,7 +5,8 @@ use parquet::file::statistics::{Statistics, ValueStatistics};
 
 use crate::columns::TextRange;
 
-/// A least or greatest text is told to so many bytes; what is cut off there is a bound, and the footer says so.
+/// A least or greatest text is told to so many bytes; what is cut off there is a bound, and the footer says
+/// so.
 const BOUND_BYTES: usize = 64;
 
 /// What the footer tells of a column chunk of texts.
@@ -94,7 +95,8 @@ mod tests {
         // The character before the surrogates is followed by the one behind them.
         let told = of_texts(&[&format!("{}{}", "x".repeat(61), "\u{d7ff}".repeat(9))]);
         assert_eq!(told.max_bytes_opt(), Some(format!("{}\u{e000}", "x".repeat(61)).as_bytes()));
-        // What ends in the last character is bounded by what stands before it; the last character alone by nothing.
+        // What ends in the last character is bounded by what stands before it; the last character alone by
+        // nothing.
         let told = of_texts(&[&format!("a{}", "\u{10ffff}".repeat(99))]);
         assert_eq!(told.max_bytes_opt(), Some(&b"b"[..]));
         assert_eq!(bounds(&of_texts(&[&"\u{10ffff}".repeat(99)])), (None, None, false, false));

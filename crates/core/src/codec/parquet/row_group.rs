@@ -1,5 +1,5 @@
-//! The row group that is being gathered: columns are encoded as their rows come, or, where there are many, a few at a
-//! time when the row group is full.
+//! The row group that is being gathered: columns are encoded as their rows come, or, where there are many, a
+//! few at a time when the row group is full.
 
 use std::io::{Sink, Write};
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use super::bounds::text_statistics;
 use super::writer::ROOT;
 use crate::columns::{ColumnType, Field, Statistics};
 
-/// So many columns are encoded as their rows come: the encoder of one takes 8 KB before it has a value. Of more columns
-/// the rows wait as arrays, and as many columns are encoded at a time.
+/// So many columns are encoded as their rows come: the encoder of one takes 8 KB before it has a value. Of
+/// more columns the rows wait as arrays, and as many columns are encoded at a time.
 const COLUMNS_AT_ONCE: usize = 256;
 
 /// Makes the encoders of the columns of a file.
@@ -97,7 +97,8 @@ impl RowGroup {
         self.rows
     }
 
-    /// How many bytes the columns have as they are encoded, as far as that is known; those that wait count as they are.
+    /// How many bytes the columns have as they are encoded, as far as that is known; those that wait count as
+    /// they are.
     pub fn encoded(&self) -> usize {
         match &self.content {
             Content::Encoded(columns) => {
@@ -107,8 +108,8 @@ impl RowGroup {
         }
     }
 
-    /// How many bytes are held in memory: encoded ones, and the keys of dictionaries, which wait for their page in
-    /// eight bytes each.
+    /// How many bytes are held in memory: encoded ones, and the keys of dictionaries, which wait for their
+    /// page in eight bytes each.
     pub fn held(&self) -> usize {
         match &self.content {
             Content::Encoded(columns) => columns.iter().map(ArrowColumnWriter::memory_size).sum(),

@@ -237,8 +237,9 @@ fn place_of(fields: &arrow_schema::Fields, name: &str) -> Result<usize> {
         .ok_or_else(|| Error::new(Status::InvalidArgument, format_args!("the file has no column {name:?}")))
 }
 
-/// The file's fields; those of the old type INT96, which Spark still writes, are moments. Spark stores microseconds, and
-/// dates far beyond what nanoseconds reach, which are found when they are widened; others store nanoseconds.
+/// The file's fields; those of the old type INT96, which Spark still writes, are moments. Spark stores
+/// microseconds, and dates far beyond what nanoseconds reach, which are found when they are widened; others
+/// store nanoseconds.
 fn with_moments(file: &ArrowReaderMetadata) -> arrow_schema::Fields {
     let metadata = file.metadata().file_metadata();
     let is_java = metadata.created_by().is_some_and(|writer| writer.starts_with("parquet-mr"));

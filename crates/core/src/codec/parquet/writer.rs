@@ -1,5 +1,5 @@
-//! The file that is being written: batches are encoded into a row group, and a row group is spliced into the file
-//! when it is full.
+//! The file that is being written: batches are encoded into a row group, and a row group is spliced into the
+//! file when it is full.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -28,12 +28,12 @@ const PAGE_BYTES: usize = 1 << 20;
 /// What is finished is handed on in pieces of this size.
 pub(super) const PIECE: usize = 256 << 10;
 
-/// So many columns of numbers have dictionaries: the table that finds their values takes 73 KB each, from the first row
-/// on. Those of texts grow as they are needed.
+/// So many columns of numbers have dictionaries: the table that finds their values takes 73 KB each, from the
+/// first row on. Those of texts grow as they are needed.
 const DICTIONARIES_OF_NUMBERS: usize = 100;
 
-/// How often the encoder holds a huge value at most: in its page, in the page with levels, compressed, and as the
-/// column's own entry of a dictionary.
+/// How often the encoder holds a huge value at most: in its page, in the page with levels, compressed, and as
+/// the column's own entry of a dictionary.
 const COPIES_OF_HUGE: usize = 5;
 
 /// The name of the schema's root.
@@ -65,8 +65,8 @@ impl FileWriter {
         for (field, column) in columns.fields().zip(schema.columns()) {
             let path = column.path().clone();
             if is_text(field) {
-                // The encoder holds four copies of the least and greatest text, however long they are: they are
-                // gathered here, and cut off.
+                // The encoder holds four copies of the least and greatest text, however long they are: they
+                // are gathered here, and cut off.
                 properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
                 continue;
             }
@@ -85,8 +85,8 @@ impl FileWriter {
         Ok(FileWriter { file, encoders, group: None, row_group_bytes, statistics })
     }
 
-    /// Ends the row group if a batch that has `excess` bytes more than one without a huge value is not to go into it;
-    /// whether it did.
+    /// Ends the row group if a batch that has `excess` bytes more than one without a huge value is not to go
+    /// into it; whether it did.
     ///
     /// # Errors
     /// `Internal`; the file is then of no use.

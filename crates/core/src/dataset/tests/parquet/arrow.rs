@@ -168,7 +168,8 @@ fn what_goes_in_as_records_or_as_arrow_comes_out_equal_as_either() {
 
 #[test]
 fn whole_batches_of_an_array_leave_no_trace_in_the_file() {
-    // Nulls in one stretch alone, with values under them that are not to be seen; a zone of the producer's own.
+    // Nulls in one stretch alone, with values under them that are not to be seen; a zone of the producer's
+    // own.
     let schema = r#"{"fields":[{"name":"at","type":"timestamp","nullable":true},{"name":"n","type":"int32"},
         {"name":"text","type":"string","nullable":true},{"name":"x","type":"float64","nullable":true}]}"#;
     let dataset = open_parquet(&memory(), columns(schema));
