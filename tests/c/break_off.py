@@ -12,6 +12,7 @@ default), blob, hive, parts, stream, or:
                      it left dangling two minutes ago
     choose           not a commit but the choice between two heads of that library
     once             a producer's commit, which is made again afterwards and must then be there once
+    columns          the same as Parquet; COMMIT_ONCE has the feature
     volume           a commit of two blocks, staged in the same process, which is made again afterwards, too
     collect          not a commit but the clean-up of a dataset and a volume, in which a process died eight
                      days ago
@@ -42,9 +43,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # What the Go library wrote: three snapshots, each the next one's parent.
 FIXTURE = os.path.join(HERE, "..", "fixtures", "jsonl-noop-md5", "datasets", "events")
 NAME = "broken"
-SCENES = ["records", "blob", "hive", "parts", "stream", "adopt", "dangling", "choose", "once", "volume", "collect"]
+SCENES = ["records", "blob", "hive", "parts", "stream", "adopt", "dangling", "choose", "once", "columns", "volume", "collect"]
 # Scenes whose commit has a number, and is made again by the next process.
-NUMBERED = ["once", "volume"]
+NUMBERED = ["once", "columns", "volume"]
 LAYOUTS = {"hive": "hive", "stream": "hive", "volume": "volume"}
 EIGHT_DAYS = 8 * 24 * 60 * 60
 ERRNOS = {

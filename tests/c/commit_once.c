@@ -3,6 +3,7 @@
  *   commit_once ROOT DATASET [records|blob|hive|parts|stream]
  *   commit_once ROOT DATASET choose ID      instead of a commit, the choice of this head
  *   commit_once ROOT DATASET once SEQUENCE  records, as this commit of a producer's
+ *   commit_once ROOT DATASET columns SEQUENCE  the same as Parquet
  *   commit_once ROOT VOLUME volume NUMBER   two blocks of a volume, others for each number
  *   commit_once ROOT NAME collect           instead of a commit, a clean-up of dataset and volume
  *   commit_once ROOT NAME leave             stages a part and a block, and dies
@@ -146,11 +147,11 @@ int main(int argc, char **argv)
 {
     const char *kind = argc >= 4 ? argv[3] : "records";
     int is_blob = strcmp(kind, "blob") == 0, hive = strcmp(kind, "hive") == 0, choose = strcmp(kind, "choose") == 0;
-    int once = strcmp(kind, "once") == 0, parts = strcmp(kind, "parts") == 0, stream = strcmp(kind, "stream") == 0;
+    int columns = strcmp(kind, "columns") == 0, once = columns || strcmp(kind, "once") == 0, parts = strcmp(kind, "parts") == 0, stream = strcmp(kind, "stream") == 0;
     int blocks = strcmp(kind, "volume") == 0, clean_up = strcmp(kind, "collect") == 0, leaves = strcmp(kind, "leave") == 0;
     if (argc < 3 || argc > 5 || (choose || once || blocks) != (argc == 5) ||
         !(is_blob || hive || choose || once || parts || stream || blocks || clean_up || leaves || strcmp(kind, "records") == 0)) {
-        fprintf(stderr, "usage: commit_once ROOT NAME [records|blob|hive|parts|stream|choose ID|once SEQUENCE|volume NUMBER|"
+        fprintf(stderr, "usage: commit_once ROOT NAME [records|blob|hive|parts|stream|choose ID|once SEQUENCE|columns SEQUENCE|volume NUMBER|"
                         "collect|leave]\n");
         return 2;
     }
@@ -160,7 +161,8 @@ int main(int argc, char **argv)
     lode_snapshot *snapshot = NULL;
     lode_error *error = NULL;
     lode_dataset_options options = jsonl_options();
-    struct feed feed = feed_of(FIVE, 5);
+    /* Those that are objects, where they are to be rows. */
+    struct feed feed = feed_of(FIVE, columns ? 2 : 5);
     lode_record_iterator iterator = feed_iterator(&feed);
     size_t left = 700000;
     lode_byte_source bytes = LODE_BYTE_SOURCE_INIT;
@@ -181,6 +183,9 @@ int main(int argc, char **argv)
         options.partition_key_count = 1;
     } else if (is_blob) {
         options.codec = LODE_CODEC_NONE;
+    } else if (columns) {
+        options.codec = LODE_CODEC_PARQUET;
+        options.schema_json = "{\"fields\":[{\"name\":\"id\",\"type\":\"int64\",\"nullable\":true}]}";
     }
     lode_commit_options commit;
     lode_commit_options_init(&commit, sizeof commit);

@@ -90,6 +90,12 @@ parquet_engines() {
     "$ENGINES/bin/python" tests/c/engines.py "$FULL/liblode.so" "$TMPDIR/engines" && rm -rf "$TMPDIR/engines"
 }
 
+columns_broken_off() { # MODE: a producer's commit of columns, as `broken_off` of kills.sh
+    auditor
+    need strace strace
+    full commit_once && python3 tests/c/break_off.py "$OUT/full_commit_once" "$1,columns"
+}
+
 # Spark from PyPI, kept from run to run, on Java from Debian.
 parquet_spark() {
     local python=$SPARK/bin/python
@@ -113,6 +119,8 @@ check arrow_address_sanitizer arrow_address_sanitizer
 check memcheck_arrow memcheck_arrow
 check fork_with_arrow fork_with_arrow
 check columns_stack columns_stack
+check columns_broken_off_kill columns_broken_off kill
+check columns_broken_off_errno columns_broken_off errno
 check parquet_examples parquet_examples
 check parquet_tool parquet_tool
 check parquet_size parquet_size

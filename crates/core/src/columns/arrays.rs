@@ -232,8 +232,8 @@ impl<'a> Source<'a> {
             (Texts::None, _) => 0,
             (Texts::Small { offsets, .. }, None) => (offsets[rows.end] - offsets[rows.start]) as usize,
             (Texts::Large { offsets, .. }, None) => (offsets[rows.end] - offsets[rows.start]) as usize,
-            (Texts::TextViews(array), None) => array.views()[rows].iter().map(view_len).sum(),
-            (Texts::ByteViews(array), None) => array.views()[rows].iter().map(view_len).sum(),
+            (Texts::TextViews(array), nulls) => views_len(array.views(), nulls.as_ref(), rows),
+            (Texts::ByteViews(array), nulls) => views_len(array.views(), nulls.as_ref(), rows),
             _ => rows.map(|row| self.text(row).len()).sum(),
         }
     }
@@ -304,6 +304,18 @@ impl<'a> Texts<'a> {
 /// How many bytes the text of a view has.
 fn view_len(view: &u128) -> usize {
     *view as u32 as usize
+}
+
+/// How many bytes the texts of these views have.
+fn views_len(views: &[u128], nulls: Option<&NullBuffer>, rows: Range<usize>) -> usize {
+    let views = &views[rows.clone()];
+    match nulls {
+        None => views.iter().map(view_len).sum(),
+        Some(nulls) => {
+            let valid = nulls.inner().slice(rows.start, rows.len());
+            views.iter().zip(&valid).map(|(view, valid)| if valid { view_len(view) } else { 0 }).sum()
+        }
+    }
 }
 
 /// Appends the texts of these rows; a short one is copied with all that its view holds, and what is too much

@@ -57,7 +57,11 @@ enum Values {
     Float32(Vec<f32>),
     Float64(Vec<f64>),
     Bool(BooleanBufferBuilder),
-    Bytes { ends: Vec<i32>, data: Vec<u8> },
+    /// `ends` begins with a zero: it is where each text begins, too.
+    Bytes {
+        ends: Vec<i32>,
+        data: Vec<u8>,
+    },
 }
 
 /// There is no memory for so many bytes.
@@ -169,7 +173,7 @@ impl Columns {
         let (taken, text) = self.fitting(sources, &rows);
         let rows = rows.start..rows.start + taken;
         for (column, source) in self.columns.iter_mut().zip(sources) {
-            column.extend(source, rows.clone())?;
+            column.extend(source, rows.clone(), source.text_len(rows.clone()))?;
         }
         let bytes = taken * self.row_bytes + text;
         self.rows += taken;
@@ -216,28 +220,27 @@ impl Columns {
         most_bytes: usize,
     ) -> std::result::Result<usize, OutOfMemory> {
         let wanted = rows.len().min(most.saturating_sub(self.rows));
-        let bytes_of = |rows: Range<usize>| {
-            let texts = sources.iter().map(|source| source.text_len(rows.clone())).sum::<usize>();
-            rows.len() * self.row_bytes + texts
-        };
-        let (mut taken, mut bytes) = (wanted, bytes_of(rows.start..rows.start + wanted));
-        if self.bytes + bytes > most_bytes {
-            (taken, bytes) = (0, 0);
+        let texts_of = |rows: Range<usize>| sources.iter().map(move |source| source.text_len(rows.clone()));
+        let mut texts: Vec<usize> = texts_of(rows.start..rows.start + wanted).collect();
+        let mut taken = wanted;
+        if self.bytes + wanted * self.row_bytes + texts.iter().sum::<usize>() > most_bytes {
+            (taken, texts) = (0, vec![0; sources.len()]);
+            let mut bytes = self.bytes;
             while taken < wanted {
                 let row = rows.start + taken;
-                let more = bytes_of(row..row + 1);
-                if self.bytes + bytes + more > most_bytes && self.rows + taken > 0 {
+                bytes += self.row_bytes + texts_of(row..row + 1).sum::<usize>();
+                if bytes > most_bytes && self.rows + taken > 0 {
                     break;
                 }
-                bytes += more;
+                texts.iter_mut().zip(texts_of(row..row + 1)).for_each(|(text, more)| *text += more);
                 taken += 1;
             }
         }
-        for (column, source) in self.columns.iter_mut().zip(sources) {
-            column.extend(source, rows.start..rows.start + taken)?;
+        for ((column, source), text) in self.columns.iter_mut().zip(sources).zip(&texts) {
+            column.extend(source, rows.start..rows.start + taken, *text)?;
         }
         self.rows += taken;
-        self.bytes += bytes;
+        self.bytes += taken * self.row_bytes + texts.iter().sum::<usize>();
         Ok(taken)
     }
 
@@ -259,9 +262,8 @@ impl Columns {
 
     /// Ends the batch, and begins the next.
     pub fn finish_batch(&mut self) -> Result<RecordBatch> {
-        let rows = std::mem::take(&mut self.rows);
-        self.bytes = 0;
-        let arrays = self.columns.iter_mut().map(|column| column.finish_batch(rows));
+        (self.rows, self.bytes) = (0, 0);
+        let arrays = self.columns.iter_mut().map(Column::finish_batch);
         let arrays = arrays.collect::<Result<Vec<_>>>()?;
         RecordBatch::try_new(self.arrow.clone(), arrays).map_err(not_an_array)
     }
@@ -275,7 +277,7 @@ impl Column {
             ColumnType::Float32 => Values::Float32(Vec::new()),
             ColumnType::Float64 => Values::Float64(Vec::new()),
             ColumnType::Bool => Values::Bool(BooleanBufferBuilder::new(0)),
-            ColumnType::String | ColumnType::Bytes(_) => Values::Bytes { ends: Vec::new(), data: Vec::new() },
+            ColumnType::String | ColumnType::Bytes(_) => Values::Bytes { ends: vec![0], data: Vec::new() },
         };
         Column { field: field.clone(), values, nulls: NullBufferBuilder::new(0) }
     }
@@ -298,8 +300,14 @@ impl Column {
         }
     }
 
-    fn extend(&mut self, source: &Source<'_>, rows: Range<usize>) -> std::result::Result<(), OutOfMemory> {
-        self.values.reserve(rows.len(), source.text_len(rows.clone()))?;
+    /// Adds these rows, whose texts have so many bytes.
+    fn extend(
+        &mut self,
+        source: &Source<'_>,
+        rows: Range<usize>,
+        text: usize,
+    ) -> std::result::Result<(), OutOfMemory> {
+        self.values.reserve(rows.len(), text)?;
         if self.field.nullable {
             match source.nulls() {
                 Some(nulls) => self.nulls.append_buffer(&nulls.slice(rows.start, rows.len())),
@@ -321,7 +329,7 @@ impl Column {
         Ok(())
     }
 
-    fn finish_batch(&mut self, rows: usize) -> Result<ArrayRef> {
+    fn finish_batch(&mut self) -> Result<ArrayRef> {
         let nulls = if self.field.nullable { self.nulls.finish() } else { None };
         let is_time = self.field.column_type == ColumnType::Timestamp;
         let is_text = self.field.column_type == ColumnType::String;
@@ -350,11 +358,9 @@ impl Column {
             }
             Values::Bool(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
             Values::Bytes { ends, data } => {
-                let (ends, data) = (replace(ends), replace_bytes(data));
-                let mut offsets = Vec::with_capacity(rows + 1);
-                offsets.push(0);
-                offsets.extend_from_slice(&ends);
-                let offsets = OffsetBuffer::new(offsets.into());
+                let offsets = OffsetBuffer::new(replace(ends).into());
+                ends.push(0);
+                let data = replace_bytes(data);
                 if is_text {
                     Arc::new(StringArray::try_new(offsets, data.into(), nulls).map_err(not_an_array)?)
                 } else {

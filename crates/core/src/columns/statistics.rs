@@ -172,13 +172,13 @@ impl Statistics {
         let (Range::Float(range), Some((first, rest))) = (&mut self.range, values.split_first()) else {
             return;
         };
-        let (mut low, mut high, mut is_number) = (*first, *first, first == first);
+        let (mut low, mut high, mut is_nan) = (*first, *first, (*first).into().is_nan());
         for value in rest {
-            is_number &= value == value;
+            is_nan |= (*value).into().is_nan();
             low = if *value < low { *value } else { low };
             high = if *value > high { *value } else { high };
         }
-        if !is_number {
+        if is_nan {
             self.range = Range::None;
             return;
         }

@@ -24,7 +24,7 @@ const BATCH_ROWS: usize = 65_536;
 const ROWS_DECODED: usize = 8192;
 
 /// How many bytes a batch's values have at most, unless one row has more.
-const BATCH_BYTES: usize = 16 << 20;
+const BATCH_BYTES: usize = 8 << 20;
 
 /// How to read a snapshot as batches.
 #[derive(Clone, Debug, Default)]

@@ -97,14 +97,14 @@ impl RowGroup {
         self.rows
     }
 
-    /// How many bytes the columns have as they are encoded, as far as that is known; those that wait count as
-    /// they are.
+    /// How many bytes the columns have as they are encoded, as far as that is known. Those that wait count
+    /// twice: when they are encoded, they are in memory beside it.
     pub fn encoded(&self) -> usize {
         match &self.content {
             Content::Encoded(columns) => {
                 columns.iter().map(ArrowColumnWriter::get_estimated_total_bytes).sum()
             }
-            Content::Waiting { bytes, .. } => *bytes,
+            Content::Waiting { bytes, .. } => 2 * bytes,
         }
     }
 
@@ -113,7 +113,7 @@ impl RowGroup {
     pub fn held(&self) -> usize {
         match &self.content {
             Content::Encoded(columns) => columns.iter().map(ArrowColumnWriter::memory_size).sum(),
-            Content::Waiting { bytes, .. } => *bytes,
+            Content::Waiting { bytes, .. } => 2 * bytes,
         }
     }
 
