@@ -244,6 +244,16 @@ impl Columns {
         Ok(taken)
     }
 
+    /// Makes room for so many rows, of `most_bytes` at most without their texts: what grows row by row is copied
+    /// again and again.
+    ///
+    /// # Errors
+    /// There is no memory; nothing has changed.
+    pub fn reserve(&mut self, rows: usize, most_bytes: usize) -> std::result::Result<(), OutOfMemory> {
+        let rows = rows.min(most_bytes / self.row_bytes.max(1));
+        self.columns.iter_mut().try_for_each(|column| column.values.reserve(rows, 0))
+    }
+
     /// How many of these rows the batch takes, and how many bytes their strings have.
     fn fitting(&self, sources: &[Source<'_>], rows: &Range<usize>) -> (usize, usize) {
         let most = rows.len().min(BATCH_ROWS - self.rows);

@@ -293,7 +293,13 @@ impl OpenFile {
             let (rows, next) = match &mut self.decoded {
                 Some(decoded) => decoded,
                 None => match self.batches.next(most.min(ROWS_DECODED))? {
-                    Some(rows) => self.decoded.insert((rows, 0)),
+                    Some(rows) => {
+                        if gathering.rows() == 0 {
+                            let expected = rows.num_rows().saturating_add(self.batches.rows_left());
+                            gathering.reserve(expected.min(most), BATCH_BYTES)?;
+                        }
+                        self.decoded.insert((rows, 0))
+                    }
                     None if gathering.rows() > 0 => return gathering.finish().map(Some),
                     None => return Ok(None),
                 },
@@ -308,7 +314,7 @@ impl OpenFile {
             }
             self.decoded = None;
             // A batch is of one row group, so that what is held of it is let go.
-            if gathering.rows() >= most || (gathering.rows() > 0 && self.batches.is_between_groups()) {
+            if gathering.rows() >= most || (gathering.rows() > 0 && self.batches.rows_left() == 0) {
                 return gathering.finish().map(Some);
             }
         }

@@ -69,6 +69,14 @@ impl Gathering {
         Ok(self.columns.extend_to(&sources, rows, most, most_bytes)?)
     }
 
+    /// Makes room for so many rows, of `most_bytes` at most without their texts.
+    ///
+    /// # Errors
+    /// `NoMemory`.
+    pub fn reserve(&mut self, rows: usize, most_bytes: usize) -> Result<()> {
+        Ok(self.columns.reserve(rows, most_bytes)?)
+    }
+
     /// The rows that were gathered.
     ///
     /// # Errors

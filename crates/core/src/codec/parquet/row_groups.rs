@@ -140,9 +140,9 @@ impl Batches {
         self.rows
     }
 
-    /// Whether the next rows are those of another row group, or there are none.
-    pub fn is_between_groups(&self) -> bool {
-        self.group.as_ref().is_none_or(|group| group.rows_left == 0)
+    /// How many rows of the row group are left.
+    pub fn rows_left(&self) -> usize {
+        self.group.as_ref().map_or(0, |group| group.rows_left)
     }
 
     /// The next rows, at most `most`; none at the end only, once the whole file has been checked.
