@@ -333,13 +333,8 @@ impl PartitionStream {
             file.pipe.start_writeback();
         }
         terms.report(self.progress())?;
-        // The names first, then the bytes, then what leads to them, as for files of one commit of an array.
-        for sync in [false, true] {
-            for file in &mut self.open {
-                terms.context.check("making records durable")?;
-                file.pipe.prepare(sync)?;
-            }
-        }
+        let mut pipes: Vec<_> = self.open.iter_mut().map(|file| &mut *file.pipe).collect();
+        Pipe::prepare_all(&mut pipes, &terms.context)?;
         while let Some(file) = self.open.last_mut() {
             terms.context.check("making records durable")?;
             transaction.add(file.pipe.finish()?);

@@ -13,7 +13,7 @@ use crate::compress::{CompressStream, Compressor};
 use crate::context::{Context, Progress};
 use crate::error::{Error, Result, Status};
 use crate::manifest::FileRef;
-use crate::store::{Hold, Put, Upload};
+use crate::store::{Hold, Put, SyncedDirectories, Upload};
 use crate::threads::Pool;
 
 use super::stream_write::Record;
@@ -129,6 +129,14 @@ impl Opening<'_> {
     pub fn of_one_call(early_writeback: bool) -> Self {
         Opening { is_one_call: true, ..Opening::alone(early_writeback) }
     }
+}
+
+/// The steps in which several data files are made durable.
+#[derive(Clone, Copy)]
+enum Step {
+    Name,
+    Sync,
+    Directories,
 }
 
 impl Pipe {
@@ -444,14 +452,24 @@ impl Pipe {
         self.upload.start_writeback();
     }
 
-    /// Gives the data file its name, and makes its bytes durable if `sync`: what [`Pipe::finish`] does, one
-    /// step for all of several files, then the other.
-    pub fn prepare(&mut self, sync: bool) -> Result<()> {
-        if sync {
-            return self.upload.sync(&self.context);
+    /// Does the most of what [`Pipe::finish`] does for several data files that are closed: their names first,
+    /// then their bytes, then what leads to them. After `NoSpace` it may be called again.
+    pub fn prepare_all(pipes: &mut [&mut Pipe], context: &Context) -> Result<()> {
+        let mut synced = SyncedDirectories::default();
+        for step in [Step::Name, Step::Sync, Step::Directories] {
+            for pipe in &mut *pipes {
+                context.check("making records durable")?;
+                match step {
+                    Step::Name => {
+                        let named = pipe.upload.name(context);
+                        pipe.named(named)?;
+                    }
+                    Step::Sync => pipe.upload.sync(context)?,
+                    Step::Directories => pipe.upload.sync_directories(context, &mut synced)?,
+                }
+            }
         }
-        let named = self.upload.name(&self.context);
-        self.named(named)
+        Ok(())
     }
 
     fn named(&self, put: Put) -> Result<()> {

@@ -207,15 +207,9 @@ fn no_memory(records: usize) -> Error {
 /// meanwhile. Each takes two descriptors.
 const AHEAD: usize = 32;
 
-/// Makes files durable that have all their bytes: their names first, then their bytes, then what leads to
-/// them.
+/// Makes files durable that have all their bytes.
 fn finish_all(written: &mut Vec<Pipe>, transaction: &mut Transaction, context: &Context) -> Result<()> {
-    for sync in [false, true] {
-        for pipe in written.iter_mut() {
-            context.check("making records durable")?;
-            pipe.prepare(sync)?;
-        }
-    }
+    Pipe::prepare_all(&mut written.iter_mut().collect::<Vec<_>>(), context)?;
     for mut pipe in written.drain(..) {
         context.check("making records durable")?;
         transaction.add(pipe.finish()?);

@@ -24,7 +24,7 @@ pub(crate) enum Kind {
 }
 
 /// Tells one file or directory from every other of the disk, also from a later one under the same name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Identity {
     pub(crate) device: u64,
     pub(crate) inode: u64,

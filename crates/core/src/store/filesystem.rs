@@ -22,7 +22,7 @@ use super::disk::real::RealDisk;
 use super::disk::{Dir, Disk, Errno, File, Kind, retry};
 use super::{
     Backend, Capabilities, Durability, Head, Inspected, LockWait, Object, PreparedSwap, Put, StoreTime, Swap,
-    Upload, key, write_whole,
+    SyncedDirectories, Upload, key, write_whole,
 };
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
@@ -380,7 +380,7 @@ impl Backend for Filesystem {
             return Err(self.core.failure("sync", key, errno));
         }
         drop(file);
-        self.core.sync_parents(dir_path, &*dir)?;
+        self.core.sync_parents(dir_path, &*dir, &mut SyncedDirectories::default())?;
         self.core.sync_dir(dir_path, &*dir)
     }
 }

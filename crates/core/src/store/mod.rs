@@ -24,6 +24,7 @@ pub(crate) mod sys;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -145,12 +146,21 @@ pub trait Upload: Send {
     fn start_writeback(&mut self) {}
 
     /// Makes the bytes as durable as asked, so that [`Upload::finish`] has less to do. Nothing more can be
-    /// written. Where several objects are finished, all of them are named first, then synced, then finished:
-    /// what a file system writes for one of them it writes for all.
+    /// written. Where several objects are finished, all of them are named first, then synced, then what leads
+    /// to them is, then they are finished: what a file system writes for one of them it writes for all.
     ///
     /// # Errors
     /// The store's failure. `NoSpace`: it may be called again.
     fn sync(&mut self, _context: &Context) -> Result<()> {
+        Ok(())
+    }
+
+    /// Makes durable what leads to the object, so that [`Upload::finish`] has less to do. `synced` is one for
+    /// all of several objects, which have their names: what leads to more than one of them is synced once.
+    ///
+    /// # Errors
+    /// The store's failure.
+    fn sync_directories(&mut self, _context: &Context, _synced: &mut SyncedDirectories) -> Result<()> {
         Ok(())
     }
 
@@ -176,6 +186,10 @@ pub trait Upload: Send {
     /// far as that can be done. A drop alone makes no request. Nothing more can be written.
     fn abort(&mut self, _context: &Context) {}
 }
+
+/// The directories that were synced since all of several objects have their names.
+#[derive(Debug, Default)]
+pub struct SyncedDirectories(HashSet<(String, disk::Identity)>);
 
 /// A compare-and-swap of which all is done that can be done beforehand. Dropped, it changes nothing.
 pub trait PreparedSwap: Send {

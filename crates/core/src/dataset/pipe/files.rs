@@ -75,16 +75,13 @@ impl Pipe {
                 self.close()?;
                 self.upload.start_writeback();
             }
-            // The names first, then the bytes, then what leads to them.
-            for sync in [false, true] {
-                for pipe in &mut self.ended.open {
-                    pipe.set_context(&self.context);
-                    pipe.prepare(sync)?;
-                }
-                if !is_last_empty {
-                    self.prepare(sync)?;
-                }
-            }
+            let context = self.context.clone();
+            let mut open = std::mem::take(&mut self.ended.open);
+            let last = (!is_last_empty).then_some(&mut *self);
+            let mut pipes: Vec<_> = open.iter_mut().chain(last).collect();
+            let prepared = Pipe::prepare_all(&mut pipes, &context);
+            self.ended.open = open;
+            prepared?;
         }
         while self.finish_first()? {}
         if is_last_empty {

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::error::{Action, Error, Result, Status};
 use crate::id;
 use crate::store::disk::{Dir, Errno, File, is_unsupported, retry};
-use crate::store::{Durability, LockWait, PreparedSwap, Swap, key};
+use crate::store::{Durability, LockWait, PreparedSwap, Swap, SyncedDirectories, key};
 
 /// More than any pointer has; a longer one is damaged.
 const LONGEST: u64 = 1 << 20;
@@ -110,7 +110,9 @@ impl FileSwap {
         .and_then(|()| core.check_size(&self.key, &*file, self.value.len() as u64))
         .and_then(|()| core.close(&self.key, file))
         .and_then(|()| match self.durability {
-            Durability::Full => core.sync_parents(split(&self.key).0, &*self.dir),
+            Durability::Full => {
+                core.sync_parents(split(&self.key).0, &*self.dir, &mut SyncedDirectories::default())
+            }
             Durability::Process => Ok(()),
         });
         match completed {

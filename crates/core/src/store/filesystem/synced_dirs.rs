@@ -11,6 +11,7 @@ use std::sync::TryLockError;
 
 use super::{Core, split};
 use crate::error::Result;
+use crate::store::SyncedDirectories;
 use crate::store::disk::{Dir, Identity, retry};
 
 /// Enough for the working set of some dozens of datasets.
@@ -104,8 +105,14 @@ impl SyncedDirs {
 
 impl Core {
     /// Makes the entries of a directory and of all those above it durable, as far as this handle does not
-    /// know them to be. The directory's own entries are not synced.
-    pub(super) fn sync_parents(&self, dir_path: &str, dir: &dyn Dir) -> Result<()> {
+    /// know them to be. The directory's own entries are not synced, and those of directories that are among
+    /// `synced` have been, since all that is to be durable now was made.
+    pub(super) fn sync_parents(
+        &self,
+        dir_path: &str,
+        dir: &dyn Dir,
+        synced: &mut SyncedDirectories,
+    ) -> Result<()> {
         let identity = |path: &str, dir: &dyn Dir| {
             retry(|| dir.identity()).map_err(|errno| self.failure("identify the directory", path, errno))
         };
@@ -116,19 +123,25 @@ impl Core {
         if self.synced_dirs.contains(dir_path, own) {
             return Ok(());
         }
-        let mut pending = vec![(dir_path, own)];
+        let (mut pending, mut just_synced) = (vec![(dir_path, own)], Vec::new());
         let mut path = dir_path;
         loop {
             path = split(path).0;
             let above = retry(|| self.disk.open_dir(path))
                 .map_err(|errno| self.failure("open the directory", path, errno))?;
-            let own = if path.is_empty() { None } else { Some(identity(path, &*above)?) };
-            self.sync_dir(path, &*above)?;
-            match own {
-                Some(own) if !self.synced_dirs.contains(path, own) => pending.push((path, own)),
-                _ => break,
+            let own = identity(path, &*above)?;
+            if synced.0.contains(&(path.to_owned(), own)) {
+                break;
             }
+            self.sync_dir(path, &*above)?;
+            just_synced.push((path, own));
+            if path.is_empty() || self.synced_dirs.contains(path, own) {
+                break;
+            }
+            pending.push((path, own));
         }
+        // What leads to them is durable now, too.
+        synced.0.extend(just_synced.into_iter().map(|(path, own)| (path.to_owned(), own)));
         for (path, identity) in pending {
             self.synced_dirs.add(path, identity);
         }

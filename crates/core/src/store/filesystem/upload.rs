@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::error::{Error, Result, Status};
 use crate::process::Process;
 use crate::store::disk::{Dir, File, retry};
-use crate::store::{Durability, Hold, Put, Upload, key};
+use crate::store::{Durability, Hold, Put, SyncedDirectories, Upload, key};
 
 /// What [`Process::check`] names.
 const THE_UPLOAD: &str = "an object on its way into a store";
@@ -142,11 +142,12 @@ impl FileUpload {
     }
 
     /// Makes the directories durable that lead to the object, its own left out.
-    fn sync_parents(&self) -> Result<()> {
-        match self.durability {
-            Durability::Full => self.core.sync_parents(split(&self.key).0, &*self.dir),
-            Durability::Process => Ok(()),
+    fn sync_parents(&mut self, synced: &mut SyncedDirectories) -> Result<()> {
+        if self.durability == Durability::Full && !self.parents_synced {
+            self.core.sync_parents(split(&self.key).0, &*self.dir, synced)?;
         }
+        self.parents_synced = true;
+        Ok(())
     }
 
     fn sync_entry(&self) -> Result<()> {
@@ -198,12 +199,16 @@ impl Upload for FileUpload {
             self.complete()?;
             self.complete = true;
         }
-        if self.order == Order::NameLast && !self.parents_synced {
+        if self.order == Order::NameLast {
             // After the file's own sync, which on most file systems has the new directories in its wake.
-            self.sync_parents()?;
-            self.parents_synced = true;
+            self.sync_parents(&mut SyncedDirectories::default())?;
         }
         Ok(())
+    }
+
+    fn sync_directories(&mut self, _context: &Context, synced: &mut SyncedDirectories) -> Result<()> {
+        self.process.check(THE_UPLOAD)?;
+        self.sync_parents(synced)
     }
 
     fn hold(&mut self) -> Option<Box<dyn Hold>> {
@@ -241,7 +246,8 @@ impl Upload for FileUpload {
         match named {
             Put::Done => {
                 if self.order == Order::NameFirst {
-                    let synced = self.sync(context).and_then(|()| self.sync_parents());
+                    let none = &mut SyncedDirectories::default();
+                    let synced = self.sync(context).and_then(|()| self.sync_parents(none));
                     if let Err(error) = synced.and_then(|()| self.sync_entry()) {
                         // No other object leads to it, so that it can be taken back.
                         return Put::Failed(error);
