@@ -1,5 +1,5 @@
-//! Writing on several threads: [`pieces`] of a data file are checked and compressed by any of them, each piece
-//! becoming a frame or member of its own, and put back into their order; [`hashing`] takes the stored bytes in
+//! Writing on several threads: pieces of a data file are checked and compressed by any of them, each piece
+//! becoming a frame or member of its own, and put back into their order; hashing takes the stored bytes in
 //! that order.
 //!
 //! The threads are the caller's, or the library's own, and none waits for another: a task takes what waits

@@ -17,8 +17,8 @@ const MAGIC_ENCRYPTED: &[u8; 4] = b"PARE";
 /// The footer's length and the magic bytes, at a file's end.
 const TAIL: u64 = 8;
 
-/// The longest footer that is read, in bytes.
-const FOOTER_MAX: u64 = 64 << 20;
+/// The longest footer that is read, and therefore written, in bytes.
+pub(super) const FOOTER_MAX: u64 = 64 << 20;
 
 /// The most elements of a schema: columns, and the groups around them.
 const ELEMENTS_MAX: usize = 2 * COLUMNS_MAX + 1;

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataWriter, RowGroupMetaData};
 use parquet::file::properties::{
     EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion,
 };
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::{SchemaDescriptor, Type};
+use parquet::file::writer::{SerializedFileWriter, TrackedWrite};
+use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, Type};
 
+use super::footer::FOOTER_MAX;
 use super::row_group::{ColumnEncoders, RowGroup};
 use crate::columns::{ColumnOptions, ColumnType, Columns, Field, PageCompression, Statistics};
 use crate::error::{Error, Result, Status};
@@ -47,6 +49,17 @@ pub(super) struct FileWriter {
     row_group_bytes: usize,
     /// What was gathered of each column in the row groups that are finished.
     statistics: Vec<Statistics>,
+    footer: Footer,
+}
+
+/// How long the footer becomes that the file ends with.
+struct Footer {
+    schema: SchemaDescPtr,
+    /// Its bytes without any row group.
+    empty: u64,
+    /// Its bytes with those that are finished.
+    len: u64,
+    most: u64,
 }
 
 impl FileWriter {
@@ -82,7 +95,8 @@ impl FileWriter {
         let statistics = fields.iter().map(|field| Statistics::new(field.column_type)).collect();
         let encoders = ColumnEncoders::new(fields, columns.arrow(), &schema, &properties)?;
         let row_group_bytes = usize::try_from(options.row_group_bytes).unwrap_or(usize::MAX);
-        Ok(FileWriter { file, encoders, group: None, row_group_bytes, statistics })
+        let footer = Footer::new(schema)?;
+        Ok(FileWriter { file, encoders, group: None, row_group_bytes, statistics, footer })
     }
 
     /// Ends the row group if a batch that has `excess` bytes more than one without a huge value is not to go
@@ -147,7 +161,7 @@ impl FileWriter {
         let Some(group) = self.group.take() else { return Ok(()) };
         let told = group.finish(&self.encoders, &mut self.file).map_err(failed)?;
         self.statistics.iter_mut().zip(&told).for_each(|(all, more)| all.merge(more));
-        Ok(())
+        self.footer.add(self.file.flushed_row_groups())
     }
 
     /// Ends the file.
@@ -173,6 +187,44 @@ impl FileWriter {
     pub fn has_pieces(&self) -> bool {
         !self.file.inner().pieces.is_empty()
     }
+}
+
+impl Footer {
+    /// What it holds that is not counted, at most: the writer's name, and how many row groups there are.
+    const REST: u64 = 256;
+
+    fn new(schema: SchemaDescriptor) -> parquet::errors::Result<Self> {
+        let schema = Arc::new(schema);
+        let empty = footer_len(&schema, Vec::new())?;
+        Ok(Footer { schema, empty, len: empty + Footer::REST, most: FOOTER_MAX })
+    }
+
+    /// Counts the last of these row groups.
+    ///
+    /// # Errors
+    /// `Unsupported`: the footer would be longer than any that is read.
+    fn add(&mut self, groups: &[RowGroupMetaData]) -> Result<()> {
+        let Some(last) = groups.last() else { return Ok(()) };
+        self.len += footer_len(&self.schema, vec![last.clone()]).map_err(failed)? - self.empty;
+        if self.len <= self.most {
+            return Ok(());
+        }
+        let message = format!(
+            "the footer of a Parquet file of {} columns would have more than {} bytes after {} row groups, and is then              not read: divide the records into files by target_file_bytes, or give a larger row_group_bytes",
+            self.schema.num_columns(),
+            self.most,
+            groups.len()
+        );
+        Err(Error::new(Status::Unsupported, message))
+    }
+}
+
+/// The length of a footer with these row groups.
+fn footer_len(schema: &SchemaDescPtr, groups: Vec<RowGroupMetaData>) -> parquet::errors::Result<u64> {
+    let file = FileMetaData::new(1, 0, None, None, Arc::clone(schema), None);
+    let mut written = TrackedWrite::new(std::io::sink());
+    ParquetMetaDataWriter::new(&mut written, &ParquetMetaData::new(file, groups)).finish()?;
+    Ok(written.bytes_written() as u64)
 }
 
 fn properties(options: &ColumnOptions) -> parquet::errors::Result<WriterPropertiesBuilder> {
@@ -251,5 +303,64 @@ impl Write for Outbox {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::columns::Schema;
+    use arrow_array::{Int64Array, StringArray};
+
+    const SCHEMA: &str = r#"{"fields":[{"name":"n","type":"int64"},{"name":"text","type":"string"}]}"#;
+
+    fn writer_and_batch() -> (FileWriter, RecordBatch) {
+        let schema = Schema::from_json(SCHEMA).unwrap();
+        let columns = Columns::new(&schema, &schema.file_order());
+        let numbers = Arc::new(Int64Array::from(vec![1, 2]));
+        let texts = Arc::new(StringArray::from(vec!["a", "text"]));
+        let batch = RecordBatch::try_new(columns.arrow().clone(), vec![numbers, texts]).unwrap();
+        (FileWriter::new(&columns, &ColumnOptions::default()).unwrap(), batch)
+    }
+
+    #[test]
+    fn a_footer_has_no_more_bytes_than_were_counted() {
+        let (mut writer, batch) = writer_and_batch();
+        for _ in 0..300 {
+            writer.write(batch.clone(), 0).unwrap();
+            writer.end_row_group().unwrap();
+        }
+        writer.finish().unwrap();
+        let file = std::iter::from_fn(|| writer.next_piece()).collect::<Vec<_>>().concat();
+        let tail: [u8; 4] = file[file.len() - 8..file.len() - 4].try_into().unwrap();
+        let real = u64::from(u32::from_le_bytes(tail));
+        let counted = writer.footer.len;
+        assert!(real <= counted && counted <= real + Footer::REST, "{real}, counted as {counted}");
+    }
+
+    #[test]
+    fn a_footer_that_would_not_be_read_is_refused_before_it_is_written() {
+        let (mut writer, batch) = writer_and_batch();
+        writer.footer.most = 5_000;
+        let error = refusal(&mut writer, &batch);
+        let groups = writer.file.flushed_row_groups().len();
+        assert_eq!(error.status(), Status::Unsupported);
+        let message = error.message();
+        for part in
+            ["2 columns", "more than 5000 bytes", &format!("{groups} row groups"), "target_file_bytes"]
+        {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+
+    /// Ends row groups until that is refused.
+    fn refusal(writer: &mut FileWriter, batch: &RecordBatch) -> Error {
+        for _ in 0..100 {
+            writer.write(batch.clone(), 0).unwrap();
+            if let Err(error) = writer.end_row_group() {
+                return error;
+            }
+        }
+        panic!("it is not refused");
     }
 }
