@@ -252,44 +252,65 @@ fn a_clean_up_at_any_moment_of_a_commit_removes_nothing_that_becomes_visible() {
     }
 }
 
+/// What there is of a commit before the clean-up begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    /// A writer has taken its records.
+    Begun,
+    /// Its data have their name.
+    Staged,
+}
+
 #[test]
 fn a_commit_at_any_moment_of_a_clean_up_loses_nothing() {
     for (layout, commit) in COMMITS {
-        let count = operations(layout, |store| {
-            sweep(store, layout).unwrap();
-        });
-        for number in 0..count {
-            // A commit as a whole, and one whose writer has staged its data before.
-            for staged in [false, true] {
-                if staged && layout == Layout::Hive {
-                    continue;
-                }
+        for before in [Before::Nothing, Before::Begun, Before::Staged] {
+            if before != Before::Nothing && layout == Layout::Hive {
+                continue;
+            }
+            for number in 0.. {
                 let (disk, mut acknowledged) = prepared(layout);
                 let committed = Arc::new(Mutex::new(None));
-                let writer = staged.then(|| {
-                    let store = store_of(&disk.process());
-                    let mut writer = open(&store).record_writer(WriterOptions::default()).unwrap();
-                    writer.append(b"\"staged\"", None).unwrap();
-                    writer
-                });
+                let dataset = open_as(&store_of(&disk.process()), layout);
+                let (mut writer, mut part) = (None, None);
+                match before {
+                    Before::Nothing => {}
+                    Before::Begun => {
+                        let mut begun = dataset.record_writer(WriterOptions::default()).unwrap();
+                        begun.append(b"\"staged\"", None).unwrap();
+                        writer = Some(begun);
+                    }
+                    Before::Staged => {
+                        // One that is not held any more, to be removed before the other is met.
+                        drop(parts::stage(&dataset, &["\"left\""]));
+                        part = Some(parts::stage(&dataset, &["\"staged\""]));
+                    }
+                }
                 let process = disk.process();
                 let (other, told) = (disk.clone(), Arc::clone(&committed));
                 at(&process, number, move || {
-                    let id = match writer {
-                        Some(mut writer) => writer
-                            .commit(Metadata::empty(), CommitOptions::default())
-                            .map(|commit| commit.snapshot.id().to_owned()),
-                        None => commit(&store_of(&other.process()), layout),
+                    let told_of = |commit: Commit| commit.snapshot.id().to_owned();
+                    let id = match (writer, part) {
+                        (Some(mut writer), _) => {
+                            writer.commit(Metadata::empty(), CommitOptions::default()).map(told_of)
+                        }
+                        (None, Some(part)) => parts::commit(&dataset, &[part]).map(told_of),
+                        (None, None) => commit(&store_of(&other.process()), layout),
                     };
                     *told.lock().unwrap() = Some(id.expect("nothing disturbs what is held"));
                 });
-                sweep(&store_of(&process), layout).expect("it works beside a commit");
+                let swept = sweep(&store_of(&process), layout).expect("it works beside a commit");
+                assert!(swept.objects > 0 || before != Before::Staged, "what is not held is removed");
                 process.heal();
-                acknowledged.extend(committed.lock().unwrap().take());
+                let Some(id) = committed.lock().unwrap().take() else {
+                    assert!(number > 30, "{number} operations are all of a clean-up");
+                    break;
+                };
+                acknowledged.push(id);
                 let store = store_of(&disk.process());
-                audit_as(&store, layout, &acknowledged).unwrap_or_else(|fault| {
-                    panic!("{layout:?}, operation {number}, staged {staged}: {fault}")
-                });
+                audit_as(&store, layout, &acknowledged)
+                    .unwrap_or_else(|fault| panic!("{layout:?}, operation {number}, {before:?}: {fault}"));
             }
         }
     }

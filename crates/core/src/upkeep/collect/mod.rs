@@ -82,6 +82,9 @@ struct Candidate {
 /// Candidates by key.
 type Candidates = BTreeMap<String, Candidate>;
 
+/// Candidates by their writer.
+type Groups = BTreeMap<Arc<str>, Candidates>;
+
 impl Dataset {
     /// Removes what dead writers left in this dataset: temporary files; data files, staged parts included,
     /// and payload objects that no manifest and no commit slot names; probe keys; uploads in several requests
@@ -141,12 +144,12 @@ impl Cleanup<'_> {
         let nothing_removed = |error: Error| error.context("clean-up has removed nothing");
         let history = self.dataset.history(self.context);
         let mut named = Named::read(history, &mut candidates).map_err(nothing_removed)?;
-        let mut groups: BTreeMap<Arc<str>, Candidates> = BTreeMap::new();
+        let mut groups = Groups::new();
         for (key, candidate) in candidates {
             groups.entry(Arc::clone(&candidate.writer)).or_default().insert(key, candidate);
         }
-        for group in groups.into_values() {
-            self.remove(group, &mut named)?;
+        while let Some(writer) = groups.keys().next().cloned() {
+            self.remove(&writer, &mut groups, &mut named)?;
         }
         self.abort_uploads()?;
         Ok(self.report)
@@ -183,28 +186,28 @@ impl Cleanup<'_> {
         Ok(candidates)
     }
 
-    /// Removes what one writer left, unless it lives.
-    fn remove(&mut self, mut group: Candidates, named: &mut Named<'_>) -> Result<()> {
+    /// Takes what one writer left out of the groups, and removes it unless the writer lives.
+    fn remove(&mut self, writer: &str, groups: &mut Groups, named: &mut Named<'_>) -> Result<()> {
         let backend = self.dataset.store().backend();
         let mut gone = Vec::new();
-        for key in group.keys() {
+        for key in groups.get(writer).into_iter().flat_map(Candidates::keys) {
             self.context.check(COLLECTING)?;
             match backend.lock_for_removal(self.context, key)? {
                 RemovalLock::Taken(_) => {}
                 RemovalLock::Gone => gone.push(key.clone()),
                 // A hold on one file of a writer stands for all of them.
                 RemovalLock::Held => {
-                    self.report.held += group.len() as u64;
+                    self.report.held += groups.remove(writer).map_or(0, |group| group.len() as u64);
                     return Ok(());
                 }
             }
         }
-        for key in gone {
-            group.remove(&key);
-        }
         // A writer that was alive when the history was read, and is not any more, may have committed since:
-        // its slot is there by now.
-        named.catch_up(&mut group)?;
+        // its slot is there by now. The path is followed once, so that what another writer has committed
+        // meanwhile is taken out of that one's group, which is yet to come.
+        self.catch_up(groups, named)?;
+        let mut group = groups.remove(writer).unwrap_or_default();
+        gone.iter().for_each(|key| drop(group.remove(key)));
         for (key, Candidate { kind, size, age, .. }) in group {
             self.context.step(COLLECTING)?;
             if !self.options.dry_run {
@@ -220,6 +223,17 @@ impl Cleanup<'_> {
             self.tell(&Garbage { kind, path: &key, size, age })?;
         }
         Ok(())
+    }
+
+    /// Takes out of the groups what has been named since the history was read.
+    fn catch_up(&self, groups: &mut Groups, named: &mut Named<'_>) -> Result<()> {
+        let (layout, id) = (self.dataset.options().layout, self.dataset.id());
+        named.catch_up(&mut |key| {
+            let Some(Subject { writer, .. }) = classify(layout, id, key) else { return };
+            if let Some(group) = groups.get_mut(writer.unwrap_or(key)) {
+                group.remove(key);
+            }
+        })
     }
 
     fn tell(&mut self, garbage: &Garbage<'_>) -> Result<()> {

@@ -28,11 +28,9 @@ impl<'a> Named<'a> {
         Ok(named)
     }
 
-    /// Takes out of a group what has been named since.
-    pub fn catch_up(&mut self, group: &mut Candidates) -> Result<()> {
-        self.follow(&mut HashSet::new(), &mut |key| {
-            group.remove(key);
-        })
+    /// Tells what has been named since: each name once, so that every candidate is to be compared with it.
+    pub fn catch_up(&mut self, each: &mut dyn FnMut(&str)) -> Result<()> {
+        self.follow(&mut HashSet::new(), each)
     }
 
     /// Follows the path of slots from where it ended.
