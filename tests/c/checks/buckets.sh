@@ -1,30 +1,64 @@
 # shellcheck shell=bash
 # Stores by their URL: without the feature object-store, and with it on a server that runs here.
 
-# Runs a command with S3_ENDPOINT, credentials and S3_SETTINGS of a MinIO server that has the bucket `tests`.
-with_minio() {
-    need python3 python3
-    local program port data=$OUT/minio pipe=$OUT/minio.pipe status
-    program=$(sh tests/servers/minio.sh) || exit $SKIP
-    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    export ACCESS_KEY_ID=lode-tests SECRET_ACCESS_KEY=a-secret-of-these-tests S3_ENDPOINT=http://127.0.0.1:$port
-    export S3_SETTINGS="{\"endpoint\":\"$S3_ENDPOINT\",\"allow_http\":true,\"access_key_id\":\"$ACCESS_KEY_ID\",\"secret_access_key\":\"$SECRET_ACCESS_KEY\"}"
-    mkdir -p "$data" && mkfifo "$pipe"
-    MINIO_ROOT_USER=$ACCESS_KEY_ID MINIO_ROOT_PASSWORD=$SECRET_ACCESS_KEY MINIO_BROWSER=off \
-        sh tests/servers/supervise.sh "$program" server --quiet --address "127.0.0.1:$port" "$data" < "$pipe" > /dev/null 2>&1 &
+# served NAME READY PROGRAM [ARGUMENT...] -- COMMAND...: runs a command beside a server, once the command READY succeeds.
+served() {
+    local pipe=$OUT/$1.pipe log=$OUT/$1.log ready=$2 status tries=0 server=()
+    shift 2
+    while [ "$1" != -- ]; do server+=("$1") && shift; done
+    shift
+    mkfifo "$pipe"
+    sh tests/servers/supervise.sh "${server[@]}" < "$pipe" > /dev/null 2>&1 &
     # The server ends when this is closed, however this ends.
     exec 9> "$pipe"
-    local tries=0
-    until python3 tests/servers/s3.py "$S3_ENDPOINT" make tests 2> "$OUT/minio.log"; do
+    until $ready 2> "$log"; do
         tries=$((tries + 1))
-        [ $tries -lt 300 ] || { echo "the server does not serve:" && cat "$OUT/minio.log" && return 1; }
+        [ $tries -lt 300 ] || { echo "the server does not serve:" && cat "$log" && return 1; }
         sleep 0.1
     done
     "$@"
     status=$?
     exec 9>&-
     wait
-    rm -rf "$data" "$pipe"
+    rm -rf "$pipe"
+    return $status
+}
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# Runs a command with S3_ENDPOINT, credentials and S3_SETTINGS of a MinIO server that has the bucket `tests`.
+with_minio() {
+    need python3 python3
+    local program port data=$OUT/minio status
+    program=$(sh tests/servers/minio.sh) || exit $SKIP
+    port=$(free_port)
+    export ACCESS_KEY_ID=lode-tests SECRET_ACCESS_KEY=a-secret-of-these-tests S3_ENDPOINT=http://127.0.0.1:$port
+    export S3_SETTINGS="{\"endpoint\":\"$S3_ENDPOINT\",\"allow_http\":true,\"access_key_id\":\"$ACCESS_KEY_ID\",\"secret_access_key\":\"$SECRET_ACCESS_KEY\"}"
+    export MINIO_ROOT_USER=$ACCESS_KEY_ID MINIO_ROOT_PASSWORD=$SECRET_ACCESS_KEY MINIO_BROWSER=off
+    mkdir -p "$data"
+    served minio "python3 tests/servers/s3.py $S3_ENDPOINT make tests" \
+        "$program" server --quiet --address "127.0.0.1:$port" "$data" -- "$@"
+    status=$?
+    rm -rf "$data"
+    return $status
+}
+
+# Runs a command with AZURE_SETTINGS of an Azurite server that has the container `tests`.
+with_azurite() {
+    need python3 python3
+    local program port key data=$OUT/azurite status
+    program=$(sh tests/servers/azurite.sh) || exit $SKIP
+    port=$(free_port)
+    key=$(sed -n 's/^KEY = "\(.*\)"$/\1/p' tests/servers/azure_container.py)
+    export AZURE_SETTINGS="{\"endpoint\":\"http://127.0.0.1:$port\",\"allow_http\":true,\"account\":\"devstoreaccount1\",\"access_key\":\"$key\"}"
+    mkdir -p "$data"
+    served azurite "python3 tests/servers/azure_container.py http://127.0.0.1:$port tests" \
+        "$program" --silent --disableTelemetry --skipApiVersionCheck --loose --blobHost 127.0.0.1 --blobPort "$port" \
+        --location "$data" -- "$@"
+    status=$?
+    rm -rf "$data"
     return $status
 }
 
@@ -53,17 +87,17 @@ buckets_on_server() {
 CONTRACTS="api_misuse lengths contract_pull contract_push contract_commit contract_producer contract_read contract_blob
     contract_layouts contract_catalog contract_store contract_parts contract_upkeep contract_volume contract_arrow"
 
-contracts_in_a_bucket() {
+contracts_in_a_bucket() { # WITH SCHEME
     local test
     for test in $CONTRACTS; do
         in_full "$test" "tests/c/$test.c" || return
     done
-    with_minio run_contracts
+    "$1" run_contracts "$2"
 }
 
 run_contracts() {
     local test failed=0
-    export LODE_TEST_STORE_URL=s3://tests/contracts LODE_TEST_STORE_SETTINGS=$S3_SETTINGS
+    export LODE_TEST_STORE_URL=$1://tests/contracts LODE_TEST_STORE_SETTINGS=${AZURE_SETTINGS:-${S3_SETTINGS:-}}
     for test in $CONTRACTS; do
         "$OUT/full/$test" || failed=1
     done
@@ -134,7 +168,8 @@ example_without_feature() {
 
 check contract_url run_test contract_url
 check contract_url_full contract_url_full
-check contracts_in_a_bucket contracts_in_a_bucket
+check contracts_in_a_bucket contracts_in_a_bucket with_minio s3
+check contracts_in_a_container contracts_in_a_bucket with_azurite az
 check interop_in_a_bucket interop_in_a_bucket
 check tool_in_a_bucket tool_in_a_bucket
 check example_without_feature example_without_feature
