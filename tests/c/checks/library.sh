@@ -23,7 +23,7 @@ shared_library() {
     echo "size: $size bytes, stripped"
     [ "$size" -lt 2000000 ] || { echo "2,000,000 bytes or more" && return 1; }
     # Object stores take at most 4,000,000 bytes more, and Parquet 8,000,000.
-    cp "$FULL/liblode.so" "$OUT/stripped.so" && strip --strip-unneeded "$OUT/stripped.so" || return 1
+    cp "$HERE/$BUILD/full/lib/liblode.so" "$OUT/stripped.so" && strip --strip-unneeded "$OUT/stripped.so" || return 1
     size=$(stat -c %s "$OUT/stripped.so")
     echo "with every feature: $size bytes, stripped"
     [ "$size" -lt 14000000 ] || { echo "14,000,000 bytes or more" && return 1; }
