@@ -105,10 +105,12 @@ pub fn read_parquet(bytes: &[u8]) {
             _ => break,
         }
     }
-    let selection = Selection { any_type: true, ..Selection::default() };
-    if let Ok(mut batches) = Batches::open(&input, &selection) {
+    let any_type = Selection { any_type: true, ..Selection::default() };
+    let copied = Selection { copied: true, ..Selection::default() };
+    for selection in [any_type, copied] {
+        let Ok(mut batches) = Batches::open(&input, &selection) else { continue };
         for _ in 0..16 {
-            if !matches!(batches.next(256), Ok(Some(_))) {
+            if !matches!(batches.next(65_536), Ok(Some(_))) {
                 break;
             }
         }

@@ -10,7 +10,7 @@ use super::file_reader::FileReader;
 use super::record_reader::{Watched, watched};
 use super::{Dataset, ReadOptions, RecordReader, Snapshot, Verify};
 use crate::checksum::Checksum;
-use crate::codec::parquet::{Batches, Gathering, Selection};
+use crate::codec::parquet::{Batches, Gathering, Selection, fitting};
 use crate::codec::{Codec, SharedInput};
 use crate::columns::{ColumnType, Columns, Comparison, RecordParser, Refusal, Schema, SchemaTypes};
 use crate::compress::Compressor;
@@ -19,9 +19,6 @@ use crate::error::{Error, Result, Status};
 
 /// How many rows a batch has at most where the caller does not say.
 const BATCH_ROWS: usize = 65_536;
-
-/// How many rows are decoded at once.
-const ROWS_DECODED: usize = 8192;
 
 /// How many bytes a batch's values have at most, unless one row has more.
 const BATCH_BYTES: usize = 8 << 20;
@@ -72,9 +69,9 @@ struct OpenFile {
     batches: Batches,
     /// Of a file whose columns are given out with the portable types.
     gathering: Option<Gathering>,
-    /// Rows that were decoded, and the first of them that was not gathered.
+    /// Rows that were decoded, and the first of them that was not given out or gathered.
     decoded: Option<(RecordBatch, usize)>,
-    /// How many rows were gathered.
+    /// How many rows were given out or gathered.
     gathered: u64,
 }
 
@@ -112,6 +109,7 @@ impl Dataset {
             columns: options.columns.clone().map(Into::into),
             comparisons: options.comparisons.clone().into(),
             any_type: self.options().columns.types == SchemaTypes::Arrow,
+            copied: true,
         };
         let files = Files { selection, compressor, checksum, next: 0, file: None, rows: 0 };
         let mut reader = ArrowReader {
@@ -285,16 +283,16 @@ impl Files {
 }
 
 impl OpenFile {
-    /// The next rows with the types that are given out. They are decoded a few at a time, which stay in the
-    /// processor's cache until they are gathered.
+    /// The next rows with the types that are given out: as they were decoded, or gathered where they are views
+    /// or of other types.
     fn gather(&mut self, most: usize) -> Result<Option<RecordBatch>> {
         let Some(gathering) = &mut self.gathering else { return Ok(None) };
         loop {
             let (rows, next) = match &mut self.decoded {
                 Some(decoded) => decoded,
-                None => match self.batches.next(most.min(ROWS_DECODED))? {
+                None => match self.batches.next(most)? {
                     Some(rows) => {
-                        if gathering.rows() == 0 {
+                        if gathering.rows() == 0 && !self.batches.has_copies() {
                             let expected = rows.num_rows().saturating_add(self.batches.rows_left());
                             gathering.reserve(expected.min(most), BATCH_BYTES)?;
                         }
@@ -305,6 +303,16 @@ impl OpenFile {
                 },
             };
             let left = *next..rows.num_rows();
+            if self.batches.has_copies() && !left.is_empty() {
+                // A batch is of one row group, so that none of its rows was gathered.
+                let given = rows.slice(*next, fitting(rows, *next, BATCH_BYTES));
+                *next += given.num_rows();
+                if *next == rows.num_rows() {
+                    self.decoded = None;
+                }
+                self.gathered += given.num_rows() as u64;
+                return Ok(Some(given));
+            }
             let taken =
                 gathering.take(rows, left.clone(), self.gathered - *next as u64, most, BATCH_BYTES)?;
             *next += taken;

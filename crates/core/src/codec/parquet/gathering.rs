@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
 use arrow_schema::{DataType, Schema as ArrowSchema};
 
 use crate::columns::{Assignment, ColumnType, Columns, Field, not_portable};
@@ -84,4 +85,30 @@ impl Gathering {
     pub fn finish(&mut self) -> Result<RecordBatch> {
         self.columns.finish_batch()
     }
+}
+
+/// How many rows of a batch with the types that are given out, from `start` on, have `most_bytes` at most; at
+/// least one.
+pub(crate) fn fitting(batch: &RecordBatch, start: usize, most_bytes: usize) -> usize {
+    let mut row_bytes = 0;
+    let mut texts: Vec<&[i32]> = Vec::new();
+    for array in batch.columns() {
+        row_bytes += array.data_type().primitive_width().unwrap_or(1);
+        match array.data_type() {
+            DataType::Utf8 => texts.push(&array.as_string::<i32>().value_offsets()[start..]),
+            DataType::Binary => texts.push(&array.as_binary::<i32>().value_offsets()[start..]),
+            _ => {}
+        }
+    }
+    let bytes = |rows: usize| {
+        let texts: usize = texts.iter().map(|offsets| (offsets[rows] - offsets[0]) as usize).sum();
+        rows * row_bytes + texts
+    };
+    // The first number of rows that is too much is behind the last that is not.
+    let (mut fitting, mut most) = (1, batch.num_rows() - start);
+    while fitting < most {
+        let rows = fitting + (most - fitting).div_ceil(2);
+        if bytes(rows) <= most_bytes { fitting = rows } else { most = rows - 1 }
+    }
+    fitting
 }

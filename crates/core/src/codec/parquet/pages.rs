@@ -17,29 +17,53 @@ const HEADER_LOOK: u64 = 256;
 /// The longest header that is read: it may hold a least and a greatest value.
 const HEADER_MAX: u64 = 16 << 20;
 
+/// The page's type that says that it is a dictionary.
+const DICTIONARY: i64 = 2;
+
+/// The encodings of values as places in a dictionary.
+const IN_DICTIONARY: [i64; 2] = [2, 8];
+
+/// The encoding of each text by how much of its beginning is that of the text before.
+const DELTA_BYTE_ARRAY: i64 = 7;
+
 /// What a page's header tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Header {
+    kind: i64,
     uncompressed: i64,
     compressed: i64,
     /// Its values; none of a dictionary.
     values: i64,
+    encoding: i64,
     /// The bytes of the header itself.
     len: u64,
 }
 
-/// Checks the pages of a column chunk; gives the most bytes of a page, and those of a value, on average of
-/// its page, whichever page has the most.
+/// What the headers of a column chunk's pages tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Pages {
+    /// The bytes of a value, on average of its page, whichever page has the most.
+    pub value_bytes: u64,
+    /// The bytes of a value, on average of all pages.
+    pub mean_bytes: u64,
+    /// The bytes of the largest page that has its values itself.
+    pub largest: u64,
+    pub dictionaries: usize,
+    /// There is a page whose values may be longer than it is itself.
+    pub has_deltas: bool,
+}
+
+/// Checks the pages of a column chunk.
 ///
 /// # Errors
 /// `InvalidFormat`; those of `input`.
-pub(super) fn check(input: &SharedInput, chunk: &ColumnChunkMetaData) -> Result<u64> {
+pub(super) fn check(input: &SharedInput, chunk: &ColumnChunkMetaData) -> Result<Pages> {
     let (mut at, len) = chunk.byte_range();
     let end = at + len;
-    let mut value_bytes = 0;
-    let mut values = 0_i64;
+    let mut pages = Pages::default();
+    let (mut values, mut bytes) = (0_i64, 0_u64);
     let mut room = Vec::new();
-    while at < end && values < chunk.num_values() {
+    while at < end {
         let header = read_header(input, at, end, &mut room)?;
         let name = chunk.column_path();
         if !(0..=PAGE_MAX).contains(&header.uncompressed) || !(0..=PAGE_MAX).contains(&header.compressed) {
@@ -55,8 +79,17 @@ pub(super) fn check(input: &SharedInput, chunk: &ColumnChunkMetaData) -> Result<
         if at > end {
             return Err(invalid(format_args!("a page of the column {name} ends outside of its column")));
         }
+        // Of a file without compression the first says nothing.
+        let page_bytes = header.uncompressed.max(header.compressed) as u64;
         if header.values > 0 {
-            value_bytes = value_bytes.max(header.uncompressed as u64 / header.values as u64);
+            pages.value_bytes = pages.value_bytes.max(page_bytes / header.values as u64);
+            bytes += page_bytes;
+        }
+        if header.kind == DICTIONARY {
+            pages.dictionaries += 1;
+        } else if !IN_DICTIONARY.contains(&header.encoding) {
+            pages.largest = pages.largest.max(page_bytes);
+            pages.has_deltas |= header.encoding == DELTA_BYTE_ARRAY;
         }
         values = values.saturating_add(header.values);
     }
@@ -66,7 +99,8 @@ pub(super) fn check(input: &SharedInput, chunk: &ColumnChunkMetaData) -> Result<
             "the column {name} has {values} values, its row group tells of {told}"
         )));
     }
-    Ok(value_bytes)
+    pages.mean_bytes = bytes / values.max(1) as u64;
+    Ok(pages)
 }
 
 /// Reads the header at `at`, before `end`.
@@ -91,15 +125,18 @@ fn parse(bytes: &[u8]) -> std::result::Result<Header, Stop> {
     while let Some((id, kind)) = thrift.field(last)? {
         last = id;
         match id {
+            1 => header.kind = thrift.whole(kind)?,
             2 => header.uncompressed = thrift.whole(kind)?,
             3 => header.compressed = thrift.whole(kind)?,
             // Data pages of either version: their first field is how many values they have.
             5 | 8 if kind == Kind::STRUCT => {
+                let encoding = if id == 5 { 2 } else { 4 };
                 let mut inner = 0;
                 while let Some((id, kind)) = thrift.field(inner)? {
                     inner = id;
                     match id {
                         1 => header.values = thrift.whole(kind)?,
+                        _ if id == encoding => header.encoding = thrift.whole(kind)?,
                         _ => thrift.skip(kind)?,
                     }
                 }
@@ -117,13 +154,20 @@ mod tests {
 
     #[test]
     fn a_header_tells_sizes_and_values_of_either_version() {
-        // type 0, uncompressed 100, compressed 50, data page { values 7, … }.
-        let v1 = [0x15, 0, 0x15, 200, 1, 0x15, 100, 0x2c, 0x15, 14, 0x15, 0, 0, 0];
-        let expected = Header { uncompressed: 100, compressed: 50, values: 7, len: v1.len() as u64 };
+        // type 0, uncompressed 100, compressed 50, data page { values 7, encoding 8, … }.
+        let v1 = [0x15, 0, 0x15, 200, 1, 0x15, 100, 0x2c, 0x15, 14, 0x15, 16, 0, 0];
+        let expected = Header {
+            kind: 0,
+            uncompressed: 100,
+            compressed: 50,
+            values: 7,
+            encoding: 8,
+            len: v1.len() as u64,
+        };
         assert_eq!(parse(&v1), Ok(expected));
-        // The same, with field 8.
-        let v2 = [0x15, 6, 0x15, 200, 1, 0x15, 100, 0x5c, 0x15, 14, 0x15, 0, 0, 0];
-        assert_eq!(parse(&v2), Ok(expected));
+        // type 3, and field 8 with { values 7, nulls 1, rows 7, encoding 8 }.
+        let v2 = [0x15, 6, 0x15, 200, 1, 0x15, 100, 0x5c, 0x15, 14, 0x15, 2, 0x15, 14, 0x15, 16, 0, 0];
+        assert_eq!(parse(&v2), Ok(Header { kind: 3, len: v2.len() as u64, ..expected }));
         for end in 0..v1.len() {
             assert_eq!(parse(&v1[..end]), Err(Stop::Short), "{end}");
         }

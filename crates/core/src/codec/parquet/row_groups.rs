@@ -14,6 +14,7 @@ use parquet::basic::Type as Physical;
 use parquet::schema::types::Type;
 
 use super::file::ParquetInput;
+use super::row_bytes::RowBytes;
 use super::{footer, pages, spool};
 use crate::codec::SharedInput;
 use crate::columns::{ColumnType, UTC, not_portable};
@@ -21,8 +22,8 @@ use crate::error::{Error, Result, Status};
 
 use super::comparison::{ColumnComparison, Comparison};
 
-/// A batch's values have about so many bytes at most, unless one row has more.
-const BATCH_BYTES: u64 = 8 << 20;
+/// How many rows with views are decoded at once: they stay in the processor's cache until they are gathered.
+const ROWS_WITH_VIEWS: usize = 8192;
 
 /// What is wanted of a file.
 #[derive(Clone, Debug, Default)]
@@ -33,12 +34,18 @@ pub(crate) struct Selection {
     pub comparisons: Arc<[Comparison]>,
     /// Types that are not portable are read, too.
     pub any_type: bool,
+    /// Where all types are those that are given out, texts are decoded to them, not to views, if that bounds
+    /// what a batch takes.
+    pub copied: bool,
 }
 
 /// Reads the batches of one file.
 pub(crate) struct Batches {
     file: ParquetInput,
     metadata: ArrowReaderMetadata,
+    /// The file's columns, and those of a batch, with copied texts; only where they are wanted.
+    copied: Option<(ArrowReaderMetadata, SchemaRef)>,
+    any_type: bool,
     /// The places in the file of the columns that are wanted, ascending.
     places: Vec<usize>,
     /// The columns of a batch as they were asked for: numbers of `places`.
@@ -57,6 +64,7 @@ pub(crate) struct Batches {
 struct Group {
     reader: ParquetRecordBatchReader,
     rows_left: usize,
+    has_copies: bool,
 }
 
 impl Batches {
@@ -105,9 +113,17 @@ impl Batches {
         let parquet = inferred.metadata().clone();
         let metadata =
             guarded(|| ArrowReaderMetadata::try_new(parquet, options).map_err(|error| foreign(&error)))?;
-        let read: Vec<_> = places.iter().map(|place| metadata.schema().field(*place).clone()).collect();
-        let schema =
-            Arc::new(Schema::new(order.iter().map(|place| read[*place].clone()).collect::<Vec<_>>()));
+        let ordered = |read: &Schema| {
+            let field = |place: &usize| read.field(places[*place]).clone();
+            Arc::new(Schema::new(order.iter().map(field).collect::<Vec<_>>()))
+        };
+        let schema = ordered(metadata.schema());
+        let is_own = |place: &usize| {
+            let data_type = inferred.schema().field(*place).data_type();
+            ColumnType::of_arrow(data_type).is_some_and(|own| own.arrow() == *data_type)
+        };
+        let copied = (selection.copied && !selection.any_type && places.iter().all(is_own))
+            .then(|| (inferred.clone(), ordered(inferred.schema())));
         let comparisons = selection
             .comparisons
             .iter()
@@ -119,6 +135,8 @@ impl Batches {
         Ok(Batches {
             file,
             metadata,
+            copied,
+            any_type: selection.any_type,
             places,
             order,
             schema,
@@ -130,7 +148,7 @@ impl Batches {
         })
     }
 
-    /// The columns of the batches. Strings and bytes come as views.
+    /// The columns of the batches. Strings and bytes come as views, unless they are copied.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -143,6 +161,11 @@ impl Batches {
     /// How many rows of the row group are left.
     pub fn rows_left(&self) -> usize {
         self.group.as_ref().map_or(0, |group| group.rows_left)
+    }
+
+    /// Whether the batch that came last has the types that are given out.
+    pub fn has_copies(&self) -> bool {
+        self.group.as_ref().is_some_and(|group| group.has_copies)
     }
 
     /// The next rows, at most `most`; none at the end only, once the whole file has been checked.
@@ -177,8 +200,12 @@ impl Batches {
             };
             group.rows_left -= batch.num_rows();
             let ordered = self.order.iter().map(|place| batch.column(*place).clone()).collect();
+            let schema = match &self.copied {
+                Some((_, schema)) if group.has_copies => schema,
+                _ => &self.schema,
+            };
             return RecordBatch::try_new_with_options(
-                self.schema.clone(),
+                schema.clone(),
                 ordered,
                 &arrow_array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows())),
             )
@@ -198,23 +225,31 @@ impl Batches {
         if is_empty || self.comparisons.iter().any(|comparison| comparison.excludes(group)) {
             return Ok(());
         }
-        let mut row_bytes = 1;
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), self.places.iter().copied());
-        for (leaf, chunk) in group.columns().iter().enumerate() {
-            if mask.leaf_included(leaf) {
-                row_bytes += pages::check(self.file.input(), chunk)?;
+        let leaves = group.columns().iter().enumerate();
+        let leaves = leaves.filter(|(leaf, _)| mask.leaf_included(*leaf)).map(|(_, chunk)| chunk);
+        let (mut views, mut copies) = (RowBytes::none(), RowBytes::none());
+        for chunk in leaves {
+            let pages = pages::check(self.file.input(), chunk)?;
+            views.add_views(chunk, group, &pages);
+            if self.any_type || self.copied.is_some() {
+                guarded(|| copies.add_copied(&self.file, chunk, group, &pages))?;
             }
         }
-        let batch_size = usize::try_from(BATCH_BYTES / row_bytes).unwrap_or(most).clamp(1, most.max(1));
-        let builder =
-            ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
-                .with_projection(mask)
-                .with_row_groups(vec![number])
-                .with_batch_size(batch_size);
+        let rows_left = usize::try_from(group.num_rows()).unwrap_or(usize::MAX);
+        let most = most.min(rows_left);
+        let (metadata, batch_size, has_copies) = match &self.copied {
+            Some((metadata, _)) if copies.is_known(most) => (metadata, copies.rows(most), true),
+            _ if self.any_type => (&self.metadata, copies.rows(most), false),
+            _ => (&self.metadata, views.rows(most.min(ROWS_WITH_VIEWS)), false),
+        };
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), metadata.clone())
+            .with_projection(mask)
+            .with_row_groups(vec![number])
+            .with_batch_size(batch_size);
         let file = &self.file;
         let reader = guarded(|| builder.build().map_err(|error| file.failure(&error)))?;
-        let rows_left = usize::try_from(group.num_rows()).unwrap_or(usize::MAX);
-        self.group = Some(Group { reader, rows_left });
+        self.group = Some(Group { reader, rows_left, has_copies });
         Ok(())
     }
 

@@ -44,7 +44,11 @@ pub(super) fn write(dataset: &Dataset, source: &mut Held) -> Result<Snapshot> {
     Ok(commit.snapshot)
 }
 
-fn batches(dataset: &Dataset, snapshot: &Snapshot, options: ArrowReadOptions) -> Result<Vec<RecordBatch>> {
+pub(super) fn batches(
+    dataset: &Dataset,
+    snapshot: &Snapshot,
+    options: ArrowReadOptions,
+) -> Result<Vec<RecordBatch>> {
     let mut reader = dataset.read_arrow(snapshot, options)?;
     let mut batches = Vec::new();
     while let Some(batch) = reader.next()? {
@@ -58,7 +62,7 @@ fn rows(batches: &[RecordBatch]) -> usize {
     batches.iter().map(RecordBatch::num_rows).sum()
 }
 
-fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+pub(super) fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     let fields: Vec<Field> =
         columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
     let arrays = columns.into_iter().map(|(_, array)| array).collect();
@@ -443,7 +447,7 @@ fn an_arrow_reader_keeps_what_it_needs_and_reports_the_checksum_with_the_end() {
 }
 
 /// The snapshot with a file of another program in the place of its own.
-fn with_file(dataset: &Dataset, snapshot: &Snapshot, file: &[u8]) -> Snapshot {
+pub(super) fn with_file(dataset: &Dataset, snapshot: &Snapshot, file: &[u8]) -> Snapshot {
     let mut manifest = snapshot.manifest().clone();
     manifest.files[0].size_bytes = file.len() as u64;
     manifest.files[0].checksum = None;

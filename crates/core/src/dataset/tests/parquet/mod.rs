@@ -1,6 +1,7 @@
 //! Parquet datasets: records in, records out, and what the file shows.
 
 mod arrow;
+mod batch_sizes;
 mod files;
 mod partitions;
 mod rules;
