@@ -67,12 +67,14 @@ struct OpenFile {
     path: String,
     input: Arc<Mutex<Watched>>,
     batches: Batches,
-    /// Of a file whose columns are given out with the portable types.
+    /// Whether columns are given out with the portable types.
+    is_portable: bool,
+    /// Once rows came that are not given out as they were decoded.
     gathering: Option<Gathering>,
     /// Rows that were decoded, and the first of them that was not given out or gathered.
     decoded: Option<(RecordBatch, usize)>,
     /// How many rows were given out or gathered.
-    gathered: u64,
+    given: u64,
 }
 
 /// Records as rows.
@@ -229,11 +231,9 @@ impl ArrowReader {
         let input = Arc::new(Mutex::new(Watched { file: open, context: context.clone() }));
         let located = |error| located(error, &path);
         let batches = Batches::open(&SharedInput::of(input.clone()), &files.selection).map_err(located)?;
-        let gathering = match files.selection.any_type {
-            true => None,
-            false => Some(Gathering::new(batches.schema()).map_err(located)?),
-        };
-        files.file = Some(OpenFile { path, input, batches, gathering, decoded: None, gathered: 0 });
+        let is_portable = !files.selection.any_type;
+        files.file =
+            Some(OpenFile { path, input, batches, is_portable, gathering: None, decoded: None, given: 0 });
         Ok(true)
     }
 
@@ -269,10 +269,8 @@ impl Files {
         watched(&file.input).context = context.clone();
         let path = file.path.clone();
         let located = |error| located(error, &path);
-        let batch = match &mut file.gathering {
-            Some(_) => file.gather(most).map_err(located)?,
-            None => file.batches.next(most).map_err(located)?,
-        };
+        let batch = if file.is_portable { file.gather(most) } else { file.batches.next(most) };
+        let batch = batch.map_err(located)?;
         let Some(batch) = batch else {
             self.rows += file.batches.rows();
             self.file = None;
@@ -286,20 +284,15 @@ impl OpenFile {
     /// The next rows with the types that are given out: as they were decoded, or gathered where they are views
     /// or of other types.
     fn gather(&mut self, most: usize) -> Result<Option<RecordBatch>> {
-        let Some(gathering) = &mut self.gathering else { return Ok(None) };
         loop {
             let (rows, next) = match &mut self.decoded {
                 Some(decoded) => decoded,
                 None => match self.batches.next(most)? {
-                    Some(rows) => {
-                        if gathering.rows() == 0 && !self.batches.has_copies() {
-                            let expected = rows.num_rows().saturating_add(self.batches.rows_left());
-                            gathering.reserve(expected.min(most), BATCH_BYTES)?;
-                        }
-                        self.decoded.insert((rows, 0))
+                    Some(rows) => self.decoded.insert((rows, 0)),
+                    None => {
+                        let rest = self.gathering.as_mut().filter(|gathering| gathering.rows() > 0);
+                        return rest.map(Gathering::finish).transpose();
                     }
-                    None if gathering.rows() > 0 => return gathering.finish().map(Some),
-                    None => return Ok(None),
                 },
             };
             let left = *next..rows.num_rows();
@@ -310,13 +303,20 @@ impl OpenFile {
                 if *next == rows.num_rows() {
                     self.decoded = None;
                 }
-                self.gathered += given.num_rows() as u64;
+                self.given += given.num_rows() as u64;
                 return Ok(Some(given));
             }
-            let taken =
-                gathering.take(rows, left.clone(), self.gathered - *next as u64, most, BATCH_BYTES)?;
+            let gathering = match &mut self.gathering {
+                Some(gathering) => gathering,
+                None => self.gathering.insert(Gathering::new(self.batches.schema())?),
+            };
+            if gathering.rows() == 0 {
+                let expected = left.len().saturating_add(self.batches.rows_left());
+                gathering.reserve(expected.min(most), BATCH_BYTES)?;
+            }
+            let taken = gathering.take(rows, left.clone(), self.given - *next as u64, most, BATCH_BYTES)?;
             *next += taken;
-            self.gathered += taken as u64;
+            self.given += taken as u64;
             if taken < left.len() {
                 return gathering.finish().map(Some);
             }

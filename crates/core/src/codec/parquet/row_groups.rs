@@ -108,11 +108,15 @@ impl Batches {
         let order: Vec<usize> =
             order.iter().map(|place| places.binary_search(place).unwrap_or_default()).collect();
         // Views of the pages: a value that a dictionary has once is then in memory once.
-        let viewed: Vec<Field> = fields.iter().map(|field| as_view(field, selection.any_type)).collect();
-        let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(viewed)));
-        let parquet = inferred.metadata().clone();
-        let metadata =
-            guarded(|| ArrowReaderMetadata::try_new(parquet, options).map_err(|error| foreign(&error)))?;
+        let viewed: arrow_schema::Fields =
+            fields.iter().map(|field| as_view(field, selection.any_type)).collect();
+        let metadata = if viewed == *inferred.schema().fields() {
+            inferred.clone()
+        } else {
+            let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(viewed)));
+            let parquet = inferred.metadata().clone();
+            guarded(|| ArrowReaderMetadata::try_new(parquet, options).map_err(|error| foreign(&error)))?
+        };
         let ordered = |read: &Schema| {
             let field = |place: &usize| read.field(places[*place]).clone();
             Arc::new(Schema::new(order.iter().map(field).collect::<Vec<_>>()))
@@ -292,13 +296,13 @@ fn with_moments(file: &ArrowReaderMetadata) -> arrow_schema::Fields {
 }
 
 /// The field, its strings and bytes as views; where any type is read, types stay as the file has them.
-fn as_view(field: &Field, any_type: bool) -> Field {
+fn as_view(field: &Arc<Field>, any_type: bool) -> Arc<Field> {
     let data_type = match field.data_type() {
         DataType::Utf8 if !any_type => DataType::Utf8View,
         DataType::Binary if !any_type => DataType::BinaryView,
-        other => other.clone(),
+        _ => return field.clone(),
     };
-    field.clone().with_data_type(data_type)
+    Arc::new(field.as_ref().clone().with_data_type(data_type))
 }
 
 /// A schema that Arrow has no types for.
