@@ -278,6 +278,13 @@ fn huge_texts_make_row_groups_of_few_rows_however_they_come() {
     assert!(stored(&dataset, &as_arrow) == expected, "the file shows that its rows came as Arrow");
 }
 
+fn read_columns(dataset: &Dataset, snapshot: &Snapshot, read: ReadOptions) -> Result<()> {
+    let mut reader =
+        dataset.read_arrow(snapshot, ArrowReadOptions { read, ..ArrowReadOptions::default() })?;
+    while reader.next()?.is_some() {}
+    Ok(())
+}
+
 #[test]
 fn a_damaged_file_is_refused_wherever_the_damage_is() {
     let store = memory();
@@ -314,11 +321,19 @@ fn a_damaged_file_is_refused_wherever_the_damage_is() {
             Status::Corrupt,
             "the checksum comes before the footer is trusted: {error}"
         );
+        // As columns, which come as they are decoded.
+        let error = read_columns(&dataset, &snapshot, ReadOptions::default()).unwrap_err();
+        let fine = matches!(
+            error.status(),
+            Status::InvalidFormat | Status::Corrupt | Status::ArrowType | Status::Unsupported
+        );
+        assert!(fine && error.path() == Some(&*path), "byte {at}: {error:?}");
         // Sizes only: what is read then may be wrong, but it ends.
         let sizes = ReadOptions { verify: Verify::SizeOnly, ..ReadOptions::default() };
-        if let Ok(mut reader) = dataset.read(&snapshot, sizes) {
+        if let Ok(mut reader) = dataset.read(&snapshot, sizes.clone()) {
             while let Ok(Some(_)) = reader.next() {}
         }
+        let _ = read_columns(&dataset, &snapshot, sizes);
     }
 }
 
