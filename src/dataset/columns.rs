@@ -23,6 +23,11 @@ impl Call {
             LODE_SCHEMA_PORTABLE,
         };
 
+        let types = match options.schema_types {
+            LODE_SCHEMA_PORTABLE => SchemaTypes::Portable,
+            LODE_SCHEMA_ARROW => SchemaTypes::Arrow,
+            other => return Err(self.out_of_range("schema_types", other, "one of LODE_SCHEMA_* (0 or 1)")),
+        };
         // SAFETY: as asked of the caller.
         let json = unsafe { self.optional_text(options.schema_json, "options.schema_json")? };
         let schema = match (json, options.arrow_schema.is_null()) {
@@ -33,18 +38,16 @@ impl Call {
             (None, false) => {
                 // SAFETY: as asked of the caller.
                 let arrow = unsafe { self.arrow_schema(options.arrow_schema, "options.arrow_schema")? };
-                Some(Schema::from_arrow(&arrow).map_err(|error| error.context("options.arrow_schema"))?)
+                Some(
+                    Schema::from_arrow(&arrow, types)
+                        .map_err(|error| error.context("options.arrow_schema"))?,
+                )
             }
             (Some(_), false) => {
                 return Err(
                     self.invalid("options.schema_json and options.arrow_schema are both given: give one")
                 );
             }
-        };
-        let types = match options.schema_types {
-            LODE_SCHEMA_PORTABLE => SchemaTypes::Portable,
-            LODE_SCHEMA_ARROW => SchemaTypes::Arrow,
-            other => return Err(self.out_of_range("schema_types", other, "one of LODE_SCHEMA_* (0 or 1)")),
         };
         let page_compression = match options.parquet_compression {
             LODE_PARQUET_SNAPPY => PageCompression::Snappy,

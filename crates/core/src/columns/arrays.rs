@@ -19,6 +19,7 @@ use arrow_array::{
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::{ArrowError, DataType, Schema as ArrowSchema, TimeUnit};
 
+use super::arrow_type::{bytes_of, conformed, copy_of};
 use super::builder::not_an_array;
 use super::schema::{ColumnType, Field, UTC, not_portable};
 use super::violation::{Mismatch, Violation};
@@ -50,14 +51,17 @@ impl Assignment {
             let refused = |what: String| Err(Error::new(Status::ArrowType, what));
             let name = &field.name;
             match (found.next(), found.next()) {
-                (Some((place, given)), None) if field.column_type.takes(given.data_type()) => Ok(place),
-                (Some((_, given)), None) if ColumnType::of_arrow(given.data_type()).is_none() => {
+                (Some((place, given)), None) if field.takes(given.data_type()) => Ok(place),
+                (Some((_, given)), None)
+                    if field.column_type != ColumnType::Arrow
+                        && ColumnType::of_arrow(given.data_type()).is_none() =>
+                {
                     Err(not_portable(name, given.data_type()))
                 }
                 (Some((_, given)), None) => refused(format!(
                     "the field {name:?} has the Arrow type {}, which a column of type {} does not take",
                     given.data_type(),
-                    field.column_type.name()
+                    field.type_name()
                 )),
                 (None, _) => {
                     refused(format!("the Arrow schema has no field {name:?}, which the schema declares"))
@@ -94,12 +98,8 @@ impl Assignment {
             .zip(&self.places)
             .map(|(field, place)| {
                 Source::new(field, batch.column(*place)).map_err(|(row, why)| {
-                    let message = format!(
-                        "the field {:?} ({}) {}",
-                        field.name,
-                        field.column_type.name(),
-                        of_array(why)
-                    );
+                    let message =
+                        format!("the field {:?} ({}) {}", field.name, field.type_name(), of_array(why));
                     (row, Violation { message, offset: None })
                 })
             })
@@ -111,14 +111,15 @@ impl Assignment {
 fn of_array(why: Mismatch) -> String {
     match why {
         Mismatch::Null => "is null and is not nullable".into(),
+        Mismatch::NullWithin => "has a value within which one is null that is not nullable".into(),
         other => format!("has a value {}", other.words()),
     }
 }
 
 /// An array's values as those of a column, checked.
 pub struct Source<'a> {
-    /// The array itself, if it is of the type that the column gives out.
-    own: Option<&'a ArrayRef>,
+    /// The array itself, if it is of the type that the column stores.
+    own: Option<ArrayRef>,
     nulls: Option<NullBuffer>,
     fixed: FixedValues<'a>,
     texts: Texts<'a>,
@@ -133,6 +134,8 @@ pub(crate) enum FixedValues<'a> {
     Float32(Cow<'a, [f32]>),
     Float64(Cow<'a, [f64]>),
     Bool(BooleanBuffer),
+    /// They are of an Arrow type that is not portable: the array itself has them.
+    Arrow,
 }
 
 /// Strings and bytes, in one of Arrow's forms.
@@ -147,11 +150,16 @@ enum Texts<'a> {
 
 impl<'a> Source<'a> {
     fn new(field: &Field, array: &'a ArrayRef) -> std::result::Result<Self, (usize, Mismatch)> {
-        let is_own = match (array.data_type(), field.column_type) {
-            (DataType::Timestamp(TimeUnit::Nanosecond, Some(_)), ColumnType::Timestamp) => true,
-            (given, own) => *given == own.arrow(),
+        let own = match (array.data_type(), field.column_type) {
+            (_, ColumnType::Arrow) => {
+                // All of it was checked, but for what may be null within.
+                Some(conformed(array, &field.stored_type()).map_err(|_| (0, Mismatch::NullWithin))?)
+            }
+            (DataType::Timestamp(TimeUnit::Nanosecond, Some(_)), ColumnType::Timestamp) => {
+                Some(array.clone())
+            }
+            (given, own) => (*given == own.arrow()).then(|| array.clone()),
         };
-        let own = is_own.then_some(array);
         let array: &dyn Array = array.as_ref();
         let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
         if let Some(nulls) = &nulls
@@ -180,12 +188,13 @@ impl<'a> Source<'a> {
             },
             ColumnType::Bool => FixedValues::Bool(array.as_boolean().values().clone()),
             ColumnType::String | ColumnType::Bytes(_) => FixedValues::None,
+            ColumnType::Arrow => FixedValues::Arrow,
         };
         let texts = if matches!(fixed, FixedValues::None) { Texts::of(array) } else { Texts::None };
         Ok(Source { own, nulls, fixed, texts })
     }
 
-    /// Whether the array is of the type that the column gives out.
+    /// Whether the array is of the type that the column stores.
     pub(super) fn is_own(&self) -> bool {
         self.own.is_some()
     }
@@ -193,10 +202,13 @@ impl<'a> Source<'a> {
     /// Some rows of an array of that type, as the column would give them out: where none is null, it has no
     /// nulls.
     pub(super) fn slice(&self, rows: Range<usize>) -> Result<ArrayRef> {
-        let Some(own) = self.own else {
+        let Some(own) = &self.own else {
             return Err(not_an_array(ArrowError::CastError("another type".into())));
         };
         let part = own.slice(rows.start, rows.len());
+        if matches!(self.fixed, FixedValues::Arrow) {
+            return Ok(part);
+        }
         let drops_nulls = part.nulls().is_some_and(|nulls| nulls.null_count() == 0);
         Ok(match part.data_type() {
             DataType::Timestamp(..) => {
@@ -226,10 +238,21 @@ impl<'a> Source<'a> {
         if self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) { &[] } else { self.texts.get(row) }
     }
 
-    /// How many bytes the texts of these rows have.
+    /// A copy of some rows of an array of such a type.
+    ///
+    /// # Errors
+    /// It cannot be one array.
+    pub(super) fn copy_of(&self, rows: Range<usize>) -> std::result::Result<Option<ArrayRef>, ArrowError> {
+        self.own.as_ref().map(|own| copy_of(own, rows)).transpose()
+    }
+
+    /// How many bytes the texts of these rows have; of an Arrow type that is not portable, all their values.
     pub(super) fn text_len(&self, rows: Range<usize>) -> usize {
         match (&self.texts, &self.nulls) {
-            (Texts::None, _) => 0,
+            (Texts::None, _) => match (&self.fixed, &self.own) {
+                (FixedValues::Arrow, Some(own)) => bytes_of(own, rows),
+                _ => 0,
+            },
             (Texts::Small { offsets, .. }, None) => (offsets[rows.end] - offsets[rows.start]) as usize,
             (Texts::Large { offsets, .. }, None) => (offsets[rows.end] - offsets[rows.start]) as usize,
             (Texts::TextViews(array), nulls) => views_len(array.views(), nulls.as_ref(), rows),
@@ -307,7 +330,7 @@ fn view_len(view: &u128) -> usize {
 }
 
 /// How many bytes the texts of these views have.
-fn views_len(views: &[u128], nulls: Option<&NullBuffer>, rows: Range<usize>) -> usize {
+pub(super) fn views_len(views: &[u128], nulls: Option<&NullBuffer>, rows: Range<usize>) -> usize {
     let views = &views[rows.clone()];
     match nulls {
         None => views.iter().map(view_len).sum(),

@@ -7,13 +7,15 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch,
-    StringArray, TimestampNanosecondArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array,
+    RecordBatch, StringArray, TimestampNanosecondArray, new_empty_array,
 };
 use arrow_buffer::{BooleanBufferBuilder, NullBufferBuilder, OffsetBuffer};
-use arrow_schema::{Schema as ArrowSchema, SchemaRef};
+use arrow_schema::{Fields, Schema as ArrowSchema, SchemaRef};
+use arrow_select::concat::concat;
 
 use super::arrays::{FixedValues, Source, VIEW_INLINE};
+use super::nested::Nested;
 use super::record::{RecordParser, Slot};
 use super::schema::{ColumnType, Field, Schema, UTC};
 use crate::error::{Error, Result, Status};
@@ -43,7 +45,7 @@ pub(crate) struct Columns {
 }
 
 #[derive(Debug)]
-struct Column {
+pub(super) struct Column {
     field: Field,
     values: Values,
     /// Which are not null; only of a nullable column.
@@ -61,6 +63,11 @@ enum Values {
     Bytes {
         ends: Vec<i32>,
         data: Vec<u8>,
+    },
+    /// Arrays of a type that is not portable, and the rows behind them that came in records.
+    Arrow {
+        parts: Vec<ArrayRef>,
+        rows: Option<Box<Nested>>,
     },
 }
 
@@ -82,12 +89,13 @@ impl Columns {
         for (place, number) in order.iter().enumerate() {
             declared[*number] = place;
         }
-        Columns::of_columns(columns, declared, schema.arrow_in(order))
+        let stored = order.iter().map(|number| schema.fields()[*number].stored());
+        Columns::of_columns(columns, declared, Arc::new(ArrowSchema::new(stored.collect::<Fields>())))
     }
 
     /// Columns of these fields, in this order.
     pub fn of_fields(fields: &[Field]) -> Self {
-        let arrow: Vec<_> = fields.iter().map(Field::arrow).collect();
+        let arrow: Vec<_> = fields.iter().map(Field::stored).collect();
         let columns = fields.iter().map(Column::new).collect();
         Columns::of_columns(columns, (0..fields.len()).collect(), Arc::new(ArrowSchema::new(arrow)))
     }
@@ -147,16 +155,29 @@ impl Columns {
     /// There is no memory; nothing was added.
     #[inline(always)]
     pub fn push(&mut self, parser: &RecordParser, record: &[u8]) -> std::result::Result<(), OutOfMemory> {
-        for (column, slot) in self.columns.iter_mut().zip(parser.slots()) {
-            column.values.reserve(1, slot.text_len())?;
+        if let Err(failure) = self.reserve_row(parser, record) {
+            self.columns.iter_mut().for_each(|column| column.truncate(self.rows));
+            return Err(failure);
         }
         let mut text = 0;
         for (column, slot) in self.columns.iter_mut().zip(parser.slots()) {
             text += slot.text_len();
-            column.push(*slot, parser, record);
+            column.push(*slot, |slot| parser.text(slot, record));
         }
         self.rows += 1;
         self.bytes += self.row_bytes + text;
+        Ok(())
+    }
+
+    /// Makes room for a row; its lists and structs are in then.
+    #[inline(always)]
+    fn reserve_row(&mut self, parser: &RecordParser, record: &[u8]) -> std::result::Result<(), OutOfMemory> {
+        for (column, slot) in self.columns.iter_mut().zip(parser.slots()) {
+            match &mut column.values {
+                Values::Arrow { rows: Some(rows), .. } => rows.append_checked(slot.document(record))?,
+                values => values.reserve(1, slot.text_len())?,
+            }
+        }
         Ok(())
     }
 
@@ -280,7 +301,7 @@ impl Columns {
 }
 
 impl Column {
-    fn new(field: &Field) -> Self {
+    pub(super) fn new(field: &Field) -> Self {
         let values = match field.column_type {
             ColumnType::Int32 => Values::Int32(Vec::new()),
             ColumnType::Int64 | ColumnType::Timestamp => Values::Int64(Vec::new()),
@@ -288,12 +309,17 @@ impl Column {
             ColumnType::Float64 => Values::Float64(Vec::new()),
             ColumnType::Bool => Values::Bool(BooleanBufferBuilder::new(0)),
             ColumnType::String | ColumnType::Bytes(_) => Values::Bytes { ends: vec![0], data: Vec::new() },
+            ColumnType::Arrow => Values::Arrow {
+                parts: Vec::new(),
+                rows: Nested::new(&field.stored_type(), field.nullable).map(Box::new),
+            },
         };
         Column { field: field.clone(), values, nulls: NullBufferBuilder::new(0) }
     }
 
+    /// Adds a value for which there is room; of a text, its bytes.
     #[inline(always)]
-    fn push(&mut self, slot: Slot, parser: &RecordParser, record: &[u8]) {
+    pub(super) fn push<'t>(&mut self, slot: Slot, text: impl FnOnce(Slot) -> &'t [u8]) {
         if self.field.nullable {
             self.nulls.append(slot.is_value());
         }
@@ -304,10 +330,60 @@ impl Column {
             Values::Float64(values) => values.push(slot.float()),
             Values::Bool(values) => values.append(slot.bool()),
             Values::Bytes { ends, data } => {
-                data.extend_from_slice(parser.text(slot, record));
+                data.extend_from_slice(text(slot));
                 ends.push(data.len() as i32);
             }
+            // It was added when room was made.
+            Values::Arrow { .. } => {}
         }
+    }
+
+    /// Takes rows of records off again until there are `rows` at most.
+    pub(super) fn truncate(&mut self, rows: usize) {
+        if self.field.nullable && self.field.column_type != ColumnType::Arrow {
+            self.nulls.truncate(rows);
+        }
+        match &mut self.values {
+            Values::Int32(values) => values.truncate(rows),
+            Values::Int64(values) => values.truncate(rows),
+            Values::Float32(values) => values.truncate(rows),
+            Values::Float64(values) => values.truncate(rows),
+            Values::Bool(values) => values.truncate(rows),
+            Values::Bytes { ends, data } => {
+                ends.truncate(rows + 1);
+                data.truncate(ends.last().map_or(0, |end| *end as usize));
+            }
+            Values::Arrow { parts, rows: nested } => {
+                let before: usize = parts.iter().map(|part| part.len()).sum();
+                if let Some(nested) = nested {
+                    nested.truncate(rows.saturating_sub(before));
+                }
+            }
+        }
+    }
+
+    /// How many values there are.
+    pub(super) fn len(&self) -> usize {
+        match &self.values {
+            Values::Int32(values) => values.len(),
+            Values::Int64(values) => values.len(),
+            Values::Float32(values) => values.len(),
+            Values::Float64(values) => values.len(),
+            Values::Bool(values) => values.len(),
+            Values::Bytes { ends, .. } => ends.len() - 1,
+            Values::Arrow { parts, rows } => {
+                parts.iter().map(|part| part.len()).sum::<usize>()
+                    + rows.as_ref().map_or(0, |rows| rows.len())
+            }
+        }
+    }
+
+    /// Makes room for a value with a text of so many bytes.
+    ///
+    /// # Errors
+    /// There is no memory.
+    pub(super) fn reserve(&mut self, text: usize) -> std::result::Result<(), OutOfMemory> {
+        self.values.reserve(1, text)
     }
 
     /// Adds these rows, whose texts have so many bytes.
@@ -318,7 +394,7 @@ impl Column {
         text: usize,
     ) -> std::result::Result<(), OutOfMemory> {
         self.values.reserve(rows.len(), text)?;
-        if self.field.nullable {
+        if self.field.nullable && self.field.column_type != ColumnType::Arrow {
             match source.nulls() {
                 Some(nulls) => self.nulls.append_buffer(&nulls.slice(rows.start, rows.len())),
                 None => self.nulls.append_n_non_nulls(rows.len()),
@@ -333,13 +409,19 @@ impl Column {
                 values.append_buffer(&given.slice(rows.start, rows.len()));
             }
             (Values::Bytes { ends, data }, FixedValues::None) => source.push_texts(rows, ends, data),
+            (Values::Arrow { parts, rows: nested }, FixedValues::Arrow) => {
+                if let Some(nested) = nested.as_mut().filter(|nested| nested.len() > 0) {
+                    parts.push(nested.finish().map_err(|_| OutOfMemory(text))?);
+                }
+                parts.extend(source.copy_of(rows).map_err(|_| OutOfMemory(text))?);
+            }
             // Sources are made for the columns' types.
             _ => debug_assert!(false, "a source of another type"),
         }
         Ok(())
     }
 
-    fn finish_batch(&mut self) -> Result<ArrayRef> {
+    pub(super) fn finish_batch(&mut self) -> Result<ArrayRef> {
         let nulls = if self.field.nullable { self.nulls.finish() } else { None };
         let is_time = self.field.column_type == ColumnType::Timestamp;
         let is_text = self.field.column_type == ColumnType::String;
@@ -377,6 +459,20 @@ impl Column {
                     Arc::new(BinaryArray::try_new(offsets, data.into(), nulls).map_err(not_an_array)?)
                 }
             }
+            Values::Arrow { parts, rows } => {
+                let mut parts = std::mem::take(parts);
+                if let Some(rows) = rows.as_mut().filter(|rows| rows.len() > 0) {
+                    parts.push(rows.finish()?);
+                }
+                match &parts[..] {
+                    [] => new_empty_array(&self.field.stored_type()),
+                    [one] => one.clone(),
+                    parts => {
+                        let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+                        concat(&parts).map_err(not_an_array)?
+                    }
+                }
+            }
         })
     }
 }
@@ -388,6 +484,8 @@ impl Values {
             Values::Int32(_) | Values::Float32(_) | Values::Bytes { .. } => 4,
             Values::Int64(_) | Values::Float64(_) => 8,
             Values::Bool(_) => 1,
+            // All that a value has is counted as its text.
+            Values::Arrow { .. } => 0,
         }
     }
 
@@ -399,8 +497,8 @@ impl Values {
             Values::Int64(held) => reserve(held, values),
             Values::Float32(held) => reserve(held, values),
             Values::Float64(held) => reserve(held, values),
-            // A bit each, of a bounded number of rows.
-            Values::Bool(_) => Ok(()),
+            // A bit each, of a bounded number of rows; and arrays.
+            Values::Bool(_) | Values::Arrow { .. } => Ok(()),
             Values::Bytes { ends, data } => {
                 reserve(ends, values)?;
                 reserve(data, text + VIEW_INLINE)?;

@@ -11,8 +11,9 @@ use std::collections::HashMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::nested::{Nested, Refused};
 use super::number;
-use super::schema::{BytesText, ColumnType, Field};
+use super::schema::{BytesText, ColumnType, Field, not_json};
 use super::timestamp;
 use super::violation::{Mismatch, Violation};
 use crate::codec::json::flat_scan::{literal_len, number_len, string_len};
@@ -59,6 +60,11 @@ pub(crate) enum Slot {
         start: usize,
         len: usize,
     },
+    /// The bytes in the record of a list or struct.
+    Nested {
+        start: usize,
+        len: usize,
+    },
 }
 
 impl Slot {
@@ -76,9 +82,14 @@ impl Slot {
     #[inline(always)]
     pub fn text_len(self) -> usize {
         match self {
-            Slot::Text { len, .. } | Slot::Decoded { len, .. } => len,
+            Slot::Text { len, .. } | Slot::Decoded { len, .. } | Slot::Nested { len, .. } => len,
             _ => 0,
         }
+    }
+
+    /// The bytes of a list or struct.
+    pub fn document(self, record: &[u8]) -> Option<&[u8]> {
+        if let Slot::Nested { start, len } = self { Some(&record[start..start + len]) } else { None }
     }
 
     #[inline(always)]
@@ -104,6 +115,8 @@ pub(crate) enum Refusal {
     Fault(Fault),
     /// It does not fit the schema.
     Violation(Box<Violation>),
+    /// There is a column of an Arrow type that no record has, whatever it is: why, for a person.
+    ArrowType(String),
 }
 
 /// Finds the values of columns in records.
@@ -120,6 +133,17 @@ pub(crate) struct RecordParser {
     expected: Vec<Expected>,
     /// How many keys were others than expected since that record.
     misses: u32,
+    /// Of a schema with columns that are not scalars.
+    nested: Option<Box<NestedColumns>>,
+}
+
+/// Columns of lists and structs, or of types that records do not have.
+#[derive(Debug)]
+struct NestedColumns {
+    /// Where the values of such a column are tried; none stays there.
+    trials: Vec<Option<Nested>>,
+    /// Why there can be no records at all.
+    refused: Option<String>,
 }
 
 /// Where the one pass over a record has come to.
@@ -147,7 +171,9 @@ impl RecordParser {
     pub fn new<'f>(fields: impl Iterator<Item = &'f Field>) -> Result<Self> {
         let columns: Vec<Field> = fields.cloned().collect();
         let place = |(place, field): (usize, &Field)| (field.name.as_bytes().to_vec(), place);
+        let is_nested = columns.iter().any(|field| field.column_type == ColumnType::Arrow);
         Ok(RecordParser {
+            nested: is_nested.then(|| Box::new(NestedColumns::new(&columns))),
             checker: Checker::new(&[])?,
             places: columns.iter().enumerate().map(place).collect(),
             slots: vec![Slot::Missing; columns.len()],
@@ -181,6 +207,12 @@ impl RecordParser {
     /// Why the record is not taken.
     #[inline(always)]
     pub fn parse(&mut self, record: &[u8]) -> std::result::Result<(), Refusal> {
+        if let Some(nested) = &self.nested {
+            return match &nested.refused {
+                None => self.general(record),
+                Some(why) => Err(Refusal::ArrowType(why.clone())),
+            };
+        }
         if self.flat(record) {
             let fits = self.columns.iter().zip(&self.slots);
             let fits = fits.fold(true, |fits, (column, slot)| fits & fits_column(column, *slot));
@@ -198,6 +230,9 @@ impl RecordParser {
         }
         if self.text.capacity() > KEPT {
             self.text = String::new();
+        }
+        if let Some(nested) = &mut self.nested {
+            **nested = NestedColumns::new(&self.columns);
         }
     }
 
@@ -409,7 +444,7 @@ impl RecordParser {
         let mut end = 0;
         for member in members {
             let column = self.column_of(&member);
-            if self.expected.len() < EXPECTED_MAX && !member.key_has_escapes {
+            if self.nested.is_none() && self.expected.len() < EXPECTED_MAX && !member.key_has_escapes {
                 // From the separator, which comes first after the value before and its white space.
                 let separator = if end == 0 { 0 } else { skip_space(record, end) };
                 let text = record[separator..member.offset].into();
@@ -417,7 +452,10 @@ impl RecordParser {
             }
             end = member.offset + member.value.len();
             let Some(column) = self.columns.get(column).map(|_| column) else { continue };
-            self.slots[column] = self.slot_of(&member, record, self.columns[column].column_type);
+            self.slots[column] = match self.columns[column].column_type {
+                ColumnType::Arrow => self.nested_slot(&member, column),
+                column_type => self.slot_of(&member, record, column_type),
+            };
         }
         let unfit =
             self.columns.iter().zip(&self.slots).position(|(column, slot)| !fits_column(column, *slot));
@@ -450,6 +488,24 @@ impl RecordParser {
             Some(b'n') => Slot::Null,
             Some(b'{' | b'[') => Slot::Bad(Mismatch::Kind(expected_kind(column_type))),
             _ => number_slot(member.value, Some(column_type)),
+        }
+    }
+
+    /// The slot of the same in a column of lists or structs.
+    fn nested_slot(&mut self, member: &Member<'_>, column: usize) -> Slot {
+        if member.value == b"null" {
+            return Slot::Null;
+        }
+        let trial = self.nested.as_mut().and_then(|nested| nested.trials[column].as_mut());
+        let appended = trial.map(|trial| {
+            let appended = trial.append(Some(member.value));
+            trial.truncate(0);
+            appended
+        });
+        match appended {
+            Some(Err(Refused::Mismatch(why))) => Slot::Bad(why),
+            // Where there is no memory now, it is asked for again when the record is added.
+            _ => Slot::Nested { start: member.offset, len: member.value.len() },
         }
     }
 
@@ -489,6 +545,20 @@ impl RecordParser {
     }
 }
 
+impl NestedColumns {
+    fn new(columns: &[Field]) -> Self {
+        let trial = |field: &Field| match field.column_type {
+            ColumnType::Arrow => Nested::new(&field.stored_type(), field.nullable),
+            _ => None,
+        };
+        let foreign = columns.iter().find(|field| !field.has_json());
+        NestedColumns {
+            trials: columns.iter().map(trial).collect(),
+            refused: foreign.map(|field| not_json(&field.name, &field.stored_type()).message().to_owned()),
+        }
+    }
+}
+
 impl From<Violation> for Refusal {
     fn from(violation: Violation) -> Self {
         Refusal::Violation(Box::new(violation))
@@ -523,7 +593,7 @@ fn skip_space(record: &[u8], mut at: usize) -> usize {
     at
 }
 
-fn bool_slot(value: bool, column_type: Option<ColumnType>) -> Slot {
+pub(super) fn bool_slot(value: bool, column_type: Option<ColumnType>) -> Slot {
     match column_type {
         Some(ColumnType::Bool) => Slot::Bool(value),
         Some(other) => Slot::Bad(Mismatch::Kind(expected_kind(other))),
@@ -533,7 +603,7 @@ fn bool_slot(value: bool, column_type: Option<ColumnType>) -> Slot {
 
 /// The slot of a valid number.
 #[inline(never)]
-fn number_slot(text: &[u8], column_type: Option<ColumnType>) -> Slot {
+pub(super) fn number_slot(text: &[u8], column_type: Option<ColumnType>) -> Slot {
     let Some(column_type) = column_type else { return Slot::Missing };
     let slot = match column_type {
         ColumnType::Int64 => number::integer(text).map(Slot::Whole),
@@ -550,7 +620,7 @@ fn number_slot(text: &[u8], column_type: Option<ColumnType>) -> Slot {
 }
 
 /// What a column takes, in words.
-fn expected_kind(column_type: ColumnType) -> &'static str {
+pub(super) fn expected_kind(column_type: ColumnType) -> &'static str {
     match column_type {
         ColumnType::Int32 | ColumnType::Int64 => "a whole number",
         ColumnType::Float32 | ColumnType::Float64 => "a number",
@@ -558,5 +628,6 @@ fn expected_kind(column_type: ColumnType) -> &'static str {
         ColumnType::Bytes(BytesText::Base64) => "a string of base64",
         ColumnType::Bool => "true or false",
         ColumnType::Timestamp => "a string with an RFC 3339 time",
+        ColumnType::Arrow => "a value of its Arrow type",
     }
 }

@@ -3,14 +3,14 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type, TimestampNanosecondType};
 use arrow_array::{
-    Array, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch,
+    Array, ArrayRef, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch,
     TimestampNanosecondArray,
 };
-use arrow_schema::DataType;
+use arrow_schema::{DataType, Fields};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::schema::{BytesText, not_portable};
+use super::schema::{BytesText, not_json};
 use super::timestamp;
 use super::violation::{Mismatch, Violation, shown};
 use crate::codec::json::push_json_string;
@@ -25,6 +25,11 @@ struct Column<'a> {
     name: &'a str,
     /// The separator, the key and the colon.
     key: Vec<u8>,
+    cells: Cells<'a>,
+}
+
+/// The values of an array, some of which may be null.
+struct Cells<'a> {
     array: &'a dyn Array,
     has_nulls: bool,
     values: Values<'a>,
@@ -40,24 +45,32 @@ enum Values<'a> {
     Timestamp(&'a TimestampNanosecondArray),
     Text(Box<dyn Fn(usize) -> &'a str + 'a>),
     Bytes(Box<dyn Fn(usize) -> &'a [u8] + 'a>, BytesText),
+    List(&'a [i32], Box<Cells<'a>>),
+    Struct(RowWriter<'a>),
 }
 
 impl<'a> RowWriter<'a> {
     /// A writer of this batch's rows. `bytes_text` tells of a column of bytes how it is written.
     ///
     /// # Errors
-    /// `ArrowType` for a column of a type that is not portable.
+    /// `ArrowType` for a column of a type that is neither portable nor a list or struct of such.
     pub fn new(batch: &'a RecordBatch, bytes_text: impl Fn(&str) -> BytesText) -> Result<Self> {
-        let schema = batch.schema_ref();
-        let column = |(number, array): (usize, &'a std::sync::Arc<dyn Array>)| {
-            let name: &'a str = schema.field(number).name();
+        RowWriter::of(batch.schema_ref().fields(), batch.columns(), &bytes_text)
+    }
+
+    fn of(
+        fields: &'a Fields,
+        arrays: &'a [ArrayRef],
+        bytes_text: &dyn Fn(&str) -> BytesText,
+    ) -> Result<Self> {
+        let column = |(number, array): (usize, &'a ArrayRef)| {
+            let name: &'a str = fields[number].name();
             let mut key = vec![if number == 0 { b'{' } else { b',' }];
             push_json_string(name, &mut key);
             key.push(b':');
-            let values = Values::of(name, array.as_ref(), &bytes_text)?;
-            Ok(Column { name, key, array: array.as_ref(), has_nulls: array.null_count() > 0, values })
+            Ok(Column { name, key, cells: Cells::of(name, array.as_ref(), bytes_text)? })
         };
-        Ok(RowWriter { columns: batch.columns().iter().enumerate().map(column).collect::<Result<_>>()? })
+        Ok(RowWriter { columns: arrays.iter().enumerate().map(column).collect::<Result<_>>()? })
     }
 
     /// Appends the row as a record, without a line break. `number` is the row's in the snapshot, for
@@ -66,38 +79,69 @@ impl<'a> RowWriter<'a> {
     /// # Errors
     /// `SchemaViolation`: a value that JSON cannot tell, naming field and row.
     pub fn push(&self, row: usize, number: u64, out: &mut Vec<u8>) -> Result<()> {
+        self.push_object(row, out, &|column, why| column.refused(row, number, why))
+    }
+
+    /// Appends a row; `refused` tells of a column's value that JSON cannot tell.
+    #[inline(always)]
+    fn push_object<E>(
+        &self,
+        row: usize,
+        out: &mut Vec<u8>,
+        refused: &dyn Fn(&Column<'a>, Mismatch) -> E,
+    ) -> std::result::Result<(), E> {
         if self.columns.is_empty() {
             out.extend_from_slice(b"{");
         }
         for column in &self.columns {
             out.extend_from_slice(&column.key);
-            if column.has_nulls && column.array.is_null(row) {
-                out.extend_from_slice(b"null");
-                continue;
-            }
-            column.values.push(row, out).map_err(|why| column.refused(row, number, why))?;
+            column.cells.push(row, out).map_err(|why| refused(column, why))?;
         }
         out.push(b'}');
         Ok(())
     }
 }
 
+impl<'a> Cells<'a> {
+    fn of(name: &str, array: &'a dyn Array, bytes_text: &dyn Fn(&str) -> BytesText) -> Result<Self> {
+        let values = Values::of(name, array, bytes_text)?;
+        Ok(Cells { array, has_nulls: array.null_count() > 0, values })
+    }
+
+    #[inline(always)]
+    fn push(&self, row: usize, out: &mut Vec<u8>) -> std::result::Result<(), Mismatch> {
+        if self.has_nulls && self.array.is_null(row) {
+            out.extend_from_slice(b"null");
+            return Ok(());
+        }
+        self.values.push(row, out)
+    }
+}
+
 impl Column<'_> {
     #[cold]
     fn refused(&self, row: usize, number: u64, why: Mismatch) -> Error {
-        let value = match &self.values {
+        let value = match &self.cells.values {
             Values::Float32(array) => array.value(row).to_string(),
             Values::Float64(array) => array.value(row).to_string(),
             Values::Bytes(bytes, _) => format!("{:?}", shown(bytes(row))),
-            _ => String::new(),
+            _ => return self.refused_within(number, why),
         };
         let message = format!("the field {:?} has the value {value}, {}", self.name, why.words());
+        Violation { message, offset: None }.into_error(number)
+    }
+
+    #[cold]
+    fn refused_within(&self, number: u64, why: Mismatch) -> Error {
+        let message = format!("the field {:?} has a value within, {}", self.name, why.words());
         Violation { message, offset: None }.into_error(number)
     }
 }
 
 impl<'a> Values<'a> {
-    fn of(name: &str, array: &'a dyn Array, bytes_text: impl Fn(&str) -> BytesText) -> Result<Self> {
+    fn of(name: &str, array: &'a dyn Array, bytes_text: &dyn Fn(&str) -> BytesText) -> Result<Self> {
+        // Within lists and structs bytes are text: only a column's own field can say otherwise.
+        let within: &dyn Fn(&str) -> BytesText = &|_| BytesText::Text;
         Ok(match array.data_type() {
             DataType::Int32 => Values::Int32(array.as_primitive::<Int32Type>()),
             DataType::Int64 => Values::Int64(array.as_primitive::<Int64Type>()),
@@ -123,7 +167,15 @@ impl<'a> Values<'a> {
                 let array = array.as_binary_view();
                 Values::Bytes(Box::new(|row| array.value(row)), bytes_text(name))
             }
-            other => return Err(not_portable(name, other)),
+            DataType::List(_) => {
+                let array = array.as_list::<i32>();
+                let items = Cells::of(name, array.values().as_ref(), within)?;
+                Values::List(array.value_offsets(), Box::new(items))
+            }
+            DataType::Struct(fields) => {
+                Values::Struct(RowWriter::of(fields, array.as_struct().columns(), within)?)
+            }
+            other => return Err(not_json(name, other)),
         })
     }
 
@@ -162,8 +214,29 @@ impl<'a> Values<'a> {
                 out.extend_from_slice(STANDARD.encode(bytes(row)).as_bytes());
                 out.push(b'"');
             }
+            Values::List(..) | Values::Struct(_) => return self.push_nested(row, out),
         }
         Ok(())
+    }
+
+    #[inline(never)]
+    fn push_nested(&self, row: usize, out: &mut Vec<u8>) -> std::result::Result<(), Mismatch> {
+        match self {
+            Values::List(offsets, items) => {
+                out.push(b'[');
+                let items_of_row = offsets[row] as usize..offsets[row + 1] as usize;
+                for item in items_of_row.clone() {
+                    if item > items_of_row.start {
+                        out.push(b',');
+                    }
+                    items.push(item, out)?;
+                }
+                out.push(b']');
+                Ok(())
+            }
+            Values::Struct(members) => members.push_object(row, out, &|_, why| why),
+            scalar => scalar.push(row, out),
+        }
     }
 }
 

@@ -4,10 +4,14 @@
 use std::sync::Arc;
 
 use arrow_schema::ffi::FFI_ArrowSchema;
-use arrow_schema::{DataType, Field as ArrowField, Fields, Schema as ArrowSchema, SchemaRef, TimeUnit};
+use arrow_schema::{
+    DataType, Field as ArrowField, FieldRef as ArrowFieldRef, Fields, Schema as ArrowSchema, SchemaRef,
+    TimeUnit,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::{SchemaTypes, arrow_type};
 use crate::error::{Error, Result, Status};
 
 /// The most columns that a schema may have.
@@ -16,7 +20,7 @@ pub const COLUMNS_MAX: usize = 10_000;
 /// The time zone of every timestamp that is given out.
 pub(crate) const UTC: &str = "UTC";
 
-/// The portable types: those that the Go library reads.
+/// The portable types: those that the Go library reads; and whatever else Arrow has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnType {
     /// A whole number of 32 bits.
@@ -35,6 +39,8 @@ pub enum ColumnType {
     Bytes(BytesText),
     /// A moment in nanoseconds since the Unix epoch, which in JSON is RFC 3339 text.
     Timestamp,
+    /// None of these: the Arrow type that the field tells.
+    Arrow,
 }
 
 /// How bytes are written as a JSON string.
@@ -60,6 +66,7 @@ impl ColumnType {
             ColumnType::Bool => "bool",
             ColumnType::Bytes(_) => "bytes",
             ColumnType::Timestamp => "timestamp",
+            ColumnType::Arrow => "an Arrow type",
         }
     }
 
@@ -78,7 +85,7 @@ impl ColumnType {
         .find(|known| known.name() == name)
     }
 
-    /// The Arrow type that its columns are given out as.
+    /// The Arrow type that its columns are given out as; of [`ColumnType::Arrow`] only the field knows it.
     #[must_use]
     pub fn arrow(self) -> DataType {
         match self {
@@ -90,6 +97,7 @@ impl ColumnType {
             ColumnType::Bool => DataType::Boolean,
             ColumnType::Bytes(_) => DataType::Binary,
             ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Nanosecond, Some(UTC.into())),
+            ColumnType::Arrow => DataType::Null,
         }
     }
 
@@ -140,12 +148,99 @@ pub struct Field {
     pub column_type: ColumnType,
     /// Whether it may be null or missing.
     pub nullable: bool,
+    /// The field as it was declared, where any Arrow type may be; it may be one of the portable ones.
+    arrow: Option<ArrowFieldRef>,
 }
 
 impl Field {
-    /// The column as Arrow tells of it.
+    /// A column of a portable type.
+    #[must_use]
+    pub fn new(name: impl Into<String>, column_type: ColumnType, nullable: bool) -> Self {
+        Field { name: name.into(), column_type, nullable, arrow: None }
+    }
+
+    /// The column that an Arrow field stands for.
+    ///
+    /// # Errors
+    /// `ArrowType` for a type that is not portable, or, of any [`SchemaTypes::Arrow`], for one that Parquet
+    /// does not store; it names the field. `SchemaInvalid`: it is nested too deep.
+    pub fn from_arrow(arrow: &ArrowField, types: SchemaTypes) -> Result<Self> {
+        let (name, data_type) = (arrow.name(), arrow.data_type());
+        let portable = ColumnType::of_arrow(data_type);
+        if types == SchemaTypes::Portable {
+            let column_type = portable.ok_or_else(|| not_portable(name, data_type))?;
+            return Ok(Field::new(name, column_type, arrow.is_nullable()));
+        }
+        let stored = arrow_type::stored(data_type).ok_or_else(|| not_stored(name, data_type))?;
+        let (_, depth) = arrow_type::extent(&stored);
+        if depth > arrow_type::DEPTH_MAX {
+            let most = arrow_type::DEPTH_MAX;
+            return Err(invalid(format_args!(
+                "the field {name:?} is nested {depth} levels deep, {most} at most are possible"
+            )));
+        }
+        let column_type =
+            portable.filter(|portable| portable.arrow() == *data_type).unwrap_or(ColumnType::Arrow);
+        let declared = arrow.clone().with_data_type(arrow_type::given_back(data_type));
+        let (nullable, arrow) = (arrow.is_nullable(), Some(Arc::new(declared)));
+        Ok(Field { name: name.clone(), column_type, nullable, arrow })
+    }
+
+    /// The same column, where it may be null.
+    #[must_use]
+    pub(crate) fn into_nullable(self) -> Self {
+        Field { nullable: true, ..self }
+    }
+
+    /// The Arrow type of the arrays that are stored.
+    #[must_use]
+    pub fn stored_type(&self) -> DataType {
+        match (&self.arrow, self.column_type) {
+            (Some(arrow), ColumnType::Arrow) => {
+                arrow_type::stored(arrow.data_type()).unwrap_or(DataType::Null)
+            }
+            (_, portable) => portable.arrow(),
+        }
+    }
+
+    /// The column's arrays that are stored, as Arrow tells of them.
+    pub(crate) fn stored(&self) -> ArrowField {
+        ArrowField::new(&*self.name, self.stored_type(), self.nullable)
+    }
+
+    /// The column as Arrow is told of it when it is read.
     pub(crate) fn arrow(&self) -> ArrowField {
-        ArrowField::new(&*self.name, self.column_type.arrow(), self.nullable)
+        match &self.arrow {
+            Some(arrow) => arrow.as_ref().clone().with_nullable(self.nullable),
+            None => self.stored(),
+        }
+    }
+
+    /// Whether columns of an Arrow type are taken for it: the same type, or one that it holds all values of.
+    pub(crate) fn takes(&self, given: &DataType) -> bool {
+        match self.column_type {
+            ColumnType::Arrow => arrow_type::stored(given)
+                .is_some_and(|given| arrow_type::is_alike(&given, &self.stored_type())),
+            portable => portable.takes(given),
+        }
+    }
+
+    /// How many columns a file has for it.
+    fn columns(&self) -> usize {
+        if self.column_type == ColumnType::Arrow { arrow_type::extent(&self.stored_type()).0 } else { 1 }
+    }
+
+    /// Whether JSON records have values of its type.
+    pub(crate) fn has_json(&self) -> bool {
+        self.column_type != ColumnType::Arrow || arrow_type::has_json(&self.stored_type())
+    }
+
+    /// What it takes, for messages.
+    pub(crate) fn type_name(&self) -> String {
+        match self.column_type {
+            ColumnType::Arrow => self.stored_type().to_string(),
+            portable => portable.name().to_owned(),
+        }
     }
 }
 
@@ -190,9 +285,11 @@ impl Schema {
         if fields.is_empty() {
             return Err(invalid("it has no fields"));
         }
-        if fields.len() > COLUMNS_MAX {
-            let message = format!("it has {} fields, {COLUMNS_MAX} at most are possible", fields.len());
-            return Err(invalid(message));
+        let columns: usize = fields.iter().map(Field::columns).sum();
+        if columns > COLUMNS_MAX {
+            return Err(invalid(format_args!(
+                "it has {columns} columns, {COLUMNS_MAX} at most are possible"
+            )));
         }
         if let Some(number) = fields.iter().position(|field| field.name.is_empty()) {
             return Err(invalid(format_args!("field {number} has an empty name")));
@@ -221,14 +318,10 @@ impl Schema {
     /// The schema that an Arrow schema stands for.
     ///
     /// # Errors
-    /// `ArrowType` for a type that is not portable, naming the field; `SchemaInvalid` as [`Schema::new`].
-    pub fn from_arrow(arrow: &ArrowSchema) -> Result<Self> {
-        let field = |field: &Arc<ArrowField>| {
-            let column_type = ColumnType::of_arrow(field.data_type())
-                .ok_or_else(|| not_portable(field.name(), field.data_type()))?;
-            Ok(Field { name: field.name().clone(), column_type, nullable: field.is_nullable() })
-        };
-        Schema::new(arrow.fields().iter().map(field).collect::<Result<_>>()?)
+    /// As [`Field::from_arrow`] and [`Schema::new`].
+    pub fn from_arrow(arrow: &ArrowSchema, types: SchemaTypes) -> Result<Self> {
+        let fields = arrow.fields().iter().map(|field| Field::from_arrow(field, types));
+        Schema::new(fields.collect::<Result<_>>()?)
     }
 
     /// Its columns, in the order in which they were declared.
@@ -278,18 +371,42 @@ fn field_from_json(number: usize, json: &RawValue) -> Result<Field> {
             return Err(invalid(message));
         }
     };
-    Ok(Field { name: field.name, column_type, nullable: field.nullable })
+    Ok(Field::new(field.name, column_type, field.nullable))
 }
 
 /// A column of a type that is none of the portable ones.
 #[cold]
 pub(crate) fn not_portable(name: &str, found: &DataType) -> Error {
+    of_type(
+        name,
+        found,
+        "which is none of the portable types int32, int64, float32, float64, string, bool, bytes and \
+         timestamp with a zone; open the dataset with the Arrow schema types to store it, for readers other \
+         than the Go library",
+    )
+}
+
+/// A column of a type that no Parquet file stores.
+#[cold]
+fn not_stored(name: &str, found: &DataType) -> Error {
+    of_type(name, found, "which Parquet does not store")
+}
+
+/// A column whose values JSON records do not have.
+#[cold]
+pub(crate) fn not_json(name: &str, found: &DataType) -> Error {
+    of_type(
+        name,
+        found,
+        "which JSON records do not have: they have the portable types, and lists and structs of them; write \
+         and read such columns as Arrow",
+    )
+}
+
+#[cold]
+fn of_type(name: &str, found: &DataType, what: &str) -> Error {
     let format = FFI_ArrowSchema::try_from(found).map_or_else(|_| String::new(), |c| c.format().to_owned());
-    let message = format!(
-        "the field {name:?} has the Arrow type {found} (format {format:?}), which is none of the portable types int32, int64, float32, \
-         float64, string, bool, bytes and timestamp with a zone; open the dataset with the Arrow schema types to \
-         store it, for readers other than the Go library"
-    );
+    let message = format!("the field {name:?} has the Arrow type {found} (format {format:?}), {what}");
     Error::new(Status::ArrowType, message)
 }
 
@@ -353,7 +470,7 @@ mod tests {
             (r#"{"fields":[{"name":"a","type":"bool","json":"text"}]}"#, "is for fields of type bytes"),
             (r#"{"fields":[{"name":"a","type":"bytes","json":"hex"}]}"#, "\"hex\"; expected text or base64"),
             (r#"{"fields":[{"name":"a","type":"bool","nullable":1}]}"#, "field 0 (\"a\"): invalid type"),
-            (&*many, "10001 fields"),
+            (&*many, "10001 columns"),
         ] {
             let error = Schema::from_json(json).unwrap_err();
             assert_eq!(error.status(), Status::SchemaInvalid, "{json}");
@@ -389,7 +506,7 @@ mod tests {
         assert!(ColumnType::Bytes(BytesText::Base64).takes(&DataType::Binary));
         assert!(!ColumnType::String.takes(&DataType::Binary));
         let arrow = ArrowSchema::new(vec![ArrowField::new("day", DataType::Date32, false)]);
-        let error = Schema::from_arrow(&arrow).unwrap_err();
+        let error = Schema::from_arrow(&arrow, SchemaTypes::Portable).unwrap_err();
         assert_eq!(error.status(), Status::ArrowType);
         assert!(error.message().contains("\"day\"") && error.message().contains("\"tdD\""), "{error}");
     }

@@ -126,7 +126,7 @@ impl Statistics {
             ColumnType::Int32 | ColumnType::Int64 | ColumnType::Timestamp => Range::Whole(None),
             ColumnType::Float32 | ColumnType::Float64 => Range::Float(None),
             ColumnType::String | ColumnType::Bytes(_) => Range::Text(TextRange::default()),
-            ColumnType::Bool => Range::None,
+            ColumnType::Bool | ColumnType::Arrow => Range::None,
         };
         Statistics { nulls: 0, range }
     }
@@ -135,7 +135,8 @@ impl Statistics {
     /// chunk finds their least and greatest, which [`Statistics::take_whole`] takes.
     pub fn take(&mut self, array: &dyn Array) {
         let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
-        self.nulls += nulls.map_or(0, NullBuffer::null_count) as u64;
+        // Arrays of the type of nothing but nulls tell of none.
+        self.nulls += array.logical_null_count() as u64;
         match &mut self.range {
             Range::None | Range::Whole(_) => {}
             Range::Float(_) => {
@@ -269,7 +270,7 @@ mod tests {
     fn told(column_type: ColumnType, fill: impl FnOnce(&mut Statistics)) -> (Option<String>, Option<String>) {
         let mut statistics = Statistics::new(column_type);
         fill(&mut statistics);
-        let field = Field { name: "a".into(), column_type, nullable: true };
+        let field = Field::new("a", column_type, true);
         let stats = statistics.finish(&field);
         (stats.min, stats.max)
     }

@@ -23,6 +23,8 @@ pub enum Mismatch {
     Base64,
     /// Null, or nothing at all, where the schema does not allow it.
     Null,
+    /// The same within a list or struct.
+    NullWithin,
     /// The bytes are no UTF-8 text, which a JSON string is.
     NotText,
     /// A number that JSON has not: an infinity, or no number at all.
@@ -43,7 +45,7 @@ impl Violation {
     /// The value `json` of a record does not fit `field`.
     #[cold]
     pub(super) fn of_value(field: &Field, json: Option<(&[u8], usize)>, why: Mismatch) -> Self {
-        let mut message = format!("the field {:?} ({}) ", field.name, field.column_type.name());
+        let mut message = format!("the field {:?} ({}) ", field.name, field.type_name());
         match json {
             Some((value, _)) => {
                 let _ = write!(message, "has the value {}", shown(value));
@@ -89,6 +91,7 @@ impl Mismatch {
             }
             Mismatch::Base64 => "expected base64 with padding (RFC 4648, section 4)".into(),
             Mismatch::Null => "and is not nullable".into(),
+            Mismatch::NullWithin => "in which a value is null or missing that is not nullable".into(),
             Mismatch::NotText => "which is no UTF-8; declare \"json\": \"base64\" for it, or read it as Arrow".into(),
             Mismatch::NotFinite => "which JSON has no number for; read it as Arrow".into(),
         }

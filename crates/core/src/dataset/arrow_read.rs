@@ -146,7 +146,7 @@ impl Dataset {
         };
         for comparison in &options.comparisons {
             let place = place(&comparison.column)?;
-            comparison.check(&schema.fields()[place].column_type.arrow())?;
+            comparison.check(&schema.fields()[place].stored_type())?;
         }
         let schema = match &options.columns {
             None => schema,
@@ -308,7 +308,7 @@ impl OpenFile {
             }
             let gathering = match &mut self.gathering {
                 Some(gathering) => gathering,
-                None => self.gathering.insert(Gathering::new(self.batches.schema())?),
+                None => self.gathering.insert(Gathering::new(self.batches.schema(), SchemaTypes::Portable)?),
             };
             if gathering.rows() == 0 {
                 let expected = left.len().saturating_add(self.batches.rows_left());
@@ -336,6 +336,7 @@ impl FromRecords {
             let number = self.number;
             self.parser.parse(record).map_err(|refusal| match refusal {
                 Refusal::Violation(violation) => violation.into_error(number),
+                Refusal::ArrowType(message) => Error::new(Status::ArrowType, message),
                 Refusal::Fault(fault) => {
                     let message = format!("record {number} is not one JSON document: {}", fault.reason);
                     Error::new(Status::InvalidRecord, message)

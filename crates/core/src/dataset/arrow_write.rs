@@ -15,8 +15,8 @@ use super::{Dataset, RecordWriter};
 use crate::codec::Codec;
 use crate::codec::json::wanted::Wanted;
 use crate::columns::{
-    Assignment, BytesText, ColumnOptions, ColumnType, Columns, Field, RowWriter, Schema, Violation,
-    not_portable,
+    Assignment, BytesText, ColumnOptions, ColumnType, Columns, Field, RowWriter, Schema, SchemaTypes,
+    Violation, not_json, not_portable,
 };
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
@@ -59,7 +59,8 @@ impl Dataset {
         let dataset = match &self.options().columns.schema {
             Some(_) => self.clone(),
             None => {
-                let schema = Schema::from_arrow(&arrow).map_err(|error| self.named(error))?;
+                let types = self.options().columns.types;
+                let schema = Schema::from_arrow(&arrow, types).map_err(|error| self.named(error))?;
                 self.with_schema(Arc::new(schema)).map_err(|error| self.named(error))?
             }
         };
@@ -190,7 +191,10 @@ impl Feed {
         let order = if is_columnar { schema.file_order() } else { (0..schema.fields().len()).collect() };
         let fields: Vec<Field> = order.iter().map(|number| schema.fields()[*number].clone()).collect();
         let assignment = Assignment::new(fields.iter(), arrow)?;
-        let lines = (!is_columnar).then(|| Lines::new(schema, &order, &options.columns));
+        let lines = match is_columnar {
+            true => None,
+            false => Some(Lines::new(schema, &order, &options.columns)?),
+        };
         let keys = match (is_columnar, dataset.is_partitioned()) {
             (true, true) => Some(Keys::new(&options.partition_keys, schema, arrow, &options.columns)?),
             _ => None,
@@ -276,17 +280,18 @@ impl Keys {
     fn new(keys: &[String], schema: &Schema, arrow: &ArrowSchema, options: &ColumnOptions) -> Result<Self> {
         let field = |key: &String| -> Result<Field> {
             if let Some(declared) = schema.field(key) {
+                if declared.column_type == ColumnType::Arrow {
+                    return Err(not_portable(key, &declared.stored_type()));
+                }
                 // One that is null is refused as a record's is, naming the key.
-                return Ok(Field { nullable: true, ..declared.clone() });
+                return Ok(declared.clone().into_nullable());
             }
             let Ok(given) = arrow.field_with_name(key) else {
                 let message =
                     format!("the Arrow schema has no field {key:?}, by which the dataset is partitioned");
                 return Err(Error::new(Status::ArrowType, message));
             };
-            let column_type = ColumnType::of_arrow(given.data_type())
-                .ok_or_else(|| not_portable(key, given.data_type()))?;
-            Ok(Field { name: key.clone(), column_type, nullable: true })
+            Ok(Field::from_arrow(given, SchemaTypes::Portable)?.into_nullable())
         };
         let fields = keys.iter().map(field).collect::<Result<Vec<_>>>()?;
         let assignment = Assignment::new(fields.iter(), arrow)?;
@@ -295,22 +300,27 @@ impl Keys {
         Ok(Keys {
             fields,
             assignment,
-            lines: Lines::new(&schema, &order, options),
+            lines: Lines::new(&schema, &order, options)?,
             wanted: Wanted::new(keys),
         })
     }
 }
 
 impl Lines {
-    fn new(schema: &Schema, order: &[usize], options: &ColumnOptions) -> Self {
+    /// # Errors
+    /// `ArrowType` for a column that JSON records do not have.
+    fn new(schema: &Schema, order: &[usize], options: &ColumnOptions) -> Result<Self> {
+        if let Some(foreign) = schema.fields().iter().find(|field| !field.has_json()) {
+            return Err(not_json(&foreign.name, &foreign.stored_type()));
+        }
         let bytes_text = |number: &usize| {
             (schema.fields()[*number].name.clone(), options.bytes_text(&schema.fields()[*number].name))
         };
-        Lines {
+        Ok(Lines {
             columns: Columns::new(schema, order),
             bytes_text: order.iter().map(bytes_text).collect(),
             record: Vec::new(),
-        }
+        })
     }
 
     /// Gives some of these rows as records, one after another; `first` is the number of row 0, for messages.

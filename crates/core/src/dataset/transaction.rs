@@ -597,6 +597,12 @@ impl Dataset {
             ..Manifest::new(options.layout, self.id(), &slot.child, slot.created_at, options.file_format())
         };
         manifest.set_producers(&slot.producers);
+        #[cfg(feature = "parquet")]
+        if options.codec == crate::codec::Codec::Parquet
+            && options.columns.types == crate::columns::SchemaTypes::Arrow
+        {
+            manifest.metadata.set_arrow_schema();
+        }
         manifest
     }
 }

@@ -11,6 +11,10 @@ use crate::error::{Error, Result, Status};
 const RESERVED: &str = "lode.";
 /// Marks a snapshot that only repeats its parent, and names the parent.
 const NOOP: &str = "lode.noop";
+
+/// Which types the columns of its files may have.
+#[cfg(feature = "parquet")]
+const SCHEMA: &str = "lode.schema";
 /// How deep a caller's metadata may nest, the object itself included: what other readers' parsers bear, too.
 pub(super) const DEEPEST: usize = 128;
 
@@ -180,6 +184,12 @@ impl Metadata {
             out.member(key, value);
         }
         self.json = out.end();
+    }
+
+    /// Says that columns may have types that only readers of Arrow know.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn set_arrow_schema(&mut self) {
+        self.set_reserved(SCHEMA, "\"arrow\"");
     }
 
     /// The parent that a noop names.

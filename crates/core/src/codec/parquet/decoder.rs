@@ -5,7 +5,7 @@ use arrow_array::RecordBatch;
 use super::gathering::Gathering;
 use super::row_groups::{Batches, Selection};
 use crate::codec::{Batch, DecoderOptions, SharedInput};
-use crate::columns::{ColumnOptions, RowWriter};
+use crate::columns::{ColumnOptions, RowWriter, SchemaTypes};
 use crate::error::{Error, Result, Status};
 
 /// The most rows that are decoded at once.
@@ -48,8 +48,10 @@ impl Decoder {
         let file = match &mut self.file {
             Some(file) => file,
             None => {
-                let batches = Batches::open(input, &Selection::default())?;
-                let gathering = Gathering::where_needed(batches.schema())?;
+                let types = self.columns.types;
+                let any_type = types == SchemaTypes::Arrow;
+                let batches = Batches::open(input, &Selection { any_type, ..Selection::default() })?;
+                let gathering = Gathering::where_needed(batches.schema(), types)?;
                 self.file.insert(File { batches, gathering })
             }
         };

@@ -155,6 +155,7 @@ impl Encoder {
         self.inner.parser.parse(record).map_err(|refusal| match refusal {
             Refusal::Fault(fault) => Rejection::InvalidRecord(fault),
             Refusal::Violation(violation) => Rejection::Violation(violation),
+            Refusal::ArrowType(message) => Rejection::Failed { status: Status::ArrowType, message },
         })
     }
 }

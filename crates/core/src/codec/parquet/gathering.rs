@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_schema::{DataType, Schema as ArrowSchema};
 
-use crate::columns::{Assignment, ColumnType, Columns, Field, not_portable};
+use crate::columns::{Assignment, ColumnType, Columns, Field, SchemaTypes};
 use crate::error::Result;
 
 /// Gathers rows, and makes the types of columns that another writer chose the portable ones that hold them.
@@ -20,12 +20,14 @@ impl Gathering {
     /// One for batches with these columns.
     ///
     /// # Errors
-    /// `ArrowType` for a type that is not portable.
-    pub fn new(schema: &ArrowSchema) -> Result<Self> {
+    /// `ArrowType` for a type that is not portable, and none of those that are gathered as they are.
+    pub fn new(schema: &ArrowSchema, types: SchemaTypes) -> Result<Self> {
         let field = |field: &std::sync::Arc<arrow_schema::Field>| {
-            let column_type = ColumnType::of_arrow(field.data_type())
-                .ok_or_else(|| not_portable(field.name(), field.data_type()))?;
-            Ok(Field { name: field.name().clone(), column_type, nullable: field.is_nullable() })
+            let types = match ColumnType::of_arrow(field.data_type()) {
+                Some(_) => SchemaTypes::Portable,
+                None => types,
+            };
+            Field::from_arrow(field, types)
         };
         let fields = schema.fields().iter().map(field).collect::<Result<Vec<_>>>()?;
         let columns = Columns::of_fields(&fields);
@@ -36,13 +38,13 @@ impl Gathering {
     ///
     /// # Errors
     /// As [`Gathering::new`].
-    pub fn where_needed(schema: &ArrowSchema) -> Result<Option<Self>> {
+    pub fn where_needed(schema: &ArrowSchema, types: SchemaTypes) -> Result<Option<Self>> {
         let is_own = |data_type: &DataType| match data_type {
             DataType::Utf8View | DataType::BinaryView => true,
             other => ColumnType::of_arrow(other).is_some_and(|own| own.arrow() == *other),
         };
         let is_needed = !schema.fields().iter().all(|field| is_own(field.data_type()));
-        is_needed.then(|| Gathering::new(schema)).transpose()
+        is_needed.then(|| Gathering::new(schema, types)).transpose()
     }
 
     /// How many rows were gathered.

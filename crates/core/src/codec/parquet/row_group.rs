@@ -27,6 +27,8 @@ const COLUMNS_AT_ONCE: usize = 256;
 pub(super) struct ColumnEncoders {
     fields: Vec<Field>,
     arrow: SchemaRef,
+    /// How many columns of the file each field has.
+    columns: Vec<usize>,
     /// For each run of [`COLUMNS_AT_ONCE`] columns.
     factories: Vec<ArrowRowGroupWriterFactory>,
 }
@@ -39,6 +41,8 @@ impl ColumnEncoders {
         properties: &WriterPropertiesPtr,
     ) -> Result<Self> {
         let root = schema.root_schema();
+        let mut columns = vec![0; fields.len()];
+        (0..schema.num_columns()).for_each(|column| columns[schema.get_column_root_idx(column)] += 1);
         let runs = root.get_fields().chunks(COLUMNS_AT_ONCE).zip(arrow.fields().chunks(COLUMNS_AT_ONCE));
         let factory = |(columns, fields): (&[Arc<Type>], &[Arc<arrow_schema::Field>])| {
             // Encoders take their settings from a file: this one is never written to.
@@ -50,6 +54,7 @@ impl ColumnEncoders {
         Ok(ColumnEncoders {
             fields,
             arrow: arrow.clone(),
+            columns,
             factories: runs.map(factory).collect::<Result<_>>()?,
         })
     }
@@ -124,10 +129,9 @@ impl RowGroup {
         }
         match &mut self.content {
             Content::Encoded(columns) => {
-                for ((field, array), column) in
-                    encoders.arrow.fields().iter().zip(batch.columns()).zip(columns)
-                {
-                    encode(field, array, column)?;
+                let mut columns = columns.iter_mut();
+                for (field, array) in encoders.arrow.fields().iter().zip(batch.columns()) {
+                    encode(field, array, &mut columns)?;
                 }
             }
             Content::Waiting { batches, bytes } => {
@@ -149,24 +153,31 @@ impl RowGroup {
         let mut told = statistics.iter_mut().zip(&encoders.fields);
         match content {
             Content::Encoded(columns) => {
-                for (column, (statistics, field)) in columns.into_iter().zip(told) {
-                    put(column, field, statistics, &mut row_group)?;
+                let mut columns = columns.into_iter();
+                for ((statistics, field), count) in told.zip(&encoders.columns) {
+                    for column in columns.by_ref().take(*count) {
+                        put(column, field, statistics, &mut row_group)?;
+                    }
                 }
             }
             Content::Waiting { batches, .. } => {
                 let mut fields = encoders.arrow.fields().iter();
                 let mut arrays: Vec<_> =
                     batches.into_iter().map(|batch| Vec::from(batch.columns()).into_iter()).collect();
+                let mut counts = encoders.columns.iter();
                 for factory in &encoders.factories {
-                    let columns = factory.create_column_writers(number)?;
-                    for ((mut column, arrow), (statistics, field)) in
-                        columns.into_iter().zip(&mut fields).zip(&mut told)
+                    let mut columns = factory.create_column_writers(number)?.into_iter();
+                    for ((arrow, (statistics, field)), count) in
+                        fields.by_ref().take(COLUMNS_AT_ONCE).zip(told.by_ref()).zip(counts.by_ref())
                     {
+                        let mut columns: Vec<_> = columns.by_ref().take(*count).collect();
                         // What was encoded is not kept beside its pages.
                         for array in arrays.iter_mut().filter_map(Iterator::next) {
-                            encode(arrow, &array, &mut column)?;
+                            encode(arrow, &array, &mut columns.iter_mut())?;
                         }
-                        put(column, field, statistics, &mut row_group)?;
+                        for column in columns {
+                            put(column, field, statistics, &mut row_group)?;
+                        }
                     }
                 }
             }
@@ -176,8 +187,13 @@ impl RowGroup {
     }
 }
 
-fn encode(field: &arrow_schema::Field, array: &ArrayRef, column: &mut ArrowColumnWriter) -> Result<()> {
-    compute_leaves(field, array)?.iter().try_for_each(|leaf| column.write(leaf))
+/// Encodes an array into the next of these columns: as many as its field has.
+fn encode<'c>(
+    field: &arrow_schema::Field,
+    array: &ArrayRef,
+    columns: &mut impl Iterator<Item = &'c mut ArrowColumnWriter>,
+) -> Result<()> {
+    compute_leaves(field, array)?.iter().zip(columns).try_for_each(|(leaf, column)| column.write(leaf))
 }
 
 /// Ends a column, and puts it into the row group.

@@ -6,6 +6,8 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_schema::Schema as ArrowSchema;
+use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataWriter, RowGroupMetaData};
@@ -17,7 +19,7 @@ use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, Type};
 
 use super::footer::FOOTER_MAX;
 use super::row_group::{ColumnEncoders, RowGroup};
-use crate::columns::{ColumnOptions, ColumnType, Columns, Field, PageCompression, Statistics};
+use crate::columns::{ColumnOptions, ColumnType, Columns, Field, PageCompression, SchemaTypes, Statistics};
 use crate::error::{Error, Result, Status};
 use crate::manifest::ColumnStats;
 
@@ -73,14 +75,20 @@ impl FileWriter {
 
     fn open(columns: &Columns, options: &ColumnOptions) -> parquet::errors::Result<Self> {
         let schema = parquet_schema(columns.fields())?;
-        let is_text = |field: &Field| matches!(field.column_type, ColumnType::String | ColumnType::Bytes(_));
+        let fields: Vec<Field> = columns.fields().cloned().collect();
         let (mut properties, mut numbers) = (properties(options)?, 0);
-        for (field, column) in columns.fields().zip(schema.columns()) {
+        for (leaf, column) in schema.columns().iter().enumerate() {
             let path = column.path().clone();
-            if is_text(field) {
+            if matches!(
+                fields[schema.get_column_root_idx(leaf)].column_type,
+                ColumnType::String | ColumnType::Bytes(_)
+            ) {
                 // The encoder holds four copies of the least and greatest text, however long they are: they
                 // are gathered here, and cut off.
                 properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
+                continue;
+            }
+            if column.physical_type() == Physical::BYTE_ARRAY {
                 continue;
             }
             numbers += 1;
@@ -88,10 +96,14 @@ impl FileWriter {
                 properties = properties.set_column_dictionary_enabled(path, false);
             }
         }
-        let properties = Arc::new(properties.build());
+        let mut properties = properties.build();
+        if options.types == SchemaTypes::Arrow {
+            let declared: Vec<_> = fields.iter().map(Field::arrow).collect();
+            add_encoded_arrow_schema_to_metadata(&ArrowSchema::new(declared), &mut properties);
+        }
+        let properties = Arc::new(properties);
         let file =
             SerializedFileWriter::new(Outbox::default(), schema.root_schema_ptr(), properties.clone())?;
-        let fields: Vec<Field> = columns.fields().cloned().collect();
         let statistics = fields.iter().map(|field| Statistics::new(field.column_type)).collect();
         let encoders = ColumnEncoders::new(fields, columns.arrow(), &schema, &properties)?;
         let row_group_bytes = usize::try_from(options.row_group_bytes).unwrap_or(usize::MAX);
@@ -210,7 +222,9 @@ impl Footer {
             return Ok(());
         }
         let message = format!(
-            "the footer of a Parquet file of {} columns would have more than {} bytes after {} row groups, and is then              not read: divide the records into files by target_file_bytes, or give a larger row_group_bytes",
+            "the footer of a Parquet file of {} columns would have more than {} bytes after \
+             {} row groups, and is then not read: divide the records into files by target_file_bytes, or give a \
+             larger row_group_bytes",
             self.schema.num_columns(),
             self.most,
             groups.len()
@@ -247,6 +261,11 @@ fn properties(options: &ColumnOptions) -> parquet::errors::Result<WriterProperti
 /// The file's schema: with logical types that Arrow's own conversion leaves out.
 fn parquet_schema<'f>(fields: impl Iterator<Item = &'f Field>) -> parquet::errors::Result<SchemaDescriptor> {
     let column = |field: &Field| {
+        if field.column_type == ColumnType::Arrow {
+            let alone = ArrowSchema::new(vec![field.stored()]);
+            let converted = ArrowSchemaConverter::new().schema_root(ROOT).convert(&alone)?;
+            return Ok(converted.root_schema().get_fields()[0].clone());
+        }
         let (physical, logical) = match field.column_type {
             ColumnType::Int32 => (Physical::INT32, Some(LogicalType::integer(32, true))),
             ColumnType::Int64 => (Physical::INT64, Some(LogicalType::integer(64, true))),
@@ -254,7 +273,7 @@ fn parquet_schema<'f>(fields: impl Iterator<Item = &'f Field>) -> parquet::error
             ColumnType::Float64 => (Physical::DOUBLE, None),
             ColumnType::String => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
             ColumnType::Bool => (Physical::BOOLEAN, None),
-            ColumnType::Bytes(_) => (Physical::BYTE_ARRAY, None),
+            ColumnType::Bytes(_) | ColumnType::Arrow => (Physical::BYTE_ARRAY, None),
             ColumnType::Timestamp => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::NANOS))),
         };
         let repetition = if field.nullable { Repetition::OPTIONAL } else { Repetition::REQUIRED };

@@ -25,6 +25,13 @@ pub(super) fn held(batches: Vec<RecordBatch>) -> Held {
     Held { schema, batches: batches.into_iter(), failure: None, pulled: 0 }
 }
 
+impl Held {
+    /// How many times it was asked.
+    pub(super) fn pulled(&self) -> usize {
+        self.pulled
+    }
+}
+
 impl BatchSource for Held {
     fn schema(&self) -> SchemaRef {
         self.schema.clone()

@@ -2,6 +2,7 @@
 
 mod arrow;
 mod batch_sizes;
+mod arrow_types;
 mod files;
 mod partitions;
 mod rules;
