@@ -537,7 +537,8 @@ struct ArrowArrayStream {
 #define LODE_SCHEMA_PORTABLE 0
 
 /**
- * Columns of a Parquet file are read whatever Arrow type they have. The Go library does not know them all.
+ * Columns may have any Arrow type that Parquet stores, nested ones too: DuckDB, Polars and PyArrow read such
+ * snapshots, the Go library cannot. Records have the portable types, and lists and structs of them.
  */
 #define LODE_SCHEMA_ARROW 1
 
@@ -1140,7 +1141,7 @@ typedef struct lode_dataset_options {
      */
     const char *schema_json;
     /**
-     * The same as an Arrow schema: a struct of columns. Borrowed for the call, never released by it. NULL:
+     * The same as an Arrow schema, a struct of columns, of whatever types `schema_types` allows. Borrowed for the call, never released by it. NULL:
      * none; not together with `schema_json`.
      */
     const struct ArrowSchema *arrow_schema;
@@ -4423,9 +4424,10 @@ lode_status lode_record_writer_append_arrow(lode_record_writer *writer,
  * @param error output: the error, if the call fails. NULL: not wanted.
  * @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also for a column that is not there), LODE_ERR_CODEC_REQUIRED
  *         (a raw blob), LODE_ERR_SCHEMA_REQUIRED (JSON lines, and the dataset has no schema),
- *         LODE_ERR_ARROW_TYPE (a column of a type that is not portable), LODE_ERR_INVALID_FORMAT (no Parquet
- *         file, or a damaged one), LODE_ERR_CORRUPT, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_IO,
- *         LODE_ERR_NO_MEMORY, LODE_ERR_UNSUPPORTED (also: a build without the feature "parquet").
+ *         LODE_ERR_ARROW_TYPE (a column of a type that is not portable, in a dataset of
+ *         LODE_SCHEMA_PORTABLE), LODE_ERR_INVALID_FORMAT (no Parquet file, or a damaged one),
+ *         LODE_ERR_CORRUPT, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_IO, LODE_ERR_NO_MEMORY,
+ *         LODE_ERR_UNSUPPORTED (also: a build without the feature "parquet").
  *
  * Any thread; the stream belongs to one at a time. Since 0.1.0.
  */

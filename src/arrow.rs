@@ -275,9 +275,10 @@ pub unsafe extern "C" fn lode_record_writer_append_arrow(
 /// @param error output: the error, if the call fails. NULL: not wanted.
 /// @return LODE_OK; LODE_ERR_INVALID_ARGUMENT (also for a column that is not there), LODE_ERR_CODEC_REQUIRED
 ///         (a raw blob), LODE_ERR_SCHEMA_REQUIRED (JSON lines, and the dataset has no schema),
-///         LODE_ERR_ARROW_TYPE (a column of a type that is not portable), LODE_ERR_INVALID_FORMAT (no Parquet
-///         file, or a damaged one), LODE_ERR_CORRUPT, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_IO,
-///         LODE_ERR_NO_MEMORY, LODE_ERR_UNSUPPORTED (also: a build without the feature "parquet").
+///         LODE_ERR_ARROW_TYPE (a column of a type that is not portable, in a dataset of
+///         LODE_SCHEMA_PORTABLE), LODE_ERR_INVALID_FORMAT (no Parquet file, or a damaged one),
+///         LODE_ERR_CORRUPT, LODE_ERR_DEADLINE, LODE_ERR_CANCELLED, LODE_ERR_IO, LODE_ERR_NO_MEMORY,
+///         LODE_ERR_UNSUPPORTED (also: a build without the feature "parquet").
 ///
 /// Any thread; the stream belongs to one at a time. Since 0.1.0.
 #[unsafe(no_mangle)]

@@ -63,7 +63,8 @@ pub const LODE_CHECKSUM_MD5: i32 = 2;
 pub const LODE_CHECKSUM_SHA256: i32 = 3;
 /// Columns have the types that every reader of the format knows, the Go library included.
 pub const LODE_SCHEMA_PORTABLE: i32 = 0;
-/// Columns of a Parquet file are read whatever Arrow type they have. The Go library does not know them all.
+/// Columns may have any Arrow type that Parquet stores, nested ones too: DuckDB, Polars and PyArrow read such
+/// snapshots, the Go library cannot. Records have the portable types, and lists and structs of them.
 pub const LODE_SCHEMA_ARROW: i32 = 1;
 /// Pages of a Parquet file are compressed with Snappy, as the Go library does it.
 pub const LODE_PARQUET_SNAPPY: i32 = 0;
@@ -173,7 +174,7 @@ pub struct lode_dataset_options {
     /// for the call. With LODE_CODEC_PARQUET a write needs it or `arrow_schema`; with LODE_CODEC_JSONL it
     /// says how rows of Arrow arrays become objects, and how records are read as columns. NULL: none.
     pub schema_json: *const c_char,
-    /// The same as an Arrow schema: a struct of columns. Borrowed for the call, never released by it. NULL:
+    /// The same as an Arrow schema, a struct of columns, of whatever types `schema_types` allows. Borrowed for the call, never released by it. NULL:
     /// none; not together with `schema_json`.
     pub arrow_schema: *const crate::arrow::ArrowSchema,
     /// A row group of a Parquet file ends when its encoded columns have so many bytes, or with 1,048,576

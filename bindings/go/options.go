@@ -144,7 +144,8 @@ type DatasetOptions struct {
 	ArrowSchema unsafe.Pointer
 	// RowGroupBytes is where a row group of a Parquet file ends; 0: at 32 MiB.
 	RowGroupBytes int64
-	// AnyArrowType lets columns of Parquet files have any Arrow type when they are read.
+	// AnyArrowType lets columns have any Arrow type that Parquet stores; the Go library of the format cannot read
+	// such snapshots.
 	AnyArrowType bool
 	// ParquetCompression is how the pages of a Parquet file are compressed.
 	ParquetCompression ParquetCompression

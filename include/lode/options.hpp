@@ -49,7 +49,7 @@ enum class durability : std::int32_t {
 /** Which types the columns of a Parquet file may have. */
 enum class schema_types : std::int32_t {
     portable = LODE_SCHEMA_PORTABLE, /**< Those that every reader of the format knows. */
-    arrow = LODE_SCHEMA_ARROW,       /**< Any Arrow type, when reading. */
+    arrow = LODE_SCHEMA_ARROW,       /**< Any Arrow type that Parquet stores. */
 };
 
 /** How the pages of a Parquet file are compressed. */

@@ -212,7 +212,17 @@ pub fn open_to_read(store: &Store, dataset: &str, layout: Layout) -> Result<Data
         Layout::Hive => partition_keys(store, dataset)?,
         Layout::Default | Layout::Flat | Layout::Volume => Vec::new(),
     };
-    let options = DatasetOptions { codec: Codec::Jsonl, layout, partition_keys, ..DatasetOptions::default() };
+    let options = DatasetOptions {
+        codec: Codec::Jsonl,
+        layout,
+        partition_keys,
+        #[cfg(feature = "parquet")]
+        columns: lode_core::columns::ColumnOptions {
+            types: lode_core::columns::SchemaTypes::Arrow,
+            ..Default::default()
+        },
+        ..DatasetOptions::default()
+    };
     Ok(Dataset::open(store, dataset, options)?)
 }
 

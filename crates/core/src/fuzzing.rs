@@ -105,7 +105,7 @@ pub fn read_parquet(bytes: &[u8]) {
             _ => break,
         }
     }
-    let any_type = Selection { any_type: true, ..Selection::default() };
+    let any_type = Selection { any_type: true, keeps_forms: true, ..Selection::default() };
     let copied = Selection { copied: true, ..Selection::default() };
     for selection in [any_type, copied] {
         let Ok(mut batches) = Batches::open(&input, &selection) else { continue };

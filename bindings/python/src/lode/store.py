@@ -110,8 +110,9 @@ class Store(Handle):
 
         `schema` has the columns: a mapping `{"fields": [{"name": "n", "type": "int64"}]}`, as the header
         describes it at lode_dataset_options, or what gives itself as an Arrow schema, such as a
-        `pyarrow.Schema`. For "parquet", `row_group_bytes` is where a row group ends, `schema_types`
-        "portable" or "arrow", and `parquet_compression` "snappy", "zstd" or "uncompressed".
+        `pyarrow.Schema`. With `schema_types` "arrow" instead of "portable" columns may have any type that
+        Parquet stores, nested ones too. For "parquet", `row_group_bytes` is where a row group ends, and
+        `parquet_compression` "snappy", "zstd" or "uncompressed".
         """
         options, alive = dataset_options(
             codec=codec,

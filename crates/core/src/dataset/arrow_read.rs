@@ -107,10 +107,12 @@ impl Dataset {
         self.check_own(snapshot)?;
         self.verify_manifest(snapshot, &options.read)?;
         let (compressor, checksum) = self.file_format(snapshot, options.read.verify)?;
+        let any_type = self.options().columns.types == SchemaTypes::Arrow;
         let selection = Selection {
             columns: options.columns.clone().map(Into::into),
             comparisons: options.comparisons.clone().into(),
-            any_type: self.options().columns.types == SchemaTypes::Arrow,
+            any_type,
+            keeps_forms: any_type,
             copied: true,
         };
         let files = Files { selection, compressor, checksum, next: 0, file: None, rows: 0 };

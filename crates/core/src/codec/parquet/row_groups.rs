@@ -37,6 +37,8 @@ pub(crate) struct Selection {
     /// Where all types are those that are given out, texts are decoded to them, not to views, if that bounds
     /// what a batch takes.
     pub copied: bool,
+    /// Strings and bytes come in the form that the file says, instead of views.
+    pub keeps_forms: bool,
 }
 
 /// Reads the batches of one file.
@@ -108,12 +110,12 @@ impl Batches {
         let order: Vec<usize> =
             order.iter().map(|place| places.binary_search(place).unwrap_or_default()).collect();
         // Views of the pages: a value that a dictionary has once is then in memory once.
-        let viewed: arrow_schema::Fields =
-            fields.iter().map(|field| as_view(field, selection.any_type)).collect();
-        let metadata = if viewed == *inferred.schema().fields() {
+        let form = |field: &Arc<Field>| if selection.keeps_forms { field.clone() } else { as_view(field) };
+        let formed: arrow_schema::Fields = fields.iter().map(form).collect();
+        let metadata = if formed == *inferred.schema().fields() {
             inferred.clone()
         } else {
-            let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(viewed)));
+            let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(formed)));
             let parquet = inferred.metadata().clone();
             guarded(|| ArrowReaderMetadata::try_new(parquet, options).map_err(|error| foreign(&error)))?
         };
@@ -295,11 +297,11 @@ fn with_moments(file: &ArrowReaderMetadata) -> arrow_schema::Fields {
     file.schema().fields().iter().zip(columns).map(field).collect()
 }
 
-/// The field, its strings and bytes as views; where any type is read, types stay as the file has them.
-fn as_view(field: &Arc<Field>, any_type: bool) -> Arc<Field> {
+/// The field, its strings and bytes as views.
+fn as_view(field: &Arc<Field>) -> Arc<Field> {
     let data_type = match field.data_type() {
-        DataType::Utf8 if !any_type => DataType::Utf8View,
-        DataType::Binary if !any_type => DataType::BinaryView,
+        DataType::Utf8 => DataType::Utf8View,
+        DataType::Binary => DataType::BinaryView,
         _ => return field.clone(),
     };
     Arc::new(field.as_ref().clone().with_data_type(data_type))

@@ -68,13 +68,20 @@ impl FileWriter {
     /// A file of these columns.
     ///
     /// # Errors
-    /// `Internal`.
+    /// `ArrowType` for a type that Parquet has no form for; `Internal`.
     pub fn new(columns: &Columns, options: &ColumnOptions) -> Result<Self> {
-        FileWriter::open(columns, options).map_err(failed)
+        let schema = parquet_schema(columns.fields()).map_err(|error| {
+            let message = format!("Parquet cannot store a column: {error}");
+            Error::new(Status::ArrowType, message).with_source(error)
+        })?;
+        FileWriter::open(columns, schema, options).map_err(failed)
     }
 
-    fn open(columns: &Columns, options: &ColumnOptions) -> parquet::errors::Result<Self> {
-        let schema = parquet_schema(columns.fields())?;
+    fn open(
+        columns: &Columns,
+        schema: SchemaDescriptor,
+        options: &ColumnOptions,
+    ) -> parquet::errors::Result<Self> {
         let fields: Vec<Field> = columns.fields().cloned().collect();
         let (mut properties, mut numbers) = (properties(options)?, 0);
         for (leaf, column) in schema.columns().iter().enumerate() {
