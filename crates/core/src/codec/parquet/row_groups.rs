@@ -135,7 +135,12 @@ impl Batches {
             .iter()
             .map(|comparison| {
                 let place = place_of(metadata.schema().fields(), &comparison.column)?;
-                comparison.of_column(place, metadata.schema().field(place).data_type())
+                let parquet = metadata.parquet_schema();
+                // A field that is nested has several columns of the file.
+                let column = (0..parquet.num_columns())
+                    .find(|column| parquet.get_column_root_idx(*column) == place)
+                    .unwrap_or_default();
+                comparison.of_column(column, metadata.schema().field(place).data_type())
             })
             .collect::<Result<_>>()?;
         Ok(Batches {

@@ -20,7 +20,7 @@ use ::arrow_select::concat::concat_batches;
 
 use super::arrow::{batches, held, write};
 use super::*;
-use crate::columns::SchemaTypes;
+use crate::columns::{Comparison, Literal, Operator, SchemaTypes};
 use crate::error::Status;
 
 /// How many rows each array has.
@@ -498,4 +498,20 @@ fn huge_values_within_lists_end_batches_as_huge_texts_do() {
     let dataset = open_parquet(&memory(), options);
     let snapshot = write(&dataset, &mut held(vec![rows.clone()])).unwrap();
     assert_eq!(all_of(&dataset, &snapshot).columns(), rows.columns());
+}
+
+#[test]
+fn row_groups_are_left_out_by_the_column_that_is_compared_whatever_stands_before_it() {
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![100, 200, 300, 400, 500]));
+    let rows = batch_of(&[("a".to_owned(), structs()), ("n".to_owned(), numbers)]);
+    let dataset = open_parquet(&memory(), arrow_options(Some(&rows.schema())));
+    let snapshot = write(&dataset, &mut held(vec![rows])).unwrap();
+    let found = |operator, value| {
+        let comparison = Comparison { column: "n".into(), operator, value: Literal::Whole(value) };
+        let options = ArrowReadOptions { comparisons: vec![comparison], ..ArrowReadOptions::default() };
+        let found = batches(&dataset, &snapshot, options).unwrap();
+        found.iter().map(RecordBatch::num_rows).sum::<usize>()
+    };
+    assert_eq!(found(Operator::Greater, 450), ROWS);
+    assert_eq!(found(Operator::Less, 50), 0, "no row can be less");
 }

@@ -1,8 +1,8 @@
 //! Parquet datasets: records in, records out, and what the file shows.
 
 mod arrow;
-mod batch_sizes;
 mod arrow_types;
+mod batch_sizes;
 mod files;
 mod partitions;
 mod rules;
