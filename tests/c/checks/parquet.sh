@@ -39,6 +39,11 @@ arrow_address_sanitizer() {
     "$OUT/full_contract_arrow"
 }
 
+arrow_types_contract() {
+    full contract_arrow_types -fsanitize=address,undefined -fno-omit-frame-pointer || return 1
+    "$OUT/full_contract_arrow_types"
+}
+
 # The feature costs nothing where it is not built, and about so much where it is.
 parquet_size() {
     need strip binutils
@@ -116,6 +121,7 @@ arrow_example() {
 check arrow_contract arrow_contract
 check arrow_contract_of_the_core arrow_contract_of_the_core
 check arrow_address_sanitizer arrow_address_sanitizer
+check arrow_types_contract arrow_types_contract
 check memcheck_arrow memcheck_arrow
 check fork_with_arrow fork_with_arrow
 check columns_stack columns_stack
