@@ -120,7 +120,7 @@ fn every_type() -> Vec<(String, ArrayRef)> {
         Arc::new(BinaryViewArray::from(bytes)),
         Arc::new(
             FixedSizeBinaryArray::try_from_sparse_iter_with_size(
-                (0..ROWS).map(|row| some(row).then(|| [row as u8; 3])),
+                (0..ROWS).map(|row| some(row).then_some([row as u8; 3])),
                 3,
             )
             .unwrap(),
