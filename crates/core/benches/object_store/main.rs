@@ -56,8 +56,7 @@ fn warm(url: &str, settings: &str) -> Dataset {
     dataset
 }
 
-fn read(url: &str, settings: &str) -> usize {
-    let dataset = open(url, settings);
+fn read(dataset: &Dataset) -> usize {
     let snapshot = dataset.latest(&CallOptions::default()).unwrap();
     let mut reader = dataset.read(&snapshot, ReadOptions::default()).unwrap();
     let mut bytes = 0;
@@ -128,7 +127,8 @@ fn main() {
         }
         "read" => {
             let size = std::fs::metadata(last).unwrap().len() as usize;
-            timed(size, || assert_eq!(read(url, settings), size));
+            let dataset = open(url, settings);
+            timed(size, || assert_eq!(read(&dataset), size));
         }
         "bare-read" => {
             let size = std::fs::metadata(last).unwrap().len() as usize;
@@ -137,7 +137,8 @@ fn main() {
                 let snapshot = dataset.latest(&CallOptions::default()).unwrap();
                 snapshot.manifest().files[0].path.to_string()
             };
-            timed(size, || assert_eq!(bare::Bucket::open(url, settings).read(&key), size));
+            let bucket = bare::Bucket::open(url, settings);
+            timed(size, || assert_eq!(bucket.read(&key), size));
         }
         "commits" => println!("{{\"commits\":{:?}}}", commits(url, settings, last.parse().unwrap())),
         "bare-commits" => {

@@ -28,7 +28,7 @@ use crate::error::{Error, Result, Status};
 const ERROR_BODY: usize = 64 << 10;
 
 /// How long an idle connection is kept: between calls no thread drives it.
-const IDLE: Duration = Duration::from_secs(5);
+pub(super) const IDLE: Duration = Duration::from_secs(5);
 
 /// Where a Unix system keeps the certificates it trusts, in the order in which they are tried.
 const SYSTEM_ROOTS: [&str; 6] = [

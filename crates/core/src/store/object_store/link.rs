@@ -5,6 +5,8 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use futures_util::StreamExt;
 use object_store::path::Path;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
@@ -12,6 +14,7 @@ use tokio::task::JoinHandle;
 use super::answer::{Failure, Kind, failure};
 use super::connect::Client;
 use super::connector::{Answer, Asked, EXCHANGE, Exchange};
+use super::reading::Parts;
 use super::settings::Settings;
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
@@ -33,13 +36,15 @@ pub(super) struct Ask<'a> {
     pub doing: &'static str,
     pub key: &'a str,
     pub limit: Duration,
+    /// How much of that is over.
+    pub waited: Duration,
     pub asked: Asked,
 }
 
 /// A request that runs while its caller does something else.
 pub(super) struct Running<T> {
     handle: Option<JoinHandle<object_store::Result<T>>>,
-    exchange: Arc<Exchange>,
+    pub exchange: Arc<Exchange>,
     link: Link,
 }
 
@@ -146,6 +151,11 @@ impl Link {
         }
     }
 
+    /// Whether this is the process that opened it.
+    pub fn is_own_process(&self) -> bool {
+        self.process.is_current()
+    }
+
     /// Fails where no request can be made: in a forked process, within a runtime.
     ///
     /// # Errors
@@ -186,11 +196,10 @@ impl Link {
     fn wait<F: Future>(
         &self,
         context: &Context,
-        doing: &str,
-        limit: Duration,
+        ask: &Ask<'_>,
         mut future: Pin<&mut F>,
     ) -> std::result::Result<F::Output, Over> {
-        let end = Instant::now() + limit;
+        let end = Instant::now() + ask.limit.saturating_sub(ask.waited);
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let step = context.longest_wait().map_or(left, |step| step.min(left));
@@ -198,7 +207,7 @@ impl Link {
             if let Ok(output) = self.runtime().block_on(slice) {
                 return Ok(output);
             }
-            context.check(doing).map_err(Over::Call)?;
+            context.check(ask.doing).map_err(Over::Call)?;
             if Instant::now() >= end {
                 return Err(Over::Limit);
             }
@@ -246,7 +255,7 @@ impl Link {
         self.check().map_err(|error| Failure::new(Kind::Ended, error))?;
         let exchange = Exchange::new(ask.asked);
         let scoped = pin!(EXCHANGE.scope(Arc::clone(&exchange), request));
-        let waited = self.wait(context, ask.doing, ask.limit, scoped);
+        let waited = self.wait(context, &ask, scoped);
         self.conclude(&ask, &exchange, waited)
     }
 
@@ -288,6 +297,25 @@ impl Link {
         });
     }
 
+    /// Waits for the next part of an answer that has begun; `None`: it has ended. After a failure of the
+    /// call's own, which is [`Kind::Cut`], it goes on.
+    pub fn next_part(
+        &self,
+        context: &Context,
+        ask: &Ask<'_>,
+        exchange: &Arc<Exchange>,
+        parts: &mut Parts,
+    ) -> std::result::Result<Option<Bytes>, Failure> {
+        let scoped = pin!(EXCHANGE.scope(Arc::clone(exchange), parts.next()));
+        let waited = match self.wait(context, ask, scoped) {
+            Ok(None) => return Ok(None),
+            Ok(Some(Ok(part))) => return Ok(Some(part)),
+            Ok(Some(Err(error))) => Ok(Err(error)),
+            Err(over) => Err(over),
+        };
+        self.conclude(ask, exchange, waited).map(|(part, _)| Some(part))
+    }
+
     /// Waits for a request that was started.
     pub fn finish<T>(
         &self,
@@ -302,7 +330,7 @@ impl Link {
             let error = Error::new(Status::Internal, "a request was waited for twice");
             return Err((Failure::new(Kind::Refused, error), None));
         };
-        let waited = match self.wait(context, ask.doing, ask.limit, Pin::new(&mut handle)) {
+        let waited = match self.wait(context, &ask, Pin::new(&mut handle)) {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(join)) => Ok(Err(object_store::Error::JoinError { source: join })),
             Err(over) => {

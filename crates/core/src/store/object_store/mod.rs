@@ -6,6 +6,7 @@
 //! [`answer`] says what an answer proves. `docs/object-stores.md` is the page for users.
 
 mod answer;
+mod bucket_object;
 mod connect;
 mod connector;
 mod link;
@@ -30,11 +31,11 @@ use object_store::{GetOptions, PutMode};
 use twox_hash::XxHash3_128;
 
 use self::answer::{Failure, Kind};
+use self::bucket_object::BucketObject;
 use self::connect::Client;
 use self::connector::{Answer, Asked};
 use self::link::{Ask, Link};
 use self::listing::Listed;
-use self::reading::BucketObject;
 use self::settings::Settings;
 use self::swap::KnownVersions;
 use self::upload::BucketUpload;

@@ -1,26 +1,28 @@
-//! Reading an object in ranges: the first with its size, the next ones under its ETag, one of them ahead.
+//! Requests for pieces of an object: the first gives its size, the later ones are made under its ETag.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, UpdateVersion};
+use object_store::{GetOptions, GetRange, GetResult, UpdateVersion};
 
 use super::answer::{Failure, Kind};
 use super::connect::Objects;
 use super::connector::Asked;
-use super::link::{Ask, Link, Running};
+use super::link::{Ask, Link};
 use crate::context::Context;
-use crate::error::{Error, Result, Status};
-use crate::store::Object;
+use crate::error::{Error, Status};
 
 /// How many bytes the first request for an object asks for.
 pub(super) const FIRST: u64 = 256 << 10;
 
 /// How many bytes each later one asks for.
-const RANGE: u64 = 4 << 20;
+pub(super) const RANGE: u64 = 4 << 20;
 
-const READ: &str = "read";
+pub(super) const READ: &str = "read";
 
 /// A piece of an object.
 pub(super) struct Piece {
@@ -32,41 +34,69 @@ pub(super) struct Piece {
 
 /// Which bytes are wanted, and of which version of the object.
 #[derive(Clone)]
-struct Wanted {
-    range: Option<(u64, u64)>,
-    version: Option<UpdateVersion>,
+pub(super) struct Wanted {
+    pub range: Option<(u64, u64)>,
+    pub version: Option<UpdateVersion>,
 }
 
-/// One request for a piece of an object.
-async fn fetch(store: Arc<dyn Objects>, path: Path, wanted: Wanted) -> object_store::Result<Piece> {
+/// The bytes of an answer, as they arrive.
+pub(super) type Parts = BoxStream<'static, object_store::Result<Bytes>>;
+
+/// An answer that has begun.
+pub(super) struct Begun {
+    /// The object's size.
+    pub size: u64,
+    pub parts: Parts,
+}
+
+/// One request for a piece of an object, until its bytes begin to arrive.
+pub(super) async fn begin(
+    store: Arc<dyn Objects>,
+    path: Path,
+    wanted: Wanted,
+) -> object_store::Result<Begun> {
+    let result = get(store, path, wanted).await?;
+    Ok(Begun { size: result.meta.size, parts: result.into_stream() })
+}
+
+async fn get(store: Arc<dyn Objects>, path: Path, wanted: Wanted) -> object_store::Result<GetResult> {
     let version = wanted.version.unwrap_or(UpdateVersion { e_tag: None, version: None });
     let options = GetOptions {
         range: wanted.range.map(|(start, end)| GetRange::Bounded(start..end)),
         if_match: version.e_tag,
         ..GetOptions::default()
     };
-    let result = store.get_opts(&path, options).await?;
-    let (size, range) = (result.meta.size, result.range.clone());
+    store.get_opts(&path, options).await
+}
+
+fn failed(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> object_store::Error {
+    object_store::Error::Generic { store: "object", source: source.into() }
+}
+
+/// One request for a piece of an object.
+pub(super) async fn fetch(
+    store: Arc<dyn Objects>,
+    path: Path,
+    wanted: Wanted,
+) -> object_store::Result<Piece> {
+    let result = get(store, path, wanted).await?;
+    let length = usize::try_from(result.range.end - result.range.start).unwrap_or(usize::MAX);
     let version = UpdateVersion { e_tag: result.meta.e_tag.clone(), version: result.meta.version.clone() };
-    let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+    let size = result.meta.size;
+    let mut parts = result.into_stream();
     let mut bytes = Vec::new();
-    let failed = |source: Box<dyn std::error::Error + Send + Sync>| object_store::Error::Generic {
-        store: "object",
-        source,
-    };
-    bytes.try_reserve_exact(length).map_err(|error| failed(error.into()))?;
-    let mut stream = result.into_stream();
-    while let Some(part) = stream.next().await {
+    bytes.try_reserve_exact(length).map_err(failed)?;
+    while let Some(part) = parts.next().await {
         bytes.extend_from_slice(&part?);
     }
     match bytes.len() == length {
         true => Ok(Piece { bytes, size, version }),
-        false => Err(failed(format!("{} bytes came instead of {length}", bytes.len()).into())),
+        false => Err(failed(format!("{} bytes came instead of {length}", bytes.len()))),
     }
 }
 
 /// What a request for these bytes may give.
-fn asked(range: Option<(u64, u64)>) -> Asked {
+pub(super) fn asked(range: Option<(u64, u64)>) -> Asked {
     let most = range.map_or(FIRST, |(start, end)| end - start);
     Asked { most, ..Asked::default() }
 }
@@ -74,7 +104,7 @@ fn asked(range: Option<(u64, u64)>) -> Asked {
 impl Link {
     fn ask_range<'a>(&self, key: &'a str, range: Option<(u64, u64)>) -> Ask<'a> {
         let limit = self.settings().request_timeout;
-        Ask { doing: READ, key, limit, asked: asked(range) }
+        Ask { doing: READ, key, limit, waited: Duration::ZERO, asked: asked(range) }
     }
 
     /// Some bytes of an object, in one request; `None`: it is absent. An object that ends before them gives
@@ -171,7 +201,7 @@ impl Link {
         }
     }
 
-    fn changed(&self, key: &str) -> Failure {
+    pub(super) fn changed(&self, key: &str) -> Failure {
         let message = format!(
             "{key:?} in {} is not what it was when it was opened: it was replaced",
             self.client().name()
@@ -185,116 +215,4 @@ fn is_empty(failure: &Failure) -> bool {
     failure.kind == Kind::Malformed
         && failure.answer.status == Some(http::StatusCode::OK)
         && failure.answer.header("content-length") == Some("0")
-}
-
-/// An object in a bucket, open for reading.
-pub(super) struct BucketObject {
-    link: Link,
-    key: String,
-    path: Path,
-    size: u64,
-    version: UpdateVersion,
-    /// The bytes at hand, and where they begin.
-    bytes: Vec<u8>,
-    start: u64,
-    ahead: Option<Ahead>,
-}
-
-/// After how many bytes taken the range that is read ahead gets to take what has arrived of it.
-const NUDGED: usize = 256 << 10;
-
-/// The range that is read ahead.
-struct Ahead {
-    range: (u64, u64),
-    running: Running<Piece>,
-}
-
-impl BucketObject {
-    pub fn new(link: Link, key: &str, path: Path, piece: Piece) -> Self {
-        let Piece { bytes, size, version } = piece;
-        BucketObject { link, key: key.to_owned(), path, size, version, bytes, start: 0, ahead: None }
-    }
-
-    fn end(&self) -> u64 {
-        self.start + self.bytes.len() as u64
-    }
-
-    /// Asks for the range behind the bytes at hand, if nothing is asked for yet.
-    fn read_ahead(&mut self) {
-        let start = self.end();
-        if self.ahead.is_some() || start >= self.size {
-            return;
-        }
-        let range = (start, self.size.min(start + RANGE));
-        let wanted = Wanted { range: Some(range), version: Some(self.version.clone()) };
-        let request = fetch(Arc::clone(&self.link.client().store), self.path.clone(), wanted);
-        self.ahead = Some(Ahead { range, running: self.link.start(asked(Some(range)), request) });
-    }
-
-    /// Gets the bytes at this offset.
-    fn fill(&mut self, context: &Context, offset: u64) -> Result<()> {
-        let ahead = self.ahead.take().filter(|ahead| (ahead.range.0..ahead.range.1).contains(&offset));
-        let is_next = offset == self.end();
-        let piece = match ahead {
-            Some(Ahead { range, running }) => {
-                let ask = self.link.ask_range(&self.key, Some(range));
-                match self.link.finish(context, ask, running) {
-                    Ok((piece, _)) => Some((range.0, piece)),
-                    Err((failure, Some(running))) => {
-                        self.ahead = Some(Ahead { range, running });
-                        return Err(failure.error);
-                    }
-                    // It may have waited too long for this call.
-                    Err((failure, None)) if failure.is_passing() || failure.kind == Kind::Precondition => {
-                        None
-                    }
-                    Err((failure, None)) => return Err(failure.error),
-                }
-            }
-            None => None,
-        };
-        let (start, piece) = match piece {
-            Some(piece) => piece,
-            None => {
-                let range = (offset, self.size.min(offset + RANGE));
-                let piece = self.link.next_piece(context, &self.key, range, &self.version);
-                (offset, piece.map_err(|failure| failure.error)?)
-            }
-        };
-        if piece.size != self.size {
-            return Err(self.link.changed(&self.key).error);
-        }
-        (self.start, self.bytes) = (start, piece.bytes);
-        if is_next {
-            self.read_ahead();
-        }
-        Ok(())
-    }
-}
-
-impl Object for BucketObject {
-    fn size(&self) -> u64 {
-        self.size
-    }
-
-    fn read_at(&mut self, context: &Context, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        if offset >= self.size || buffer.is_empty() {
-            return Ok(0);
-        }
-        self.link.check()?;
-        if offset < self.start || offset >= self.end() {
-            self.fill(context, offset)?;
-        }
-        let at = usize::try_from(offset - self.start).unwrap_or(usize::MAX);
-        let rest = &self.bytes[at..];
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        // A reader that comes to the end of what is at hand goes on behind it.
-        if offset + count as u64 == self.end() {
-            self.read_ahead();
-        } else if self.ahead.is_some() && at / NUDGED != (at + count) / NUDGED {
-            self.link.nudge();
-        }
-        Ok(count)
-    }
 }

@@ -297,7 +297,7 @@ impl Link {
         let settings = self.settings();
         let limit = if bytes > 1 << 20 { settings.transfer_timeout } else { settings.request_timeout };
         let asked = super::connector::Asked { most: super::SHORT, ..super::connector::Asked::default() };
-        super::link::Ask { doing, key, limit, asked }
+        super::link::Ask { doing, key, limit, waited: std::time::Duration::ZERO, asked }
     }
 }
 
