@@ -62,6 +62,21 @@ with_azurite() {
     return $status
 }
 
+# Runs a command with GCS_SETTINGS of the small server of Google Cloud Storage's requests that the Rust tests have.
+with_gcs() {
+    need python3 python3
+    local port tests=("$CARGO" test --workspace --all-features --test object_stores)
+    "${tests[@]}" --no-run || return 1
+    port=$(free_port)
+    export GCS_SETTINGS="{\"endpoint\":\"http://127.0.0.1:$port\",\"allow_http\":true,\"credentials\":\"anonymous\"}"
+    LODE_TEST_GCS_PORT=$port served gcs "listens $port" \
+        "${tests[@]}" gcs::a_server_for_programs_in_other_languages -- "$@"
+}
+
+listens() { # PORT
+    (exec 3<> "/dev/tcp/127.0.0.1/$1")
+}
+
 # in_full NAME SOURCE: compiled against the library of the build with every feature, as $OUT/full/NAME.
 in_full() {
     local LIB=$HERE/$BUILD/full/lib
@@ -97,7 +112,7 @@ contracts_in_a_bucket() { # WITH SCHEME
 
 run_contracts() {
     local test failed=0
-    export LODE_TEST_STORE_URL=$1://tests/contracts LODE_TEST_STORE_SETTINGS=${AZURE_SETTINGS:-${S3_SETTINGS:-}}
+    export LODE_TEST_STORE_URL=$1://tests/contracts LODE_TEST_STORE_SETTINGS=${AZURE_SETTINGS:-${GCS_SETTINGS:-${S3_SETTINGS:-}}}
     for test in $CONTRACTS; do
         "$OUT/full/$test" || failed=1
     done
@@ -170,6 +185,7 @@ check contract_url run_test contract_url
 check contract_url_full contract_url_full
 check contracts_in_a_bucket contracts_in_a_bucket with_minio s3
 check contracts_in_a_container contracts_in_a_bucket with_azurite az
+check contracts_with_generations contracts_in_a_bucket with_gcs gs
 check interop_in_a_bucket interop_in_a_bucket
 check tool_in_a_bucket tool_in_a_bucket
 check example_without_feature example_without_feature

@@ -202,11 +202,25 @@ fn read(method: &str, stored: &Stored, request: &Request, stream: &mut TcpStream
     answer(stream, 206, &headers, &stored.bytes[start..=end])
 }
 
-pub fn server() -> Server {
+fn server_at(port: u16) -> Server {
     let bucket: Mutex<Bucket> = Mutex::default();
-    Server::start(move |request, stream| {
+    Server::at(port, move |request, stream| {
         bucket.lock().unwrap_or_else(PoisonError::into_inner).serve(request, stream)
     })
+}
+
+pub fn server() -> Server {
+    server_at(0)
+}
+
+#[test]
+fn a_server_for_programs_in_other_languages() {
+    // Without the variable there is nothing to serve: a check of the C side starts it.
+    let Ok(port) = std::env::var("LODE_TEST_GCS_PORT") else { return };
+    server_at(port.parse().unwrap());
+    loop {
+        std::thread::park();
+    }
 }
 
 pub fn store(endpoint: &str, more: &str) -> Store {

@@ -14,6 +14,7 @@ mod lossy;
 mod messages;
 mod mini_http;
 mod races;
+mod reading;
 mod requests;
 mod rules;
 mod servers;

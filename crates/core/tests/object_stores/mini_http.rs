@@ -64,7 +64,15 @@ pub struct Server {
 
 impl Server {
     pub fn start(handler: impl Fn(&Request, &mut TcpStream) -> bool + Send + Sync + 'static) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Server::at(0, handler)
+    }
+
+    /// One at a port; 0: any that is free.
+    pub fn at(
+        port: u16,
+        handler: impl Fn(&Request, &mut TcpStream) -> bool + Send + Sync + 'static,
+    ) -> Server {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let address = listener.local_addr().unwrap();
         let handler: Arc<Handler> = Arc::new(handler);
         std::thread::spawn(move || {

@@ -64,59 +64,78 @@ impl Range {
         matches!(self.state, State::Asked(_)) || self.left.elapsed() >= IDLE
     }
 
-    /// Waits for the next bytes, of which there are some. Its state tells after a failure whether it goes on.
-    fn take(&mut self, context: &Context, key: &str, size: u64) -> std::result::Result<Bytes, Failure> {
-        let begun = Instant::now();
-        let taken = self.take_timed(context, key, size);
-        self.left = Instant::now();
-        self.waited += self.left - begun;
-        taken
-    }
-
-    fn take_timed(&mut self, context: &Context, key: &str, size: u64) -> std::result::Result<Bytes, Failure> {
-        let asked = asked(Some((self.next, self.end)));
-        let limit = self.link.settings().request_timeout;
-        let ask = Ask { doing: READ, key, limit, waited: self.waited, asked };
-        let mut parts = match std::mem::replace(&mut self.state, State::Over) {
-            State::Asked(running) => match self.link.finish(context, ask, running) {
-                Ok((answer, _)) if answer.size == size => answer.parts,
-                Ok(_) => return Err(self.link.changed(key)),
-                Err((failure, running)) => {
-                    self.state = running.map_or(State::Over, State::Asked);
-                    return Err(failure);
-                }
-            },
-            State::Arriving(parts) => parts,
-            State::Over => {
-                let error = Error::new(Status::Internal, "a range was waited for after it had failed");
-                return Err(Failure::new(Kind::Refused, error));
+    /// Waits until its bytes begin to arrive. Its state tells after a failure whether it goes on.
+    fn begin(&mut self, context: &Context, key: &str, size: u64) -> std::result::Result<(), Failure> {
+        let running = match std::mem::replace(&mut self.state, State::Over) {
+            State::Asked(running) => running,
+            state => {
+                self.state = state;
+                return Ok(());
             }
         };
-        loop {
-            match self.link.next_part(context, &ask, &self.exchange, &mut parts) {
-                Ok(Some(part)) if part.is_empty() => {}
-                Ok(Some(part)) if part.len() as u64 <= self.end - self.next => {
-                    self.next += part.len() as u64;
-                    self.state = State::Arriving(parts);
-                    return Ok(part);
-                }
-                Ok(_) => {
-                    let message = format!(
-                        "cannot read {}/{key}: a range ended at byte {}, expected {}",
-                        self.link.client().name(),
-                        self.next,
-                        self.end
-                    );
-                    return Err(Failure::new(Kind::Unclear, Error::new(Status::Io, message).with_path(key)));
-                }
-                Err(failure) => {
-                    if failure.kind == Kind::Cut {
-                        self.state = State::Arriving(parts);
-                    }
-                    return Err(failure);
-                }
+        let begun = Instant::now();
+        let finished = self.link.finish(context, self.to_wait_for(key), running);
+        self.note_wait(begun);
+        match finished {
+            Ok((answer, _)) if answer.size == size => {
+                self.state = State::Arriving(answer.parts);
+                Ok(())
+            }
+            Ok(_) => Err(self.link.changed(key)),
+            Err((failure, running)) => {
+                self.state = running.map_or(State::Over, State::Asked);
+                Err(failure)
             }
         }
+    }
+
+    /// Waits for the next bytes, of which there are some, of a range that has begun to arrive. Its state
+    /// tells after a failure whether it goes on.
+    fn take(&mut self, context: &Context, key: &str) -> std::result::Result<Bytes, Failure> {
+        let State::Arriving(mut parts) = std::mem::replace(&mut self.state, State::Over) else {
+            let error = Error::new(Status::Internal, "a range was waited for that does not arrive");
+            return Err(Failure::new(Kind::Refused, error));
+        };
+        let begun = Instant::now();
+        let taken = loop {
+            let ask = self.to_wait_for(key);
+            match self.link.next_part(context, &ask, &self.exchange, &mut parts) {
+                Ok(Some(part)) if part.is_empty() => {}
+                taken => break taken,
+            }
+        };
+        self.note_wait(begun);
+        match taken {
+            Ok(Some(part)) if part.len() as u64 <= self.end - self.next => {
+                self.next += part.len() as u64;
+                self.state = State::Arriving(parts);
+                Ok(part)
+            }
+            Ok(_) => {
+                let message = format!(
+                    "cannot read {}/{key}: a range ends at another byte than {}, which was asked for",
+                    self.link.client().name(),
+                    self.end
+                );
+                Err(Failure::new(Kind::Unclear, Error::new(Status::Io, message).with_path(key)))
+            }
+            Err(failure) => {
+                if failure.kind == Kind::Cut {
+                    self.state = State::Arriving(parts);
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    fn to_wait_for<'a>(&self, key: &'a str) -> Ask<'a> {
+        let limit = self.link.settings().request_timeout;
+        Ask { doing: READ, key, limit, waited: self.waited, asked: asked(Some((self.next, self.end))) }
+    }
+
+    fn note_wait(&mut self, begun: Instant) {
+        self.left = Instant::now();
+        self.waited += self.left - begun;
     }
 }
 
@@ -211,11 +230,15 @@ impl BucketObject {
                 Some(range) => range,
                 None => self.ask(offset, end),
             };
-            if is_next {
-                self.read_ahead(range.end);
-            }
             let was_left_alone = is_old && range.was_left_alone();
-            let taken = range.take(context, &self.key, self.size);
+            let taken = range.begin(context, &self.key, self.size).and_then(|()| {
+                // Not before: a service that answers one request after the other might begin with this one,
+                // which is not taken yet.
+                if is_next {
+                    self.read_ahead(range.end);
+                }
+                range.take(context, &self.key)
+            });
             let (next, goes_on) = (range.next, range.goes_on());
             end = range.end;
             if goes_on && next < end {
