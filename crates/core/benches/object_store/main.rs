@@ -8,8 +8,8 @@
 //!                                                           until standard input ends; prints its URL
 //!
 //! SETTINGS is the JSON of a store's settings. Nanoseconds leave out reading INPUT, and what is done once a
-//! handle: a commit of two parts comes before a write that is timed, and the five requests before the bare
-//! one.
+//! handle: opening it, which reads the system's certificates; a commit of two parts comes before a write that
+//! is timed, and the five requests before the bare one.
 
 mod bare;
 mod discard;
