@@ -1,5 +1,6 @@
 """PyArrow's own S3 filesystem reads a dataset where it lies in a bucket: the pointer, the manifest that it
-names, and the files that the manifest names, without the library.
+names, and the files that the manifest names, without the library. Polars, by its own client, reads what is in
+columns.
 
     python bucket_engines.py PREFIX DATASET EXPECTED.jsonl
 
@@ -14,6 +15,7 @@ import os
 import sys
 import urllib.parse
 
+import polars
 import pyarrow.fs
 import pyarrow.json
 import pyarrow.parquet
@@ -43,6 +45,17 @@ def rows_of(bucket, path, manifest):
         return pyarrow.json.read_json(io.BytesIO(stream.read())).to_pylist()
 
 
+def polars_rows(paths):
+    options = {
+        "aws_access_key_id": os.environ["ACCESS_KEY_ID"],
+        "aws_secret_access_key": os.environ["SECRET_ACCESS_KEY"],
+        "aws_endpoint_url": os.environ["S3_ENDPOINT"],
+        "aws_region": "us-east-1",
+        "aws_allow_http": "true",
+    }
+    return polars.scan_parquet([f"s3://{path}" for path in paths], storage_options=options).collect().to_dicts()
+
+
 def main():
     prefix, dataset, expected = sys.argv[1:]
     bucket = open_bucket()
@@ -55,6 +68,9 @@ def main():
         info = bucket.get_file_info(path)
         assert info.size == file["size_bytes"], f"{path} has {info.size} bytes, the manifest says {file['size_bytes']}"
         rows += rows_of(bucket, path, manifest)
+    if manifest["codec"] == "parquet":
+        found = polars_rows([f"{prefix}/{file['path']}" for file in manifest["files"]])
+        assert found == rows, f"Polars reads {found}, PyArrow {rows}"
     with open(expected, encoding="utf-8") as lines:
         wanted = [json.loads(line) for line in lines]
     assert len(rows) == manifest["row_count"] == len(wanted), f"{len(rows)} rows, {len(wanted)} were written"

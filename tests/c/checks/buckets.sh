@@ -133,12 +133,25 @@ run_interop() {
     "$CARGO" test --workspace --all-features --test interop -- $tests
 }
 
-# The tool on a bucket, and PyArrow, with a client of its own, on what the tool wrote.
+# A release of DuckDB of which PyPI has the extension httpfs as well.
+HTTPFS=${XDG_CACHE_HOME:-$HOME/.cache}/lode/duckdb-httpfs-1.5.5
+
+httpfs() {
+    need python3 python3
+    local python=$HTTPFS/bin/python
+    [ -x "$python" ] || { mkdir -p "$HTTPFS" && python3 -m venv "$HTTPFS"; } || exit "$SKIP"
+    "$python" -c 'import duckdb, duckdb_extension_httpfs' 2> /dev/null ||
+        "$python" -m pip install --quiet --disable-pip-version-check duckdb==1.5.5 duckdb-extension-httpfs==1.5.5 ||
+        exit "$SKIP"
+}
+
+# The tool on a bucket; and PyArrow, Polars and DuckDB, each with a client of its own, on what the tool wrote.
 tool_in_a_bucket() {
     local tool=$HERE/$BUILD/full/bin/lode
     [ -x "$tool" ] || { echo "there is no $tool: make full builds it" && return "$SKIP"; }
     mkdir -p "$OUT/full"
     engines
+    httpfs
     with_minio run_tool "$tool"
 }
 
@@ -169,11 +182,15 @@ run_tool() {
     AWS_ALLOW_HTTP=true "$tool" cat "$store" airports | cmp - "$airports" || return 1
     refuses 1 'not sent: 127.0.0.1' "$tool" cat "$store" airports || return 1
     export LODE_STORE_SETTINGS=$settings
-    "$ENGINES/bin/python" tests/c/bucket_engines.py tests/tool airports "$airports" || return 1
+    engines_read airports "$airports" || return 1
     printf '{"fields":[{"name":"n","type":"int64"},{"name":"name","type":"string","nullable":true}]}' > "$OUT/full/schema.json"
     printf '{"n":1,"name":"one"}\n{"n":2}\n' > "$OUT/full/rows.jsonl"
     "$tool" ingest --quiet --codec parquet --schema "$OUT/full/schema.json" "$store" columns "$OUT/full/rows.jsonl" > /dev/null || return 1
-    "$ENGINES/bin/python" tests/c/bucket_engines.py tests/tool columns "$OUT/full/rows.jsonl"
+    engines_read columns "$OUT/full/rows.jsonl"
+}
+
+engines_read() { # DATASET EXPECTED
+    "$ENGINES/bin/python" tests/c/bucket_engines.py tests/tool "$@" && "$HTTPFS/bin/python" tests/c/bucket_duckdb.py tests/tool "$@"
 }
 
 example_without_feature() {
