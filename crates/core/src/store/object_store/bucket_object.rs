@@ -292,11 +292,14 @@ impl Object for BucketObject {
         let rest = &self.bytes[at..];
         let count = rest.len().min(buffer.len());
         buffer[..count].copy_from_slice(&rest[..count]);
-        // A reader that comes to the end of what is at hand goes on behind it.
-        if offset + count as u64 == self.end() && self.current.is_none() {
-            self.read_ahead(self.end());
-        } else if self.ahead.is_some() && at / NUDGED != (at + count) / NUDGED {
-            self.link.nudge();
+        // While more of this range arrives, to wait for that drives the one that is read ahead, too.
+        if self.current.is_none() {
+            // A reader that comes to the end of what is at hand goes on behind it.
+            if offset + count as u64 == self.end() {
+                self.read_ahead(self.end());
+            } else if self.ahead.is_some() && at / NUDGED != (at + count) / NUDGED {
+                self.link.nudge();
+            }
         }
         Ok(count)
     }
