@@ -40,6 +40,9 @@ const DICTIONARIES_OF_NUMBERS: usize = 100;
 /// the column's own entry of a dictionary.
 const COPIES_OF_HUGE: usize = 5;
 
+/// A row group ends with a batch that has more than this part of its bytes of excess.
+const HUGE_PARTS: usize = 8;
+
 /// The name of the schema's root.
 pub(super) const ROOT: &str = "record";
 
@@ -111,6 +114,8 @@ impl FileWriter {
         let properties = Arc::new(properties);
         let file =
             SerializedFileWriter::new(Outbox::default(), schema.root_schema_ptr(), properties.clone())?;
+        // One description of the columns for all.
+        let schema = file.schema_descr().clone();
         let statistics = fields.iter().map(|field| Statistics::new(field.column_type)).collect();
         let encoders = ColumnEncoders::new(fields, columns.arrow(), &schema, &properties)?;
         let row_group_bytes = usize::try_from(options.row_group_bytes).unwrap_or(usize::MAX);
@@ -157,7 +162,8 @@ impl FileWriter {
                 self.end_row_group()?;
             }
         }
-        Ok(())
+        // What encoding a huge value has taken is not held beside further rows, nor beside the next one.
+        if excess > self.row_group_bytes / HUGE_PARTS { self.end_row_group() } else { Ok(()) }
     }
 
     /// Whether the columns of a batch are encoded when it is written; otherwise it is kept.
