@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 
-/// Lets the library catch a panic of the crates that decode, which it reports as a damaged file. Any other panic
-/// ends the process at once, and so does one that the library does not catch.
+/// Lets the library catch a panic of the crates that decode, which it reports as a damaged file. Any other
+/// panic ends the process at once, and so does one that the library does not catch.
 fn abort_on_panics_of_our_own() {
     let abort = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

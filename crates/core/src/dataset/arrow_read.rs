@@ -283,8 +283,8 @@ impl Files {
 }
 
 impl OpenFile {
-    /// The next rows with the types that are given out: as they were decoded, or gathered where they are views
-    /// or of other types.
+    /// The next rows with the types that are given out: as they were decoded, or gathered where they are
+    /// views or of other types.
     fn gather(&mut self, most: usize) -> Result<Option<RecordBatch>> {
         loop {
             let (rows, next) = match &mut self.decoded {

@@ -14,8 +14,8 @@ use crate::error::Result;
 /// A batch's values have about so many bytes at most, unless one row has more.
 const BATCH_BYTES: u64 = 8 << 20;
 
-/// A batch has this much more of texts at most, of pages of which it begins or ends within: their values may be
-/// of very different lengths.
+/// A batch may begin and end within a page, where values may be longer than they are on the page's average:
+/// they take so many bytes more at most.
 const PARTIAL_PAGES: u64 = 32 << 20;
 
 /// Where texts may be so many times as long as they usually are, a batch of a safe number of rows would be a
