@@ -180,7 +180,8 @@ full: tools
 	@CARGO_TARGET_DIR='$(TARGET_DIR)/full' $(MAKE) --no-print-directory lib tool BUILD=$(BUILD)/full FEATURES='object-store parquet'
 
 # The core build is what most users have: it is linted by itself, and the C checks run against it. Both builds end in a
-# link-time optimisation on one core, so they run side by side.
+# link-time optimisation on one core, so they run side by side; so do the C checks, one after another, and the tests of
+# Rust. What the C checks say comes last.
 check: tools
 	@$(MAKE) --no-print-directory full & full=$$!; \
 		$(MAKE) --no-print-directory examples tool; core=$$?; wait $$full && exit $$core
@@ -188,8 +189,9 @@ check: tools
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --all-features
-	$(CARGO) test --workspace --all-features
-	tests/c/run.sh
+	@tests/c/run.sh > '$(BUILD)/c-checks.log' 2>&1 & c=$$!; \
+		$(CARGO) test --workspace --all-features; rust=$$?; \
+		wait $$c; c=$$?; cat '$(BUILD)/c-checks.log'; [ $$rust = 0 ] && [ $$c = 0 ]
 
 # cargo-c is compiled once, which takes minutes, into the cache.
 check-packagers: lib

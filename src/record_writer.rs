@@ -91,6 +91,21 @@ impl Call {
         Ok((time != LODE_NO_TIMESTAMP).then_some(time))
     }
 
+    /// The times of `count` records, if they have any.
+    ///
+    /// # Safety
+    /// `unix_nanos` is NULL or, if it is aligned, `count` numbers that can be read for `'a`.
+    ///
+    /// # Errors
+    /// `InvalidArgument`.
+    pub(crate) unsafe fn times<'a>(&self, unix_nanos: *const i64, count: usize) -> Result<Option<&'a [i64]>> {
+        if unix_nanos.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: as asked of the caller.
+        unsafe { self.array(unix_nanos, count, "unix_nanos").map(Some) }
+    }
+
     /// How many bytes records of these lengths have together.
     fn total(&self, lengths: &[usize]) -> Result<usize> {
         lengths.iter().try_fold(0usize, |sum, len| sum.checked_add(*len)).ok_or_else(|| {
@@ -213,13 +228,9 @@ pub unsafe extern "C" fn lode_record_writer_append_batch(
             let mut writer = call.exclusive(writer, "writer")?;
             let lengths = call.array(lengths, count, "lengths")?;
             let data = call.bytes(data, call.total(lengths)?, "data")?;
-            let unix_nanos = if unix_nanos.is_null() {
-                None
-            } else {
-                Some(call.array(unix_nanos, count, "unix_nanos")?)
-            };
+            let times = call.times(unix_nanos, count)?;
             let taken = taken.required(call, "taken")?;
-            let (dealt_with, outcome) = writer.append_batch(data, lengths, unix_nanos);
+            let (dealt_with, outcome) = writer.append_batch(data, lengths, times);
             taken.set(dealt_with);
             outcome.map(|()| LODE_OK)
         })
@@ -257,8 +268,7 @@ pub unsafe extern "C" fn lode_record_writer_append_records(
             let taken = Out::reset(taken, 0);
             let mut writer = call.exclusive(writer, "writer")?;
             let records = call.array(records, count, "records")?;
-            let times: &[i64] =
-                if unix_nanos.is_null() { &[] } else { call.array(unix_nanos, count, "unix_nanos")? };
+            let times = call.times(unix_nanos, count)?.unwrap_or_default();
             let taken = taken.required(call, "taken")?;
             for (number, bytes) in records.iter().enumerate() {
                 taken.set(number);

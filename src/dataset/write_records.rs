@@ -30,8 +30,7 @@ impl Call {
     ) -> Result<Vec<Record<'a>>> {
         // SAFETY: as asked of the caller.
         let (given, times) = unsafe {
-            let times: &[i64] =
-                if unix_nanos.is_null() { &[] } else { self.array(unix_nanos, count, "unix_nanos")? };
+            let times = self.times(unix_nanos, count)?.unwrap_or_default();
             (self.array(records, count, "records")?, times)
         };
         let mut taken = Vec::new();

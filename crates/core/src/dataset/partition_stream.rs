@@ -12,7 +12,7 @@ use super::Dataset;
 use super::partition::Partitioner;
 #[cfg(feature = "parquet")]
 use super::partition::Values;
-use super::pipe::{CHUNK, Opening, Pipe};
+use super::pipe::{Opening, Pipe};
 use super::stream_write::Record;
 use super::transaction::{Source, Terms, Transaction, fresh_home};
 use crate::codec::{Checked, FileEncoder};
@@ -262,7 +262,7 @@ impl PartitionStream {
         let opening = Opening {
             partition: path,
             number: files + 1,
-            most: CHUNK,
+            is_one_of_many: true,
             pool: self.pool.clone(),
             ..Opening::alone(self.early_writeback)
         };

@@ -103,8 +103,8 @@ pub(super) struct Opening<'a> {
     pub number: u32,
     /// Whether the bytes may start for the disk before the commit.
     pub early_writeback: bool,
-    /// The most bytes that are gathered: [`CHUNK`] for one of many files that are open at once.
-    pub most: usize,
+    /// Whether it is one of many files that are open at once: each gathers no more than [`CHUNK`] bytes.
+    pub is_one_of_many: bool,
     /// Whether all records come in one call, by [`Pipe::take`]: a bad one fails the whole call, so that it
     /// need not be found before the next one is taken.
     pub is_one_call: bool,
@@ -119,7 +119,7 @@ impl Opening<'_> {
             partition: "",
             number: 1,
             early_writeback,
-            most: usize::MAX,
+            is_one_of_many: false,
             is_one_call: false,
             pool: None,
         }
@@ -147,7 +147,7 @@ impl Pipe {
         let key = options.layout.partition_data_path(dataset.id(), opening.partition, &home.id, &name);
         let mut hasher = options.checksum.hasher();
         let parallel = Parallel::new(dataset, &opening, &mut hasher)?;
-        let Opening { early_writeback, most, is_one_call, .. } = opening;
+        let Opening { early_writeback, is_one_of_many, is_one_call, .. } = opening;
         let compressor = match parallel {
             Some(_) => None,
             None => CompressStream::new(options.compressor, options.compression_level)?,
@@ -156,7 +156,7 @@ impl Pipe {
             Some(_) => parallel::PIECE,
             None => compressor.as_ref().map_or(CHUNK, CompressStream::piece),
         };
-        let piece = piece.min(most);
+        let piece = if is_one_of_many { piece.min(CHUNK) } else { piece };
         // All memory is taken here, so that taking records asks nothing of the system but `write`.
         let buffer = reserved(piece + SLACK)?;
         let compressed = match &compressor {
@@ -177,7 +177,7 @@ impl Pipe {
             piece,
             full_at: piece,
             early_writeback: early_writeback.then_some(
-                if options.compressor != Compressor::None || most == CHUNK {
+                if options.compressor != Compressor::None || is_one_of_many {
                     WRITEBACK_SMALL
                 } else {
                     WRITEBACK

@@ -45,7 +45,7 @@ impl Parallel {
             return Ok(None);
         };
         // Of many files each has a piece on its way, so that there are enough of them.
-        let most = if opening.most < PIECE { 1 } else { 2 * pool.threads() };
+        let most = if opening.is_one_of_many { 1 } else { 2 * pool.threads() };
         let checkers = if checks_later { checkers(dataset, pool.threads())? } else { Vec::new() };
         let level = options.compression_level;
         Ok(Some(Parallel {
