@@ -99,6 +99,60 @@ static void fork_and_use(lode_store *store)
     use(store);
 }
 
+static char pattern(size_t at)
+{
+    return (char)(at * 2654435761u >> 13);
+}
+
+/* A fork while a file arrives: the reader is refused in the child, and goes on in the parent. */
+static void fork_while_reading(lode_store *store)
+{
+    const size_t len = 9 << 20;
+    char *data = malloc(len), *room = malloc(len);
+    REQUIRE(data != NULL && room != NULL, "no memory");
+    for (size_t at = 0; at < len; at++)
+        data[at] = pattern(at);
+    lode_dataset *dataset = NULL;
+    lode_snapshot *snapshot = NULL;
+    lode_blob_reader *reader = NULL;
+    GIVES(LODE_OK, lode_dataset_open(store, "blobs", NULL, &dataset, error));
+    GIVES(LODE_OK, lode_dataset_write_blob(dataset, data, len, "{}", NULL, &snapshot, error));
+    GIVES(LODE_OK, lode_dataset_open_blob_reader(dataset, snapshot, NULL, &reader, error));
+    size_t at = 0, read = 0;
+    while (at < 400000) {
+        GIVES(LODE_ITEM, lode_blob_reader_read(reader, room + at, 400000 - at, &read, error));
+        REQUIRE(read > 0, "nothing was read");
+        at += read;
+    }
+    fflush(NULL);
+    pid_t child = fork();
+    REQUIRE(child >= 0, "fork failed");
+    if (child == 0) {
+        checks_failed = 0;
+        REFUSED(LODE_ERR_FORKED, "forked from", lode_blob_reader_read(reader, room + at, len - at, &read, error));
+        lode_blob_reader_free(reader);
+        lode_snapshot_free(snapshot);
+        lode_dataset_free(dataset);
+        lode_store_free(store);
+        _exit(checks_failed == 0 ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child's checks failed");
+    while (at < len) {
+        GIVES(LODE_ITEM, lode_blob_reader_read(reader, room + at, len - at, &read, error));
+        REQUIRE(read > 0, "nothing was read");
+        at += read;
+    }
+    CHECK(memcmp(room, data, len) == 0, "other bytes");
+    GIVES(LODE_OK, lode_blob_reader_read(reader, room, len, &read, error));
+    lode_blob_reader_free(reader);
+    lode_snapshot_free(snapshot);
+    lode_dataset_free(dataset);
+    free(data);
+    free(room);
+}
+
 static void buckets(const char *endpoint)
 {
     char settings[600], url[200];
@@ -116,6 +170,7 @@ static void buckets(const char *endpoint)
     GIVES(LODE_OK, lode_store_check_conformance(store, "checked", NULL, error));
     use(store);
     fork_and_use(store);
+    fork_while_reading(store);
     lode_store_free(store);
 }
 
