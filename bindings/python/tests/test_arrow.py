@@ -138,3 +138,27 @@ class Arrow(StoreCase):
         self.assertEqual(duckdb.sql("select sum(n), count(s) from stream").fetchall(), [(6, 2)])
         copy = self.copies.write_arrow(duckdb.sql("select range as n from range(1000)"))
         self.assertEqual(numbers(self.copies.read(copy)), list(range(1000)))
+
+    def test_columns_of_any_type_go_and_come_with_arrow_schema_types(self) -> None:
+        pyarrow = library("pyarrow")
+        rows = [{"day": None, "tags": ["a", None], "at": {"x": 1}}, {"day": None, "tags": [], "at": None}]
+        table = pyarrow.Table.from_pylist(
+            rows,
+            pyarrow.schema(
+                [
+                    ("at", pyarrow.struct([("x", pyarrow.int64())])),
+                    ("day", pyarrow.date32()),
+                    ("tags", pyarrow.list_(pyarrow.string())),
+                ]
+            ),
+        )
+        with self.assertRaisesRegex(lode.ArrowTypeError, "Arrow schema types"):
+            self.copies.write_arrow(table)
+        anything = self.store.dataset("anything", codec="parquet", schema_types="arrow", durability="process")
+        anything.write_arrow(table)
+        self.assertEqual(pyarrow.table(anything.to_arrow()), table)
+        lists = self.store.dataset(
+            "lists", codec="parquet", schema_types="arrow", schema=table.drop_columns("day").schema
+        )
+        records = [{"at": {"x": 1}, "tags": ["a", None]}, {"at": None, "tags": []}]
+        self.assertEqual(list(lists.read(lists.stream_write_records(records))), records)
