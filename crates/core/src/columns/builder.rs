@@ -26,7 +26,8 @@ pub(crate) const BATCH_ROWS: usize = 8192;
 /// A batch ends with the row that makes it this long, in bytes before encoding.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// A batch of many columns has this many rows at least, since each costs something for each column.
+/// A batch of many columns has this many rows at least, if its row group has room for them, since each costs
+/// something for each column.
 const BATCH_ROWS_LEAST: usize = 64;
 
 /// Growing columns.
@@ -91,6 +92,13 @@ impl Columns {
         }
         let stored = order.iter().map(|number| schema.fields()[*number].stored());
         Columns::of_columns(columns, declared, Arc::new(ArrowSchema::new(stored.collect::<Fields>())))
+    }
+
+    /// The same for row groups of so many bytes: a batch of many columns has no more than half of one.
+    pub fn for_row_groups_of(mut self, bytes: usize) -> Self {
+        let of_many = (self.row_bytes * BATCH_ROWS_LEAST).min(bytes / 2);
+        self.batch_bytes = BATCH_BYTES.max(of_many);
+        self
     }
 
     /// Columns of these fields, in this order.

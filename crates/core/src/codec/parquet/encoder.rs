@@ -38,7 +38,8 @@ impl crate::codec::Encoder for Encoder {
             let message = "Parquet stores typed columns: open the dataset with a schema to write to it";
             Error::new(Status::SchemaRequired, message)
         })?;
-        let columns = Columns::new(schema, &schema.file_order());
+        let row_group_bytes = usize::try_from(options.columns.row_group_bytes).unwrap_or(usize::MAX);
+        let columns = Columns::new(schema, &schema.file_order()).for_row_groups_of(row_group_bytes);
         Ok(Encoder {
             max_record_bytes: options.max_record_bytes,
             wanted: Wanted::new(options.wanted),

@@ -126,6 +126,8 @@ fn records_of_ten_mebibytes_and_ten_thousand_columns_are_stored() {
     let huge = format!(r#"{{"n":1,"text":"{}"}}"#, "é".repeat(5 * 1024 * 1024 - 16));
     let snapshot = commit(&dataset, &[&huge, r#"{"n":2,"text":""}"#, &huge]);
     assert_eq!(read(&dataset, &snapshot).unwrap(), [&*huge, r#"{"n":2,"text":""}"#, &huge]);
+    let pages = pages(&stored(&dataset, &snapshot), 1);
+    assert!(pages.iter().all(|(bytes, values)| *bytes <= 1 << 20 || *values == 1), "{pages:?}");
     let over = format!(r#"{{"n":1,"text":"{}"}}"#, "x".repeat(10 * 1024 * 1024));
     let mut source = records(&[&over]);
     let error =
@@ -140,6 +142,62 @@ fn records_of_ten_mebibytes_and_ten_thousand_columns_are_stored() {
     let record = format!("{{{}}}", record.join(","));
     let snapshot = commit(&dataset, &[&record, &record]);
     assert_eq!(read(&dataset, &snapshot).unwrap(), [&*record, &record]);
+}
+
+#[test]
+fn row_groups_of_ten_thousand_columns_are_no_larger_than_asked_for() {
+    let fields: Vec<String> =
+        (0..10_000).map(|n| format!(r#"{{"name":"c{n:05}","type":"int64"}}"#)).collect();
+    let schema = columns(&format!(r#"{{"fields":[{}]}}"#, fields.join(",")));
+    let record = |row: usize| {
+        let members: Vec<String> =
+            (0..10_000).map(|n| format!(r#""c{n:05}":{}"#, row * 10_007 + n)).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    let texts: Vec<String> = (0..40).map(record).collect();
+    let texts: Vec<&str> = texts.iter().map(|text| &**text).collect();
+    let dataset = open_parquet(&memory(), ColumnOptions { row_group_bytes: 1 << 20, ..schema });
+    let snapshot = commit(&dataset, &texts);
+    let parquet = metadata(stored(&dataset, &snapshot));
+    assert!(parquet.num_row_groups() >= 3, "{}", parquet.num_row_groups());
+    for group in parquet.row_groups() {
+        // As their values are, and the headers of their pages.
+        let values = 8 * group.num_columns() as i64 * group.num_rows();
+        assert!(values <= (1 << 20) + 80_000, "{} rows", group.num_rows());
+        assert!(group.total_byte_size() <= values + 60 * 10_000, "{}", group.total_byte_size());
+    }
+    assert_eq!(read(&dataset, &snapshot).unwrap(), texts);
+}
+
+#[test]
+fn a_page_has_a_mebibyte_at_most() {
+    let options = ColumnOptions { page_compression: crate::columns::PageCompression::None, ..columns(TWO) };
+    let dataset = open_parquet(&memory(), options);
+    let texts: Vec<String> = (0..300_000_usize)
+        .map(|n| format!(r#"{{"n":{n},"text":"{:032x}"}}"#, n.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        .collect();
+    let snapshot = commit(&dataset, &texts.iter().map(|text| &**text).collect::<Vec<_>>());
+    let file = stored(&dataset, &snapshot);
+    for column in 0..2 {
+        let pages = pages(&file, column);
+        assert!(pages.len() > 2, "{pages:?}");
+        assert_eq!(pages.iter().map(|(_, values)| *values).sum::<u32>(), 300_000);
+        // The encoder checks the limit after each 1024 values.
+        assert!(pages.iter().all(|(bytes, _)| *bytes <= (1 << 20) + 1024 * 36), "{pages:?}");
+    }
+}
+
+/// The bytes and values of all data pages of a column.
+fn pages(file: &[u8], column: usize) -> Vec<(usize, u32)> {
+    let file = SerializedFileReader::new(bytes::Bytes::copy_from_slice(file)).expect("it is Parquet");
+    let of_group = |group: usize| {
+        let group = file.get_row_group(group).unwrap();
+        let mut pages = group.get_column_page_reader(column).unwrap();
+        let data = std::iter::from_fn(|| pages.get_next_page().unwrap())
+            .filter(|page| !matches!(page, ::parquet::column::page::Page::DictionaryPage { .. }));
+        data.map(|page| (page.buffer().len(), page.num_values())).collect::<Vec<_>>()
+    };
+    (0..file.num_row_groups()).flat_map(of_group).collect()
 }
 
 #[test]
