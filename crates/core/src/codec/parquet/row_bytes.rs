@@ -18,6 +18,10 @@ const BATCH_BYTES: u64 = 8 << 20;
 /// they take so many bytes more at most.
 const PARTIAL_PAGES: u64 = 32 << 20;
 
+/// The same of texts that are stored by what they share with the text before: each may be as long as its page
+/// is.
+const SHARED_BEGINNINGS: u64 = 64 << 20;
+
 /// Where texts may be so many times as long as they usually are, a batch of a safe number of rows would be a
 /// small one.
 const SPREAD: u64 = 4;
@@ -36,6 +40,8 @@ pub(super) struct RowBytes {
     usual: u64,
     /// What the first and the last page of a batch may have beside it.
     partial_pages: u64,
+    /// At most, in pages of texts that share their beginnings.
+    shared: u64,
     /// `most` is known.
     is_bounded: bool,
 }
@@ -43,7 +49,7 @@ pub(super) struct RowBytes {
 impl RowBytes {
     /// That of no column.
     pub fn none() -> Self {
-        RowBytes { most: 1, usual: 1, partial_pages: 0, is_bounded: true }
+        RowBytes { most: 1, usual: 1, partial_pages: 0, shared: 0, is_bounded: true }
     }
 
     /// Adds a column, of which texts become views of its pages.
@@ -52,6 +58,7 @@ impl RowBytes {
             Some(width) => width.max(pages.value_bytes),
             None => VIEW + pages.value_bytes,
         };
+        self.add_shared(chunk, group, pages);
         self.add(value, value, chunk, group);
     }
 
@@ -79,21 +86,28 @@ impl RowBytes {
         // A second dictionary is not read ahead.
         self.is_bounded &= pages.dictionaries <= 1 && !pages.has_deltas;
         self.partial_pages += 2 * pages.largest;
+        self.add_shared(chunk, group, pages);
         self.add(OFFSET + longest, OFFSET + usual, chunk, group);
         Ok(())
     }
 
+    fn add_shared(&mut self, chunk: &ColumnChunkMetaData, group: &RowGroupMetaData, pages: &Pages) {
+        if pages.has_deltas && width(chunk).is_none() {
+            let values = values_of_a_row(chunk, group);
+            self.shared = self.shared.saturating_add(pages.largest.saturating_mul(values));
+        }
+    }
+
     fn add(&mut self, most: u64, usual: u64, chunk: &ColumnChunkMetaData, group: &RowGroupMetaData) {
-        // A row of a list has several.
-        let values = u64::try_from(chunk.num_values()).unwrap_or_default();
-        let values = values.div_ceil(u64::try_from(group.num_rows()).unwrap_or_default().max(1)).max(1);
+        let values = values_of_a_row(chunk, group);
         self.most = self.most.saturating_add(most.saturating_mul(values));
         self.usual = self.usual.saturating_add(usual.saturating_mul(values));
     }
 
     /// How many rows a batch has, of at most `most`.
     pub fn rows(&self, most: usize) -> usize {
-        usize::try_from(BATCH_BYTES / self.most).unwrap_or(most).clamp(1, most.max(1))
+        let rows = (BATCH_BYTES / self.most).min(SHARED_BEGINNINGS / self.shared.max(1));
+        usize::try_from(rows).unwrap_or(most).clamp(1, most.max(1))
     }
 
     /// Whether so many rows have a bounded size, and are not far fewer than a batch could have.
@@ -103,6 +117,12 @@ impl RowBytes {
             && self.partial_pages <= PARTIAL_PAGES
             && self.rows(most) as u64 * SPREAD >= usual as u64
     }
+}
+
+/// How many values a row of a column has: several, of a list.
+fn values_of_a_row(chunk: &ColumnChunkMetaData, group: &RowGroupMetaData) -> u64 {
+    let values = u64::try_from(chunk.num_values()).unwrap_or_default();
+    values.div_ceil(u64::try_from(group.num_rows()).unwrap_or_default().max(1)).max(1)
 }
 
 /// The bytes of a value in memory; `None` of texts.

@@ -115,6 +115,17 @@ fn a_batch_is_bounded_however_long_and_however_stored_its_texts_are() {
     let file = file_of(&all_short, encoded(Encoding::DELTA_BYTE_ARRAY));
     assert!(!is_copied(&file));
     check(&file, &all_short, SchemaTypes::Portable, "beginnings first");
+    let shared: Vec<String> = (0..48).map(|row| format!("{}{row}", "s".repeat(2 << 20))).collect();
+    let file = file_of(&shared, encoded(Encoding::DELTA_BYTE_ARRAY));
+    assert!(file.len() < 3 << 20, "they are stored once");
+    check(&file, &shared, SchemaTypes::Portable, "long beginnings first");
+    let input = SharedInput::of(Arc::new(Mutex::new(Bytes(file))));
+    for any_type in [false, true] {
+        let selection = Selection { any_type, keeps_forms: any_type, ..Selection::default() };
+        let mut batches = Batches::open(&input, &selection).unwrap();
+        let rows = batches.next(usize::MAX).unwrap().unwrap().num_rows();
+        assert!((20..=32).contains(&rows), "{rows} rows of two mebibytes");
+    }
 
     let long: Vec<String> = (0..20_000).map(|row| short(row % 7).repeat(300)).collect();
     let file = file_of(&long, WriterProperties::builder());
