@@ -59,16 +59,6 @@ no_build_paths() {
     done
 }
 
-# What a program needs beside liblode.a is what rustc says.
-static_libraries() {
-    need "$CARGO" cargo
-    "$CARGO" rustc --lib --crate-type staticlib -- --print native-static-libs 2>&1 | tee "$OUT/native" |
-        sed -n 's/.*native-static-libs: *//p' | tail -n 1 | xargs -n 1 | sort -u > "$OUT/native.libraries"
-    [ -s "$OUT/native.libraries" ] || { cat "$OUT/native" && return 1; }
-    # shellcheck disable=SC2086
-    printf '%s\n' $STATIC_LIBS | sort -u | diff "$OUT/native.libraries" -
-}
-
 static_link() {
     # shellcheck disable=SC2086
     $CC $C_STRICT $CFLAGS -Iinclude examples-c/stream_write_records.c -o "$OUT/static_example" "$LIB/liblode.a" $STATIC_LIBS || return 1
@@ -163,7 +153,6 @@ static_fallback() {
 check shared_library shared_library
 check static_library static_library
 check no_build_paths no_build_paths
-check static_libraries static_libraries
 check static_link static_link
 check static_neighbours static_neighbours
 check static_plugin static_plugin

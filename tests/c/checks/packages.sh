@@ -1,5 +1,15 @@
 # shellcheck shell=bash
-# The source archive and the Debian packages.
+# What packagers need to know, the source archive and the Debian packages.
+
+# What a program needs beside liblode.a is what rustc says.
+static_libraries() {
+    need "$CARGO" cargo
+    "$CARGO" rustc --lib --crate-type staticlib -- --print native-static-libs 2>&1 | tee "$OUT/native" |
+        sed -n 's/.*native-static-libs: *//p' | tail -n 1 | xargs -n 1 | sort -u > "$OUT/native.libraries"
+    [ -s "$OUT/native.libraries" ] || { cat "$OUT/native" && return 1; }
+    # shellcheck disable=SC2086
+    printf '%s\n' $STATIC_LIBS | sort -u | diff "$OUT/native.libraries" -
+}
 
 # The archive holds all that a build takes, and the same sources give the same archive.
 source_archive() {
@@ -46,5 +56,6 @@ debian_packages() {
     fi
 }
 
+check static_libraries static_libraries
 check source_archive source_archive
 check debian_packages debian_packages
