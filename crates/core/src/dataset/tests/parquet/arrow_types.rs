@@ -152,6 +152,14 @@ fn batch_of(columns: &[(String, ArrayRef)]) -> RecordBatch {
     RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), arrays).unwrap()
 }
 
+/// The array; of a dictionary, its values.
+fn plain(array: &ArrayRef) -> ArrayRef {
+    match array.as_any_dictionary_opt() {
+        Some(array) => ::arrow_select::take::take(array.values(), array.keys(), None).unwrap(),
+        None => array.clone(),
+    }
+}
+
 /// What is read of a snapshot, as one batch.
 fn all_of(dataset: &Dataset, snapshot: &Snapshot) -> RecordBatch {
     let found = batches(dataset, snapshot, ArrowReadOptions::default()).unwrap();
@@ -188,14 +196,8 @@ fn every_type_that_parquet_stores_is_given_back_as_it_came() {
             if let DataType::Dictionary(_, values) = expected.data_type() {
                 let keys = DataType::Dictionary(Box::new(DataType::Int32), values.clone());
                 assert_eq!(*found.data_type(), keys, "its keys hold those of any batch");
-                let texts = |array: &ArrayRef| {
-                    let array = array.as_any_dictionary();
-                    ::arrow_select::take::take(array.values(), array.keys(), None).unwrap()
-                };
-                assert_eq!(&texts(found), &texts(expected));
-            } else {
-                assert_eq!(found, expected, "{name}");
             }
+            assert_eq!(&plain(found), &plain(expected), "{name}");
         }
         let manifest = snapshot.manifest();
         assert_eq!(manifest.metadata.value("lode.schema"), Some("\"arrow\""));
@@ -514,4 +516,40 @@ fn row_groups_are_left_out_by_the_column_that_is_compared_whatever_stands_before
     };
     assert_eq!(found(Operator::Greater, 450), ROWS);
     assert_eq!(found(Operator::Less, 50), 0, "no row can be less");
+}
+
+#[test]
+fn rows_of_any_type_go_into_partitions() {
+    let rows = batch_of(&every_type());
+    let rows = concat_batches(&rows.schema(), &[rows.clone(), rows]).unwrap();
+    let keys: Vec<&str> = (0..rows.num_rows()).map(|row| if row % 3 == 1 { "b" } else { "a" }).collect();
+    let of = |key: &str| {
+        let places = (0..keys.len()).filter(|row| keys[*row] == key).map(|row| row as u64);
+        ::arrow_select::take::take_record_batch(&rows, &UInt64Array::from_iter_values(places)).unwrap()
+    };
+    let expected = concat_batches(&rows.schema(), &[of("a"), of("b")]).unwrap();
+    let mut columns: Vec<(String, ArrayRef)> = rows
+        .schema()
+        .fields()
+        .iter()
+        .zip(rows.columns())
+        .map(|(f, array)| (f.name().clone(), array.clone()))
+        .collect();
+    columns.push(("p".to_owned(), Arc::new(StringArray::from(keys.clone()))));
+    let options = DatasetOptions {
+        codec: Codec::Parquet,
+        layout: Layout::Hive,
+        partition_keys: vec!["p".to_owned()],
+        partition_streaming: true,
+        columns: arrow_options(Some(&rows.schema())),
+        ..options()
+    };
+    let dataset = Dataset::open(&memory(), "events", options).unwrap();
+    let snapshot = write(&dataset, &mut held(vec![batch_of(&columns)])).unwrap();
+    assert_eq!(snapshot.manifest().files.len(), 2);
+    let found = all_of(&dataset, &snapshot);
+    for (name, _) in &columns[..columns.len() - 1] {
+        let (found, expected) = (found.column_by_name(name).unwrap(), expected.column_by_name(name).unwrap());
+        assert_eq!(&plain(found), &plain(expected), "{name}");
+    }
 }
