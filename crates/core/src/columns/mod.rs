@@ -19,7 +19,7 @@ pub(crate) use builder::Columns;
 pub(crate) use record::{RecordParser, Refusal};
 pub(crate) use rows::RowWriter;
 pub use schema::{BytesText, COLUMNS_MAX, ColumnType, Field, Schema};
-pub(crate) use schema::{UTC, not_json, not_portable};
+pub(crate) use schema::{UTC, not_portable};
 pub(crate) use statistics::{Statistics, TextRange};
 pub use violation::Violation;
 

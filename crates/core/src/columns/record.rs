@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::nested::{Nested, Refused};
 use super::number;
-use super::schema::{BytesText, ColumnType, Field, not_json};
+use super::schema::{BytesText, ColumnType, Field};
 use super::timestamp;
 use super::violation::{Mismatch, Violation};
 use crate::codec::json::flat_scan::{literal_len, number_len, string_len};
@@ -551,10 +551,10 @@ impl NestedColumns {
             ColumnType::Arrow => Nested::new(&field.stored_type(), field.nullable),
             _ => None,
         };
-        let foreign = columns.iter().find(|field| !field.has_json());
+        let refused = columns.iter().find_map(|field| field.check_json().err());
         NestedColumns {
             trials: columns.iter().map(trial).collect(),
-            refused: foreign.map(|field| not_json(&field.name, &field.stored_type()).message().to_owned()),
+            refused: refused.map(|error| error.message().to_owned()),
         }
     }
 }

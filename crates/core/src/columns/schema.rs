@@ -230,9 +230,15 @@ impl Field {
         if self.column_type == ColumnType::Arrow { arrow_type::extent(&self.stored_type()).0 } else { 1 }
     }
 
-    /// Whether JSON records have values of its type.
-    pub(crate) fn has_json(&self) -> bool {
-        self.column_type != ColumnType::Arrow || arrow_type::has_json(&self.stored_type())
+    /// JSON records have values of its type.
+    ///
+    /// # Errors
+    /// `ArrowType`, naming the field.
+    pub(crate) fn check_json(&self) -> Result<()> {
+        if self.column_type != ColumnType::Arrow || arrow_type::has_json(&self.stored_type()) {
+            return Ok(());
+        }
+        Err(not_json(&self.name, &self.stored_type()))
     }
 
     /// What it takes, for messages.

@@ -16,7 +16,7 @@ use crate::codec::Codec;
 use crate::codec::json::wanted::Wanted;
 use crate::columns::{
     Assignment, BytesText, ColumnOptions, ColumnType, Columns, Field, RowWriter, Schema, SchemaTypes,
-    Violation, not_json, not_portable,
+    Violation, not_portable,
 };
 use crate::context::Context;
 use crate::error::{Error, Result, Status};
@@ -310,9 +310,7 @@ impl Lines {
     /// # Errors
     /// `ArrowType` for a column that JSON records do not have.
     fn new(schema: &Schema, order: &[usize], options: &ColumnOptions) -> Result<Self> {
-        if let Some(foreign) = schema.fields().iter().find(|field| !field.has_json()) {
-            return Err(not_json(&foreign.name, &foreign.stored_type()));
-        }
+        schema.fields().iter().try_for_each(Field::check_json)?;
         let bytes_text = |number: &usize| {
             (schema.fields()[*number].name.clone(), options.bytes_text(&schema.fields()[*number].name))
         };
